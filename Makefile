@@ -1,0 +1,63 @@
+# Everything runs from .venv, made here from the hash-pinned requirements. Needs python3 (3.11 or later) with venv.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON ?= python3
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
+UV_COMPILE = $(BIN)/uv pip compile --quiet --generate-hashes --no-header
+SOURCES := protos/src services/webhook-gateway/src services/lead-store/src services/crm-connector/src cli/src simulators/hubspot/src
+.PHONY: help run demo test check gen fmt pins
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: $(VENV)/.runtime ## Run everything here: database, services and, without a HubSpot token, the HubSpot simulator
+	@exec $(BIN)/leadsync up
+
+demo: $(VENV)/.runtime ## Play the test checklist on the running suite, or on a fresh one
+	@exec $(BIN)/leadsync demo
+
+test: $(VENV)/.dev ## Run all tests: unit, integration, end to end
+	$(BIN)/python -m pytest tests/unit tests/integration tests/e2e --durations=10 $(ARGS)
+
+check: $(VENV)/.dev ## Look for faults without running anything: style, types, layers, contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/buf lint
+	@for branch in origin/main main; do \
+		if git rev-parse --quiet --verify "$$branch:protos/leadsync" >/dev/null 2>&1; then against=$$branch; break; fi; \
+	done; \
+	if [ -z "$${against:-}" ]; then echo "buf breaking: no main branch with contracts here, nothing to compare with"; exit; fi; \
+	old=$$(mktemp -d); trap 'rm -rf "$$old"' EXIT; \
+	echo "buf breaking --against $$against"; git archive "$$against" buf.yaml protos | tar -x -C "$$old" && $(BIN)/buf breaking --against "$$old"
+	$(BIN)/python tools/gen_protos.py --check
+
+gen: $(VENV)/.dev ## Generate the code of the contracts
+	$(BIN)/python tools/gen_protos.py
+
+fmt: $(VENV)/.dev ## Format the code and mend what can be mended
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+pins: $(VENV)/.dev ## Compile requirements/*.in to *.txt again, with hashes
+	$(UV_COMPILE) --output-file requirements/dev.txt requirements/dev.in
+	$(UV_COMPILE) --constraints requirements/dev.txt --output-file requirements/runtime.txt requirements/runtime.in
+
+# Our own packages are put on the path by one .pth file, where pip install --editable would need its build tools first:
+# so `make run` needs nothing but the runtime, and nothing is ever built or installed twice.
+$(VENV)/.runtime: requirements/runtime.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or later is needed: make PYTHON=python3.x"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo "The venv module is missing; on Debian and Ubuntu: apt install python3-venv"; exit 1; }
+	$(PIP) install --quiet --require-hashes -r requirements/runtime.txt
+	@site=$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))'); \
+	for folder in $(SOURCES); do echo "$(CURDIR)/$$folder"; done > "$$site/leadsync-sources.pth"
+	@printf '#!/bin/sh\nexec "$$(dirname "$$(readlink -f "$$0")")/python" -m leadsync_cli "$$@"\n' > $(BIN)/leadsync
+	@chmod +x $(BIN)/leadsync
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt $(VENV)/.runtime
+	$(PIP) install --quiet --require-hashes -r requirements/dev.txt
+	@touch $@
