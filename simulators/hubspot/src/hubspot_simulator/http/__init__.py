@@ -1,0 +1,1 @@
+"""The HTTP edge: HubSpot's endpoints and the control API."""

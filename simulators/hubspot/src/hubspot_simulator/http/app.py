@@ -1,0 +1,49 @@
+"""The ASGI application: HubSpot's API, the control API, and the sender's life."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from uuid import uuid4
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from hubspot_simulator.core.errors import ApiError, resource_not_found
+from hubspot_simulator.core.simulator import Simulator
+from hubspot_simulator.http.control import control_routes
+from hubspot_simulator.http.replies import json_response
+from hubspot_simulator.http.routes import api_routes
+from hubspot_simulator.sender import Sender
+
+
+def build_app(simulator: Simulator) -> Starlette:
+    """The application over one simulator; the sender runs while the application does."""
+    sender = Sender(simulator)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        simulator.on_work = sender.notify
+        task = asyncio.create_task(sender.run())
+        try:
+            yield
+        finally:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    app = Starlette(
+        routes=[*control_routes(simulator, sender), *api_routes(simulator)],
+        exception_handlers={HTTPException: _unknown},
+        lifespan=lifespan,
+    )
+    app.router.redirect_slashes = False
+    return app
+
+
+async def _unknown(_request: Request, error: Exception) -> Response:
+    """404 or 405 in HubSpot's error shape."""
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    refusal = resource_not_found() if status == 404 else ApiError(status, None, str(error))
+    return json_response(status, refusal.body(str(uuid4())))
