@@ -1,0 +1,1 @@
+"""lead-store, the brain: owns leads, links, deliveries and lanes, and takes every decision."""

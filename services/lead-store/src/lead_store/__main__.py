@@ -1,0 +1,34 @@
+"""Start lead-store: `python -m lead_store`."""
+
+import os
+import signal
+import sys
+import threading
+
+import structlog
+
+from lead_store import bootstrap, logs
+from lead_store.settings import Settings, SettingsError
+
+
+def main() -> int:
+    """Run until SIGTERM or Ctrl-C; exit code 2 if the settings are wrong."""
+    try:
+        settings = Settings.from_env(os.environ)
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        return 2
+    logs.configure(settings.log_level)
+    stop = threading.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda *_: stop.set())
+    log = structlog.get_logger()
+    with bootstrap.run(settings, stop) as port:
+        log.info("lead-store serves", port=port)
+        stop.wait()
+        log.info("lead-store stops")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

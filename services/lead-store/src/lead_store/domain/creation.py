@@ -1,0 +1,46 @@
+"""The lead has no record yet: find the one that carries its mark or e-mail, or create it (R6)."""
+
+from dataclasses import replace
+
+from lead_store.domain.fields import can_be_named
+from lead_store.domain.lane import LaneTouch, Notes
+from lead_store.domain.link import Link, WriteKind
+from lead_store.domain.pair import pair_is_busy, planned_write
+from lead_store.domain.verdict import Case, FieldChange, LaneEnd, Outcome, Verdict, skipped
+
+
+def hand_over(case: Case, record_id: str) -> Verdict:
+    """The lead's mark or e-mail was found on a record: the record's own lane goes on from here (R6)."""
+    lead_id = case.lead.lead_id if case.lead else ""
+    touch = LaneTouch(case.lane.tenant_id, case.lane.integration_id, record_id=record_id, match_lead_id=lead_id)
+    return Verdict(Outcome.RELEASED, LaneEnd.IDLE, "record_found", record_id, touches=[touch])
+
+
+def create_record(case: Case) -> Verdict:
+    """Nothing carries the lead's mark or e-mail, so it is safe to create its record (R6)."""
+    lead, lane, target = case.lead, case.lane, case.target
+    if lead is None or lead.deleted_at is not None:
+        return skipped(case, "lead_deleted", Notes())
+    link = lead.link(target.integration_id) or Link(target.integration_id, target.provider)
+    if link.attached:
+        return hand_over(case, link.record_id)
+    if link.detached_reason and not lane.notes.push:  # R13
+        return skipped(case, link.detached_reason, Notes())
+    busy = pair_is_busy(case, link)
+    if busy is not None:
+        return busy
+    if not target.direction.to_crm:
+        return skipped(case, "direction", Notes())
+    values = {name: lead.values[name] for name in target.rules if name in lead.values}
+    values = {name: v for name, v in values.items() if name not in link.refused or link.refused[name].value != v}
+    if not can_be_named(values):
+        return skipped(case, "no_name", Notes())
+    write = planned_write(case, WriteKind.CREATE, values, None)
+    former = (*link.former_record_ids, link.record_id) if link.record_id else link.former_record_ids
+    link = replace(
+        link, record_id="", former_record_ids=former, base={}, mapping=target.mapping, pending=write, seen=None
+    )
+    after = lead.with_link(replace(link, detached_reason=""))
+    verdict = Verdict(Outcome.PUSHED, LaneEnd.HELD, before=lead, lead=after, write=write)
+    verdict.fields = {name: FieldChange("crm", "", value) for name, value in values.items()}
+    return verdict

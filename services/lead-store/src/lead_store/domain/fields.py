@@ -1,0 +1,40 @@
+"""The fields of a lead: their names and when two values are the same."""
+
+import re
+from collections.abc import Mapping
+
+STANDARD_FIELDS = ("email", "first_name", "last_name", "phone", "company", "job_title", "website", "status")
+CUSTOM_PREFIX = "custom_fields."
+NAMING_FIELDS = ("email", "first_name", "last_name")
+MAX_VALUE_LENGTH = 65_536  # HubSpot keeps at most 65,536 characters in a text property
+MAX_CUSTOM_FIELDS = 200
+
+_CUSTOM_NAME = re.compile(r"[A-Za-z0-9_]{1,64}")
+
+
+def is_field(name: str) -> bool:
+    """Whether `name` is a lead field: a standard one or `custom_fields.<name>`."""
+    if name.startswith(CUSTOM_PREFIX):
+        return _CUSTOM_NAME.fullmatch(name.removeprefix(CUSTOM_PREFIX)) is not None
+    return name in STANDARD_FIELDS
+
+
+def normal_form(field: str, value: str) -> str:
+    """The form in which two spellings of the same value are equal (R10): no outer space, e-mail in one case."""
+    value = value.strip()
+    return value.casefold() if field == "email" else value
+
+
+def same(field: str, one: str, other: str) -> bool:
+    """Whether two values of a field mean the same."""
+    return one == other or normal_form(field, one) == normal_form(field, other)
+
+
+def email_key(values: Mapping[str, str]) -> str:
+    """The e-mail by which leads and records are matched; empty if there is none, and then it matches nothing."""
+    return normal_form("email", values.get("email", ""))
+
+
+def can_be_named(values: Mapping[str, str]) -> bool:
+    """Whether the values name a person: an e-mail, a first name or a last name."""
+    return any(values.get(field, "").strip() for field in NAMING_FIELDS)

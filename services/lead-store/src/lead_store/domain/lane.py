@@ -1,0 +1,98 @@
+"""The durable queue entry for one record, or for a lead that has no record yet. People call it work."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from lead_store.domain.lead import Lead
+from lead_store.domain.rules import Target
+
+READ_LAG = timedelta(seconds=10)  # how long a CRM may still answer with an older state (an assumption, see R2)
+STALE_LIMIT = timedelta(seconds=60)  # a reading older than what was seen is refused for this long (R1)
+ABSENT_APART = timedelta(seconds=60)  # two absent readings prove a deletion only this far apart (R14)
+GIVE_UP_AFTER = timedelta(hours=24)  # work that goes wrong for this long has failed
+FIRST_BACKOFF = timedelta(seconds=1)
+LONGEST_BACKOFF = timedelta(minutes=15)
+
+
+@dataclass(frozen=True, slots=True)
+class Notes:
+    """What a lane remembers between readings."""
+
+    created: bool = False  # an event said that the record is new
+    deleted_at: datetime | None = None  # when an event last said that the record is gone
+    present_at: datetime | None = None  # last reading that found the record
+    absent_at: datetime | None = None  # first of the readings that did not
+    stale_since: datetime | None = None  # first reading older than what had been seen (R1)
+    read_at: datetime | None = None  # newest modified-at of a full reading (R9)
+    match_lead_id: str = ""  # lead without a record that found this one by its e-mail
+    push: bool = False  # a person asked for a new record in place of a detached one (R13)
+    written: bool = False  # a write was handed out and its answer not noted (R2)
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """A lane as its holder sees it. It is due once `due_at` has passed, and leased until `lease_until`."""
+
+    lane_id: str
+    tenant_id: str
+    integration_id: str
+    record_id: str = ""
+    lead_id: str = ""
+    version: int = 0
+    claimed_version: int = 0
+    fence: int = 0
+    worker: str = ""
+    lease_until: datetime | None = None
+    claimed_at: datetime | None = None
+    due_at: datetime | None = None
+    attempts: int = 0
+    first_failed_at: datetime | None = None
+    failed_at: datetime | None = None
+    reason: str = ""
+    notes: Notes = field(default_factory=Notes)
+
+
+@dataclass(frozen=True, slots=True)
+class LaneTouch:
+    """A lane that is to become due, and what it should remember. A record's lane has a `record_id`."""
+
+    tenant_id: str
+    integration_id: str
+    record_id: str = ""
+    lead_id: str = ""
+    created: bool = False
+    deleted: bool = False
+    push: bool = False
+    match_lead_id: str = ""
+
+    @property
+    def lane_id(self) -> str:
+        """The lane's id: one lane per record, one per lead and integration."""
+        return lane_id(self.integration_id, record_id=self.record_id, lead_id=self.lead_id)
+
+
+def lane_id(integration_id: str, *, record_id: str = "", lead_id: str = "") -> str:
+    """Id of a record's lane, or of a lead's lane when there is no record."""
+    return f"{integration_id}/record/{record_id}" if record_id else f"{integration_id}/lead/{lead_id}"
+
+
+def touches_of(lead: Lead, targets: Iterable[Target], *, besides: str = "") -> list[LaneTouch]:
+    """The lanes that a change of this lead makes due: one per target whose direction lets it out.
+
+    A detached link gets none: no edit creates a record again (R13). `besides` names an integration to leave out.
+    """
+    touches = []
+    for target in targets:
+        link = lead.link(target.integration_id)
+        if target.integration_id == besides or not target.direction.to_crm or (link and link.detached_reason):
+            continue
+        record_id = link.record_id if link else ""
+        touches.append(LaneTouch(lead.tenant_id, target.integration_id, record_id=record_id, lead_id=lead.lead_id))
+    return touches
+
+
+def backoff(attempts: int, chance: float) -> timedelta:
+    """Exponential wait with full jitter; `chance` is a random number in [0, 1)."""
+    longest: timedelta = min(LONGEST_BACKOFF, FIRST_BACKOFF * (1 << min(attempts, 16)))
+    return longest * chance

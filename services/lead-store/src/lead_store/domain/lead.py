@@ -1,0 +1,116 @@
+"""A lead, where it came from, and the seed's two questions: may it be imported, may it be synced."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from lead_store.domain.fields import email_key
+from lead_store.domain.link import Link
+from lead_store.domain.rules import Direction
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """When a field last changed and who changed it (`platform`, or the provider whose record it came from)."""
+
+    at: datetime
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class CrmMetadata:
+    """Origin of a lead and its last sync. `sync_version` grows by one per settled change either way."""
+
+    source_system: str
+    last_sync_direction: Direction | None = None
+    last_synced_at: datetime | None = None
+    sync_version: int = 0
+    last_modified_in_crm: datetime | None = None
+    crm_provider: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Lead:
+    """A person record of the platform. A field that is missing from `values` is blank."""
+
+    lead_id: str
+    tenant_id: str
+    values: Mapping[str, str]
+    changed: Mapping[str, Change]
+    metadata: CrmMetadata
+    created_at: datetime
+    changed_at: datetime
+    links: tuple[Link, ...] = ()
+    revision: int = 0
+    deleted_at: datetime | None = None
+    request_id: str = ""
+
+    @property
+    def email_key(self) -> str:
+        """The e-mail by which the lead is matched; empty if it has none."""
+        return email_key(self.values)
+
+    def link(self, integration_id: str) -> Link | None:
+        """The lead's link of an integration."""
+        return next((link for link in self.links if link.integration_id == integration_id), None)
+
+    def is_linked(self, integration_id: str) -> bool:
+        """Whether the lead has a record in this integration's CRM that is kept the same."""
+        link = self.link(integration_id)
+        return link is not None and link.attached
+
+    def with_link(self, link: Link) -> "Lead":
+        """The lead with this link in place of the one of the same integration."""
+        if self.link(link.integration_id) is None:
+            return replace(self, links=(*self.links, link))
+        return replace(
+            self, links=tuple(link if old.integration_id == link.integration_id else old for old in self.links)
+        )
+
+    def without_link(self, integration_id: str) -> "Lead":
+        """The lead without a link of this integration."""
+        return replace(self, links=tuple(link for link in self.links if link.integration_id != integration_id))
+
+    def with_values(self, values: Mapping[str, str], at: datetime, source: str) -> "Lead":
+        """The lead with these values, each change dated; values that are there already change nothing."""
+        changes = {name: value for name, value in values.items() if self.values.get(name, "") != value}
+        if not changes:
+            return self
+        return replace(
+            self,
+            values={name: value for name, value in {**self.values, **changes}.items() if value},
+            changed={**self.changed, **dict.fromkeys(changes, Change(at, source))},
+            changed_at=at,
+        )
+
+    def synced(self, direction: Direction, provider: str, at: datetime, modified_in_crm: datetime | None) -> "Lead":
+        """The lead with one more settled change in its metadata."""
+        known = self.metadata.last_modified_in_crm
+        metadata = replace(
+            self.metadata,
+            last_sync_direction=direction,
+            last_synced_at=at,
+            sync_version=self.metadata.sync_version + 1,
+            last_modified_in_crm=max(filter(None, (known, modified_in_crm)), default=None),
+            crm_provider=provider,
+        )
+        return replace(self, metadata=metadata)
+
+
+def should_import_from_crm(source_system: str, platform: str) -> bool:
+    """Whether a record may become a new lead: not if it carries our own mark, since then we made it."""
+    return source_system.strip().casefold() != platform.casefold()
+
+
+def should_sync_from_crm(lead: Lead, link: Link | None, direction: Direction) -> bool:
+    """Whether the record's changes may flow into the lead: it lives, is not detached, and the direction allows it.
+
+    Who made the lead does not matter: an edit made in the CRM to a lead of the platform comes back.
+    """
+    return lead.deleted_at is None and direction.from_crm and (link is None or not link.detached_reason)
+
+
+def empty_lead(lead_id: str, tenant_id: str, source_system: str, at: datetime, request_id: str = "") -> Lead:
+    """A lead that holds nothing yet."""
+    metadata = CrmMetadata(source_system=source_system)
+    return Lead(lead_id, tenant_id, {}, {}, metadata, created_at=at, changed_at=at, request_id=request_id)

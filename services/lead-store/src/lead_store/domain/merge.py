@@ -1,0 +1,148 @@
+"""The planner: lead, base and record in; what has to change on either side out.
+
+Three-way per field against a stored base that keeps each side's own spelling. A side has changed when it differs from
+its spelling of the base. One side changed: the change flows. Both changed: the field's rule decides, or the field alone
+waits as a conflict. Nothing here knows about lanes, leases or documents.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum, auto
+
+from lead_store.domain.fields import same
+from lead_store.domain.rules import BlankRule, Direction, FieldRule, MergeRule, Reading
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """The last value both sides agreed on, as each side spells it."""
+
+    platform: str
+    crm: str
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """A field both sides changed, with both values; it waits for a person."""
+
+    ours: str
+    theirs: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ours:
+    """The platform's side: values, when each was changed, and values that the CRM has refused."""
+
+    values: Mapping[str, str]
+    changed_at: Mapping[str, datetime]
+    refused: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Theirs:
+    """The CRM's side: readings, the record's modified-at, and whether history was read."""
+
+    readings: Mapping[str, Reading]
+    modified_at: datetime
+    with_history: bool = False
+
+
+@dataclass(slots=True)
+class Plan:
+    """What a merge asks for. `base` is the whole new base, but for fields that still have to be written."""
+
+    base: dict[str, Base]
+    to_lead: dict[str, str] = field(default_factory=dict)
+    to_crm: dict[str, str] = field(default_factory=dict)
+    conflicts: dict[str, Conflict] = field(default_factory=dict)
+    replaced: dict[str, str] = field(default_factory=dict)  # values that give way, for the history
+    needs_history: bool = False
+
+
+class Winner(Enum):
+    """Whose value a field takes."""
+
+    AGREED = auto()
+    OURS = auto()
+    THEIRS = auto()
+    NOBODY = auto()  # as it is, since the direction forbids the flow or the CRM has refused the value
+    ASK = auto()
+    UNKNOWN = auto()  # only the property's history can tell
+
+
+def plan(
+    ours: Ours, base: Mapping[str, Base], theirs: Theirs, rules: Mapping[str, FieldRule], direction: Direction
+) -> Plan:
+    """Merge every mapped field that was read. A property that was not read is unknown and stays as it is (R19)."""
+    result = Plan(base=dict(base))
+    for name, rule in rules.items():
+        reading = theirs.readings.get(name)
+        if reading is None:
+            continue
+        value = ours.values.get(name, "")
+        winner = decide(name, ours, base.get(name), theirs, rule, direction)
+        if winner is Winner.AGREED:
+            result.base[name] = Base(value, reading.crm)
+        elif winner is Winner.THEIRS:
+            result.to_lead[name] = reading.value
+            result.base[name] = Base(reading.value, reading.crm)
+            result.replaced[name] = value
+        elif winner is Winner.OURS:
+            result.to_crm[name] = value
+            result.replaced[name] = reading.value
+        elif winner is Winner.ASK:
+            result.conflicts[name] = Conflict(value, reading.value)
+        elif winner is Winner.UNKNOWN:
+            result.needs_history = True
+    return result
+
+
+def decide(name: str, ours: Ours, base: Base | None, theirs: Theirs, rule: FieldRule, direction: Direction) -> Winner:
+    """Whose value one field takes."""
+    value, reading = ours.values.get(name, ""), theirs.readings[name]
+    if same(name, value, reading.value):
+        return Winner.AGREED
+    mine = base is None or not same(name, value, base.platform)
+    other = base is None or reading.crm != base.crm
+    if not mine and not other:
+        return Winner.NOBODY  # the CRM spells our value its own way, and the base knows
+    one_is_blank = not value.strip() or not reading.value.strip()
+    if one_is_blank and (base is None or rule.blank is BlankRule.KEEP):
+        winner = Winner.OURS if value.strip() else Winner.THEIRS
+    elif mine and other:
+        winner = _contested(name, ours, theirs, rule, direction)
+    else:
+        winner = Winner.OURS if mine else Winner.THEIRS
+    if winner is Winner.THEIRS and not direction.from_crm:
+        return Winner.NOBODY
+    if winner is Winner.OURS and (not direction.to_crm or ours.refused.get(name) == value):
+        return Winner.NOBODY
+    return winner
+
+
+def _contested(name: str, ours: Ours, theirs: Theirs, rule: FieldRule, direction: Direction) -> Winner:
+    if direction is Direction.TO_CRM:  # one way only: a doubly changed field goes the allowed way (R18)
+        return Winner.OURS
+    if direction is Direction.FROM_CRM:
+        return Winner.THEIRS
+    match rule.merge:
+        case MergeRule.CRM:
+            return Winner.THEIRS
+        case MergeRule.PLATFORM:
+            return Winner.OURS
+        case MergeRule.ASK:
+            return Winner.ASK
+        case MergeRule.NEWEST:
+            return _newest(name, ours, theirs)
+
+
+def _newest(name: str, ours: Ours, theirs: Theirs) -> Winner:
+    """Compare change times. A field whose history the CRM does not keep counts as changed when the record was."""
+    if not theirs.with_history:
+        return Winner.UNKNOWN
+    reading = theirs.readings[name]
+    current = [version.changed_at for version in reading.versions[:1] if version.crm == reading.crm]
+    crm_changed_at = current[0] if current else theirs.modified_at
+    changed_at = ours.changed_at.get(name)
+    return Winner.OURS if changed_at is not None and changed_at > crm_changed_at else Winner.THEIRS

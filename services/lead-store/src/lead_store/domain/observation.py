@@ -1,0 +1,57 @@
+"""What a record looked like when it was read."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from lead_store.domain.rules import Reading
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """The record is there. `record_id` is the id under which the CRM answered."""
+
+    record_id: str
+    modified_at: datetime
+    readings: Mapping[str, Reading]
+    source_system: str = ""
+    marked_lead_id: str = ""
+    with_history: bool = False
+    merged_record_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Archived:
+    """The record is in the CRM's bin."""
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """The CRM does not know the record; on a lead's lane: nothing carries its mark or its e-mail."""
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """The record was merged into another one."""
+
+    into_record_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """The record could not be read; never taken for absent (R14)."""
+
+    reason: str
+
+
+State = Present | Archived | Absent | Merged | Unreadable
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """One reading, under one lease."""
+
+    lane_id: str
+    fence: int
+    state: State
+    read_before_lease: bool = False

@@ -1,0 +1,47 @@
+"""What every decision on a pair of lead and record has to respect: whose write is under way, and how one is planned."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from lead_store.domain.lane import READ_LAG
+from lead_store.domain.link import Link, Pending, WriteKind
+from lead_store.domain.verdict import Case, LaneEnd, Outcome, Verdict, released
+
+
+def pair_is_busy(case: Case, link: Link) -> Verdict | None:
+    """Keep off a pair that another lease is writing (R5), until that write can be judged (R2).
+
+    The holder itself gets its own write again, should it ask twice. None = the lane may decide.
+    """
+    pending, lane = link.pending, case.lane
+    if pending is None:
+        return None
+    if pending.lane_id == lane.lane_id and pending.fence == lane.fence:
+        return Verdict(Outcome.PUSHED, LaneEnd.HELD, before=case.lead, write=pending, record_id=lane.record_id)
+    free_at = pending.until + READ_LAG
+    if case.now < free_at:
+        return released(case, "pair_busy", free_at)
+    if lane.claimed_at is None or lane.claimed_at < free_at:  # what was read may be older than the write
+        return released(case, "pair_busy", case.now)
+    return None
+
+
+def own_link(case: Case) -> Link | None:
+    """The lane's lead's link, if it is to the lane's record."""
+    link = case.lead.link(case.target.integration_id) if case.lead else None
+    return link if link is not None and link.record_id == case.lane.record_id else None
+
+
+def attach(link: Link, record_id: str) -> Link:
+    """The link with this record, in use; a record that it had before is remembered."""
+    if link.record_id == record_id:
+        return replace(link, detached_reason="")
+    former = (*link.former_record_ids, link.record_id) if link.record_id else link.former_record_ids
+    return replace(link, record_id=record_id, former_record_ids=former, detached_reason="")
+
+
+def planned_write(case: Case, kind: WriteKind, values: Mapping[str, str], basis: datetime | None) -> Pending:
+    """A write under this lease, to be stored on the link before it is handed out."""
+    lane = case.lane
+    return Pending(case.new_write_id, kind, lane.lane_id, lane.fence, lane.lease_until or case.now, values, basis)

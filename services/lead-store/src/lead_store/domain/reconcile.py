@@ -1,0 +1,206 @@
+"""From one reading of a record to one verdict: the rules R1, R2, R5, R6, R8, R13 to R16, R18 and R20.
+
+The order of questions: what was seen → which lead is it → may this lane decide now → what does the merge say.
+"""
+
+from dataclasses import replace
+
+from lead_store.domain.absence import absent, merged_away, unlink
+from lead_store.domain.creation import create_record, hand_over
+from lead_store.domain.fields import can_be_named
+from lead_store.domain.identity import Found, find_lead
+from lead_store.domain.lane import READ_LAG, STALE_LIMIT, Notes, lane_id, touches_of
+from lead_store.domain.lead import Lead, empty_lead, should_import_from_crm
+from lead_store.domain.link import Link, WriteKind, recover
+from lead_store.domain.merge import Base, Ours, Plan, Theirs, plan
+from lead_store.domain.observation import Absent, Archived, Merged, Present, Unreadable
+from lead_store.domain.pair import attach, pair_is_busy, planned_write
+from lead_store.domain.rules import Direction
+from lead_store.domain.verdict import (
+    Case,
+    FieldChange,
+    LaneEnd,
+    Outcome,
+    Verdict,
+    failed,
+    present_of,
+    released,
+    skipped,
+)
+
+STALE_RETRY = READ_LAG / 5  # how soon a record whose reading was too old is read again
+
+
+def reconcile(case: Case) -> Verdict:
+    """Decide on one lane by what was seen of its record."""
+    lane = case.lane
+    match case.observation.state:
+        case Unreadable(reason=reason):
+            return failed(case, reason)
+        case Present(record_id=record_id) if not lane.record_id:
+            return hand_over(case, record_id)
+        case Absent() if not lane.record_id:
+            return create_record(case)
+        case Present(record_id=record_id) if record_id != lane.record_id:
+            return merged_away(case, record_id)
+        case Merged(into_record_id=record_id):
+            return merged_away(case, record_id)
+        case Archived():
+            return unlink(case, "record_archived")
+        case Absent():
+            return absent(case)
+        case _:
+            return _present(case)
+
+
+def _present(case: Case) -> Verdict:
+    found = find_lead(case)
+    notes = _seen_notes(case)
+    if found.ambiguous:
+        return failed(case, "ambiguous_match")
+    if found.lead is not None:
+        return _present_linked(case, found.lead, found, notes)
+    if not should_import_from_crm(present_of(case).source_system, case.platform):
+        return _count_skip(skipped(case, "originated_on_platform", notes), case)
+    if not case.target.direction.from_crm:
+        return skipped(case, "direction", notes)
+    return _create_lead(case, notes)
+
+
+def _present_linked(case: Case, lead: Lead, found: Found, notes: Notes) -> Verdict:
+    if lead.deleted_at is not None:
+        return skipped(case, "lead_deleted", notes)
+    present, lane = present_of(case), case.lane
+    link = lead.link(case.target.integration_id) or Link(case.target.integration_id, case.target.provider)
+    stale = link.seen is not None and present.modified_at < link.seen and link.record_id == lane.record_id
+    not_now = pair_is_busy(case, link) or _too_old(case, link, stale=stale)
+    if not_now is not None:
+        return not_now
+    left_over = link.pending
+    if left_over is not None:  # R2
+        if not present.with_history:
+            return Verdict(Outcome.NEEDS_HISTORY, LaneEnd.KEPT)
+        link = recover(link, left_over, present.readings)
+    verdict = _merge(case, lead, attach(link, lane.record_id), notes, newly=found.newly or bool(link.detached_reason))
+    if left_over is not None and left_over.lane_id != lane.lane_id:
+        verdict.ended_lanes.append(left_over.lane_id)
+    if stale:
+        verdict.counts["stale_accepted"] += 1
+    if found.newly:
+        verdict.idle_lanes.append(lane_id(link.integration_id, lead_id=lead.lead_id))
+    if found.by_email:
+        verdict.email_keys.append(lead.email_key)
+    rival = case.hopeful
+    if rival is not None and rival.lead_id != lead.lead_id and not rival.is_linked(link.integration_id):
+        # Another lead found this record by its e-mail. Two leads for one record need a person.
+        verdict.failed_lanes[lane_id(link.integration_id, lead_id=rival.lead_id)] = "ambiguous_match"
+    return verdict
+
+
+def _too_old(case: Case, link: Link, *, stale: bool) -> Verdict | None:
+    """Refuse a reading older than what was seen (R1), and a page that says less than a new reading would (R8)."""
+    if case.observation.read_before_lease and (stale or link.pending is not None):
+        return Verdict(Outcome.NEEDS_READING, LaneEnd.KEPT)
+    since = case.lane.notes.stale_since
+    if not stale or (since is not None and case.now - since >= STALE_LIMIT):
+        return None
+    return released(
+        case, "stale_reading", case.now + STALE_RETRY, replace(case.lane.notes, stale_since=since or case.now)
+    )
+
+
+def _merge(case: Case, lead: Lead, link: Link, notes: Notes, *, newly: bool) -> Verdict:
+    present, target = present_of(case), case.target
+    ours = Ours(
+        lead.values,
+        {name: change.at for name, change in lead.changed.items()},
+        {name: refusal.value for name, refusal in link.refused.items()},
+    )
+    theirs = Theirs(present.readings, present.modified_at, present.with_history)
+    result = plan(ours, link.base_under(target.mapping), theirs, target.rules, target.direction)
+    if result.needs_history:
+        return Verdict(Outcome.NEEDS_HISTORY, LaneEnd.KEPT)
+    after = lead.with_values(result.to_lead, case.now, target.provider)
+    verdict = Verdict(Outcome.UNCHANGED, before=lead, notes=notes, record_id=case.lane.record_id)
+    verdict.names_lead = lead.lead_id
+    if newly:
+        verdict.outcome = Outcome.LINKED
+    if after is not lead:
+        after = after.synced(Direction.FROM_CRM, target.provider, case.now, present.modified_at)
+        verdict.outcome = Outcome.LINKED if newly else Outcome.UPDATED
+        verdict.counts["from_crm_updated"] += 1
+    write = planned_write(case, WriteKind.UPDATE, result.to_crm, present.modified_at) if result.to_crm else None
+    if write is not None:
+        verdict.write, verdict.end = write, LaneEnd.HELD
+        verdict.outcome = Outcome.PUSHED if verdict.outcome is Outcome.UNCHANGED else verdict.outcome
+    link = replace(
+        link,
+        base=result.base,
+        mapping=target.mapping,
+        pending=write,
+        seen=link.saw(present.modified_at),
+        conflicts=result.conflicts,
+        refused={name: no for name, no in link.refused.items() if after.values.get(name, "") == no.value},
+    )
+    after = after.with_link(link)
+    verdict.lead = after if after != lead else None
+    verdict.fields = _field_changes(result)
+    if result.to_lead:
+        verdict.touches = touches_of(after, case.other_targets)  # R20
+    return _count_skip(verdict, case)
+
+
+def _create_lead(case: Case, notes: Notes) -> Verdict:
+    """Make a lead from a record that matches none."""
+    present, target = present_of(case), case.target
+    values = {name: reading.value for name, reading in present.readings.items() if reading.value}
+    if not can_be_named(values):
+        return skipped(case, "no_name", notes)
+    lead = empty_lead(case.new_lead_id, target.tenant_id, target.provider, case.now)
+    link = Link(
+        target.integration_id,
+        target.provider,
+        record_id=case.lane.record_id,
+        base={name: Base(reading.value, reading.crm) for name, reading in present.readings.items()},
+        mapping=target.mapping,
+        seen=present.modified_at,
+    )
+    lead = lead.with_values(values, case.now, target.provider)
+    lead = lead.synced(Direction.FROM_CRM, target.provider, case.now, present.modified_at).with_link(link)
+    verdict = Verdict(Outcome.CREATED, lead=lead, notes=notes, record_id=case.lane.record_id, names_lead=lead.lead_id)
+    verdict.counts["from_crm_created"] += 1
+    verdict.email_keys.append(lead.email_key)  # R16
+    verdict.fields = {name: FieldChange("platform", "", value) for name, value in values.items()}
+    verdict.touches = touches_of(lead, case.other_targets)  # R20
+    return verdict
+
+
+def _count_skip(verdict: Verdict, case: Case) -> Verdict:
+    """Count a `created` event on a record that we made ourselves: there is nothing to import (the origin gate)."""
+    ours = not should_import_from_crm(present_of(case).source_system, case.platform)
+    if not (case.lane.notes.created and ours):
+        return verdict
+    verdict.skipped = True
+    if verdict.outcome is Outcome.UNCHANGED:
+        verdict.outcome, verdict.reason = Outcome.SKIPPED, "originated_on_platform"
+    if verdict.counts["from_crm_skipped"] == 0:
+        verdict.counts["from_crm_skipped"] = 1
+    return verdict
+
+
+def _seen_notes(case: Case) -> Notes:
+    """What the lane remembers after a present reading.
+
+    The reading answers the events that came before its lease; those that came since keep their notes.
+    """
+    present, notes, lane = present_of(case), case.lane.notes, case.lane
+    read_at = max(filter(None, (notes.read_at, present.modified_at)))
+    if lane.version != lane.claimed_version:
+        return replace(notes, created=False, present_at=case.now, absent_at=None, stale_since=None, read_at=read_at)
+    return Notes(present_at=case.now, read_at=read_at)
+
+
+def _field_changes(result: Plan) -> dict[str, FieldChange]:
+    changes = {n: FieldChange("platform", result.replaced[n], value) for n, value in result.to_lead.items()}
+    changes.update({n: FieldChange("crm", result.replaced[n], value) for n, value in result.to_crm.items()})
+    return changes

@@ -1,0 +1,129 @@
+"""What was concluded on a lane, and everything that its commit has to write."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from lead_store.domain.lane import Lane, LaneTouch, Notes
+from lead_store.domain.lead import Lead
+from lead_store.domain.link import Pending
+from lead_store.domain.observation import Observation, Present
+from lead_store.domain.rules import Target
+
+
+class Outcome(StrEnum):
+    """What was concluded."""
+
+    UNCHANGED = "unchanged"
+    CREATED = "created"
+    LINKED = "linked"
+    UPDATED = "updated"
+    PUSHED = "pushed"
+    SKIPPED = "skipped"
+    UNLINKED = "unlinked"
+    SETTLED = "settled"
+    REFUSED = "refused"
+    NEEDS_HISTORY = "needs_history"
+    NEEDS_READING = "needs_reading"
+    RELEASED = "released"
+    FENCED = "fenced"
+    FAILED = "failed"
+
+
+class LaneEnd(StrEnum):
+    """What becomes of the lease."""
+
+    KEPT = "kept"  # as it is: the holder reads again
+    HELD = "held"  # the holder has a write to carry out
+    DONE = "done"  # over; due again only if the lane was touched meanwhile
+    IDLE = "idle"  # over, and another lane has taken over what is due
+    WAITING = "waiting"  # over; due again at a time
+    FAILED = "failed"  # over; waits for a person
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A lane, what was seen, and everything that the decision may look at."""
+
+    lane: Lane
+    observation: Observation
+    target: Target
+    now: datetime  # the database's clock
+    platform: str
+    new_lead_id: str
+    new_write_id: str
+    lead: Lead | None = None  # the lead that the lane names
+    marked: Lead | None = None  # the lead that the record's mark names
+    hopeful: Lead | None = None  # the lead that found this record by its e-mail
+    by_email: tuple[Lead, ...] = ()  # live leads with the record's e-mail
+    other_targets: tuple[Target, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FieldChange:
+    """One field of a decision, for the history."""
+
+    side: str  # `platform` or `crm`: whose value is replaced
+    before: str
+    after: str
+
+
+@dataclass(slots=True)
+class Verdict:
+    """The conclusion. `lead` is the lead's new state; without `before` it is a new one."""
+
+    outcome: Outcome
+    end: LaneEnd = LaneEnd.DONE
+    reason: str = ""
+    record_id: str = ""
+    lead: Lead | None = None
+    before: Lead | None = None
+    write: Pending | None = None
+    due_at: datetime | None = None
+    notes: Notes | None = None
+    names_lead: str = ""  # lead that the record's lane names from now on
+    touches: list[LaneTouch] = field(default_factory=list)
+    ended_lanes: list[str] = field(default_factory=list)  # lanes whose fence moves on, so that their holder is out (R5)
+    idle_lanes: list[str] = field(default_factory=list)  # lanes whose work is done by this one
+    failed_lanes: dict[str, str] = field(default_factory=dict)  # lanes that a person has to look at → reason
+    email_keys: list[str] = field(default_factory=list)  # identities that the commit has to own (R16)
+    counts: Counter[str] = field(default_factory=Counter)
+    fields: dict[str, FieldChange] = field(default_factory=dict)
+    skipped: bool = False  # a `created` event on a record that the platform made itself
+
+    @property
+    def lead_id(self) -> str:
+        """The lead concerned; empty if none."""
+        return self.lead.lead_id if self.lead else self.before.lead_id if self.before else ""
+
+
+def released(case: Case, reason: str, at: datetime, notes: Notes | None = None) -> Verdict:
+    """Nothing decided: the lane is due again at a time, and no attempt is counted."""
+    return Verdict(Outcome.RELEASED, LaneEnd.WAITING, reason, due_at=at, notes=notes, record_id=case.lane.record_id)
+
+
+def failed(case: Case, reason: str) -> Verdict:
+    """A person has to look at it."""
+    return Verdict(
+        Outcome.FAILED, LaneEnd.FAILED, reason, record_id=case.lane.record_id, counts=Counter(from_crm_failed=1)
+    )
+
+
+def skipped(case: Case, reason: str, notes: Notes) -> Verdict:
+    """Ignored on purpose."""
+    return Verdict(
+        Outcome.SKIPPED,
+        reason=reason,
+        notes=notes,
+        record_id=case.lane.record_id,
+        counts=Counter(from_crm_skipped=1),
+    )
+
+
+def present_of(case: Case) -> Present:
+    """The present reading of a case that is known to have one."""
+    state = case.observation.state
+    if not isinstance(state, Present):
+        raise TypeError(f"not a present reading: {type(state).__name__}")
+    return state

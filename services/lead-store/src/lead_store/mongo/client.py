@@ -1,0 +1,43 @@
+"""One connection to MongoDB, with timeouts, and the database's own clock."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from bson.codec_options import CodecOptions
+from pymongo import MongoClient
+from pymongo.database import Database
+from pymongo.read_concern import ReadConcern
+from pymongo.write_concern import WriteConcern
+
+Document = dict[str, Any]
+EPOCH = datetime.fromtimestamp(0, UTC)
+
+
+def connect(url: str) -> MongoClient[Document]:
+    """Open a client; it connects on first use. Reads and writes are majority and journaled."""
+    return MongoClient(
+        url,
+        tz_aware=True,
+        serverSelectionTimeoutMS=2_000,
+        connectTimeoutMS=2_000,
+        socketTimeoutMS=20_000,
+        retryWrites=True,
+        appname="lead-store",
+    )
+
+
+def open_database(client: MongoClient[Document], name: str) -> Database[Document]:
+    """The service's database."""
+    options: CodecOptions[Document] = CodecOptions(tz_aware=True, tzinfo=UTC)
+    return client.get_database(
+        name,
+        codec_options=options,
+        write_concern=WriteConcern("majority", j=True),
+        read_concern=ReadConcern("majority"),
+    )
+
+
+def server_now(database: Database[Document]) -> datetime:
+    """The database's clock, which alone decides leases."""
+    now: datetime = database.command("hello")["localTime"]
+    return now if now.tzinfo else now.replace(tzinfo=UTC)

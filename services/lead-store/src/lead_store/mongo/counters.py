@@ -1,0 +1,38 @@
+"""The collection `counters`: the statistics of an integration, moved in the transaction that they tell of."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from pymongo.client_session import ClientSession
+from pymongo.collection import Collection
+from pymongo.database import Database
+
+from lead_store.mongo.client import Document
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """Reads and moves counters."""
+
+    collection: Collection[Document]
+
+    @classmethod
+    def of(cls, database: Database[Document]) -> "Counters":
+        """The counters of a database."""
+        return cls(database["counters"])
+
+    def add(self, integration_id: str, counts: Mapping[str, int], session: ClientSession) -> None:
+        """Move counters on."""
+        moved = {name: count for name, count in counts.items() if count}
+        if moved:
+            self.collection.update_one({"_id": integration_id}, {"$inc": moved}, upsert=True, session=session)
+
+    def received(self, integration_id: str, events: int, at: datetime, session: ClientSession) -> None:
+        """Count events that arrived."""
+        update = {"$inc": {"total_received": events}, "$max": {"last_received_at": at}}
+        self.collection.update_one({"_id": integration_id}, update, upsert=True, session=session)
+
+    def get(self, integration_id: str) -> Document:
+        """All counters of an integration; a missing one is 0."""
+        return self.collection.find_one({"_id": integration_id}) or {}

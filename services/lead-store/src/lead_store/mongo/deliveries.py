@@ -1,0 +1,102 @@
+"""The collection `deliveries`: the inbox. A delivery is written once; afterwards only its state moves."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import zstandard
+from pymongo.client_session import ClientSession
+from pymongo.collection import Collection
+from pymongo.database import Database
+from pymongo.errors import BulkWriteError
+
+from lead_store.domain.delivery import Delivery, Touch, TouchKind
+from lead_store.mongo.client import Document
+
+RETENTION = timedelta(days=30)
+DUPLICATE_KEY = 11000
+
+
+@dataclass(frozen=True, slots=True)
+class Deliveries:
+    """Reads and writes deliveries."""
+
+    collection: Collection[Document]
+
+    @classmethod
+    def of(cls, database: Database[Document]) -> "Deliveries":
+        """The deliveries of a database."""
+        return cls(database["deliveries"])
+
+    def insert(self, deliveries: list[Delivery], now: datetime) -> set[int]:
+        """Keep deliveries durably; answers the positions of those that had been kept before."""
+        documents = [_document(delivery, now) for delivery in deliveries]
+        try:
+            self.collection.insert_many(documents, ordered=False)
+        except BulkWriteError as error:
+            failures = (error.details or {}).get("writeErrors", [])
+            if any(failure["code"] != DUPLICATE_KEY for failure in failures):
+                raise
+            return {failure["index"] for failure in failures}
+        return set()
+
+    def unrouted(self, limit: int) -> list[Delivery]:
+        """Deliveries whose touches have not all become work, oldest first."""
+        found = self.collection.find({"state": "new"}, {"events": 0}).sort("recorded_at", 1).limit(limit)
+        return [_delivery(document) for document in found]
+
+    def still_new(self, keys: list[str], session: ClientSession) -> set[str]:
+        """Which of these nobody has routed yet."""
+        found = self.collection.find({"_id": {"$in": keys}, "state": "new"}, {"_id": 1}, session=session)
+        return {document["_id"] for document in found}
+
+    def mark(
+        self,
+        keys: Iterable[str],
+        state: str,
+        *,
+        tenant_id: str = "",
+        reason: str = "",
+        session: ClientSession | None = None,
+    ) -> None:
+        """Move new deliveries to a state: `routed`, `unroutable`, or `ignored` for a reason."""
+        update = {"state": state, "tenant_id": tenant_id, "reason": reason}
+        self.collection.update_many({"_id": {"$in": list(keys)}, "state": "new"}, {"$set": update}, session=session)
+
+    def reopen(self, provider: str, account_id: str) -> int:
+        """Make unroutable deliveries of an account new again, since a target for it appeared."""
+        query = {"provider": provider, "account_id": account_id, "state": "unroutable"}
+        return self.collection.update_many(query, {"$set": {"state": "new"}}).modified_count
+
+
+def _document(delivery: Delivery, now: datetime) -> Document:
+    return {
+        "_id": delivery.key,
+        "provider": delivery.provider,
+        "account_id": delivery.account_id,
+        "events": zstandard.compress(delivery.events, 3),
+        "headers": dict(delivery.headers),
+        "touches": [
+            [t.object_type, t.record_id, t.kind.value, t.occurred_at, t.source, t.into] for t in delivery.touches
+        ],
+        "event_count": delivery.event_count,
+        "ignored_count": delivery.ignored_count,
+        "received_at": delivery.received_at,
+        "recorded_at": now,
+        "expires_at": now + RETENTION,
+        "state": "new",
+    }
+
+
+def _delivery(document: Document) -> Delivery:
+    return Delivery(
+        key=document["_id"],
+        provider=document["provider"],
+        account_id=document["account_id"],
+        events=b"",
+        headers=document["headers"],
+        touches=tuple(Touch(o, r, TouchKind(k), at, source, into) for o, r, k, at, source, into in document["touches"]),
+        event_count=document["event_count"],
+        ignored_count=document["ignored_count"],
+        received_at=document["received_at"],
+    )

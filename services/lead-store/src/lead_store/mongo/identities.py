@@ -1,0 +1,40 @@
+"""The collection `identities`: one document per tenant and e-mail: two commits cannot both see no match (R16)."""
+
+import hashlib
+import hmac
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from pymongo import UpdateOne
+from pymongo.client_session import ClientSession
+from pymongo.collection import Collection
+from pymongo.database import Database
+
+from lead_store.mongo.client import Document
+
+
+@dataclass(frozen=True, slots=True)
+class Identities:
+    """Owns e-mails for the time of a transaction. Without the key nobody can tell whose e-mail a hash is."""
+
+    collection: Collection[Document]
+    key: bytes
+
+    @classmethod
+    def of(cls, database: Database[Document], key: bytes) -> "Identities":
+        """The identities of a database."""
+        return cls(database["identities"], key)
+
+    def own(self, tenant_id: str, email_keys: Iterable[str], session: ClientSession) -> None:
+        """Write the identities, which makes any other transaction on one of them fail or wait."""
+        wanted = sorted({self._id(tenant_id, key) for key in email_keys if key})
+        if wanted:
+            updates = [UpdateOne({"_id": _id}, {"$inc": {"uses": 1}}, upsert=True) for _id in wanted]
+            self.collection.bulk_write(updates, session=session)
+
+    def _id(self, tenant_id: str, email_key: str) -> str:
+        digest = hmac.new(self.key, f"{tenant_id}\0{email_key}".encode(), hashlib.sha256).hexdigest()
+        return f"{tenant_id}/{digest}"
+
+    def __repr__(self) -> str:
+        return "Identities(…)"

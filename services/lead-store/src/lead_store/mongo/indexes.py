@@ -1,0 +1,40 @@
+"""All indexes, made at start; making them twice changes nothing."""
+
+from pymongo import ASCENDING, IndexModel
+from pymongo.database import Database
+
+from lead_store.mongo.client import Document
+
+INDEXES: dict[str, list[IndexModel]] = {
+    "targets": [IndexModel([("provider", ASCENDING), ("account_id", ASCENDING)], unique=True)],
+    "leads": [
+        IndexModel([("tenant_id", ASCENDING), ("_id", ASCENDING)]),
+        IndexModel([("tenant_id", ASCENDING), ("email_key", ASCENDING)]),
+        IndexModel(
+            [("tenant_id", ASCENDING), ("request_id", ASCENDING)],
+            unique=True,
+            partialFilterExpression={"request_id": {"$gt": ""}},
+        ),
+        IndexModel([("links.integration_id", ASCENDING), ("_id", ASCENDING)]),
+    ],
+    "deliveries": [
+        IndexModel([("recorded_at", ASCENDING)], partialFilterExpression={"state": "new"}, name="unrouted"),
+        IndexModel(
+            [("provider", ASCENDING), ("account_id", ASCENDING)], partialFilterExpression={"state": "unroutable"}
+        ),
+        IndexModel([("expires_at", ASCENDING)], expireAfterSeconds=0),
+    ],
+    "lanes": [
+        IndexModel([("due_at", ASCENDING)], sparse=True),
+        IndexModel([("integration_id", ASCENDING), ("due_at", ASCENDING)]),
+        IndexModel([("claim", ASCENDING)], sparse=True),
+        IndexModel([("tenant_id", ASCENDING), ("_id", ASCENDING)]),
+    ],
+    "decisions": [IndexModel([("tenant_id", ASCENDING), ("lead_id", ASCENDING), ("_id", ASCENDING)])],
+}
+
+
+def ensure_indexes(database: Database[Document]) -> None:
+    """Create whatever index is missing."""
+    for collection, models in INDEXES.items():
+        database[collection].create_indexes(models)

@@ -1,0 +1,267 @@
+"""The collection `lanes`: touch, claim, finish. The database's clock decides who may hold a lane."""
+
+from collections.abc import Collection as Some
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from pymongo import UpdateOne
+from pymongo.client_session import ClientSession
+from pymongo.collection import Collection
+from pymongo.database import Database
+
+from lead_store.domain.lane import GIVE_UP_AFTER, READ_LAG, Lane, LaneTouch, Notes
+from lead_store.domain.verdict import LaneEnd, Verdict
+from lead_store.mongo.client import EPOCH, Document
+
+NOTES = tuple(Notes.__dataclass_fields__)
+CHUNK = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Lanes:
+    """Reads and writes lanes."""
+
+    collection: Collection[Document]
+
+    @classmethod
+    def of(cls, database: Database[Document]) -> "Lanes":
+        """The lanes of a database."""
+        return cls(database["lanes"])
+
+    def touch(self, touches: Iterable[LaneTouch], session: ClientSession | None = None) -> int:
+        """Make lanes due, new ones included; a lane that is leased becomes due again when its lease ends."""
+        updates = [
+            UpdateOne({"_id": touch.lane_id}, [{"$set": _touched(touch)}], upsert=True) for touch in _joined(touches)
+        ]
+        for start in range(0, len(updates), CHUNK):
+            self.collection.bulk_write(updates[start : start + CHUNK], ordered=False, session=session)
+        return len(updates)
+
+    def ensure(self, lanes: Iterable[LaneTouch]) -> None:
+        """Make lanes that are missing, idle ones."""
+        updates = [UpdateOne({"_id": lane.lane_id}, {"$setOnInsert": _idle(lane)}, upsert=True) for lane in lanes]
+        self.collection.bulk_write(updates, ordered=False)
+
+    def next_due(self, now: datetime, closed: list[str]) -> str | None:
+        """The integration whose lane has been due for longest; `now` is only a hint, the claim asks the database."""
+        query = {"due_at": {"$lte": now}, "lease_until": {"$lte": now}, "integration_id": {"$nin": closed}}
+        lane = self.collection.find_one(query, {"integration_id": 1}, sort=[("due_at", 1)])
+        return lane["integration_id"] if lane else None
+
+    def due(self, integration_id: str, now: datetime, limit: int) -> list[str]:
+        """Ids of lanes that look due, longest first."""
+        query = {"integration_id": integration_id, "due_at": {"$lte": now}, "lease_until": {"$lte": now}}
+        found = self.collection.find(query, {"_id": 1}).sort("due_at", 1).limit(limit)
+        return [lane["_id"] for lane in found]
+
+    def claim(
+        self, lane_ids: list[str], worker_id: str, token: str, lease: timedelta, *, idle: bool = False
+    ) -> list[Lane]:
+        """Lease those of the lanes that are due by the database's clock, or idle. Each gets a new fence."""
+        until = {"$add": ["$$NOW", _milliseconds(lease)]}
+        names = ("lease_until",) if idle else ("due_at", "lease_until")
+        past = [{"$lte": [{"$toLong": f"${name}"}, {"$toLong": "$$NOW"}]} for name in names]
+        claimed = {
+            "fence": {"$add": ["$fence", 1]},
+            "claim": {"$literal": token},
+            "worker": {"$literal": worker_id},
+            "claimed_version": "$version",
+            "claimed_at": "$$NOW",
+            "lease_until": until,
+            "due_at": until,
+            "failed_at": None,
+        }
+        due_at = {"$exists": False} if idle else {"$type": "date"}
+        query = {"_id": {"$in": lane_ids}, "due_at": due_at, "$expr": {"$and": past}}
+        if self.collection.update_many(query, [{"$set": claimed}]).modified_count == 0:
+            return []
+        return [_lane(document) for document in self.collection.find({"claim": token})]
+
+    def held(
+        self, lane_ids: Some[str], worker_id: str, session: ClientSession | None = None
+    ) -> dict[tuple[str, int], Lane]:
+        """Lanes leased to this worker, by id and fence."""
+        query = {"_id": {"$in": list(lane_ids)}, "worker": worker_id}
+        lanes = map(_lane, self.collection.find(query, session=session))
+        return {(lane.lane_id, lane.fence): lane for lane in lanes}
+
+    def read_at(self, lane_ids: Some[str]) -> dict[str, datetime | None]:
+        """Newest modified-at of a full reading, by lane (R9)."""
+        found = self.collection.find({"_id": {"$in": list(lane_ids)}}, {"read_at": 1})
+        return {lane["_id"]: lane.get("read_at") for lane in found}
+
+    def finish(self, ended: list[tuple[Lane, Verdict]], session: ClientSession | None = None) -> bool:
+        """End or hold leases as the verdicts say, guarded by their fences; False if one was lost."""
+        updates = [
+            UpdateOne({"_id": lane.lane_id, "fence": lane.fence, "worker": lane.worker}, [{"$set": _finished(verdict)}])
+            for lane, verdict in ended
+            if verdict.end is not LaneEnd.KEPT
+        ]
+        if not updates:
+            return True
+        return self.collection.bulk_write(updates, ordered=False, session=session).matched_count == len(updates)
+
+    def disturb(self, verdicts: Iterable[Verdict], session: ClientSession) -> None:
+        """Change other lanes of the decided pairs: end their fences, take over their work."""
+        updates: list[UpdateOne] = []
+        for verdict in verdicts:
+            out = {"$inc": {"fence": 1}, "$set": {"worker": "", "lease_until": EPOCH, "written": False}}
+            updates += [UpdateOne({"_id": lane_id}, out) for lane_id in verdict.ended_lanes]
+            done = {"$unset": {"due_at": 1}}
+            updates += [UpdateOne({"_id": lane_id, "worker": ""}, done) for lane_id in verdict.idle_lanes]
+            for lane_id, reason in verdict.failed_lanes.items():
+                failure = {"failed_at": "$$NOW", "reason": {"$literal": reason}, "due_at": "$$REMOVE"}
+                updates.append(UpdateOne({"_id": lane_id}, [{"$set": failure}]))
+        if updates:
+            self.collection.bulk_write(updates, session=session)
+
+    def release(self, lane: Lane, reason: str, wait: timedelta, *, counts: bool) -> None:
+        """End a lease without a decision. An attempt that counts fails the lane after a day of them."""
+        now = {"$toLong": "$$NOW"}
+        first = {"$ifNull": ["$first_failed_at", "$$NOW"]} if counts else "$first_failed_at"
+        given_up = {"$gt": [now, {"$add": [{"$toLong": first}, _milliseconds(GIVE_UP_AFTER)]}]} if counts else False
+        due_at = {"$add": ["$$NOW", _milliseconds(wait)]}
+        update: Document = {
+            "worker": "",
+            "lease_until": EPOCH,
+            "reason": {"$literal": reason},
+            "attempts": {"$add": ["$attempts", 1 if counts else 0]},
+            "first_failed_at": first,
+            "failed_at": {"$cond": [given_up, "$$NOW", None]},
+            "due_at": {"$cond": [given_up, "$$REMOVE", due_at]},
+        }
+        self.collection.update_one(
+            {"_id": lane.lane_id, "fence": lane.fence, "worker": lane.worker}, [{"$set": update}]
+        )
+
+    def fail(self, lane: Lane, reason: str) -> None:
+        """End a lease as failed: it waits for a person, or for the next event on its record."""
+        update: Document = {"worker": "", "lease_until": EPOCH, "reason": {"$literal": reason}, "failed_at": "$$NOW"}
+        update["due_at"] = {"$cond": [{"$gt": ["$version", "$claimed_version"]}, "$$NOW", "$$REMOVE"]}
+        self.collection.update_one(
+            {"_id": lane.lane_id, "fence": lane.fence, "worker": lane.worker}, [{"$set": update}]
+        )
+
+    def redrive(self, tenant_id: str, integration_id: str) -> int:
+        """Make all failed lanes of an integration due again."""
+        query = {"tenant_id": tenant_id, "integration_id": integration_id, "failed_at": {"$ne": None}}
+        again: Document = {"failed_at": None, "first_failed_at": None, "attempts": 0, "due_at": "$$NOW"}
+        again["version"] = {"$add": ["$version", 1]}
+        return self.collection.update_many(query, [{"$set": again}]).modified_count
+
+    def drop(self, integration_id: str) -> None:
+        """Forget all lanes of an integration."""
+        self.collection.delete_many({"integration_id": integration_id})
+
+    def page(self, query: Document, after: str, limit: int) -> list[Lane]:
+        """Lanes that match a query, by id."""
+        found = self.collection.find({**query, "_id": {"$gt": after}}).sort("_id", 1).limit(limit)
+        return [_lane(document) for document in found]
+
+    def count(self, query: Document) -> int:
+        """Number of lanes that match a query."""
+        return self.collection.count_documents(query)
+
+    def oldest_due(self, integration_id: str) -> datetime | None:
+        """Since when the longest waiting lane has been due."""
+        query = {"integration_id": integration_id, "due_at": {"$type": "date"}}
+        lane = self.collection.find_one(query, {"due_at": 1}, sort=[("due_at", 1)])
+        return lane["due_at"] if lane else None
+
+
+def _joined(touches: Iterable[LaneTouch]) -> list[LaneTouch]:
+    """One touch per lane: what several say is said together."""
+    joined: dict[str, LaneTouch] = {}
+    for touch in touches:
+        seen = joined.get(touch.lane_id)
+        if seen is not None:
+            touch = LaneTouch(  # noqa: PLW2901 - the joined touch takes its place
+                touch.tenant_id,
+                touch.integration_id,
+                record_id=touch.record_id,
+                lead_id=touch.lead_id or seen.lead_id,
+                created=touch.created or seen.created,
+                deleted=touch.deleted or seen.deleted,
+                push=touch.push or seen.push,
+                match_lead_id=touch.match_lead_id or seen.match_lead_id,
+            )
+        joined[touch.lane_id] = touch
+    return list(joined.values())
+
+
+def _idle(touch: LaneTouch) -> Document:
+    return {
+        "tenant_id": touch.tenant_id,
+        "integration_id": touch.integration_id,
+        "record_id": touch.record_id,
+        "lead_id": touch.lead_id,
+        "version": 0,
+        "fence": 0,
+        "worker": "",
+        "lease_until": EPOCH,
+        "attempts": 0,
+        "failed_at": None,
+    }
+
+
+def _touched(touch: LaneTouch) -> Document:
+    earliest = {"$min": [{"$toLong": "$due_at"}, {"$toLong": "$$NOW"}]}
+    update: dict[str, Any] = {
+        "tenant_id": {"$literal": touch.tenant_id},
+        "integration_id": {"$literal": touch.integration_id},
+        "record_id": {"$literal": touch.record_id},
+        "lead_id": {"$literal": touch.lead_id} if touch.lead_id else {"$ifNull": ["$lead_id", ""]},
+        "version": {"$add": [{"$ifNull": ["$version", 0]}, 1]},
+        "due_at": {"$toDate": earliest},
+        "fence": {"$ifNull": ["$fence", 0]},
+        "worker": {"$ifNull": ["$worker", ""]},
+        "lease_until": {"$ifNull": ["$lease_until", EPOCH]},
+        "attempts": {"$cond": [{"$eq": [{"$type": "$failed_at"}, "date"]}, 0, {"$ifNull": ["$attempts", 0]}]},
+        "failed_at": None,
+    }
+    if touch.created:
+        update["created"] = True
+    if touch.deleted:
+        update["deleted_at"] = "$$NOW"
+    if touch.push:
+        update["push"] = True
+    if touch.match_lead_id:
+        update["match_lead_id"] = {"$literal": touch.match_lead_id}
+    return update
+
+
+def _finished(verdict: Verdict) -> Document:
+    touched = {"$gt": ["$version", "$claimed_version"]}
+    update: Document = {"reason": {"$literal": verdict.reason}}
+    if verdict.notes is not None:
+        update |= {name: {"$literal": getattr(verdict.notes, name)} for name in NOTES}
+    if verdict.names_lead:
+        update["lead_id"] = {"$literal": verdict.names_lead}
+    if verdict.end is LaneEnd.HELD and verdict.write is not None:
+        # Nobody may read the record before a write that is never answered must have landed, if it ever does (R2).
+        free_at = verdict.write.until + READ_LAG
+        return update | {"written": True, "lease_until": free_at, "due_at": free_at}
+    update |= {"worker": "", "lease_until": EPOCH}
+    match verdict.end:
+        case LaneEnd.WAITING:
+            update["due_at"] = verdict.due_at
+        case LaneEnd.FAILED:
+            update |= {"failed_at": "$$NOW", "due_at": {"$cond": [touched, "$$NOW", "$$REMOVE"]}}
+        case LaneEnd.IDLE:
+            update |= {"due_at": "$$REMOVE", "attempts": 0, "first_failed_at": None}
+        case _:
+            done = {"$cond": [touched, "$$NOW", "$$REMOVE"]}
+            update |= {"due_at": done, "attempts": 0, "first_failed_at": None}
+    return update
+
+
+def _milliseconds(time: timedelta) -> int:
+    return int(time.total_seconds() * 1000)
+
+
+def _lane(document: Document) -> Lane:
+    values = {name: document[name] for name in Lane.__dataclass_fields__ if document.get(name) is not None}
+    notes = {name: document[name] for name in NOTES if document.get(name) is not None}
+    return Lane(lane_id=document["_id"], notes=Notes(**notes), **{k: v for k, v in values.items() if k != "notes"})

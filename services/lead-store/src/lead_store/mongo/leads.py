@@ -1,0 +1,149 @@
+"""The collection `leads`: one document per lead, its links inside."""
+
+from collections.abc import Collection as Some
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from pymongo.client_session import ClientSession
+from pymongo.collection import Collection
+from pymongo.database import Database
+from pymongo.errors import BulkWriteError
+
+from lead_store.domain.lead import Change, CrmMetadata, Lead
+from lead_store.domain.rules import Direction
+from lead_store.mongo.client import Document
+from lead_store.mongo.links import link_document, link_from
+from lead_store.mongo.names import decode_keys, encode_keys
+
+DUPLICATE_KEY = 11000
+
+
+class RepeatedRequest(Exception):  # noqa: N818 - nothing went wrong: the first call made the lead
+    """A lead with this request id is there already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leads:
+    """Reads and writes leads; the tenant is part of every query."""
+
+    collection: Collection[Document]
+
+    @classmethod
+    def of(cls, database: Database[Document]) -> "Leads":
+        """The leads of a database."""
+        return cls(database["leads"])
+
+    def get(self, tenant_id: str, lead_id: str, session: ClientSession | None = None) -> Lead | None:
+        """A lead, deleted or not."""
+        document = self.collection.find_one({"_id": lead_id, "tenant_id": tenant_id}, session=session)
+        return _lead(document) if document else None
+
+    def by_request(self, tenant_id: str, request_id: str, session: ClientSession | None = None) -> Lead | None:
+        """The lead that this request made."""
+        document = self.collection.find_one({"tenant_id": tenant_id, "request_id": request_id}, session=session)
+        return _lead(document) if document else None
+
+    def by_ids(self, tenant_id: str, lead_ids: Some[str], session: ClientSession | None = None) -> dict[str, Lead]:
+        """Leads by id, as far as they are the tenant's."""
+        if not lead_ids:
+            return {}
+        query = {"_id": {"$in": list(lead_ids)}, "tenant_id": tenant_id}
+        return {lead.lead_id: lead for lead in map(_lead, self.collection.find(query, session=session))}
+
+    def by_emails(self, tenant_id: str, keys: Some[str], session: ClientSession | None = None) -> list[Lead]:
+        """Live leads whose e-mail has one of these keys."""
+        if not keys:
+            return []
+        query = {"tenant_id": tenant_id, "email_key": {"$in": list(keys)}, "deleted_at": None}
+        return [_lead(document) for document in self.collection.find(query, session=session)]
+
+    def page(self, tenant_id: str, after: str, limit: int, email_key: str) -> list[Lead]:
+        """Live leads with a greater id, in the order of their ids, which is that of their making."""
+        query: Document = {"tenant_id": tenant_id, "_id": {"$gt": after}, "deleted_at": None}
+        if email_key:
+            query["email_key"] = email_key
+        return [_lead(document) for document in self.collection.find(query).sort("_id", 1).limit(limit)]
+
+    def insert(self, leads: Iterable[Lead], session: ClientSession) -> None:
+        """Insert new leads at revision 1."""
+        documents = [_document(replace(lead, revision=1)) for lead in leads]
+        if not documents:
+            return
+        try:
+            self.collection.insert_many(documents, session=session)
+        except BulkWriteError as error:
+            if any(failure["code"] == DUPLICATE_KEY for failure in error.details["writeErrors"]):
+                raise RepeatedRequest from error
+            raise
+
+    def replace(self, lead: Lead, session: ClientSession) -> bool:
+        """Store a lead's new state at the next revision; False if it was made on an older revision."""
+        document = _document(replace(lead, revision=lead.revision + 1))
+        guard = {"_id": lead.lead_id, "tenant_id": lead.tenant_id, "revision": lead.revision}
+        return self.collection.replace_one(guard, document, session=session).matched_count == 1
+
+    def linked_to(self, integration_id: str, after: str, limit: int) -> list[Lead]:
+        """Leads with a link of this integration, by id."""
+        query = {"links.integration_id": integration_id, "_id": {"$gt": after}}
+        return [_lead(document) for document in self.collection.find(query).sort("_id", 1).limit(limit)]
+
+    def open_conflicts(self, tenant_id: str, integration_id: str) -> int:
+        """Number of fields that wait for a person."""
+        pipeline: list[Document] = [
+            {"$match": {"tenant_id": tenant_id, "links.integration_id": integration_id, "conflicts": {"$gt": 0}}},
+            {"$group": {"_id": None, "conflicts": {"$sum": "$conflicts"}}},
+        ]
+        return next((int(row["conflicts"]) for row in self.collection.aggregate(pipeline)), 0)
+
+
+def _document(lead: Lead) -> Document:
+    document: Document = {
+        "_id": lead.lead_id,
+        "tenant_id": lead.tenant_id,
+        "values": encode_keys(lead.values),
+        "changed": encode_keys({name: [change.at, change.source] for name, change in lead.changed.items()}),
+        "email_key": lead.email_key,
+        "metadata": _metadata_document(lead.metadata),
+        "links": [link_document(link) for link in lead.links],
+        "conflicts": sum(len(link.conflicts) for link in lead.links),
+        "revision": lead.revision,
+        "created_at": lead.created_at,
+        "changed_at": lead.changed_at,
+        "deleted_at": lead.deleted_at,
+    }
+    if lead.request_id:
+        document["request_id"] = lead.request_id
+    return document
+
+
+def _lead(document: Document) -> Lead:
+    return Lead(
+        lead_id=document["_id"],
+        tenant_id=document["tenant_id"],
+        values=decode_keys(document["values"]),
+        changed={name: Change(*pair) for name, pair in decode_keys(document["changed"]).items()},
+        metadata=_metadata(document["metadata"]),
+        links=tuple(link_from(link) for link in document["links"]),
+        revision=document["revision"],
+        created_at=document["created_at"],
+        changed_at=document["changed_at"],
+        deleted_at=document["deleted_at"],
+        request_id=document.get("request_id", ""),
+    )
+
+
+def _metadata_document(metadata: CrmMetadata) -> dict[str, str | int | datetime | None]:
+    return {
+        "source_system": metadata.source_system,
+        "last_sync_direction": metadata.last_sync_direction.value if metadata.last_sync_direction else None,
+        "last_synced_at": metadata.last_synced_at,
+        "sync_version": metadata.sync_version,
+        "last_modified_in_crm": metadata.last_modified_in_crm,
+        "crm_provider": metadata.crm_provider,
+    }
+
+
+def _metadata(document: Document) -> CrmMetadata:
+    direction = document["last_sync_direction"]
+    return CrmMetadata(**{**document, "last_sync_direction": Direction(direction) if direction else None})

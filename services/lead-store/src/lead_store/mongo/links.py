@@ -1,0 +1,66 @@
+"""A link as part of its lead's document."""
+
+from typing import Any
+
+from lead_store.domain.link import Link, Pending, Refusal, WriteKind
+from lead_store.domain.merge import Base, Conflict
+from lead_store.mongo.client import Document
+from lead_store.mongo.names import decode_keys, encode_keys
+
+
+def link_document(link: Link) -> Document:
+    """The link as stored."""
+    return {
+        "integration_id": link.integration_id,
+        "provider": link.provider,
+        "record_id": link.record_id,
+        "former_record_ids": list(link.former_record_ids),
+        "base": encode_keys({name: [base.platform, base.crm] for name, base in link.base.items()}),
+        "mapping": link.mapping,
+        "pending": _pending_document(link.pending) if link.pending else None,
+        "seen": link.seen,
+        "conflicts": encode_keys({name: [waits.ours, waits.theirs] for name, waits in link.conflicts.items()}),
+        "refused": encode_keys({name: [refusal.value, refusal.reason] for name, refusal in link.refused.items()}),
+        "detached_reason": link.detached_reason,
+    }
+
+
+def link_from(document: Document) -> Link:
+    """The link of a document."""
+    return Link(
+        integration_id=document["integration_id"],
+        provider=document["provider"],
+        record_id=document["record_id"],
+        former_record_ids=tuple(document["former_record_ids"]),
+        base={name: Base(*pair) for name, pair in decode_keys(document["base"]).items()},
+        mapping=document["mapping"],
+        pending=_pending_from(document["pending"]) if document["pending"] else None,
+        seen=document["seen"],
+        conflicts={name: Conflict(*pair) for name, pair in decode_keys(document["conflicts"]).items()},
+        refused={name: Refusal(*pair) for name, pair in decode_keys(document["refused"]).items()},
+        detached_reason=document["detached_reason"],
+    )
+
+
+def _pending_document(pending: Pending) -> Document:
+    return {
+        "write_id": pending.write_id,
+        "kind": pending.kind.value,
+        "lane_id": pending.lane_id,
+        "fence": pending.fence,
+        "until": pending.until,
+        "values": encode_keys(pending.values),
+        "basis": pending.basis,
+    }
+
+
+def _pending_from(document: dict[str, Any]) -> Pending:
+    return Pending(
+        write_id=document["write_id"],
+        kind=WriteKind(document["kind"]),
+        lane_id=document["lane_id"],
+        fence=document["fence"],
+        until=document["until"],
+        values=decode_keys(document["values"]),
+        basis=document["basis"],
+    )

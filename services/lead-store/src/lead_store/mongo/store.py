@@ -1,0 +1,114 @@
+"""All collections of lead-store on one page, and the commit of verdicts."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+
+from pymongo import MongoClient
+from pymongo.client_session import ClientSession
+from pymongo.database import Database
+
+from lead_store.domain.lane import Lane
+from lead_store.domain.verdict import LaneEnd, Outcome, Verdict
+from lead_store.mongo.client import Document, open_database, server_now
+from lead_store.mongo.counters import Counters
+from lead_store.mongo.decisions import Decisions, Entry
+from lead_store.mongo.deliveries import Deliveries
+from lead_store.mongo.identities import Identities
+from lead_store.mongo.lanes import Lanes
+from lead_store.mongo.leads import Leads
+from lead_store.mongo.targets import Targets
+from lead_store.mongo.transaction import Contended, transact
+
+Result = TypeVar("Result")
+UNDECIDED = {Outcome.FENCED, Outcome.RELEASED, Outcome.NEEDS_HISTORY, Outcome.NEEDS_READING}
+UNTOLD = UNDECIDED | {Outcome.UNCHANGED, Outcome.SKIPPED, Outcome.FAILED}  # told by the lane alone
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """The collections."""
+
+    client: MongoClient[Document]
+    database: Database[Document]
+    targets: Targets
+    leads: Leads
+    lanes: Lanes
+    deliveries: Deliveries
+    decisions: Decisions
+    identities: Identities
+    counters: Counters
+
+    @classmethod
+    def of(cls, client: MongoClient[Document], name: str, identity_key: bytes) -> "Store":
+        """The store in a database of this name."""
+        database = open_database(client, name)
+        return cls(
+            client,
+            database,
+            Targets.of(database),
+            Leads.of(database),
+            Lanes.of(database),
+            Deliveries.of(database),
+            Decisions.of(database),
+            Identities.of(database, identity_key),
+            Counters.of(database),
+        )
+
+    def now(self) -> datetime:
+        """The database's clock."""
+        return server_now(self.database)
+
+    def transact(self, work: Callable[[ClientSession], Result], tries: int = 5) -> Result:
+        """Run `work` in a transaction; Contended if it lost against others every time."""
+        return transact(self.client, work, tries)
+
+    def commit(self, decided: list[tuple[Lane, Verdict]], now: datetime, session: ClientSession) -> None:
+        """Write everything that verdicts of one integration ask for. Contended if a fence or a revision was lost."""
+        verdicts = [verdict for _, verdict in decided]
+        self._write_leads(verdicts, session)
+        if not self.lanes.finish(decided, session):
+            raise Contended
+        self.lanes.disturb(verdicts, session)
+        self.lanes.touch((touch for verdict in verdicts for touch in verdict.touches), session)
+        if not decided:
+            return
+        tenant_id, integration_id = decided[0][0].tenant_id, decided[0][0].integration_id
+        self.identities.own(tenant_id, (key for verdict in verdicts for key in verdict.email_keys), session)
+        self.decisions.insert(_entries(decided, now), session)
+        self.counters.add(integration_id, _counts(verdicts), session)
+
+    def _write_leads(self, verdicts: list[Verdict], session: ClientSession) -> None:
+        self.leads.insert((v.lead for v in verdicts if v.lead is not None and v.before is None), session)
+        for verdict in verdicts:
+            changed = verdict.lead if verdict.before is not None else None
+            if changed is not None and not self.leads.replace(changed, session):
+                raise Contended
+
+
+def _counts(verdicts: list[Verdict]) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    for verdict in verdicts:
+        counts.update(verdict.counts)
+        counts["decided"] += verdict.outcome not in UNDECIDED and verdict.end is not LaneEnd.KEPT
+    return counts
+
+
+def _entries(decided: list[tuple[Lane, Verdict]], now: datetime) -> list[Entry]:
+    return [
+        Entry(
+            lane.tenant_id,
+            verdict.lead_id,
+            verdict.outcome.value,
+            now,
+            actor=lane.integration_id,
+            integration_id=lane.integration_id,
+            record_id=verdict.record_id,
+            reason=verdict.reason,
+            fields=verdict.fields,
+        )
+        for lane, verdict in decided
+        if verdict.outcome not in UNTOLD
+    ]

@@ -1,0 +1,118 @@
+"""The collection `targets`: one document per integration, and which process works it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from pymongo.client_session import ClientSession
+from pymongo.collection import Collection
+from pymongo.database import Database
+from pymongo.errors import DuplicateKeyError
+
+from lead_store.domain.rules import BlankRule, Direction, FieldRule, MergeRule, Target
+from lead_store.mongo.client import EPOCH, Document
+from lead_store.mongo.names import decode_keys, encode_keys
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """Reads and writes targets."""
+
+    collection: Collection[Document]
+
+    @classmethod
+    def of(cls, database: Database[Document]) -> "Targets":
+        """The targets of a database."""
+        return cls(database["targets"])
+
+    def put(self, target: Target) -> bool:
+        """Store a target unless a newer revision is there; False if another integration has the account."""
+        try:
+            self.collection.update_one(
+                {"_id": target.integration_id, "revision": {"$lte": target.revision}},
+                {"$set": _document(target), "$setOnInsert": {"worker": "", "worker_until": EPOCH}},
+                upsert=True,
+            )
+        except DuplicateKeyError as error:
+            if "account_id" in str(error.details):
+                return False
+        return True
+
+    def remove(self, tenant_id: str, integration_id: str) -> None:
+        """Forget a target."""
+        self.collection.delete_one({"_id": integration_id, "tenant_id": tenant_id})
+
+    def get(self, integration_id: str, tenant_id: str = "", session: ClientSession | None = None) -> Target | None:
+        """The target of an integration; with `tenant_id` only if that tenant owns it."""
+        query = {"_id": integration_id, **({"tenant_id": tenant_id} if tenant_id else {})}
+        document = self.collection.find_one(query, session=session)
+        return _target(document) if document else None
+
+    def of_tenant(self, tenant_id: str, session: ClientSession | None = None) -> list[Target]:
+        """All targets of a tenant."""
+        return [_target(document) for document in self.collection.find({"tenant_id": tenant_id}, session=session)]
+
+    def of_accounts(self, accounts: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Target]:
+        """The targets of (provider, account id) pairs, as far as there are any."""
+        wanted = [{"provider": provider, "account_id": account_id} for provider, account_id in accounts]
+        found = [_target(document) for document in self.collection.find({"$or": wanted})] if wanted else []
+        return {(target.provider, target.account_id): target for target in found}
+
+    def closed_to(self, worker_id: str) -> list[str]:
+        """Integrations whose work this process may not have: paused, or worked by another process."""
+        free = {"$or": [{"worker": worker_id}, {"$expr": _free()}]}
+        query = {"$or": [{"paused": True}, {"$nor": [free]}]}
+        return [document["_id"] for document in self.collection.find(query, {"_id": 1})]
+
+    def take(self, integration_id: str, worker_id: str, tenure: timedelta) -> bool:
+        """Make this process the integration's worker for a while; False if another one is."""
+        result = self.collection.update_one(
+            {"_id": integration_id, "paused": False, "$or": [{"worker": worker_id}, {"$expr": _free()}]},
+            [
+                {
+                    "$set": {
+                        "worker": {"$literal": worker_id},
+                        "worker_until": {"$add": ["$$NOW", int(tenure.total_seconds() * 1000)]},
+                    }
+                }
+            ],
+        )
+        return result.matched_count == 1
+
+    def leave(self, worker_id: str) -> None:
+        """Give up all integrations of a process that has gone."""
+        self.collection.update_many({"worker": worker_id}, {"$set": {"worker": "", "worker_until": EPOCH}})
+
+
+def _free() -> Document:
+    return {"$lte": [{"$toLong": "$worker_until"}, {"$toLong": "$$NOW"}]}
+
+
+def _document(target: Target) -> Document:
+    return {
+        "tenant_id": target.tenant_id,
+        "provider": target.provider,
+        "account_id": target.account_id,
+        "direction": target.direction.value,
+        "rules": encode_keys({name: [rule.merge.value, rule.blank.value] for name, rule in target.rules.items()}),
+        "mapping": target.mapping,
+        "webhooks_enabled": target.webhooks_enabled,
+        "paused": target.paused,
+        "revision": target.revision,
+    }
+
+
+def _target(document: Document) -> Target:
+    rules = {n: FieldRule(MergeRule(m), BlankRule(b)) for n, (m, b) in decode_keys(document["rules"]).items()}
+    return Target(
+        integration_id=document["_id"],
+        tenant_id=document["tenant_id"],
+        provider=document["provider"],
+        account_id=document["account_id"],
+        direction=Direction(document["direction"]),
+        rules=rules,
+        mapping=document["mapping"],
+        webhooks_enabled=document["webhooks_enabled"],
+        paused=document["paused"],
+        revision=document["revision"],
+    )

@@ -1,0 +1,58 @@
+"""Transactions: all or nothing, repeated when another one got in between."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from pymongo import MongoClient
+from pymongo.client_session import ClientSession
+from pymongo.errors import ConnectionFailure, OperationFailure, PyMongoError, ServerSelectionTimeoutError
+
+from lead_store.domain.errors import Unavailable
+from lead_store.mongo.client import Document
+
+Result = TypeVar("Result")
+Session = ClientSession
+COMMIT_TRIES = 3
+
+
+class Contended(Exception):  # noqa: N818 - nothing went wrong: somebody else was first
+    """Another transaction changed the same documents; reading again and deciding again is right."""
+
+
+def transact(client: MongoClient[Document], work: Callable[[ClientSession], Result], tries: int = 5) -> Result:
+    """Run `work` in a transaction, up to `tries` times; Contended when every try lost against another one."""
+    with client.start_session() as session:
+        for _ in range(tries):
+            try:
+                with session.start_transaction():
+                    result = work(session)
+                    _commit(session)
+            except Contended:
+                continue
+            except PyMongoError as error:
+                if not error.has_error_label("TransientTransactionError"):
+                    raise
+                if isinstance(error, ConnectionFailure):
+                    raise Unavailable("store_unavailable", "the database does not answer: try again") from error
+            else:
+                return result
+    raise Contended
+
+
+def _commit(session: ClientSession) -> None:
+    """Commit; a commit whose answer was lost is asked for again, which MongoDB answers with what became of it."""
+    for left in reversed(range(COMMIT_TRIES)):
+        try:
+            session.commit_transaction()
+        except PyMongoError as error:
+            if not (left and error.has_error_label("UnknownTransactionCommitResult")):
+                raise
+        else:
+            return
+
+
+def is_away(error: PyMongoError) -> bool:
+    """Whether the database could not be reached or could not answer in time."""
+    if isinstance(error, OperationFailure):
+        return error.code in {6, 7, 89, 91, 189, 10107, 11600, 11602, 13435, 13436}  # network, shutdown, no primary
+    return isinstance(error, ConnectionFailure | ServerSelectionTimeoutError)

@@ -1,0 +1,1 @@
+"""The gRPC edge: requests to use cases, answers and errors back. Generated types stop here."""

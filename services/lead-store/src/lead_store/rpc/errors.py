@@ -1,0 +1,78 @@
+"""Which gRPC status an error has, and how its reason travels."""
+
+from __future__ import annotations  # the stubs of grpc have generic types that do not exist at run time
+
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+import grpc
+import structlog
+from google.protobuf import any_pb2
+from google.rpc import code_pb2, error_details_pb2, status_pb2
+from grpc_status import rpc_status
+from pymongo.errors import PyMongoError
+
+from lead_store.domain.errors import AlreadyExists, Invalid, NotFound, StaleEtag, StoreError, Unavailable
+from lead_store.mongo.transaction import Contended, is_away
+
+CODES: dict[type[StoreError], int] = {
+    NotFound: code_pb2.NOT_FOUND,
+    Invalid: code_pb2.INVALID_ARGUMENT,
+    StaleEtag: code_pb2.ABORTED,
+    AlreadyExists: code_pb2.ALREADY_EXISTS,
+    Unavailable: code_pb2.UNAVAILABLE,
+}
+log = structlog.get_logger()
+
+
+class ErrorInterceptor(grpc.ServerInterceptor):
+    """Turns exceptions into statuses, so that servicers need no `try`. What nobody foresaw is INTERNAL."""
+
+    def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], grpc.RpcMethodHandler[Any, Any] | None],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> grpc.RpcMethodHandler[Any, Any] | None:
+        """Wrap a unary handler."""
+        handler = continuation(handler_call_details)
+        unary = handler.unary_unary if handler is not None else None
+        if handler is None or unary is None:
+            return handler
+        method = handler_call_details.method
+
+        def answer(request: Any, context: grpc.ServicerContext) -> Any:
+            try:
+                return unary(request, context)
+            except Exception as error:  # noqa: BLE001 - the last frame before the wire
+                _abort(context, error, method)
+
+        return grpc.unary_unary_rpc_method_handler(answer, handler.request_deserializer, handler.response_serializer)
+
+
+def _abort(context: grpc.ServicerContext, error: Exception, method: str) -> NoReturn:
+    if isinstance(error, Contended):
+        error = Unavailable("contended", "others keep changing the same documents: try again")
+    if isinstance(error, PyMongoError) and is_away(error):
+        log.warning("The database is away", method=method, error=type(error).__name__)
+        error = Unavailable("store_unavailable", "the database does not answer: try again")
+    if not isinstance(error, StoreError):
+        if context.code() is not None:  # type: ignore[attr-defined]
+            raise error
+        log.error("Call failed", method=method, exc_info=error)
+        error = StoreError("internal", "an error that nobody foresaw; the log of lead-store tells more")
+    context.abort_with_status(rpc_status.to_status(_status(error)))
+    raise AssertionError("abort returned")
+
+
+def _status(error: StoreError) -> status_pb2.Status:
+    details = [_packed(error_details_pb2.ErrorInfo(reason=error.reason, domain="leadsync"))]
+    if isinstance(error, Invalid):
+        violation = error_details_pb2.BadRequest.FieldViolation(field=error.field, description=error.detail)
+        details.append(_packed(error_details_pb2.BadRequest(field_violations=[violation])))
+    return status_pb2.Status(code=CODES.get(type(error), code_pb2.INTERNAL), message=error.detail, details=details)
+
+
+def _packed(message: error_details_pb2.ErrorInfo | error_details_pb2.BadRequest) -> any_pb2.Any:
+    packed = any_pb2.Any()
+    packed.Pack(message)
+    return packed

@@ -1,0 +1,80 @@
+"""Leads: domain to contract and back."""
+
+from leadsync.lead.v1 import lead_pb2
+
+from lead_store.domain.errors import Invalid
+from lead_store.domain.fields import CUSTOM_PREFIX, STANDARD_FIELDS, is_field
+from lead_store.domain.lead import CrmMetadata, Lead
+from lead_store.domain.link import Link
+from lead_store.domain.rules import Direction
+from lead_store.rpc.times import to_timestamp
+
+DIRECTIONS = {
+    Direction.TO_CRM: lead_pb2.DIRECTION_TO_CRM,
+    Direction.FROM_CRM: lead_pb2.DIRECTION_FROM_CRM,
+    Direction.BIDIRECTIONAL: lead_pb2.DIRECTION_BIDIRECTIONAL,
+}
+
+
+def lead_message(lead: Lead) -> lead_pb2.Lead:
+    """A lead as the contract shows it."""
+    values = lead.values
+    return lead_pb2.Lead(
+        lead_id=lead.lead_id,
+        **{name: values.get(name, "") for name in STANDARD_FIELDS},
+        custom_fields={n.removeprefix(CUSTOM_PREFIX): v for n, v in values.items() if n.startswith(CUSTOM_PREFIX)},
+        crm_metadata=_metadata_message(lead.metadata),
+        links=[_link_message(link) for link in lead.links],
+        etag=str(lead.revision),
+        created_at=to_timestamp(lead.created_at),
+        changed_at=to_timestamp(lead.changed_at),
+        deleted_at=to_timestamp(lead.deleted_at),
+    )
+
+
+def values_of(message: lead_pb2.Lead) -> dict[str, str]:
+    """All field values of a lead in a request."""
+    values = {name: getattr(message, name) for name in STANDARD_FIELDS}
+    values.update({CUSTOM_PREFIX + name: value for name, value in message.custom_fields.items()})
+    return values
+
+
+def masked_values(message: lead_pb2.Lead, paths: list[str]) -> dict[str, str]:
+    """The values of the masked fields; a custom field that is masked but missing is cleared."""
+    if not paths:
+        raise Invalid("update_mask", "name the fields to change")
+    values = values_of(message)
+    for path in paths:
+        if not is_field(path):
+            raise Invalid("update_mask", f"no such field: {path[:100]}")
+    return {path: values.get(path, "") for path in paths}
+
+
+def _metadata_message(metadata: CrmMetadata) -> lead_pb2.CrmMetadata:
+    direction = metadata.last_sync_direction
+    return lead_pb2.CrmMetadata(
+        source_system=metadata.source_system,
+        last_sync_direction=DIRECTIONS[direction] if direction else lead_pb2.DIRECTION_UNSPECIFIED,
+        last_synced_at=to_timestamp(metadata.last_synced_at),
+        sync_version=metadata.sync_version,
+        last_modified_in_crm=to_timestamp(metadata.last_modified_in_crm),
+        crm_provider=metadata.crm_provider,
+    )
+
+
+def _link_message(link: Link) -> lead_pb2.Link:
+    state = lead_pb2.LINK_STATE_ACTIVE if link.record_id else lead_pb2.LINK_STATE_PENDING
+    return lead_pb2.Link(
+        integration_id=link.integration_id,
+        provider=link.provider,
+        record_id=link.record_id,
+        state=lead_pb2.LINK_STATE_DETACHED if link.detached_reason else state,
+        detached_reason=link.detached_reason,
+        conflicts=[
+            lead_pb2.FieldConflict(field=name, ours=waits.ours, theirs=waits.theirs)
+            for name, waits in sorted(link.conflicts.items())
+        ],
+        refused=[
+            lead_pb2.RefusedField(field=name, reason=refusal.reason) for name, refusal in sorted(link.refused.items())
+        ],
+    )

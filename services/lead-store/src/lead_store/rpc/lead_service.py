@@ -1,0 +1,56 @@
+"""LeadService."""
+
+from typing import Any
+
+from leadsync.lead.v1 import lead_service_pb2 as pb
+from leadsync.lead.v1.lead_service_pb2_grpc import LeadServiceServicer
+
+from lead_store.rpc.lead_mapping import lead_message, masked_values, values_of
+from lead_store.rpc.paging import decode_token, encode_token, page_limit
+from lead_store.rpc.requests import bounded, required
+from lead_store.usecases.leads import Leads
+
+LONGEST_REQUEST_ID = 64
+LONGEST_EMAIL = 320
+
+
+class LeadService(LeadServiceServicer):
+    """Leads of one tenant per call."""
+
+    def __init__(self, leads: Leads) -> None:
+        self.leads = leads
+
+    def CreateLead(self, request: pb.CreateLeadRequest, context: Any) -> pb.CreateLeadResponse:  # noqa: N802, ARG002
+        """Create a lead."""
+        tenant_id = required("tenant_id", request.tenant_id)
+        request_id = bounded("request_id", request.request_id, LONGEST_REQUEST_ID)
+        values = {name: value for name, value in values_of(request.lead).items() if value}
+        lead = self.leads.create(tenant_id, request_id, values, bounded("actor", request.actor))
+        return pb.CreateLeadResponse(lead=lead_message(lead))
+
+    def GetLead(self, request: pb.GetLeadRequest, context: Any) -> pb.GetLeadResponse:  # noqa: N802, ARG002
+        """Get a lead."""
+        lead = self.leads.get(required("tenant_id", request.tenant_id), required("lead_id", request.lead_id))
+        return pb.GetLeadResponse(lead=lead_message(lead))
+
+    def ListLeads(self, request: pb.ListLeadsRequest, context: Any) -> pb.ListLeadsResponse:  # noqa: N802, ARG002
+        """List leads."""
+        tenant_id, email = required("tenant_id", request.tenant_id), bounded("email", request.email, LONGEST_EMAIL)
+        limit = page_limit(request.page_size)
+        after = decode_token(request.page_token, tenant_id, email)
+        leads = self.leads.page(tenant_id, after, limit + 1, email)
+        more = encode_token(leads[limit - 1].lead_id, tenant_id, email) if len(leads) > limit else ""
+        return pb.ListLeadsResponse(leads=[lead_message(lead) for lead in leads[:limit]], next_page_token=more)
+
+    def UpdateLead(self, request: pb.UpdateLeadRequest, context: Any) -> pb.UpdateLeadResponse:  # noqa: N802, ARG002
+        """Change the masked fields."""
+        tenant_id, lead_id = required("tenant_id", request.tenant_id), required("lead_id", request.lead_id)
+        values = masked_values(request.lead, list(request.update_mask.paths))
+        lead = self.leads.update(tenant_id, lead_id, values, request.etag, bounded("actor", request.actor))
+        return pb.UpdateLeadResponse(lead=lead_message(lead))
+
+    def DeleteLead(self, request: pb.DeleteLeadRequest, context: Any) -> pb.DeleteLeadResponse:  # noqa: N802, ARG002
+        """Delete a lead softly."""
+        tenant_id, lead_id = required("tenant_id", request.tenant_id), required("lead_id", request.lead_id)
+        self.leads.delete(tenant_id, lead_id, request.etag, bounded("actor", request.actor))
+        return pb.DeleteLeadResponse()

@@ -1,0 +1,42 @@
+"""Page sizes and page tokens."""
+
+import base64
+import binascii
+import hashlib
+import json
+
+from lead_store.domain.errors import Invalid
+
+DEFAULT_PAGE = 50
+LARGEST_PAGE = 200
+LONGEST_TOKEN = 512
+
+
+def page_limit(size: int) -> int:
+    """Items on a page: 0 asks for the default, more than the most gets the most."""
+    if size < 0:
+        raise Invalid("page_size", "must not be negative")
+    return min(size or DEFAULT_PAGE, LARGEST_PAGE)
+
+
+def encode_token(after: str, *filters: str) -> str:
+    """A token for what comes after `after`, good only for the same filters."""
+    return base64.urlsafe_b64encode(json.dumps([after, _digest(filters)]).encode()).decode()
+
+
+def decode_token(token: str, *filters: str) -> str:
+    """Where the page begins; Invalid if the token is not ours or was made with other filters."""
+    if not token:
+        return ""
+    wrong = Invalid("page_token", "use the token of the page before, with the same filter", "page_token")
+    try:
+        after, digest = json.loads(base64.urlsafe_b64decode(token[:LONGEST_TOKEN].encode()))
+    except (ValueError, TypeError, binascii.Error) as error:
+        raise wrong from error
+    if not isinstance(after, str) or digest != _digest(filters):
+        raise wrong
+    return after
+
+
+def _digest(filters: tuple[str, ...]) -> str:
+    return hashlib.sha256("\0".join(filters).encode()).hexdigest()[:16]

@@ -1,0 +1,136 @@
+"""Leases, observations, decisions and results: contract to domain and back."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+from leadsync.sync.v1 import sync_pb2 as pb
+
+from lead_store.domain.errors import Invalid
+from lead_store.domain.link import Pending, WriteKind
+from lead_store.domain.observation import Absent, Archived, Merged, Observation, Present, State, Unreadable
+from lead_store.domain.rules import Reading, Version
+from lead_store.domain.settlement import Done, EmailTaken, NotSent, Refused, WriteResult
+from lead_store.domain.verdict import Outcome, Verdict
+from lead_store.rpc.requests import required
+from lead_store.rpc.times import from_timestamp
+from lead_store.usecases.lease import Lease
+
+OUTCOMES = {
+    Outcome.UNCHANGED: pb.OUTCOME_UNCHANGED,
+    Outcome.CREATED: pb.OUTCOME_CREATED,
+    Outcome.LINKED: pb.OUTCOME_LINKED,
+    Outcome.UPDATED: pb.OUTCOME_UPDATED,
+    Outcome.PUSHED: pb.OUTCOME_PUSHED,
+    Outcome.SKIPPED: pb.OUTCOME_SKIPPED,
+    Outcome.UNLINKED: pb.OUTCOME_UNLINKED,
+    Outcome.NEEDS_HISTORY: pb.OUTCOME_NEEDS_HISTORY,
+    Outcome.NEEDS_READING: pb.OUTCOME_NEEDS_READING,
+    Outcome.RELEASED: pb.OUTCOME_RELEASED,
+    Outcome.FENCED: pb.OUTCOME_FENCED,
+    Outcome.FAILED: pb.OUTCOME_FAILED,
+}
+KINDS = {WriteKind.CREATE: pb.WRITE_KIND_CREATE, WriteKind.UPDATE: pb.WRITE_KIND_UPDATE}
+
+
+def lease_message(lease: Lease) -> pb.Lease:
+    """A lease as a worker gets it. History is asked for when a write was left over."""
+    lane = lease.lane
+    return pb.Lease(
+        lane_id=lane.lane_id,
+        fence=lane.fence,
+        record_id=lane.record_id,
+        lead_id=lane.lead_id,
+        email=lease.email,
+        history=lane.notes.written,
+    )
+
+
+def decision_message(lane_id: str, verdict: Verdict) -> pb.Decision:
+    """A verdict as a worker gets it."""
+    return pb.Decision(
+        lane_id=lane_id,
+        outcome=OUTCOMES[verdict.outcome],
+        reason=verdict.reason,
+        lead_id=verdict.lead_id,
+        record_id=verdict.record_id,
+        write=_write_message(verdict.write, verdict) if verdict.write else None,
+    )
+
+
+def observation(path: str, message: pb.Observation) -> Observation:
+    """What a worker saw."""
+    return Observation(
+        required(f"{path}.lane_id", message.lane_id), message.fence, _state(path, message), message.read_before_lease
+    )
+
+
+def write_result(path: str, message: pb.WriteResult) -> WriteResult:
+    """What came of a worker's write."""
+    outcome: Done | Refused | EmailTaken | NotSent
+    match message.WhichOneof("outcome"):
+        case "done":
+            done = message.done
+            at = from_timestamp(done.modified_at) if done.HasField("modified_at") else None
+            outcome = Done(required(f"{path}.done.record_id", done.record_id), at, _readings(done.readings))
+        case "refused":
+            outcome = Refused(required(f"{path}.refused.reason", message.refused.reason), tuple(message.refused.fields))
+        case "email_taken":
+            outcome = EmailTaken(message.email_taken.record_id)
+        case "not_sent":
+            retry_after = timedelta(milliseconds=max(0, message.not_sent.retry_after_ms))
+            outcome = NotSent(required(f"{path}.not_sent.reason", message.not_sent.reason), retry_after)
+        case _:
+            raise Invalid(f"{path}.outcome", "is required; for a write that may have landed send no result at all")
+    lane_id, write_id = required(f"{path}.lane_id", message.lane_id), required(f"{path}.write_id", message.write_id)
+    return WriteResult(lane_id, message.fence, write_id, outcome)
+
+
+def _state(path: str, message: pb.Observation) -> State:
+    match message.WhichOneof("state"):
+        case "present":
+            return _present(path, message.present)
+        case "archived":
+            return Archived()
+        case "absent":
+            return Absent()
+        case "merged":
+            return Merged(required(f"{path}.merged.into_record_id", message.merged.into_record_id))
+        case "unreadable":
+            return Unreadable(required(f"{path}.unreadable.reason", message.unreadable.reason))
+        case _:
+            raise Invalid(f"{path}.state", "is required")
+
+
+def _present(path: str, message: pb.PresentRecord) -> Present:
+    if not message.HasField("modified_at"):
+        raise Invalid(f"{path}.present.modified_at", "is required")
+    return Present(
+        record_id=required(f"{path}.present.record_id", message.record_id),
+        modified_at=from_timestamp(message.modified_at),
+        readings=_readings(message.readings),
+        source_system=message.source_system,
+        marked_lead_id=message.marked_lead_id,
+        with_history=message.with_history,
+        merged_record_ids=tuple(message.merged_record_ids),
+    )
+
+
+def _readings(messages: Iterable[pb.Reading]) -> dict[str, Reading]:
+    return {
+        message.field: Reading(message.crm, message.value, tuple(_version(version) for version in message.versions))
+        for message in messages
+    }
+
+
+def _version(message: pb.Version) -> Version:
+    return Version(message.crm, message.value, from_timestamp(message.changed_at), message.ours, message.source)
+
+
+def _write_message(write: Pending, verdict: Verdict) -> pb.Write:
+    return pb.Write(
+        write_id=write.write_id,
+        kind=KINDS[write.kind],
+        record_id=verdict.record_id if write.kind is WriteKind.UPDATE else "",
+        lead_id=verdict.lead_id,
+        values=dict(write.values),
+    )

@@ -1,0 +1,62 @@
+"""What lead-store can be told from outside; nothing else reads the environment."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+SHORTEST_LEASE = 12  # seconds; a write's deadline plus 10 s has to fit into it (R4)
+SHORTEST_KEY = 32  # characters
+
+
+class SettingsError(Exception):
+    """One or more settings are wrong; the message names all of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Settings of one process."""
+
+    mongo_url: str = field(repr=False)  # may hold a password
+    identity_key: bytes = field(repr=False)
+    database: str = "leadsync_lead_store"
+    host: str = "127.0.0.1"
+    port: int = 50051
+    platform: str = "jazzaam"
+    lease: timedelta = timedelta(seconds=60)
+    log_level: str = "INFO"
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> "Settings":
+        """Read settings; SettingsError names every fault at once."""
+        faults: list[str] = []
+        if not env.get("MONGO_URL"):
+            faults.append("MONGO_URL: say where MongoDB is, e.g. mongodb://127.0.0.1:27117/?directConnection=true")
+        if len(env.get("LEADSYNC_IDENTITY_KEY", "")) < SHORTEST_KEY:
+            faults.append(f"LEADSYNC_IDENTITY_KEY: give a random secret of at least {SHORTEST_KEY} characters")
+        lease = _number(env, "LEADSYNC_LEASE_SECONDS", 60, SHORTEST_LEASE, 3600, faults)
+        port = _number(env, "LEAD_STORE_PORT", 50051, 1, 65535, faults)
+        log_level = env.get("LEADSYNC_LOG_LEVEL", "INFO").upper()
+        if log_level not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
+            faults.append("LEADSYNC_LOG_LEVEL: use DEBUG, INFO, WARNING or ERROR")
+        if faults:
+            raise SettingsError("lead-store cannot start:\n  " + "\n  ".join(faults))
+        return cls(
+            mongo_url=env["MONGO_URL"],
+            identity_key=env["LEADSYNC_IDENTITY_KEY"].encode(),
+            database=f"{env.get('LEADSYNC_DATABASE_PREFIX', 'leadsync')}_lead_store",
+            host=env.get("LEAD_STORE_HOST", "127.0.0.1"),
+            port=port,
+            platform=env.get("LEADSYNC_PLATFORM", "jazzaam"),
+            lease=timedelta(seconds=lease),
+            log_level=log_level,
+        )
+
+
+def _number(env: Mapping[str, str], name: str, default: int, least: int, most: int, faults: list[str]) -> int:
+    try:
+        value = int(env.get(name) or default)
+    except ValueError:
+        value = least - 1
+    if not least <= value <= most:
+        faults.append(f"{name}: use a whole number from {least} to {most}")
+    return value

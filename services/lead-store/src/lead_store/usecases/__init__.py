@@ -1,0 +1,1 @@
+"""What lead-store does: leads, inbox, work, targets, status."""

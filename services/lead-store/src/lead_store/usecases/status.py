@@ -1,0 +1,65 @@
+"""How far the work is: counters and what is still to do."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from lead_store.domain.errors import NotFound
+from lead_store.domain.lane import Lane
+from lead_store.domain.rules import Target
+from lead_store.mongo.client import Document
+from lead_store.mongo.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class SyncStatus:
+    """The statistics of one integration."""
+
+    counters: Document
+    pending: int
+    oldest_pending_seconds: int
+    conflicts: int
+    failed_work: int
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Looking at work."""
+
+    store: Store
+
+    def target(self, tenant_id: str, integration_id: str) -> Target:
+        """The tenant's target."""
+        target = self.store.targets.get(integration_id, tenant_id)
+        if target is None:
+            raise NotFound("integration_not_found", f"no integration {integration_id} in this tenant")
+        return target
+
+    def of(self, tenant_id: str, integration_id: str) -> SyncStatus:
+        """The statistics of an integration."""
+        self.target(tenant_id, integration_id)
+        own = {"integration_id": integration_id}
+        oldest = self.store.lanes.oldest_due(integration_id)
+        waiting = (self.store.now() - oldest).total_seconds() if oldest else 0.0
+        return SyncStatus(
+            counters=self.store.counters.get(integration_id),
+            pending=self.store.lanes.count({**own, "due_at": {"$type": "date"}}),
+            oldest_pending_seconds=max(0, int(waiting)),
+            conflicts=self.store.leads.open_conflicts(tenant_id, integration_id),
+            failed_work=self.store.lanes.count({**own, "failed_at": {"$type": "date"}}),
+        )
+
+    def work(
+        self, tenant_id: str, integration_id: str, state: str, after: str, limit: int
+    ) -> tuple[list[Lane], datetime]:
+        """Lanes that are not idle, by id, and the database's clock to judge them by."""
+        now = self.store.now()
+        states: dict[str, Document] = {
+            "due": {"due_at": {"$type": "date"}, "lease_until": {"$lte": now}},
+            "leased": {"lease_until": {"$gt": now}},
+            "failed": {"failed_at": {"$type": "date"}},
+            "": {"$or": [{"due_at": {"$type": "date"}}, {"failed_at": {"$type": "date"}}]},
+        }
+        query: Document = {"tenant_id": tenant_id, **states[state]}
+        if integration_id:
+            query["integration_id"] = integration_id
+        return self.store.lanes.page(query, after, limit), now

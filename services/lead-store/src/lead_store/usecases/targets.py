@@ -1,0 +1,65 @@
+"""Targets: which integration wants which account's deliveries, and by what rules its fields are merged."""
+
+from dataclasses import dataclass, replace
+
+from lead_store.domain.errors import AlreadyExists
+from lead_store.domain.lane import LaneTouch
+from lead_store.domain.lead import Lead
+from lead_store.domain.rules import Target
+from lead_store.mongo.store import Store
+from lead_store.mongo.transaction import Contended, Session
+
+DETACH_AT_ONCE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """The use cases of crm-connector's integrations."""
+
+    store: Store
+
+    def put(self, target: Target) -> None:
+        """Store a target; deliveries that waited for its account become work."""
+        if not self.store.targets.put(target):
+            raise AlreadyExists("account_connected", "another integration has this account")
+        self.store.deliveries.reopen(target.provider, target.account_id)
+
+    def remove(self, tenant_id: str, integration_id: str) -> None:
+        """Forget a target: no more work, and its links are detached. Leads stay. Repeating it is harmless."""
+        if self.store.targets.get(integration_id) is not None and not self.store.targets.get(integration_id, tenant_id):
+            return
+        self.store.targets.remove(tenant_id, integration_id)
+        self.store.lanes.drop(integration_id)
+        after = ""
+        while leads := self.store.leads.linked_to(integration_id, after, DETACH_AT_ONCE):
+            for lead in leads:
+                self._detach(lead, integration_id)
+            after = leads[-1].lead_id
+
+    def request_sync(self, target: Target, lead_ids: list[str]) -> int:
+        """Make leads due, also those whose record was detached (R13). Unknown and deleted ones are left out."""
+        leads = self.store.leads.by_ids(target.tenant_id, lead_ids)
+        touches = [_push(lead, target) for lead in leads.values() if lead.deleted_at is None]
+        return self.store.lanes.touch(touches)
+
+    def redrive(self, target: Target) -> int:
+        """Make all failed work of an integration due again."""
+        return self.store.lanes.redrive(target.tenant_id, target.integration_id)
+
+    def _detach(self, lead: Lead, integration_id: str) -> None:
+        def work(session: Session) -> None:
+            current = self.store.leads.get(lead.tenant_id, lead.lead_id, session)
+            link = current.link(integration_id) if current else None
+            if current is None or link is None or link.detached_reason:
+                return
+            gone = replace(link, detached_reason="integration_removed", pending=None)
+            if not self.store.leads.replace(current.with_link(gone), session):
+                raise Contended
+
+        self.store.transact(work, tries=10)
+
+
+def _push(lead: Lead, target: Target) -> LaneTouch:
+    link = lead.link(target.integration_id)
+    record_id = link.record_id if link is not None and link.attached else ""
+    return LaneTouch(target.tenant_id, target.integration_id, record_id=record_id, lead_id=lead.lead_id, push=True)

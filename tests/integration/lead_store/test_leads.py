@@ -1,0 +1,151 @@
+"""LeadService: what callers may rely on when calls are repeated, raced, or wrong."""
+
+import threading
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import grpc
+import pytest
+from google.rpc import error_details_pb2
+from grpc_status import rpc_status
+from lead_store_calls import TENANT, LeadStore
+from leadsync.lead.v1 import lead_pb2, lead_service_pb2
+
+
+def refusal(call: Callable[[], Any]) -> tuple[grpc.StatusCode, str, str]:
+    """The status, reason and first wrong field of a call that has to fail."""
+    with pytest.raises(grpc.RpcError) as failure:
+        call()
+    status = rpc_status.from_call(failure.value)
+    assert status is not None
+    info, bad = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
+    for detail in status.details:
+        detail.Unpack(info)
+        detail.Unpack(bad)
+    assert info.domain == "leadsync"
+    return failure.value.code(), info.reason, bad.field_violations[0].field if bad.field_violations else ""
+
+
+def test_a_lead_is_stored_as_given(lead_store: LeadStore) -> None:
+    """Every field comes back, custom fields included, and the origin is the platform."""
+    lead = lead_store.create(email="Ann@x.org", first_name="Ann", status="new", custom_fields={"plan": "gold"})  # type: ignore[arg-type]
+    again = lead_store.get(lead.lead_id)
+    assert again == lead
+    assert (again.email, again.status, dict(again.custom_fields)) == ("Ann@x.org", "new", {"plan": "gold"})
+    assert again.crm_metadata.source_system == "jazzaam"
+    assert again.crm_metadata.sync_version == 0
+
+
+def test_a_repeated_request_makes_one_lead_even_when_raced(lead_store: LeadStore) -> None:
+    """The same request id, twice or at the same time, answers the same lead."""
+    request_id, made = uuid.uuid4().hex, list[str]()
+    threads = [
+        threading.Thread(target=lambda: made.append(lead_store.create(request_id=request_id, email="a@x.org").lead_id))
+        for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    made.append(lead_store.create(request_id=request_id, email="a@x.org").lead_id)
+    assert len(made) == 5
+    assert len(set(made)) == 1
+    assert len(lead_store.all_leads()) == 1
+
+
+def test_an_etag_guards_an_update(lead_store: LeadStore) -> None:
+    """Of two updates on one etag the second is told to read again; without an etag the last one wins."""
+    lead = lead_store.create(email="a@x.org")
+    lead_store.update(lead.lead_id, etag=lead.etag, phone="1")
+    code, reason, _ = refusal(lambda: lead_store.update(lead.lead_id, etag=lead.etag, phone="2"))
+    assert (code, reason) == (grpc.StatusCode.ABORTED, "stale_etag")
+    assert lead_store.get(lead.lead_id).phone == "1"
+    assert lead_store.update(lead.lead_id, phone="3").phone == "3"
+
+
+def test_racing_updates_of_different_fields_all_arrive(lead_store: LeadStore) -> None:
+    """Updates at the same moment lose nothing: each is made on what the other one left."""
+    lead = lead_store.create(email="a@x.org")
+    fields = ("first_name", "last_name", "phone", "company", "job_title", "website")
+    threads = [threading.Thread(target=lead_store.update, args=(lead.lead_id,), kwargs={f: f}) for f in fields]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    after = lead_store.get(lead.lead_id)
+    assert [getattr(after, field) for field in fields] == list(fields)
+
+
+def test_an_update_that_changes_nothing_keeps_the_etag(lead_store: LeadStore) -> None:
+    """Setting a value that is there leaves the lead, its etag and its lanes as they are."""
+    lead = lead_store.create(email="a@x.org")
+    assert lead_store.update(lead.lead_id, email="a@x.org").etag == lead.etag
+
+
+def test_a_mask_clears_a_custom_field(lead_store: LeadStore) -> None:
+    """A masked field without a value is cleared; fields outside the mask stay."""
+    lead = lead_store.create(email="a@x.org", custom_fields={"plan": "gold", "city": "Rome"})  # type: ignore[arg-type]
+    request = lead_service_pb2.UpdateLeadRequest(tenant_id=TENANT, lead_id=lead.lead_id, lead=lead_pb2.Lead())
+    request.update_mask.paths.append("custom_fields.plan")
+    assert dict(lead_store.leads.UpdateLead(request, timeout=5).lead.custom_fields) == {"city": "Rome"}
+
+
+def test_a_deleted_lead_is_gone_and_may_be_deleted_again(lead_store: LeadStore) -> None:
+    """After a delete neither get nor list shows the lead; another delete is fine, an update is not."""
+    lead = lead_store.create(email="a@x.org")
+    delete = lead_service_pb2.DeleteLeadRequest(tenant_id=TENANT, lead_id=lead.lead_id)
+    lead_store.leads.DeleteLead(delete, timeout=5)
+    lead_store.leads.DeleteLead(delete, timeout=5)
+    assert lead_store.all_leads() == []
+    assert refusal(lambda: lead_store.get(lead.lead_id))[:2] == (grpc.StatusCode.NOT_FOUND, "lead_not_found")
+    assert refusal(lambda: lead_store.update(lead.lead_id, phone="1"))[0] == grpc.StatusCode.NOT_FOUND
+
+
+def test_l9_another_tenant_sees_nothing(lead_store: LeadStore) -> None:
+    """Another tenant's lead can be neither read nor changed nor listed."""
+    lead = lead_store.create(tenant="tenant-2", email="a@x.org")
+    assert lead_store.all_leads() == []
+    assert refusal(lambda: lead_store.get(lead.lead_id))[0] == grpc.StatusCode.NOT_FOUND
+    assert refusal(lambda: lead_store.update(lead.lead_id, phone="1"))[0] == grpc.StatusCode.NOT_FOUND
+
+
+def test_pages_hold_every_lead_once(lead_store: LeadStore) -> None:
+    """Following the page tokens gives all leads once, oldest first; a token is good for its own filter only."""
+    made = [lead_store.create(email=f"{n}@x.org").lead_id for n in range(7)]
+    seen, token = list[str](), ""
+    while True:
+        request = lead_service_pb2.ListLeadsRequest(tenant_id=TENANT, page_size=3, page_token=token)
+        page = lead_store.leads.ListLeads(request, timeout=5)
+        seen += [lead.lead_id for lead in page.leads]
+        token = page.next_page_token or token
+        if not page.next_page_token:
+            break
+    assert seen == made
+    other = lead_service_pb2.ListLeadsRequest(tenant_id=TENANT, page_token=token, email="1@x.org")
+    assert refusal(lambda: lead_store.leads.ListLeads(other, timeout=5))[1:] == ("page_token", "page_token")
+    broken = lead_service_pb2.ListLeadsRequest(tenant_id=TENANT, page_token="%%%")
+    assert refusal(lambda: lead_store.leads.ListLeads(broken, timeout=5))[1] == "page_token"
+
+
+def test_leads_are_found_by_email_in_any_case(lead_store: LeadStore) -> None:
+    """The e-mail filter ignores letter case."""
+    lead = lead_store.create(email="Ann@X.org")
+    lead_store.create(email="bob@x.org")
+    request = lead_service_pb2.ListLeadsRequest(tenant_id=TENANT, email="ann@x.ORG")
+    assert [found.lead_id for found in lead_store.leads.ListLeads(request, timeout=5).leads] == [lead.lead_id]
+
+
+@pytest.mark.parametrize(
+    ("values", "reason", "field"),
+    [
+        ({"email": "no address"}, "invalid_email", "email"),
+        ({"phone": "1"}, "no_name", "lead"),
+        ({"first_name": "x" * 65_537}, "invalid_field", "first_name"),
+        ({"email": "a@x.org", "custom_fields": {"a b": "1"}}, "invalid_field", "custom_fields.a b"),
+    ],
+)
+def test_bad_input_names_the_field(lead_store: LeadStore, values: dict[str, Any], reason: str, field: str) -> None:
+    """A lead that cannot be stored is INVALID_ARGUMENT with reason and field, and nothing is kept."""
+    assert refusal(lambda: lead_store.create(**values)) == (grpc.StatusCode.INVALID_ARGUMENT, reason, field)
+    assert lead_store.all_leads() == []

@@ -1,0 +1,224 @@
+"""Calling a lead-store in few words: what a gateway and a connector would send, with defaults."""
+
+import time
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import grpc
+import pymongo
+from google.protobuf.timestamp_pb2 import Timestamp
+from leadsync.inbox.v1 import inbox_service_pb2 as inbox
+from leadsync.inbox.v1 import inbox_service_pb2_grpc
+from leadsync.lead.v1 import lead_pb2, lead_service_pb2, lead_service_pb2_grpc
+from leadsync.sync.v1 import sync_pb2, sync_service_pb2, sync_service_pb2_grpc
+
+TENANT = "tenant-1"
+INTEGRATION = "integration-1"
+ACCOUNT = "48975575"
+WORKER = "worker-1"
+FIELDS = ("email", "first_name", "last_name", "phone", "company", "job_title", "website")
+T0 = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def at(seconds: float) -> datetime:
+    """A moment on the CRM's clock."""
+    return T0 + timedelta(seconds=seconds)
+
+
+def stamp(moment: datetime) -> Timestamp:
+    """A moment as the contract's timestamp."""
+    result = Timestamp()
+    result.FromDatetime(moment)
+    return result
+
+
+class LeadStore:
+    """A channel to a lead-store, and its database for looking inside."""
+
+    def __init__(self, channel: grpc.Channel, mongo_url: str, database: str) -> None:
+        self.leads = lead_service_pb2_grpc.LeadServiceStub(channel)
+        self.inbox = inbox_service_pb2_grpc.InboxServiceStub(channel)
+        self.sync = sync_service_pb2_grpc.SyncServiceStub(channel)
+        self.client: pymongo.MongoClient[dict[str, Any]] = pymongo.MongoClient(mongo_url, tz_aware=True)
+        self.database = self.client[database]
+
+    def drop(self) -> None:
+        """Remove the database."""
+        self.client.drop_database(self.database.name)
+        self.client.close()
+
+    def put_target(self, integration_id: str = INTEGRATION, **changes: Any) -> None:
+        """Set a target."""
+        rules = changes.pop("rules", {})
+        fields = [sync_pb2.FieldRule(field=f, **rules.get(f, {})) for f in changes.pop("fields", FIELDS)]
+        target = sync_pb2.Target(
+            **{
+                "integration_id": integration_id,
+                "tenant_id": TENANT,
+                "provider": "hubspot",
+                "account_id": ACCOUNT,
+                "direction": lead_pb2.DIRECTION_BIDIRECTIONAL,
+                "fields": fields,
+                "mapping_fingerprint": "m1",
+                "webhooks_enabled": True,
+                "revision": 1,
+                **changes,
+            }
+        )
+        self.sync.PutTarget(sync_service_pb2.PutTargetRequest(target=target), timeout=5)
+
+    def create(self, tenant: str = TENANT, request_id: str = "", **values: str) -> lead_pb2.Lead:
+        """Create a lead."""
+        request = lead_service_pb2.CreateLeadRequest(
+            tenant_id=tenant,
+            request_id=request_id,
+            lead=lead_pb2.Lead(**values),  # type: ignore[arg-type]
+        )
+        return self.leads.CreateLead(request, timeout=5).lead
+
+    def get(self, lead_id: str, tenant: str = TENANT) -> lead_pb2.Lead:
+        """Get a lead."""
+        request = lead_service_pb2.GetLeadRequest(tenant_id=tenant, lead_id=lead_id)
+        return self.leads.GetLead(request, timeout=5).lead
+
+    def update(self, lead_id: str, etag: str = "", **values: str) -> lead_pb2.Lead:
+        """Set fields of a lead."""
+        request = lead_service_pb2.UpdateLeadRequest(
+            tenant_id=TENANT,
+            lead_id=lead_id,
+            lead=lead_pb2.Lead(**values),
+            etag=etag,  # type: ignore[arg-type]
+        )
+        request.update_mask.paths.extend(values)
+        return self.leads.UpdateLead(request, timeout=5).lead
+
+    def all_leads(self, tenant: str = TENANT) -> list[lead_pb2.Lead]:
+        """The first page of leads."""
+        request = lead_service_pb2.ListLeadsRequest(tenant_id=tenant, page_size=200)
+        return list(self.leads.ListLeads(request, timeout=5).leads)
+
+    def deliver(self, *touches: inbox.Touch, key: str = "", account: str = ACCOUNT, events: int = 1) -> bool:
+        """Record a delivery; answers whether it was a duplicate."""
+        delivery = inbox.Delivery(
+            delivery_key=key or uuid.uuid4().hex,
+            provider="hubspot",
+            account_id=account,
+            events=b"[]",
+            touches=touches,
+            received_at=stamp(datetime.now(UTC)),
+            event_count=events,
+        )
+        request = inbox.RecordDeliveriesRequest(deliveries=[delivery])
+        return self.inbox.RecordDeliveries(request, timeout=5).recorded[0].duplicate
+
+    def lease(self, wait: int = 5, worker: str = WORKER, **more: Any) -> sync_service_pb2.LeaseWorkResponse:
+        """Lease due lanes."""
+        request = sync_service_pb2.LeaseWorkRequest(worker_id=worker, wait_seconds=wait, **more)
+        return self.sync.LeaseWork(request, timeout=30)
+
+    def lease_one(self, wait: int = 5, worker: str = WORKER) -> sync_pb2.Lease:
+        """Lease the one lane that is due."""
+        (lease,) = self.lease(wait, worker).leases
+        return lease
+
+    def reconcile(self, *seen: sync_pb2.Observation, worker: str = WORKER) -> list[sync_pb2.Decision]:
+        """Report what was seen."""
+        request = sync_service_pb2.ReconcileRequest(worker_id=worker, observations=seen)
+        return list(self.sync.Reconcile(request, timeout=10).decisions)
+
+    def settle(self, lease: sync_pb2.Lease, write: sync_pb2.Write, worker: str = WORKER, **outcome: Any) -> bool:
+        """Report what came of a write."""
+        result = sync_pb2.WriteResult(lane_id=lease.lane_id, fence=lease.fence, write_id=write.write_id, **outcome)
+        request = sync_service_pb2.SettleWritesRequest(worker_id=worker, results=[result])
+        return self.sync.SettleWrites(request, timeout=10).settlements[0].settled
+
+    def status(self, integration_id: str = INTEGRATION) -> sync_service_pb2.GetSyncStatusResponse:
+        """The statistics of an integration."""
+        request = sync_service_pb2.GetSyncStatusRequest(tenant_id=TENANT, integration_id=integration_id)
+        return self.sync.GetSyncStatus(request, timeout=5)
+
+    def work(self, state: int = 0) -> list[sync_service_pb2.Work]:
+        """Lanes that are not idle."""
+        request = sync_service_pb2.ListWorkRequest(tenant_id=TENANT, state=state)  # type: ignore[arg-type]
+        return list(self.sync.ListWork(request, timeout=5).work)
+
+    def expire_lease(self, lane_id: str) -> None:
+        """Let a lease and all that waits for its end lie in the past, as if a minute had gone by."""
+        past = datetime.now(UTC) - timedelta(seconds=60)
+        self.database.lanes.update_one({"_id": lane_id}, {"$set": {"lease_until": past, "due_at": past}})
+        self.database.leads.update_many(
+            {"links.pending.lane_id": lane_id}, {"$set": {"links.$[].pending.until": past - timedelta(seconds=60)}}
+        )
+
+    def import_contact(self, record_id: str = "1", modified: float = 0, **values: str) -> str:
+        """Bring a contact in the usual way; answers its lead's id."""
+        self.deliver(touch(record_id, inbox.TOUCH_KIND_CREATED))
+        (decision,) = self.reconcile(present(self.lease_one(), at(modified), **values))
+        return decision.lead_id
+
+
+def touch(record_id: str, kind: int = inbox.TOUCH_KIND_CHANGED) -> inbox.Touch:
+    """A touch of a contact."""
+    return inbox.Touch(object_type="contact", record_id=record_id, kind=kind)  # type: ignore[arg-type]
+
+
+def present(
+    lease: sync_pb2.Lease,
+    modified: datetime,
+    *,
+    record_id: str = "",
+    source_system: str = "",
+    marked: str = "",
+    history: Mapping[str, Iterable[tuple[str, datetime, bool]]] | None = None,
+    before_lease: bool = False,
+    merged: Iterable[str] = (),
+    **values: str,
+) -> sync_pb2.Observation:
+    """A present reading. `history` has (value, changed at, ours) per field, newest first."""
+    versions = {
+        name: [sync_pb2.Version(crm=v, value=v, changed_at=stamp(t), ours=ours) for v, t, ours in entries]
+        for name, entries in (history or {}).items()
+    }
+    readings = [
+        sync_pb2.Reading(field=f, crm=values.get(f, ""), value=values.get(f, ""), versions=versions.get(f, []))
+        for f in FIELDS
+    ]
+    record = sync_pb2.PresentRecord(
+        record_id=record_id or lease.record_id,
+        modified_at=stamp(modified),
+        readings=readings,
+        source_system=source_system,
+        marked_lead_id=marked,
+        with_history=history is not None,
+        merged_record_ids=merged,
+    )
+    return sync_pb2.Observation(
+        lane_id=lease.lane_id, fence=lease.fence, present=record, read_before_lease=before_lease
+    )
+
+
+def absent(lease: sync_pb2.Lease) -> sync_pb2.Observation:
+    """The CRM knows nothing of it."""
+    return sync_pb2.Observation(lane_id=lease.lane_id, fence=lease.fence, absent=sync_pb2.AbsentRecord())
+
+
+def archived(lease: sync_pb2.Lease) -> sync_pb2.Observation:
+    """The record is in the bin."""
+    return sync_pb2.Observation(lane_id=lease.lane_id, fence=lease.fence, archived=sync_pb2.ArchivedRecord())
+
+
+def done(record_id: str, modified: datetime, **answer: str) -> dict[str, sync_pb2.WriteDone]:
+    """The CRM took a write."""
+    readings = [sync_pb2.Reading(field=f, crm=v, value=v) for f, v in answer.items()]
+    return {"done": sync_pb2.WriteDone(record_id=record_id, modified_at=stamp(modified), readings=readings)}
+
+
+def eventually(condition: Callable[[], Any], within: float = 10) -> Any:
+    """Wait until a condition holds, and answer what it gave."""
+    deadline = time.monotonic() + within
+    while not (result := condition()):
+        assert time.monotonic() < deadline, "the condition never held"
+        time.sleep(0.02)
+    return result

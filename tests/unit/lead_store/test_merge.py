@@ -1,0 +1,218 @@
+"""The planner: what a three-way merge per field asks for."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from lead_store.domain.fields import same
+from lead_store.domain.merge import Base, Conflict, Ours, Plan, Theirs, plan
+from lead_store.domain.rules import BlankRule, Direction, FieldRule, MergeRule, Reading, Version
+
+T0 = datetime(2026, 1, 1, tzinfo=UTC)
+BOTH, TO, FROM = Direction.BIDIRECTIONAL, Direction.TO_CRM, Direction.FROM_CRM
+
+
+def at(seconds: float) -> datetime:
+    """A moment."""
+    return T0 + timedelta(seconds=seconds)
+
+
+def merged(
+    ours: str,
+    base: str | tuple[str, str] | None,
+    theirs: str,
+    rule: FieldRule | None = None,
+    direction: Direction = BOTH,
+    *,
+    ours_at: float = 0,
+    theirs_at: float | None = None,
+    refused: str | None = None,
+    field: str = "phone",
+) -> Plan:
+    """Merge one field; `theirs_at` given means that history was read."""
+    versions = () if theirs_at is None else (Version(theirs, theirs, at(theirs_at), ours=False),)
+    platform, crm = (base, base) if isinstance(base, str) else base or ("", "")
+    return plan(
+        Ours({field: ours} if ours else {}, {field: at(ours_at)}, {field: refused} if refused else {}),
+        {} if base is None else {field: Base(platform, crm)},
+        Theirs({field: Reading(theirs, theirs, versions)}, at(0), with_history=theirs_at is not None),
+        {field: rule or FieldRule()},
+        direction,
+    )
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the truth table: what is there, and what has to come of it."""
+
+    ours: str
+    base: str | None
+    theirs: str
+    to_lead: str | None = None
+    to_crm: str | None = None
+
+
+TABLE = [
+    Row("a", "a", "a"),
+    Row("b", "a", "a", to_crm="b"),
+    Row("a", "a", "b", to_lead="b"),
+    Row("b", "a", "b"),
+    Row("a", None, "a"),
+    Row("a", None, "", to_crm="a"),
+    Row("", None, "a", to_lead="a"),
+    Row("", "a", "a", to_lead="a"),  # a blank replaces nothing unless the rule says so
+    Row("a", "a", "", to_crm="a"),
+    Row("", "a", ""),
+    Row("", "a", "b", to_lead="b"),
+    Row("b", "a", "", to_crm="b"),
+]
+
+
+@pytest.mark.parametrize("row", TABLE, ids=str)
+def test_truth_table(row: Row) -> None:
+    """One side changed: the change flows; both to the same: agreed; a blank gives way to a value."""
+    result = merged(row.ours, row.base, row.theirs)
+    assert result.to_lead == ({} if row.to_lead is None else {"phone": row.to_lead})
+    assert result.to_crm == ({} if row.to_crm is None else {"phone": row.to_crm})
+    assert not result.conflicts
+
+
+def test_a_blank_clears_where_the_rule_says_so() -> None:
+    """With the rule `clear`, a blank is a change like any other, both ways; on the first link it is still filled."""
+    clear = FieldRule(blank=BlankRule.CLEAR)
+    assert merged("a", "a", "", clear).to_lead == {"phone": ""}
+    assert merged("", "a", "a", clear).to_crm == {"phone": ""}
+    assert merged("a", None, "", clear).to_crm == {"phone": "a"}
+
+
+@pytest.mark.parametrize(
+    ("rule", "to_lead", "to_crm"),
+    [(MergeRule.CRM, {"phone": "c"}, {}), (MergeRule.PLATFORM, {}, {"phone": "b"}), (MergeRule.ASK, {}, {})],
+)
+def test_a_doubly_changed_field_follows_its_rule(
+    rule: MergeRule, to_lead: dict[str, str], to_crm: dict[str, str]
+) -> None:
+    """Both sides changed and differ: the CRM's, the platform's, or nobody's until a person is asked."""
+    result = merged("b", "a", "c", FieldRule(rule))
+    assert (result.to_lead, result.to_crm) == (to_lead, to_crm)
+    assert result.conflicts == ({"phone": Conflict("b", "c")} if rule is MergeRule.ASK else {})
+
+
+def test_newest_compares_property_history_with_our_change_time() -> None:
+    """The later change wins; without history the planner asks for it, and only for a doubly changed field."""
+    assert merged("b", "a", "c").needs_history
+    assert not merged("b", "a", "a").needs_history
+    assert merged("b", "a", "c", ours_at=5, theirs_at=4).to_crm == {"phone": "b"}
+    assert merged("b", "a", "c", ours_at=4, theirs_at=5).to_lead == {"phone": "c"}
+
+
+def test_the_crm_may_spell_a_value_its_own_way() -> None:
+    """A side has changed when it differs from its own spelling of the base, so normalisation is no change."""
+    assert merged("0171 1", ("0171 1", "+49171 1"), "+49171 1").to_lead == {}
+    assert merged("0171 2", ("0171 1", "+49171 1"), "+49171 1").to_crm == {"phone": "0171 2"}
+
+
+def test_r10_spellings_with_one_normal_form_are_equal() -> None:
+    """E-mail case and outer space make no difference; only the stored spelling is refreshed."""
+    result = merged("Ann@X.org", None, " ann@x.org", field="email")
+    assert (result.to_lead, result.to_crm) == ({}, {})
+    assert result.base == {"email": Base("Ann@X.org", " ann@x.org")}
+
+
+def test_r18_one_way_a_doubly_changed_field_goes_the_allowed_way() -> None:
+    """Whatever the rule says, one direction decides alone; the value that gives way is kept for the history."""
+    for rule in MergeRule:
+        out = merged("b", "a", "c", FieldRule(rule), TO)
+        assert (out.to_crm, out.to_lead, out.replaced) == ({"phone": "b"}, {}, {"phone": "c"})
+        back = merged("b", "a", "c", FieldRule(rule), FROM)
+        assert (back.to_crm, back.to_lead, back.replaced) == ({}, {"phone": "c"}, {"phone": "b"})
+
+
+def test_r18_a_forbidden_flow_leaves_the_base() -> None:
+    """A change that may not flow changes nothing, so that it is still a change later."""
+    assert merged("a", "a", "b", direction=TO).base == {"phone": Base("a", "a")}
+    assert merged("b", "a", "a", direction=FROM).base == {"phone": Base("a", "a")}
+
+
+def test_r19_a_property_that_was_not_read_is_unknown() -> None:
+    """A reading without the property decides nothing about it, least of all that it is blank."""
+    theirs = Theirs({}, at(0))
+    assert plan(Ours({"phone": "a"}, {}), {}, theirs, {"phone": FieldRule()}, BOTH) == Plan(base={})
+
+
+def test_r21_a_refused_value_is_not_sent_again() -> None:
+    """A value that the CRM refused waits; another one is sent."""
+    assert merged("bad", "a", "a", refused="bad").to_crm == {}
+    assert merged("good", "a", "a", refused="bad").to_crm == {"phone": "good"}
+
+
+value = st.sampled_from(["", "a", "b", "c", "d"])
+side = st.fixed_dictionaries({"phone": value, "company": value})
+bases = st.none() | st.fixed_dictionaries({"phone": st.tuples(value, value), "company": st.tuples(value, value)})
+rules = st.builds(FieldRule, st.sampled_from(MergeRule), st.sampled_from(BlankRule))
+history = st.none() | st.tuples(st.integers(0, 9), st.integers(0, 9))
+
+
+def sides(ours: Mapping[str, str], theirs: Mapping[str, str], times: tuple[int, int] | None) -> tuple[Ours, Theirs]:
+    """Both sides of a record; without times no history was read."""
+    mine, other = times or (0, 0)
+    readings = {n: Reading(v, v, (Version(v, v, at(other), ours=False),) if times else ()) for n, v in theirs.items()}
+    return Ours(ours, dict.fromkeys(ours, at(mine))), Theirs(readings, at(other), with_history=times is not None)
+
+
+@given(
+    side, bases, side, st.fixed_dictionaries({"phone": rules, "company": rules}), st.sampled_from(Direction), history
+)
+def test_laws_of_one_plan(
+    ours: dict[str, str],
+    base: dict[str, tuple[str, str]] | None,
+    theirs: dict[str, str],
+    rule: dict[str, FieldRule],
+    direction: Direction,
+    times: tuple[int, int] | None,
+) -> None:
+    """No invented value, no forbidden flow, no field both ways, nothing replaced unnoted, no question with history."""
+    mine, other = sides(ours, theirs, times)
+    result = plan(mine, {n: Base(*b) for n, b in (base or {}).items()}, other, rule, direction)
+    assert all(result.to_lead[name] == theirs[name] for name in result.to_lead)
+    assert all(result.to_crm[name] == ours[name] for name in result.to_crm)
+    assert not result.to_lead.keys() & result.to_crm.keys()
+    assert direction.from_crm or not result.to_lead
+    assert direction.to_crm or not result.to_crm
+    assert result.replaced.keys() == result.to_lead.keys() | result.to_crm.keys()
+    assert not (result.needs_history and times)
+
+
+@given(side, bases, side, st.fixed_dictionaries({"phone": rules, "company": rules}), st.sampled_from(Direction))
+def test_l1_l3_a_plan_that_was_carried_out_leaves_nothing_to_do(
+    ours: dict[str, str],
+    base: dict[str, tuple[str, str]] | None,
+    theirs: dict[str, str],
+    rule: dict[str, FieldRule],
+    direction: Direction,
+) -> None:
+    """After both sides took their values, the next plan writes nothing, and two-way fields agree or are in conflict."""
+    mine, other = sides(ours, theirs, (1, 2))
+    first = plan(mine, {n: Base(*b) for n, b in (base or {}).items()}, other, rule, direction)
+    after_ours, after_theirs = {**ours, **first.to_lead}, {**theirs, **first.to_crm}
+    settled = {**first.base, **{name: Base(v, v) for name, v in first.to_crm.items()}}
+    mine, other = sides(after_ours, after_theirs, (1, 2))
+    second = plan(mine, settled, other, rule, direction)
+    assert (second.to_lead, second.to_crm) == ({}, {})
+    if direction is BOTH and base is None:
+        for name in ours:
+            assert same(name, after_ours[name], after_theirs[name]) or name in second.conflicts
+
+
+@given(side, side, st.fixed_dictionaries({"phone": rules, "company": rules}), st.sampled_from(Direction))
+def test_l4_an_echo_of_our_own_write_asks_for_nothing(
+    ours: dict[str, str], spelled: dict[str, str], rule: dict[str, FieldRule], direction: Direction
+) -> None:
+    """Whatever the CRM made of our values, a record that still reads as the base says moves nothing."""
+    base = {name: Base(ours[name], spelled[name]) for name in ours}
+    mine, other = sides(ours, spelled, None)
+    result = plan(mine, base, other, rule, direction)
+    assert (result.to_lead, result.to_crm, result.conflicts) == ({}, {}, {})
