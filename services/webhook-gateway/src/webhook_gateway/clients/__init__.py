@@ -1,0 +1,1 @@
+"""The services behind the door, as plain Python: protobuf stays in this folder."""

@@ -1,0 +1,1 @@
+"""The HTTP edge: routes, who may use them, and JSON in the names that the outside uses."""

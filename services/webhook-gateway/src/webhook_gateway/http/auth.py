@@ -1,0 +1,85 @@
+"""Who is calling: HS256 JSON Web Tokens that carry a tenant and a role."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+
+import jwt
+
+from webhook_gateway.http.problems import Problem
+
+AUDIENCE = "leadsync"
+_CLAIMS = ["exp", "aud", "sub", "tenant", "role"]
+_MAX_NAME = 128
+
+
+class Role(IntEnum):
+    """What a caller may do; each role may do all that the ones before it may."""
+
+    VIEWER = 1
+    OPERATOR = 2
+    ADMIN = 3
+
+
+_ROLES = {role.name.lower(): role for role in Role}
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A caller whose token was genuine."""
+
+    tenant: str
+    role: Role
+    subject: str
+
+
+ANONYMOUS = Caller("", Role.VIEWER, "")  # on public routes only; no service knows an empty tenant
+
+
+class Tokens:
+    """Checks tokens against each key; there are several while one is being replaced."""
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        self._keys = tuple(keys)
+
+    def authenticate(self, header: str | None) -> Caller:
+        """Read an `Authorization` header. Raises Problem 401."""
+        scheme, _, token = (header or "").partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            raise _unauthorized("token_missing", "send `Authorization: Bearer <token>`")
+        claims = self._claims(token.strip())
+        tenant, subject = _name(claims["tenant"]), _name(claims["sub"])
+        role = _ROLES.get(claims["role"]) if isinstance(claims["role"], str) else None
+        if role is None or not tenant or not subject:
+            raise _unauthorized("token_invalid", "the token does not name a tenant, a subject and a known role")
+        return Caller(tenant, role, subject)
+
+    def _claims(self, token: str) -> dict[str, object]:
+        for key in self._keys:
+            try:
+                claims: dict[str, object] = jwt.decode(
+                    token, key, algorithms=["HS256"], audience=AUDIENCE, options={"require": _CLAIMS}
+                )
+            except jwt.InvalidSignatureError:
+                continue
+            except jwt.ExpiredSignatureError as error:
+                raise _unauthorized("token_expired", "the token has expired") from error
+            except jwt.InvalidTokenError as error:
+                raise _unauthorized("token_invalid", "the token is not acceptable") from error
+            return claims
+        raise _unauthorized("token_invalid", "the token is not acceptable")
+
+
+def require_role(caller: Caller, role: Role) -> None:
+    """Let a caller pass who has the role or a higher one. Raises Problem 403."""
+    if caller.role < role:
+        raise Problem(403, "role_too_low", f"this needs the role {role.name.lower()}")
+
+
+def _name(value: object) -> str:
+    return value if isinstance(value, str) and len(value) <= _MAX_NAME else ""
+
+
+def _unauthorized(reason: str, detail: str) -> Problem:
+    challenge = 'Bearer realm="leadsync"' + ("" if reason == "token_missing" else ', error="invalid_token"')
+    return Problem(401, reason, detail, headers={"www-authenticate": challenge})

@@ -1,0 +1,52 @@
+"""Logs: one line per event, JSON unless a person is watching, libraries quiet."""
+
+import logging
+import sys
+from typing import TextIO
+
+import msgspec
+import structlog
+
+_QUIET = ("uvicorn", "uvicorn.error", "uvicorn.access", "grpc", "asyncio")
+
+
+def configure(level: str, stream: TextIO | None = None) -> None:
+    """Set up structlog and the standard library's logging for this process; called once, by `__main__`."""
+    out = stream or sys.stdout
+    number = logging.getLevelNamesMapping()[level.upper()]
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        _name_service,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.StackInfoRenderer(),
+    ]
+    render: list[structlog.typing.Processor] = (
+        [structlog.dev.ConsoleRenderer()]
+        if out.isatty()
+        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(serializer=_json)]
+    )
+    structlog.configure(
+        processors=[*shared, *render],
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+        logger_factory=structlog.WriteLoggerFactory(out),
+        cache_logger_on_first_use=True,
+    )
+    formatter = structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=shared,
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *render],
+    )
+    handler = logging.StreamHandler(out)
+    handler.setFormatter(formatter)
+    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+    for name in _QUIET:
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _json(value: object, **_: object) -> str:
+    return msgspec.json.encode(value, enc_hook=repr).decode()
+
+
+def _name_service(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    event["service"] = "webhook-gateway"
+    return event

@@ -1,0 +1,112 @@
+"""The port of the webhook door: what any CRM's file has to offer, and the words it answers in. Pure."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple, Protocol
+
+
+class TouchKind(StrEnum):
+    """What an event says happened to a record. It says where to look, never what is true."""
+
+    CREATED = "created"
+    CHANGED = "changed"
+    DELETED = "deleted"
+    MERGED = "merged"
+    RESTORED = "restored"
+    ERASED = "erased"
+
+
+class Touch(NamedTuple):
+    """One record that a delivery asks to look at."""
+
+    object_type: str
+    record_id: str
+    kind: TouchKind
+    occurred_at_ms: int | None
+    source: str
+    into_record_id: str = ""
+
+
+class EventNote(NamedTuple):
+    """One event in the words of a log line: no values of a person."""
+
+    event_type: str
+    object_type: str
+    record_id: str
+    occurred_at_ms: int | None
+    source: str
+    ignored: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedDelivery:
+    """The part of a webhook request that names one account."""
+
+    delivery_key: str
+    account_id: str
+    events: bytes
+    touches: tuple[Touch, ...]
+    event_count: int
+    ignored_count: int
+    notes: Iterator[EventNote]  # made when asked for: a line per event costs more than keeping the event
+
+
+class UnreadableBodyError(Exception):
+    """The body is not what the CRM sends. `reason` is stable; `path` names the spot, as in `[3].portalId`."""
+
+    def __init__(self, reason: str, detail: str, path: str = "") -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = detail
+        self.path = path
+
+
+class AppMismatchError(Exception):
+    """An event names another app than the one whose secret signed the request."""
+
+
+Headers = Sequence[tuple[bytes, bytes]]  # as ASGI gives them: names in lower case
+
+
+class Proof(NamedTuple):
+    """Outcome of checking a request. `refusal` is a stable reason, or empty if the request is genuine."""
+
+    refusal: str
+    detail: str
+    app_ids: frozenset[str] = frozenset()
+
+
+class Provider(Protocol):
+    """One CRM as the webhook door sees it."""
+
+    @property
+    def slug(self) -> str:
+        """Name in paths and contracts, e.g. `hubspot`."""
+        ...
+
+    @property
+    def title(self) -> str:
+        """Name for people, e.g. `HubSpot`."""
+        ...
+
+    @property
+    def kept_headers(self) -> frozenset[bytes]:
+        """Headers worth keeping with a delivery, lower case; never a signature."""
+        ...
+
+    @property
+    def ready(self) -> bool:
+        """False while no secret is configured: then nothing is accepted."""
+        ...
+
+    def prove(self, *, method: bytes, url: bytes, headers: Headers, body: bytes, now_ms: int) -> Proof:
+        """Say whether the CRM itself sent this request. `url` is the public one, with the query as received."""
+        ...
+
+    def parse(self, body: bytes, app_ids: frozenset[str]) -> Sequence[ParsedDelivery]:
+        """Translate a body, one delivery per account. Raises UnreadableBodyError or AppMismatchError."""
+        ...
+
+
+Registry = Mapping[str, Provider]

@@ -1,0 +1,56 @@
+"""The CRMs whose webhooks are understood; another CRM is one file beside `hubspot.py` and one line here."""
+
+from webhook_gateway.providers import hubspot
+from webhook_gateway.providers.base import Headers, ParsedDelivery, Proof, Registry
+from webhook_gateway.settings import Settings
+from webhook_gateway.signatures import Refusal, Secret, SignedRequest, verify
+
+_DETAILS = {
+    Refusal.MISSING: "the request carries no signature that is accepted here",
+    Refusal.INVALID: "the signature does not fit the request",
+    Refusal.STALE: "the request was signed more than five minutes away from now",
+}
+
+
+class HubSpot:
+    """HubSpot at the door: its secrets and its events."""
+
+    slug = "hubspot"
+    title = "HubSpot"
+    kept_headers = frozenset({b"user-agent", b"x-hubspot-request-timestamp", b"content-type"})
+
+    def __init__(self, secrets: tuple[Secret, ...], *, allow_v1: bool, allow_unsigned: bool) -> None:
+        self._secrets = secrets
+        self._allow_v1 = allow_v1
+        self._allow_unsigned = allow_unsigned
+
+    @property
+    def ready(self) -> bool:
+        """True once a secret is configured, or unsigned requests are allowed on purpose."""
+        return bool(self._secrets) or self._allow_unsigned
+
+    def prove(self, *, method: bytes, url: bytes, headers: Headers, body: bytes, now_ms: int) -> Proof:
+        """Check the signature; without any secret, believe everybody if that was asked for."""
+        if not self._secrets:
+            return Proof("", "")
+        request = SignedRequest(method, url, headers, body)
+        verdict = verify(request, self._secrets, now_ms=now_ms, allow_v1=self._allow_v1)
+        if verdict.refusal is not None:
+            return Proof(verdict.refusal.value, _DETAILS[verdict.refusal])
+        # A secret without an app id speaks for any app, so it lifts the restriction.
+        apps = frozenset(secret.app_id for secret in verdict.secrets)
+        return Proof("", "", frozenset() if "" in apps else apps)
+
+    def parse(self, body: bytes, app_ids: frozenset[str]) -> list[ParsedDelivery]:
+        """Translate a body, one delivery per portal."""
+        return hubspot.parse(body, app_ids)
+
+
+def build_registry(settings: Settings) -> Registry:
+    """Make the providers that this process serves, by slug."""
+    provider = HubSpot(
+        settings.hubspot_secrets,
+        allow_v1=settings.hubspot_allow_v1,
+        allow_unsigned=settings.allow_unsigned,
+    )
+    return {provider.slug: provider}

@@ -1,0 +1,339 @@
+# ruff: noqa: N802  the contracts name the methods
+"""Stand-ins for lead-store and crm-connector: real gRPC servers that keep things in memory and can misbehave."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, NoReturn
+
+import grpc
+from google.protobuf import any_pb2
+from google.rpc import code_pb2, error_details_pb2, status_pb2  # type: ignore[import-untyped, unused-ignore]
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_status import rpc_status
+from leadsync.inbox.v1 import inbox_service_pb2 as inbox_pb
+from leadsync.inbox.v1 import inbox_service_pb2_grpc as inbox_grpc
+from leadsync.integration.v1 import integration_pb2, integration_service_pb2_grpc
+from leadsync.integration.v1 import integration_service_pb2 as connector_pb
+from leadsync.lead.v1 import lead_pb2, lead_service_pb2_grpc
+from leadsync.lead.v1 import lead_service_pb2 as lead_service_pb
+from leadsync.sync.v1 import sync_service_pb2 as sync_pb
+from leadsync.sync.v1 import sync_service_pb2_grpc as sync_grpc
+
+# The generated base classes type the context for both kinds of server at once.
+Context = Any
+
+
+async def fail(context: Context, code: int, reason: str, message: str, *fields: str) -> NoReturn:
+    """End a call as the services do: a status with ErrorInfo, and field violations where fields are named."""
+    details = [error_details_pb2.ErrorInfo(reason=reason, domain="leadsync")]
+    if fields:
+        violations = [
+            error_details_pb2.BadRequest.FieldViolation(field=field, description="is wrong") for field in fields
+        ]
+        details.append(error_details_pb2.BadRequest(field_violations=violations))
+    status = status_pb2.Status(code=code, message=message)
+    for detail in details:
+        packed = any_pb2.Any()
+        packed.Pack(detail)
+        status.details.append(packed)
+    await context.abort_with_status(rpc_status.to_status(status))
+    raise AssertionError("abort returns")
+
+
+class FakeInbox(inbox_grpc.InboxServiceServicer):
+    """Keeps deliveries; `gate` holds calls back while it is closed, `refuse` names accounts that are not accepted."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, inbox_pb.Delivery] = {}
+        self.calls: list[list[str]] = []
+        self.sizes: list[int] = []
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.arrived = asyncio.Condition()
+        self.refuse: set[str] = set()
+
+    async def RecordDeliveries(
+        self, request: inbox_pb.RecordDeliveriesRequest, context: Context
+    ) -> inbox_pb.RecordDeliveriesResponse:
+        """Keep them all, or none."""
+        self.calls.append([item.account_id for item in request.deliveries])
+        self.sizes.append(request.ByteSize())
+        async with self.arrived:
+            self.arrived.notify_all()
+        await self.gate.wait()
+        if self.refuse & {item.account_id for item in request.deliveries}:
+            await fail(context, code_pb2.INVALID_ARGUMENT, "invalid_field", "no", "deliveries[0]")
+        answer = inbox_pb.RecordDeliveriesResponse()
+        for item in request.deliveries:
+            answer.recorded.add(duplicate=item.delivery_key in self.kept)
+            self.kept[item.delivery_key] = item
+        return answer
+
+    async def wait_calls(self, count: int) -> None:
+        """Wait until so many calls have arrived."""
+        async with self.arrived:
+            await self.arrived.wait_for(lambda: len(self.calls) >= count)
+
+
+class FakeLeads(lead_service_pb2_grpc.LeadServiceServicer):
+    """Leads of all tenants in a dict; enough of the rules to see what the gateway makes of them."""
+
+    def __init__(self) -> None:
+        self.leads: dict[tuple[str, str], lead_pb2.Lead] = {}
+        self.requests: dict[tuple[str, str], str] = {}
+        self.actors: list[str] = []
+        self.masks: list[list[str]] = []
+
+    async def _get(self, context: Context, tenant: str, lead_id: str) -> lead_pb2.Lead:
+        lead = self.leads.get((tenant, lead_id))
+        if lead is None:
+            await fail(context, code_pb2.NOT_FOUND, "lead_not_found", "the tenant has no such lead")
+        return lead
+
+    async def CreateLead(
+        self, request: lead_service_pb.CreateLeadRequest, context: Context
+    ) -> lead_service_pb.CreateLeadResponse:
+        """Create, once per request id."""
+        lead = request.lead
+        if not (lead.email or lead.first_name or lead.last_name):
+            fields = ("lead.first_name", "lead.custom_fields.a_b")
+            await fail(context, code_pb2.INVALID_ARGUMENT, "invalid_field", "a lead needs a name", *fields)
+        self.actors.append(request.actor)
+        known = self.requests.get((request.tenant_id, request.request_id)) if request.request_id else None
+        if known is None:
+            lead.lead_id = str(uuid.uuid4())
+            lead.etag = "1"
+            lead.crm_metadata.source_system = "jazzaam"
+            lead.created_at.GetCurrentTime()
+            self.leads[request.tenant_id, lead.lead_id] = lead
+            self.requests[request.tenant_id, request.request_id] = known = lead.lead_id
+        return lead_service_pb.CreateLeadResponse(lead=self.leads[request.tenant_id, known])
+
+    async def GetLead(
+        self, request: lead_service_pb.GetLeadRequest, context: Context
+    ) -> lead_service_pb.GetLeadResponse:
+        """Get."""
+        return lead_service_pb.GetLeadResponse(lead=await self._get(context, request.tenant_id, request.lead_id))
+
+    async def ListLeads(
+        self, request: lead_service_pb.ListLeadsRequest, context: Context
+    ) -> lead_service_pb.ListLeadsResponse:
+        """List one page; the token is the number of leads before it."""
+        del context
+        mine = [lead for (tenant, _), lead in self.leads.items() if tenant == request.tenant_id]
+        found = [lead for lead in mine if not request.email or lead.email == request.email]
+        start = int(request.page_token or "0")
+        end = start + (request.page_size or 50)
+        return lead_service_pb.ListLeadsResponse(
+            leads=found[start:end], next_page_token=str(end) if end < len(found) else ""
+        )
+
+    async def UpdateLead(
+        self, request: lead_service_pb.UpdateLeadRequest, context: Context
+    ) -> lead_service_pb.UpdateLeadResponse:
+        """Set the masked fields."""
+        lead = await self._get(context, request.tenant_id, request.lead_id)
+        if request.etag and request.etag != lead.etag:
+            await fail(context, code_pb2.ABORTED, "stale_etag", "the lead has moved on")
+        self.masks.append(list(request.update_mask.paths))
+        for path in request.update_mask.paths:
+            head, _, name = path.partition(".")
+            if name:
+                lead.custom_fields[name] = request.lead.custom_fields[name]
+            else:
+                setattr(lead, head, getattr(request.lead, head))
+        lead.etag = str(int(lead.etag) + 1)
+        return lead_service_pb.UpdateLeadResponse(lead=lead)
+
+    async def DeleteLead(
+        self, request: lead_service_pb.DeleteLeadRequest, context: Context
+    ) -> lead_service_pb.DeleteLeadResponse:
+        """Delete."""
+        lead = await self._get(context, request.tenant_id, request.lead_id)
+        if request.etag and request.etag != lead.etag:
+            await fail(context, code_pb2.ABORTED, "stale_etag", "the lead has moved on")
+        del self.leads[request.tenant_id, request.lead_id]
+        return lead_service_pb.DeleteLeadResponse()
+
+
+class FakeSync(sync_grpc.SyncServiceServicer):
+    """Fixed counters of the integrations in `known`; remembers what was asked for."""
+
+    def __init__(self) -> None:
+        self.known: set[str] = set()
+        self.asked: list[sync_pb.RequestSyncRequest] = []
+
+    async def RequestSync(self, request: sync_pb.RequestSyncRequest, context: Context) -> sync_pb.RequestSyncResponse:
+        """Make due."""
+        del context
+        self.asked.append(request)
+        return sync_pb.RequestSyncResponse(queued=len(request.lead_ids) or 3)
+
+    async def GetSyncStatus(
+        self, request: sync_pb.GetSyncStatusRequest, context: Context
+    ) -> sync_pb.GetSyncStatusResponse:
+        """Get counters."""
+        if request.integration_id not in self.known:
+            await fail(context, code_pb2.NOT_FOUND, "integration_not_found", "the tenant has no such integration")
+        answer = sync_pb.GetSyncStatusResponse(
+            from_crm_created=1,
+            from_crm_updated=2,
+            from_crm_skipped=3,
+            from_crm_unlinked=4,
+            from_crm_failed=1,
+            to_crm_synced=6,
+            pending=8,
+            oldest_pending_seconds=9,
+            conflicts=10,
+            failed_work=11,
+            total_received=12,
+            decided=2,
+        )
+        answer.last_received_at.FromMilliseconds(1_782_371_970_000)
+        return answer
+
+    async def ListWork(self, request: sync_pb.ListWorkRequest, context: Context) -> sync_pb.ListWorkResponse:
+        """List one lane in the state asked for."""
+        del context
+        work = sync_pb.Work(
+            lane_id="lane",
+            integration_id=request.integration_id,
+            state=request.state,
+            attempts=2,
+            reason="rate_limited",
+        )
+        return sync_pb.ListWorkResponse(work=[work])
+
+    PutTarget = RemoveTarget = LeaseWork = Reconcile = SettleWrites = ReleaseWork = None  # type: ignore[assignment]
+
+
+class FakeConnector(integration_service_pb2_grpc.IntegrationServiceServicer):
+    """Integrations of all tenants in a dict."""
+
+    def __init__(self) -> None:
+        self.items: dict[tuple[str, str], integration_pb2.Integration] = {}
+        self.created: list[connector_pb.CreateIntegrationRequest] = []
+        self.updated: list[connector_pb.UpdateIntegrationRequest] = []
+
+    async def _get(self, context: Context, request: Any) -> integration_pb2.Integration:
+        item = self.items.get((request.tenant_id, request.integration_id))
+        if item is None:
+            await fail(context, code_pb2.NOT_FOUND, "integration_not_found", "the tenant has no such integration")
+        return item
+
+    async def CreateIntegration(
+        self, request: connector_pb.CreateIntegrationRequest, context: Context
+    ) -> connector_pb.CreateIntegrationResponse:
+        """Connect."""
+        self.created.append(request)
+        if request.account_id == "1":
+            await fail(context, code_pb2.ALREADY_EXISTS, "account_connected", "the account is connected already")
+        item = request.integration
+        item.integration_id = str(uuid.uuid4())
+        item.provider = request.provider
+        item.account_id = request.account_id or "48975575"
+        item.app_id = request.app_id
+        item.credential_kind = integration_pb2.CREDENTIAL_KIND_ACCESS_TOKEN
+        item.etag = "1"
+        self.items[request.tenant_id, item.integration_id] = item
+        return connector_pb.CreateIntegrationResponse(integration=item)
+
+    async def GetIntegration(self, request: Any, context: Context) -> Any:
+        """Get."""
+        return connector_pb.GetIntegrationResponse(integration=await self._get(context, request))
+
+    async def ListIntegrations(self, request: Any, context: Context) -> Any:
+        """List."""
+        del context
+        mine = [item for (tenant, _), item in self.items.items() if tenant == request.tenant_id]
+        return connector_pb.ListIntegrationsResponse(integrations=mine)
+
+    async def UpdateIntegration(self, request: Any, context: Context) -> Any:
+        """Set the masked fields."""
+        item = await self._get(context, request)
+        if request.etag and request.etag != item.etag:
+            await fail(context, code_pb2.ABORTED, "stale_etag", "the integration has moved on")
+        self.updated.append(request)
+        for path in request.update_mask.paths:
+            item.ClearField(path)
+            request.update_mask.MergeMessage(request.integration, item)
+        item.etag = str(int(item.etag) + 1)
+        return connector_pb.UpdateIntegrationResponse(integration=item)
+
+    async def DeleteIntegration(self, request: Any, context: Context) -> Any:
+        """Disconnect."""
+        await self._get(context, request)
+        del self.items[request.tenant_id, request.integration_id]
+        return connector_pb.DeleteIntegrationResponse()
+
+    async def EnableWebhooks(self, request: Any, context: Context) -> Any:
+        """Enable."""
+        (await self._get(context, request)).webhooks_enabled = True
+        return connector_pb.EnableWebhooksResponse(webhooks=await self._webhooks(request, context))
+
+    async def DisableWebhooks(self, request: Any, context: Context) -> Any:
+        """Disable."""
+        (await self._get(context, request)).webhooks_enabled = False
+        return connector_pb.DisableWebhooksResponse(webhooks=await self._webhooks(request, context))
+
+    async def GetWebhookStatus(self, request: Any, context: Context) -> Any:
+        """Get the state."""
+        return connector_pb.GetWebhookStatusResponse(webhooks=await self._webhooks(request, context))
+
+    async def _webhooks(self, request: Any, context: Context) -> connector_pb.WebhookState:
+        item = await self._get(context, request)
+        subscriptions = [
+            connector_pb.Subscription(subscription_id="7", event="contact.creation", active=False),
+            connector_pb.Subscription(
+                subscription_id="8", event="contact.propertyChange", property="email", active=True
+            ),
+        ]
+        return connector_pb.WebhookState(
+            enabled=item.webhooks_enabled,
+            url="https://sync.example.com/api/v1/webhooks/hubspot",
+            subscriptions=subscriptions,
+            managed=True,
+            events=["contact.creation", "contact.propertyChange"],
+        )
+
+
+class Store:
+    """A lead-store double on a port of its own."""
+
+    def __init__(self) -> None:
+        self.inbox = FakeInbox()
+        self.leads = FakeLeads()
+        self.sync = FakeSync()
+        self.health = health.aio.HealthServicer()
+        self.port = 0
+
+    @asynccontextmanager
+    async def serve(self, port: int = 0) -> AsyncIterator[None]:
+        """Serve until the block ends; open calls are then cut."""
+        server = grpc.aio.server(options=(("grpc.max_receive_message_length", 32 * 1024 * 1024),))
+        inbox_grpc.add_InboxServiceServicer_to_server(self.inbox, server)
+        lead_service_pb2_grpc.add_LeadServiceServicer_to_server(self.leads, server)
+        sync_grpc.add_SyncServiceServicer_to_server(self.sync, server)
+        health_pb2_grpc.add_HealthServicer_to_server(self.health, server)
+        await self.health.set("", health_pb2.HealthCheckResponse.SERVING)
+        self.port = server.add_insecure_port(f"127.0.0.1:{port}")
+        await server.start()
+        try:
+            yield
+        finally:
+            await server.stop(None)
+
+
+@asynccontextmanager
+async def serve_connector(connector: FakeConnector) -> AsyncIterator[int]:
+    """Serve a crm-connector double until the block ends; yields its port."""
+    server = grpc.aio.server()
+    integration_service_pb2_grpc.add_IntegrationServiceServicer_to_server(connector, server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    try:
+        yield port
+    finally:
+        await server.stop(None)

@@ -1,0 +1,145 @@
+"""A gateway as people meet it: a real uvicorn on a real port, with doubles behind it."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import jwt
+from integration.gateway.doubles import FakeConnector, Store, serve_connector
+from webhook_gateway.bootstrap import build_server, listen, open_services
+from webhook_gateway.http.calling import Services
+from webhook_gateway.settings import Settings
+from webhook_gateway.signatures import Secret, sign_v3
+
+TOKEN_KEY = "a-token-key-for-tests-that-is-long-enough"
+OLD_TOKEN_KEY = "an-older-token-key-that-is-being-replaced"
+SECRET = "client-secret"
+API_URL = "https://sync.example.com"
+HOOK = "/api/v1/webhooks/hubspot"
+
+
+def now_ms() -> int:
+    """Milliseconds since 1970, as HubSpot stamps them."""
+    return time.time_ns() // 1_000_000
+
+
+def event(**changes: Any) -> dict[str, Any]:
+    """Make a contact.creation event."""
+    base = {
+        "eventId": 1,
+        "portalId": 48975575,
+        "appId": 39522895,
+        "occurredAt": 1782371969536,
+        "subscriptionType": "contact.creation",
+        "attemptNumber": 0,
+        "objectId": 508369434347,
+        "changeSource": "INTEGRATION",
+        "sourceId": "39522895",
+    }
+    return base | changes
+
+
+def body_of(*events: dict[str, Any]) -> bytes:
+    """Write events as HubSpot does: compact JSON."""
+    return json.dumps(events, separators=(",", ":")).encode()
+
+
+def sign(body: bytes, *, secret: str = SECRET, at: int | None = None, path: str = HOOK) -> dict[str, str]:
+    """Make the headers of a signed request."""
+    stamp = str(now_ms() if at is None else at)
+    signature = sign_v3(Secret(secret.encode()), b"POST", (API_URL + path).encode(), body, stamp.encode())
+    return {
+        "content-type": "application/json",
+        "x-hubspot-signature-v3": signature.decode(),
+        "x-hubspot-request-timestamp": stamp,
+    }
+
+
+def token(role: Any = "admin", *, key: str = TOKEN_KEY, tenant: Any = "acme", **claims: Any) -> str:
+    """Make a token; a claim of None is left out."""
+    content = {"tenant": tenant, "role": role, "sub": "tester", "aud": "leadsync", "exp": int(time.time()) + 60}
+    merged = {name: value for name, value in (content | claims).items() if value is not None}
+    return jwt.encode(merged, key, algorithm="HS256")
+
+
+@dataclass
+class Harness:
+    """A running gateway and what is around it."""
+
+    http: httpx.AsyncClient
+    store: Store
+    connector: FakeConnector
+    services: Services
+
+    async def post(self, body: bytes, headers: dict[str, str] | None = None, path: str = HOOK) -> httpx.Response:
+        """Send a webhook, signed unless told otherwise."""
+        return await self.http.post(path, content=body, headers=sign(body, path=path) if headers is None else headers)
+
+    async def call(self, method: str, path: str, role: str = "admin", **more: Any) -> httpx.Response:
+        """Use the API with a token of this role."""
+        headers = {"authorization": f"Bearer {token(role)}"} | more.pop("headers", {})
+        return await self.http.request(method, path, headers=headers, **more)
+
+    def metric(self, name: str, **labels: str) -> float:
+        """Read a metric; 0 if it has not been counted yet."""
+        return self.services.metrics.registry.get_sample_value(name, labels) or 0.0
+
+
+def environment(store: int, connector: int, **changes: str) -> dict[str, str]:
+    """Make the environment of a gateway between these ports."""
+    return {
+        "API_URL": API_URL,
+        "GATEWAY_PORT": "0",
+        "HUBSPOT_CLIENT_SECRET": SECRET,
+        "LEADSYNC_TOKEN_KEY": f"{TOKEN_KEY},{OLD_TOKEN_KEY}",
+        "LEAD_STORE_URL": f"127.0.0.1:{store}",
+        "CRM_CONNECTOR_URL": f"127.0.0.1:{connector}",
+    } | changes
+
+
+@asynccontextmanager
+async def gateway(**changes: str) -> AsyncIterator[Harness]:
+    """Run a gateway with doubles behind it; `changes` go into its environment."""
+    store, connector = Store(), FakeConnector()
+    async with store.serve(), serve_connector(connector) as connector_port:
+        settings = Settings.from_env(environment(store.port, connector_port, **changes))
+        async with _serving(settings) as (services, port):
+            limits = httpx.Limits(max_connections=500)
+            base = f"http://127.0.0.1:{port}"
+            async with httpx.AsyncClient(base_url=base, limits=limits, timeout=20, trust_env=False) as http:
+                yield Harness(http, store, connector, services)
+
+
+@asynccontextmanager
+async def _serving(settings: Settings) -> AsyncIterator[tuple[Services, int]]:
+    with listen(settings.host, settings.port) as sock:
+        async with open_services(settings) as services:
+            server = build_server(services)
+            serving = asyncio.create_task(server.serve(sockets=[sock]))
+            try:
+                yield services, sock.getsockname()[1]
+            finally:
+                server.should_exit = True
+                await serving
+
+
+async def until(condition: Callable[[], bool | Awaitable[bool]], seconds: float = 10) -> None:
+    """Wait until a condition holds; fails after so many seconds."""
+    async with asyncio.timeout(seconds):
+        while True:
+            holds = condition()
+            if holds if isinstance(holds, bool) else await holds:
+                return
+            await asyncio.sleep(0.005)
+
+
+def sizes(total: int, piece: int) -> Iterator[int]:
+    """Split a size into pieces."""
+    while total > 0:
+        yield min(piece, total)
+        total -= piece

@@ -1,0 +1,205 @@
+from typing import Any
+
+import pytest
+from integration.gateway.harness import Harness, gateway
+from leadsync.lead.v1 import lead_pb2
+from leadsync.sync.v1 import sync_pb2
+
+pytestmark = pytest.mark.anyio
+
+CRM = "/api/v1/crm-integration"
+BODY: dict[str, Any] = {
+    "provider": "hubspot",
+    "portalId": 48975575,
+    "accessToken": "pat-very-secret",
+    "appId": "39522895",
+    "direction": "from_crm",
+    "fieldMapping": {"email": "email", "firstName": "firstname", "customFields.score_1": "hs_score"},
+    "fieldRules": {"firstName": {"rule": "ask", "blank": "clear"}, "email": {}},
+    "paused": False,
+}
+
+
+async def _connect(door: Harness, **changes: Any) -> dict[str, Any]:
+    response = await door.call("POST", CRM, json=BODY | changes)
+    assert response.status_code == 201, response.text
+    created: dict[str, Any] = response.json()
+    return created
+
+
+async def test_an_integration_goes_round() -> None:
+    """An integration comes back as configured, in the outside's names and without its secret."""
+    async with gateway() as door:
+        response = await door.call("POST", CRM, json=BODY, headers={"idempotency-key": "k"})
+        created = response.json()
+        assert (response.status_code, response.headers["etag"]) == (201, '"1"')
+        assert created == {
+            "id": created["id"],
+            "provider": "hubspot",
+            "portalId": "48975575",
+            "appId": "39522895",
+            "credential": "access_token",
+            "direction": "from_crm",
+            "fieldMapping": BODY["fieldMapping"],
+            "fieldRules": {
+                "firstName": {"rule": "ask", "blank": "clear"},
+                "email": {"rule": "newest", "blank": "keep"},
+            },
+            "paused": False,
+            "webhooksEnabled": False,
+            "createdAt": None,
+        }
+        (sent,) = door.connector.created
+        assert (sent.tenant_id, sent.request_id, sent.access_token) == ("acme", "k", "pat-very-secret")
+        assert dict(sent.integration.field_mapping)["custom_fields.score_1"] == "hs_score"
+        assert sent.integration.field_rules[0].rule == sync_pb2.MERGE_RULE_ASK
+        got = await door.call("GET", f"{CRM}/{created['id']}", "viewer")
+        listed = await door.call("GET", CRM, "viewer")
+        assert (got.json(), listed.json()) == (created, {"integrations": [created], "nextPageToken": None})
+        assert "pat-very-secret" not in response.text + got.text + listed.text
+
+
+async def test_defaults_and_other_credentials() -> None:
+    """Direction is both ways unless told; an OAuth code goes with its redirect address."""
+    async with gateway() as door:
+        minimal = {"provider": "hubspot", "code": "c", "redirectUri": "https://x.example/back"}
+        assert (await door.call("POST", CRM, json=minimal)).json()["direction"] == "bidirectional"
+        assert (await door.call("POST", CRM, json={"provider": "hubspot", "refreshToken": "r"})).status_code == 201
+        first, second = door.connector.created
+        assert first.integration.direction == lead_pb2.DIRECTION_BIDIRECTIONAL
+        assert (first.authorization_code.code, first.authorization_code.redirect_uri) == ("c", minimal["redirectUri"])
+        assert second.refresh_token == "r"
+
+
+async def test_a_connected_account_is_a_conflict() -> None:
+    """The reason of a service is the reason of the answer."""
+    async with gateway() as door:
+        response = await door.call("POST", CRM, json=BODY | {"portalId": "1"})
+        assert (response.status_code, response.json()["reason"]) == (409, "account_connected")
+
+
+@pytest.mark.parametrize(
+    ("changes", "fields"),
+    [
+        ({"provider": None}, {"provider"}),
+        ({"accessToken": None}, {"accessToken"}),
+        ({"refreshToken": "x"}, {"accessToken"}),
+        ({"accessToken": None, "code": "c"}, {"redirectUri"}),
+        ({"direction": "sideways"}, {"direction"}),
+        ({"fieldMapping": {"firstname": "x", "email": 1}}, {"fieldMapping.firstname", "fieldMapping.email"}),
+        (
+            {"fieldRules": {"email": {"rule": "x", "blank": 1, "else": 1}, "phone": 5}},
+            {"fieldRules.email.rule", "fieldRules.email.blank", "fieldRules.email.else", "fieldRules.phone"},
+        ),
+        ({"paused": "yes", "portalId": 1.5, "surprise": 1}, {"paused", "portalId", "surprise"}),
+    ],
+)
+async def test_wrong_fields_are_named_together(changes: dict[str, Any], fields: set[str]) -> None:
+    """Every fault of a configuration is told at once, and no secret is repeated."""
+    async with gateway() as door:
+        response = await door.call("POST", CRM, json=BODY | changes)
+        assert (response.status_code, response.json()["reason"]) == (400, "invalid_field")
+        assert {error["field"] for error in response.json()["errors"]} == fields
+        assert "pat-very-secret" not in response.text
+        assert door.connector.created == []
+
+
+async def test_settings_change_and_the_account_does_not() -> None:
+    """PATCH changes what is named under If-Match, renews a credential, and refuses what cannot change."""
+    async with gateway() as door:
+        path = f"{CRM}/{(await _connect(door))['id']}"
+        changed = await door.call("PATCH", path, json={"paused": True}, headers={"if-match": '"1"'})
+        assert (changed.status_code, changed.json()["paused"], changed.headers["etag"]) == (200, True, '"2"')
+        assert changed.json()["fieldMapping"] == BODY["fieldMapping"]
+        assert list(door.connector.updated[0].update_mask.paths) == ["paused"]
+        stale = await door.call("PATCH", path, json={"paused": False}, headers={"if-match": '"1"'})
+        assert (stale.status_code, stale.json()["reason"]) == (409, "stale_etag")
+        renewed = await door.call("PATCH", path, json={"accessToken": "pat-new"})
+        assert (renewed.status_code, door.connector.updated[-1].access_token) == (200, "pat-new")
+        fixed = await door.call("PATCH", path, json={"provider": "zoho", "portalId": "2"})
+        assert {error["field"] for error in fixed.json()["errors"]} == {"provider", "portalId"}
+        assert (await door.call("DELETE", path)).status_code == 204
+        assert (await door.call("GET", path)).json()["reason"] == "integration_not_found"
+
+
+async def test_webhooks_and_their_status() -> None:
+    """Webhooks are enabled and disabled, and their status joins what the CRM says with what came in."""
+    async with gateway() as door:
+        item = (await _connect(door))["id"]
+        enabled = (await door.call("POST", f"{CRM}/{item}/enable-webhooks")).json()
+        assert (enabled["enabled"], enabled["subscriptionId"]) == (True, "8")
+        before = (await door.call("GET", f"{CRM}/{item}/webhook-status", "viewer")).json()
+        assert (before["lastReceivedAt"], before["totalReceived"], before["successRate"]) == (None, 0, None)
+        door.store.sync.known.add(item)
+        status = (await door.call("GET", f"{CRM}/{item}/webhook-status", "viewer")).json()
+        assert status == enabled | {
+            "lastReceivedAt": "2026-06-25T07:19:30Z",
+            "totalReceived": 12,
+            "successRate": 66.67,
+        }
+        assert set(status) == {
+            "enabled", "subscriptionId", "subscriptions", "url", "events", "lastReceivedAt", "totalReceived",
+            "successRate", "managed", "instructions",
+        }  # fmt: skip
+        assert status["subscriptions"][1] == {
+            "id": "8",
+            "event": "contact.propertyChange",
+            "property": "email",
+            "active": True,
+        }
+        assert not (await door.call("POST", f"{CRM}/{item}/disable-webhooks")).json()["enabled"]
+
+
+async def test_sync_status() -> None:
+    """The counters of an integration, grouped by the way that changes went."""
+    async with gateway() as door:
+        door.store.sync.known.add("i")
+        assert (await door.call("GET", f"{CRM}/sync-status?integrationId=i", "viewer")).json() == {
+            "fromCrm": {"created": 1, "updated": 2, "skipped": 3, "unlinked": 4, "failed": 1},
+            "toCrm": {"synced": 6, "failed": 0},
+            "successRate": 66.67,
+            "pending": 8,
+            "oldestPendingSeconds": 9,
+            "conflicts": 10,
+            "failedWork": 11,
+        }
+        missing = await door.call("GET", f"{CRM}/sync-status")
+        assert missing.json()["errors"] == [{"field": "integrationId", "message": "is required"}]
+        unknown = await door.call("GET", f"{CRM}/sync-status?integrationId=nope")
+        assert (unknown.status_code, unknown.json()["reason"]) == (404, "integration_not_found")
+
+
+async def test_leads_are_pushed() -> None:
+    """sync-leads queues the leads that are named; without any it is refused."""
+    async with gateway() as door:
+        body: dict[str, Any] = {"integrationId": "i", "leadIds": ["a", "b"]}
+        response = await door.call("POST", f"{CRM}/sync-leads", "operator", json=body)
+        assert (response.status_code, response.json()) == (202, {"queued": 2})
+        (asked,) = door.store.sync.asked
+        assert (asked.tenant_id, list(asked.lead_ids), asked.failed) == ("acme", ["a", "b"], False)
+        for ids in (None, [], [1], "a", ["x"] * 1001):
+            wrong = await door.call("POST", f"{CRM}/sync-leads", json=body | {"leadIds": ids})
+            assert wrong.status_code == 400
+            assert wrong.json()["errors"][0]["field"].startswith("leadIds")
+
+
+async def test_work_is_listed_and_redriven() -> None:
+    """Failed work is seen with its reason, and made due again as a whole."""
+    async with gateway() as door:
+        listed = (await door.call("GET", "/api/v1/work?integrationId=i&state=failed", "viewer")).json()
+        assert listed["work"] == [
+            {
+                "id": "lane",
+                "integrationId": "i",
+                "state": "failed",
+                "recordId": None,
+                "leadId": None,
+                "dueAt": None,
+                "attempts": 2,
+                "reason": "rate_limited",
+            }
+        ]
+        assert (await door.call("GET", "/api/v1/work?state=idle")).json()["errors"][0]["field"] == "state"
+        redriven = await door.call("POST", "/api/v1/work/redrive", "operator", json={"integrationId": "i"})
+        assert redriven.json() == {"queued": 3}
+        assert door.store.sync.asked[0].failed

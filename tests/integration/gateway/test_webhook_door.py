@@ -1,0 +1,331 @@
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from grpc_health.v1 import health_pb2
+from integration.gateway.harness import HOOK, SECRET, Harness, body_of, event, gateway, now_ms, sign, sizes, until
+from webhook_gateway.http.door import MAX_BODY
+from webhook_gateway.signatures import MAX_AGE_MS, Secret, sign_v1
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_signed_delivery_is_kept_whole() -> None:
+    """A signed request is answered 200 with its number of events, and lead-store holds it with its touches."""
+    async with gateway() as door:
+        body = body_of(event(), event(subscriptionType="company.creation", objectId=9))
+        headers = sign(body) | {"user-agent": "HubSpot Connect 2.0", "cookie": "no"}
+        response = await door.post(body, headers)
+        assert (response.status_code, response.json()) == (200, {"accepted": 2, "duplicates": 0})
+        (kept,) = door.store.inbox.kept.values()
+        assert (kept.provider, kept.account_id, kept.events) == ("hubspot", "48975575", body)
+        assert (kept.event_count, kept.ignored_count) == (2, 1)
+        assert [(touch.object_type, touch.record_id) for touch in kept.touches] == [("contact", "508369434347")]
+        assert kept.touches[0].occurred_at.ToMilliseconds() == 1782371969536
+        assert kept.touches[0].source == "INTEGRATION:39522895"
+        assert abs(kept.received_at.ToMilliseconds() - now_ms()) < 10_000
+        assert set(kept.headers) == {"user-agent", "content-type", "x-hubspot-request-timestamp"}
+
+
+async def test_a_retry_is_a_duplicate() -> None:
+    """The same events sent again, with another attempt number, are acknowledged as duplicates."""
+    async with gateway() as door:
+        first = await door.post(body_of(event(), event(objectId=2)))
+        again = await door.post(body_of(event(attemptNumber=1), event(objectId=2, attemptNumber=1)))
+        assert first.json() == {"accepted": 2, "duplicates": 0}
+        assert (again.status_code, again.json()) == (200, {"accepted": 0, "duplicates": 2})
+        assert door.metric("leadsync_gateway_events_total", provider="hubspot", outcome="duplicate") == 2
+
+
+async def test_several_portals_make_several_deliveries() -> None:
+    """A request that names two portals is kept as two deliveries before it is acknowledged."""
+    async with gateway() as door:
+        response = await door.post(body_of(event(portalId=1), event(portalId=2)))
+        assert response.json() == {"accepted": 2, "duplicates": 0}
+        assert sorted(item.account_id for item in door.store.inbox.kept.values()) == ["1", "2"]
+
+
+async def test_the_query_is_part_of_the_signature() -> None:
+    """A target address with a query is verified with the query as received."""
+    async with gateway() as door:
+        path, body = f"{HOOK}?a=%3A1&b=2", body_of(event())
+        assert (await door.post(body, path=path)).status_code == 200
+        assert (await door.post(body, sign(body))).status_code == 200
+        assert (await door.post(body, sign(body), path=path)).status_code == 401
+
+
+def _unsigned(_body: bytes) -> dict[str, str]:
+    return {}
+
+
+def _wrong_secret(body: bytes) -> dict[str, str]:
+    return sign(body, secret="another")
+
+
+def _stale(body: bytes) -> dict[str, str]:
+    return sign(body, at=now_ms() - MAX_AGE_MS - 5000)
+
+
+def _future(body: bytes) -> dict[str, str]:
+    return sign(body, at=now_ms() + MAX_AGE_MS + 5000)
+
+
+def _changed(body: bytes) -> dict[str, str]:
+    return sign(body + b" ")
+
+
+def _no_timestamp(body: bytes) -> dict[str, str]:
+    return {"x-hubspot-signature-v3": sign(body)["x-hubspot-signature-v3"]}
+
+
+def _v1(body: bytes) -> dict[str, str]:
+    signature = sign_v1(Secret(SECRET.encode()), body).decode()
+    return {"x-hubspot-signature": signature, "x-hubspot-signature-version": "v1"}
+
+
+@pytest.mark.parametrize(
+    ("headers", "reason"),
+    [
+        (_unsigned, "signature_missing"),
+        (_wrong_secret, "signature_invalid"),
+        (_stale, "signature_stale"),
+        (_future, "signature_stale"),
+        (_changed, "signature_invalid"),
+        (_no_timestamp, "signature_missing"),
+        (_v1, "signature_missing"),
+    ],
+)
+async def test_unbelieved_requests(headers: Any, reason: str) -> None:
+    """A request that HubSpot did not sign just now is answered 401 with the reason, counted, and not kept."""
+    async with gateway() as door:
+        body = body_of(event())
+        response = await door.post(body, headers(body))
+        assert (response.status_code, response.json()["reason"]) == (401, reason)
+        assert response.headers["content-type"] == "application/problem+json"
+        assert door.store.inbox.calls == []
+        assert door.metric("leadsync_gateway_signature_failures_total", provider="hubspot", reason=reason) == 1
+
+
+async def test_v1_counts_where_it_is_allowed() -> None:
+    """With HUBSPOT_ALLOW_V1_SIGNATURES a request that carries only v1 is believed."""
+    async with gateway(HUBSPOT_ALLOW_V1_SIGNATURES="1") as door:
+        body = body_of(event())
+        assert (await door.post(body, _v1(body))).status_code == 200
+
+
+async def test_an_app_speaks_only_for_itself() -> None:
+    """With `appId:secret` the events of another app are refused; other apps use their own secret."""
+    async with gateway(HUBSPOT_CLIENT_SECRET=f"39522895:{SECRET},7:another") as door:
+        own, other = body_of(event()), body_of(event(appId=7))
+        assert (await door.post(own)).status_code == 200
+        assert (await door.post(other, sign(other, secret="another"))).status_code == 200
+        response = await door.post(other)
+        assert (response.status_code, response.json()["reason"]) == (401, "app_mismatch")
+
+
+async def test_without_a_secret_nothing_is_taken() -> None:
+    """No secret, no webhooks: 503 with the reason, however it is signed."""
+    async with gateway(HUBSPOT_CLIENT_SECRET="") as door:
+        response = await door.post(body_of(event()))
+        assert (response.status_code, response.json()["reason"]) == (503, "webhooks_not_configured")
+        assert "retry-after" in response.headers
+        assert (await door.http.get(HOOK)).json() == {"provider": "hubspot", "ready": False}
+
+
+async def test_unsigned_on_purpose() -> None:
+    """LEADSYNC_ALLOW_UNSIGNED lets unsigned requests in, but only while no secret is configured."""
+    body = body_of(event())
+    async with gateway(HUBSPOT_CLIENT_SECRET="", LEADSYNC_ALLOW_UNSIGNED="1") as door:
+        assert (await door.post(body, {})).status_code == 200
+    async with gateway(LEADSYNC_ALLOW_UNSIGNED="1") as door:
+        assert (await door.post(body, {})).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("body", "reason", "field"),
+    [
+        (b"", "malformed_json", None),
+        (b"[{", "malformed_json", None),
+        (b"{}", "not_an_event_array", None),
+        (b"[]", "not_an_event_array", None),
+        (b"[1]", "not_an_event_array", None),
+        (body_of(event(), event(), event(), {"subscriptionType": "contact.creation"}), "invalid_event", "[3].portalId"),
+        (body_of(event(objectId="x")), "invalid_event", "[0].objectId"),
+    ],
+)
+async def test_unreadable_bodies(body: bytes, reason: str, field: str | None) -> None:
+    """A signed body that is no array of events is answered 400 with the reason and the field's path."""
+    async with gateway() as door:
+        response = await door.post(body)
+        problem = response.json()
+        assert (response.status_code, problem["reason"], problem["status"]) == (400, reason, 400)
+        assert [error["field"] for error in problem.get("errors", [])] == ([field] if field else [])
+        assert door.store.inbox.calls == []
+
+
+async def test_a_large_body_is_refused() -> None:
+    """A body above the cap is answered 413, told by its length or counted while it streams."""
+    async with gateway() as door:
+        declared = await door.post(b"x" * (MAX_BODY + 1), {})
+
+        async def stream() -> AsyncIterator[bytes]:
+            for size in sizes(MAX_BODY + 1, 256 * 1024):
+                yield b"x" * size
+
+        streamed = await door.http.post(HOOK, content=stream())
+        for response in (declared, streamed):
+            assert (response.status_code, response.json()["reason"]) == (413, "body_too_large")
+        assert door.metric("leadsync_gateway_intake_bytes") == 0
+
+
+async def test_a_body_of_the_cap_is_kept() -> None:
+    """A streamed body just below the cap arrives at lead-store unchanged, in a call of its own."""
+    async with gateway() as door:
+        body = body_of(event(padding="x" * (MAX_BODY - 1000)))
+
+        async def stream() -> AsyncIterator[bytes]:
+            at = 0
+            for size in sizes(len(body), 512 * 1024):
+                yield body[at : at + size]
+                at += size
+
+        response = await door.http.post(HOOK, content=stream(), headers=sign(body))
+        assert (response.status_code, response.json()) == (200, {"accepted": 1, "duplicates": 0})
+        assert [item.events for item in door.store.inbox.kept.values()] == [body]
+
+
+async def test_group_commit() -> None:
+    """Requests that arrive while calls are in flight share the next call; each is answered once it is kept."""
+    async with gateway() as door:
+        inbox = door.store.inbox
+        inbox.gate.clear()
+        early = [asyncio.create_task(door.post(body_of(event(objectId=number)))) for number in range(2)]
+        await inbox.wait_calls(2)
+        late = [asyncio.create_task(door.post(body_of(event(objectId=number)))) for number in range(2, 62)]
+        await until(lambda: door.metric("leadsync_gateway_intake_requests") == 62)
+        assert not any(task.done() for task in early + late)
+        inbox.gate.set()
+        responses = await asyncio.gather(*early, *late)
+        assert {response.status_code for response in responses} == {200}
+        assert len(inbox.kept) == 62
+        assert [len(call) for call in inbox.calls][:2] == [1, 1]
+        assert len(inbox.calls) <= 4
+
+
+async def test_a_group_has_a_size() -> None:
+    """A call carries at most 4 MiB, or one larger delivery alone."""
+    async with gateway() as door:
+        inbox = door.store.inbox
+        inbox.gate.clear()
+        bodies = [body_of(event(objectId=number, padding="x" * 1_500_000)) for number in range(8)]
+        bodies.append(body_of(event(objectId=99, padding="x" * 5_000_000)))
+        tasks = [asyncio.create_task(door.post(body)) for body in bodies]
+        await until(lambda: door.metric("leadsync_gateway_intake_bytes") == sum(map(len, bodies)))
+        inbox.gate.set()
+        responses = await asyncio.gather(*tasks)
+        assert {response.status_code for response in responses} == {200}
+        assert all(
+            size <= 4 * 1024 * 1024 or len(call) == 1 for size, call in zip(inbox.sizes, inbox.calls, strict=True)
+        )
+
+
+async def test_a_refused_delivery_does_not_take_its_neighbours_along() -> None:
+    """When lead-store refuses one delivery of a group, the others are kept and acknowledged all the same."""
+    async with gateway() as door:
+        inbox = door.store.inbox
+        inbox.refuse = {"666"}
+        inbox.gate.clear()
+        first = [asyncio.create_task(door.post(body_of(event(objectId=number)))) for number in range(2)]
+        await inbox.wait_calls(2)
+        portals = (1, 666, 2)
+        group = [asyncio.create_task(door.post(body_of(event(portalId=portal)))) for portal in portals]
+        await until(lambda: door.metric("leadsync_gateway_intake_requests") == 5)
+        inbox.gate.set()
+        await asyncio.gather(*first)
+        responses = await asyncio.gather(*group)
+        assert [response.status_code for response in responses] == [200, 503, 200]
+        assert responses[1].json()["reason"] == "delivery_refused"
+
+
+async def test_a_store_that_is_down() -> None:
+    """While lead-store is away every webhook is answered 503 at once, and 200 again once it is back."""
+    async with gateway() as door:
+        assert (await door.http.get("/readyz")).status_code == 200
+    async with gateway(LEAD_STORE_URL="127.0.0.1:1") as door:
+        response = await door.post(body_of(event()))
+        assert (response.status_code, response.json()["reason"]) == (503, "store_unavailable")
+        assert int(response.headers["retry-after"]) >= 1
+        assert door.metric("leadsync_gateway_not_kept_total", reason="store_unavailable") == 1
+        ready = await door.http.get("/readyz")
+        assert (ready.status_code, ready.json()["reason"]) == (503, "store_unavailable")
+
+
+async def _is_kept(door: Harness) -> bool:
+    return (await door.post(body_of(event()))).status_code == 200
+
+
+async def test_a_store_that_comes_back(free_tcp_port: int) -> None:
+    """A gateway that was started before lead-store, or outlived it, finds it again by itself."""
+    async with gateway(LEAD_STORE_URL=f"127.0.0.1:{free_tcp_port}") as door:
+        assert (await door.post(body_of(event()))).status_code == 503
+        other = type(door.store)()
+        async with other.serve(free_tcp_port):
+            await until(lambda: _is_kept(door))
+            assert len(other.inbox.kept) == 1
+        assert (await door.post(body_of(event()))).status_code == 503
+
+
+async def test_a_full_intake_refuses_at_once() -> None:
+    """When the bodies inside take up the room there is, the next one is answered 503 while the others still wait."""
+    async with gateway() as door:
+        door.store.inbox.gate.clear()
+        bodies = [body_of(event(objectId=number, padding="x" * 10_000_000)) for number in range(4)]
+        waiting = [asyncio.create_task(door.post(body)) for body in bodies[:3]]
+        await until(lambda: door.metric("leadsync_gateway_intake_bytes") == sum(map(len, bodies[:3])))
+        refused = await door.post(bodies[3])
+        assert (refused.status_code, refused.json()["reason"]) == (503, "intake_full")
+        assert "retry-after" in refused.headers
+        door.store.inbox.gate.set()
+        assert {response.status_code for response in await asyncio.gather(*waiting)} == {200}
+        assert (await door.post(bodies[3])).status_code == 200
+
+
+async def test_a_slow_store_is_no_acknowledgement() -> None:
+    """A lead-store that does not answer in time costs a 503 within HubSpot's five seconds, for those who waited too."""
+    async with gateway() as door:
+        door.store.inbox.gate.clear()
+        start = asyncio.get_running_loop().time()
+        responses = await asyncio.gather(*(door.post(body_of(event(objectId=number))) for number in range(6)))
+        assert asyncio.get_running_loop().time() - start < 5
+        assert {response.status_code for response in responses} == {503}
+        assert {response.json()["reason"] for response in responses} <= {"deadline_exceeded", "queue_timeout"}
+        assert door.store.inbox.kept == {}
+        door.store.inbox.gate.set()
+
+
+async def test_unknown_providers_and_the_reachability_check() -> None:
+    """GET says whether the address is right; a CRM that nobody knows is 404 either way."""
+    async with gateway() as door:
+        assert (await door.http.get(HOOK)).json() == {"provider": "hubspot", "ready": True}
+        for method in ("GET", "POST"):
+            response = await door.http.request(method, "/api/v1/webhooks/pipedrive")
+            assert (response.status_code, response.json()["reason"]) == (404, "unknown_provider")
+        wrong = await door.http.put(HOOK)
+        assert (wrong.status_code, wrong.headers["allow"]) == (405, "GET, HEAD, POST")
+
+
+async def test_health() -> None:
+    """/livez is the process, /readyz is lead-store's health, /metrics counts by route."""
+    async with gateway() as door:
+        assert (await door.http.get("/livez")).status_code == 200
+        assert (await door.http.get("/readyz")).json() == {"ready": True}
+        await door.store.health.set("", health_pb2.HealthCheckResponse.NOT_SERVING)
+        assert (await door.http.get("/readyz")).status_code == 503
+        await door.post(body_of(event()))
+        text = (await door.http.get("/metrics")).text
+        assert (
+            f'leadsync_gateway_requests_total{{route="{HOOK.replace("hubspot", "{provider}")}",status="200"}} 1.0'
+            in text
+        )
+        assert 'leadsync_gateway_events_total{outcome="accepted",provider="hubspot"} 1.0' in text

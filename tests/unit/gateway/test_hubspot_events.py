@@ -1,0 +1,261 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from webhook_gateway.providers.base import AppMismatchError, ParsedDelivery, Touch, TouchKind, UnreadableBodyError
+from webhook_gateway.providers.hubspot import MAX_EVENTS, parse
+
+PAYLOADS = Path(__file__).parents[2] / "fixtures" / "webhooks" / "hubspot"
+ANY_APP: frozenset[str] = frozenset()
+
+
+def _touch(record: str, kind: TouchKind, at: int, source: str, into: str = "") -> Touch:
+    return Touch("contact", record, kind, at, source, into)
+
+
+OURS, PERSON = "INTEGRATION:39522895", "CRM_UI:userId:98499705"
+EXPECTED = {
+    "contact-creation": [_touch("508369434347", TouchKind.CREATED, 1782371969536, OURS)],
+    "contact-property-change": [_touch("508369434347", TouchKind.CHANGED, 1782371969536, OURS)],
+    "contact-deletion": [_touch("508369434347", TouchKind.DELETED, 1782371970538, OURS)],
+    "contact-property-change-sensitive": [
+        _touch("847297356", TouchKind.CHANGED, 1715203101896, "CRM_UI:userId:882761034")
+    ],
+    "object-property-change": [_touch("546500061938", TouchKind.CHANGED, 1788597072520, PERSON)],
+    "object-deletion-custom-object": [],
+    "test-button": [_touch("123", TouchKind.CHANGED, 1731612210994, "CRM")],
+    "contact-merge": [
+        _touch("205", TouchKind.CHANGED, 1782372000000, PERSON),
+        _touch("101", TouchKind.MERGED, 1782372000000, PERSON, "205"),
+        _touch("102", TouchKind.MERGED, 1782372000000, PERSON, "205"),
+    ],
+    "contact-restore": [_touch("101", TouchKind.RESTORED, 1782372000000, PERSON)],
+    "contact-privacy-deletion": [_touch("101", TouchKind.ERASED, 1782372000000, PERSON)],
+    "contact-association-change": [],
+    "object-association-change": [],
+}
+
+
+def _event(**changes: Any) -> dict[str, Any]:
+    event = json.loads((PAYLOADS / "contact-creation.json").read_text())[0]
+    return {name: value for name, value in (event | changes).items() if value is not ...}
+
+
+def _parse(*events: Any) -> list[ParsedDelivery]:
+    return parse(json.dumps(list(events)).encode(), ANY_APP)
+
+
+def _one(*events: Any) -> ParsedDelivery:
+    (delivery,) = _parse(*events)
+    return delivery
+
+
+def test_every_recorded_payload_is_expected() -> None:
+    """No recorded payload lies around without a claim about it."""
+    assert {path.stem for path in PAYLOADS.glob("*.json")} == set(EXPECTED)
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_recorded_payloads(name: str) -> None:
+    """What HubSpot really sends asks to look at exactly these records."""
+    body = (PAYLOADS / f"{name}.json").read_bytes()
+    (delivery,) = parse(body, ANY_APP)
+    assert list(delivery.touches) == EXPECTED[name]
+    assert (delivery.event_count, delivery.ignored_count) == (1, 0 if EXPECTED[name] else 1)
+    assert delivery.events == body
+    assert delivery.account_id == str(json.loads(body)[0]["portalId"])
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["company.creation", "contact.associationChange", "conversation.newMessage", "contact.somethingNew", "deal.merge"],
+)
+def test_other_kinds_are_kept_and_ignored(name: str) -> None:
+    """Events that are not synced are counted as ignored, whatever they look like."""
+    delivery = _one(_event(subscriptionType=name, objectId={"odd": True}, messageId="x"), _event())
+    assert (delivery.event_count, delivery.ignored_count, len(delivery.touches)) == (2, 1, 1)
+
+
+def test_event_type_is_an_alias() -> None:
+    """The name that HubSpot's table uses is understood too."""
+    delivery = _one(_event(subscriptionType=..., eventType="contact.deletion"))
+    assert delivery.touches[0].kind is TouchKind.DELETED
+
+
+def test_generic_events_of_other_objects_are_ignored() -> None:
+    """`object.*` is a contact only with objectTypeId 0-1."""
+    for type_id in ("0-2", "2-1", None, 1, ...):
+        assert _one(_event(subscriptionType="object.creation", objectTypeId=type_id)).touches == ()
+
+
+def test_touches_of_a_record_and_kind_are_one() -> None:
+    """Many events on one record make one touch per kind, with the newest time and its source."""
+    delivery = _one(
+        _event(subscriptionType="contact.propertyChange", occurredAt=5, changeSource="CRM_UI", sourceId="userId:1"),
+        _event(subscriptionType="contact.propertyChange", occurredAt=9, changeSource="IMPORT", sourceId=7),
+        _event(subscriptionType="contact.propertyChange", occurredAt=7),
+        _event(occurredAt=5),
+    )
+    assert [(touch.kind, touch.occurred_at_ms, touch.source) for touch in delivery.touches] == [
+        (TouchKind.CHANGED, 9, "IMPORT:7"),
+        (TouchKind.CREATED, 5, OURS),
+    ]
+
+
+def test_a_merge_without_a_new_record_keeps_the_primary() -> None:
+    """Before January 2025 the primary record survived a merge."""
+    delivery = _one(
+        _event(subscriptionType="contact.merge", objectId=11, primaryObjectId=11, mergedObjectIds=[12, 13, 12])
+    )
+    assert [(touch.record_id, touch.kind, touch.into_record_id) for touch in delivery.touches] == [
+        ("11", TouchKind.CHANGED, ""),
+        ("12", TouchKind.MERGED, "11"),
+        ("13", TouchKind.MERGED, "11"),
+    ]
+
+
+def test_a_request_may_name_several_portals() -> None:
+    """Each portal gets a delivery of its own, with its events as received."""
+    first, second = _parse(_event(portalId=1), _event(portalId=2, objectId=5), _event(portalId=1, objectId=6))
+    assert (first.account_id, first.event_count) == ("1", 2)
+    assert (second.account_id, second.event_count) == ("2", 1)
+    assert json.loads(second.events) == [_event(portalId=2, objectId=5)]
+    assert json.loads(first.events)[1]["objectId"] == 6
+    assert {first.delivery_key} != {second.delivery_key}
+
+
+@pytest.mark.parametrize(
+    ("events", "path"),
+    [
+        ([_event(portalId=...)], "[0].portalId"),
+        ([_event(), _event(portalId=None)], "[1].portalId"),
+        ([_event(), _event(), _event(), _event(portalId="x")], "[3].portalId"),
+        ([_event(portalId=True)], "[0].portalId"),
+        ([_event(objectId=...)], "[0].objectId"),
+        ([_event(objectId=1.5)], "[0].objectId"),
+        ([_event(objectId=-1)], "[0].objectId"),
+        ([_event(objectId="12a")], "[0].objectId"),
+        ([_event(subscriptionType=...)], "[0].subscriptionType"),
+        ([_event(subscriptionType=7)], "[0].subscriptionType"),
+        ([_event(subscriptionType="contact.merge", objectId=...)], "[0].newObjectId"),
+        ([_event(subscriptionType="contact.merge", mergedObjectIds=[1, "x"])], "[0].mergedObjectIds[1]"),
+    ],
+)
+def test_a_bad_event_is_named(events: list[Any], path: str) -> None:
+    """An event that cannot be understood is told with the path of its field."""
+    with pytest.raises(UnreadableBodyError) as caught:
+        _parse(*events)
+    assert (caught.value.reason, caught.value.path) == ("invalid_event", path)
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b"", "malformed_json"),
+        (b"[", "malformed_json"),
+        (b"\xff", "malformed_json"),
+        (b'["\xff"]', "malformed_json"),
+        (b"[" * 100_000, "malformed_json"),
+        (b"{}", "not_an_event_array"),
+        (b"[]", "not_an_event_array"),
+        (b"null", "not_an_event_array"),
+        (b"[1]", "not_an_event_array"),
+        (b"[" + b",".join([b"{}"] * (MAX_EVENTS + 1)) + b"]", "not_an_event_array"),
+    ],
+)
+def test_other_bodies_are_refused(body: bytes, reason: str) -> None:
+    """What is no JSON array of events is refused with a stable reason."""
+    with pytest.raises(UnreadableBodyError) as caught:
+        parse(body, ANY_APP)
+    assert caught.value.reason == reason
+
+
+def test_an_app_speaks_only_for_itself() -> None:
+    """Events of another app than the secret's are refused; without an app id on the secret any app passes."""
+    body = json.dumps([_event(), _event(appId=5)]).encode()
+    assert parse(body, ANY_APP)
+    assert parse(json.dumps([_event()]).encode(), frozenset({"39522895"}))
+    with pytest.raises(AppMismatchError):
+        parse(body, frozenset({"39522895"}))
+    with pytest.raises(AppMismatchError):
+        parse(json.dumps([_event(appId=...)]).encode(), frozenset({"39522895"}))
+
+
+def test_odd_evidence_is_let_through() -> None:
+    """Times and sources that make no sense do not cost the event."""
+    touch = _one(_event(occurredAt="yesterday", changeSource=["x"], sourceId=None)).touches[0]
+    assert (touch.occurred_at_ms, touch.source) == (None, "")
+    assert _one(_event(occurredAt=10**30)).touches[0].occurred_at_ms is None
+
+
+def test_notes_name_events_as_people_know_them() -> None:
+    """Every event has a note for the log, ignored or not."""
+    delivery = _one(_event(objectId=12345), _event(subscriptionType="object.deletion", objectTypeId="0-1", objectId=7))
+    notes = [(note.event_type, note.object_type, note.record_id, note.ignored) for note in delivery.notes]
+    assert notes == [("contact.creation", "contact", "12345", False), ("object.deletion", "contact", "7", False)]
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+_NAMES = st.sampled_from(
+    ["contact.creation", "contact.merge", "object.propertyChange", "contact.privacyDeletion", "company.creation", "x"]
+)
+_FIELDS = st.sampled_from(
+    ["objectId", "objectTypeId", "occurredAt", "sourceId", "appId", "newObjectId", "mergedObjectIds", "portalId", "z"]
+)
+_EVENTS = st.lists(
+    st.builds(
+        lambda name, extra, attempt: {"portalId": 1, "subscriptionType": name, "attemptNumber": attempt} | extra,
+        _NAMES,
+        st.dictionaries(_FIELDS, _JSON | st.integers(0, 99), max_size=6),
+        st.integers(0, 10),
+    ),
+    max_size=4,
+)
+
+
+@given(
+    st.binary() | _JSON.map(lambda value: json.dumps(value).encode()) | _EVENTS.map(lambda e: json.dumps(e).encode())
+)
+def test_nothing_but_a_parse_error(body: bytes) -> None:
+    """Whatever comes in, it parses or is refused; what parses accounts for every event."""
+    try:
+        deliveries = parse(body, ANY_APP)
+    except UnreadableBodyError:
+        return
+    assert sum(delivery.event_count for delivery in deliveries) == len(json.loads(body))
+    for delivery in deliveries:
+        assert len(list(delivery.notes)) == delivery.event_count
+        assert len({(touch.record_id, touch.kind) for touch in delivery.touches}) == len(delivery.touches)
+        json.loads(delivery.events)
+
+
+@given(_EVENTS, st.randoms(use_true_random=False), st.integers(0, 10))
+def test_the_key_is_of_what_happened(events: list[dict[str, Any]], random: Any, attempt: int) -> None:
+    """A retry has the same key: neither the attempt, nor the order of keys, nor white space matters."""
+    again = []
+    for event in events:
+        items = list((event | {"attemptNumber": attempt}).items())
+        random.shuffle(items)
+        again.append(dict(items))
+    try:
+        before = parse(json.dumps(events).encode(), ANY_APP)
+    except UnreadableBodyError:
+        return
+    after = parse(json.dumps(again, indent=2).encode(), ANY_APP)
+    assert [item.delivery_key for item in before] == [item.delivery_key for item in after]
+
+
+def test_different_events_have_different_keys() -> None:
+    """Any other difference makes another delivery, the order of events and the portal included."""
+    one, two = _event(objectId=1), _event(objectId=2)
+    bodies = [[one], [two], [one, two], [two, one], [one | {"portalId": 9}], [one | {"extra": None}]]
+    keys = {parse(msgspec.json.encode(body), ANY_APP)[0].delivery_key for body in bodies}
+    assert len(keys) == len(bodies)

@@ -1,0 +1,55 @@
+import pytest
+from webhook_gateway.settings import Settings, SettingsError
+
+KEY = "k" * 32
+
+
+def test_defaults() -> None:
+    """With nothing but a token key everything is on this machine, and webhooks are closed."""
+    settings = Settings.from_env({"LEADSYNC_TOKEN_KEY": KEY})
+    assert (settings.host, settings.port, settings.api_url) == ("127.0.0.1", 8080, "http://127.0.0.1:8080")
+    assert (settings.lead_store_url, settings.crm_connector_url) == ("127.0.0.1:50051", "127.0.0.1:50052")
+    assert (settings.hubspot_secrets, settings.hubspot_allow_v1, settings.allow_unsigned) == ((), False, False)
+
+
+def test_ports_and_aliases() -> None:
+    """Ports of the neighbours suffice on one machine; the older name of the secret still counts."""
+    settings = Settings.from_env(
+        {
+            "LEADSYNC_TOKEN_KEY": f"{KEY}, {KEY}2",
+            "GATEWAY_PORT": "9000",
+            "LEAD_STORE_PORT": "1",
+            "CRM_CONNECTOR_URL": "crm-connector:2",
+            "HUBSPOT_WEBHOOK_SECRET": "7:alias",
+            "API_URL": "https://x.example/base/",
+        }
+    )
+    assert (settings.lead_store_url, settings.crm_connector_url) == ("127.0.0.1:1", "crm-connector:2")
+    assert settings.api_url == "https://x.example/base"
+    assert [(secret.app_id, secret.value) for secret in settings.hubspot_secrets] == [("7", b"alias")]
+    assert settings.token_keys == (KEY, f"{KEY}2")
+
+
+def test_every_fault_is_told() -> None:
+    """All faults of a configuration are reported together, in plain words."""
+    env = {
+        "GATEWAY_PORT": "70000",
+        "API_URL": "leads.example.com",
+        "LEADSYNC_ALLOW_UNSIGNED": "perhaps",
+        "LEAD_STORE_URL": "nowhere",
+        "LEADSYNC_LOG_LEVEL": "loud",
+    }
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_env(env)
+    faults = str(caught.value).splitlines()
+    assert {fault.partition(":")[0] for fault in faults} == {*env, "LEADSYNC_TOKEN_KEY"}
+
+
+def test_secrets_are_not_shown() -> None:
+    """Neither repr nor faults show a secret."""
+    settings = Settings.from_env({"LEADSYNC_TOKEN_KEY": KEY, "HUBSPOT_CLIENT_SECRET": "hush-hush"})
+    assert KEY not in repr(settings)
+    assert "hush" not in repr(settings)
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_env({"LEADSYNC_TOKEN_KEY": "hush-short", "HUBSPOT_CLIENT_SECRET": "app:hush-hush"})
+    assert "hush" not in str(caught.value)
