@@ -1,0 +1,157 @@
+"""`leadsync integration …`: connected CRM accounts."""
+
+import sys
+from getpass import getpass
+from typing import Annotated, Any
+
+import typer
+
+from leadsync_cli.commands.context import open_gateway, read_settings
+from leadsync_cli.commands.options import EtagOption, JsonOption, TokenOption, UrlOption
+from leadsync_cli.errors import CommandError, Exit
+from leadsync_cli.gateway.client import segment
+from leadsync_cli.output import print_facts, print_json, print_rows
+
+app = typer.Typer(no_args_is_help=True, help="Connect and configure CRM accounts.")
+
+PATH = "/crm-integration"
+IntegrationId = Annotated[str, typer.Argument(help="Id of the integration.")]
+Mapping = Annotated[
+    list[str] | None,
+    typer.Option("--map", help="A field as LEAD_FIELD=PROPERTY, e.g. firstName=firstname; repeatable."),
+]
+DIRECTIONS = "bidirectional, to_crm or from_crm"
+CREDENTIALS = {"access-token": "accessToken", "refresh-token": "refreshToken", "code": "code"}
+COLUMNS = [
+    ("ID", "id"),
+    ("CRM", "provider"),
+    ("ACCOUNT", "portalId"),
+    ("DIRECTION", "direction"),
+    ("WEBHOOKS", "webhooksEnabled"),
+    ("PAUSED", "paused"),
+]
+
+
+@app.command("list")
+def list_integrations(*, url: UrlOption = "", token: TokenOption = "", json: JsonOption = False) -> None:
+    """List connected accounts, oldest first."""
+    with open_gateway(url, token) as gateway:
+        page = gateway.get(PATH)
+    if json:
+        print_json(page)
+    else:
+        print_rows(page["integrations"], COLUMNS, "No CRM account is connected.")
+
+
+@app.command("get")
+def get_integration(
+    integration_id: IntegrationId, *, url: UrlOption = "", token: TokenOption = "", json: JsonOption = False
+) -> None:
+    """Show one connected account."""
+    with open_gateway(url, token) as gateway:
+        _show(gateway.get(f"{PATH}/{segment(integration_id)}"), json=json)
+
+
+@app.command("create")
+def create_integration(
+    *,
+    provider: Annotated[str, typer.Option(help="Which CRM.")] = "hubspot",
+    credential: Annotated[
+        str, typer.Option(help="What the secret is: access-token, refresh-token or code.")
+    ] = "access-token",
+    redirect_uri: Annotated[str, typer.Option(help="With code: the redirect address that it was made for.")] = "",
+    portal_id: Annotated[str, typer.Option(help="Account that is expected; another one is refused.")] = "",
+    app_id: Annotated[str, typer.Option(help="App whose webhooks are managed.")] = "",
+    direction: Annotated[str, typer.Option(help=DIRECTIONS)] = "bidirectional",
+    mapping: Mapping = None,
+    paused: Annotated[bool, typer.Option("--paused", help="Connect, but sync nothing yet.")] = False,
+    url: UrlOption = "",
+    token: TokenOption = "",
+    json: JsonOption = False,
+) -> None:
+    """Connect a CRM account.
+
+    The secret is never an option, which other users of the machine could read: it comes from LEADSYNC_CRM_SECRET,
+    else from a prompt, else (when stdin is no terminal) from stdin.
+    """
+    if credential not in CREDENTIALS:
+        raise CommandError("invalid_field", f"--credential is one of {', '.join(CREDENTIALS)}.", Exit.USAGE)
+    body: dict[str, Any] = {"provider": provider, "direction": direction, CREDENTIALS[credential]: _secret(credential)}
+    optional = {"portalId": portal_id, "appId": app_id, "redirectUri": redirect_uri, "fieldMapping": _mapping(mapping)}
+    body |= {name: value for name, value in optional.items() if value}
+    if paused:
+        body["paused"] = True
+    with open_gateway(url, token) as gateway:
+        _show(gateway.post(PATH, body), json=json)
+
+
+@app.command("update")
+def update_integration(
+    integration_id: IntegrationId,
+    *,
+    direction: Annotated[str, typer.Option(help=DIRECTIONS)] = "",
+    mapping: Mapping = None,
+    paused: Annotated[bool | None, typer.Option("--paused/--resumed", help="Stop or go on syncing.")] = None,
+    new_secret: Annotated[str, typer.Option(help="Replace this credential: access-token or refresh-token.")] = "",
+    etag: EtagOption = "",
+    url: UrlOption = "",
+    token: TokenOption = "",
+    json: JsonOption = False,
+) -> None:
+    """Change what is given. `--map` replaces the whole mapping."""
+    body: dict[str, Any] = {"direction": direction or None, "fieldMapping": _mapping(mapping) or None, "paused": paused}
+    if new_secret:
+        if new_secret not in {"access-token", "refresh-token"}:
+            raise CommandError("invalid_field", "--new-secret is access-token or refresh-token.", Exit.USAGE)
+        body[CREDENTIALS[new_secret]] = _secret(new_secret)
+    given = {name: value for name, value in body.items() if value is not None}
+    if not given:
+        raise CommandError("no_fields", "Give something to change, e.g. --direction.", Exit.USAGE)
+    with open_gateway(url, token) as gateway:
+        _show(gateway.patch(f"{PATH}/{segment(integration_id)}", given, etag), json=json)
+
+
+@app.command("delete")
+def delete_integration(
+    integration_id: IntegrationId,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    url: UrlOption = "",
+    token: TokenOption = "",
+    json: JsonOption = False,
+) -> None:
+    """Disconnect an account: links are detached, leads and records stay."""
+    if not yes:
+        typer.confirm(f"Disconnect {integration_id}? Its links are detached for good.", abort=True, err=True)
+    with open_gateway(url, token) as gateway:
+        gateway.delete(f"{PATH}/{segment(integration_id)}")
+    _show({"id": integration_id, "deleted": True}, json=json)
+
+
+def _secret(kind: str) -> str:
+    """Return the secret from the environment, a prompt or stdin. Raises CommandError if it is empty."""
+    secret = read_settings().crm_secret
+    if not secret:
+        secret = getpass(f"{kind} (not shown): ") if sys.stdin.isatty() else sys.stdin.readline()
+    if not secret.strip():
+        detail = "No secret: set LEADSYNC_CRM_SECRET, or give it on stdin."
+        raise CommandError("no_secret", detail, Exit.USAGE)
+    return secret.strip()
+
+
+def _mapping(pairs: list[str] | None) -> dict[str, str]:
+    """Return LEAD_FIELD=PROPERTY pairs as an object. Raises CommandError for one that is not a pair."""
+    found: dict[str, str] = {}
+    for pair in pairs or []:
+        name, _, target = pair.partition("=")
+        if not name or not target:
+            raise CommandError("invalid_field", f"--map takes LEAD_FIELD=PROPERTY, not {pair!r}.", Exit.USAGE)
+        found[name] = target
+    return found
+
+
+def _show(integration: dict[str, Any], *, json: bool) -> None:
+    if json:
+        print_json(integration)
+    else:
+        print_facts(integration)

@@ -1,0 +1,50 @@
+"""`up`, `demo` and `token`: the commands that work on this machine's suite."""
+
+import sys
+from datetime import timedelta
+from typing import Annotated
+
+import typer
+
+from leadsync_cli.commands.context import read_settings
+from leadsync_cli.commands.options import JsonOption
+from leadsync_cli.demo.play import play_demo
+from leadsync_cli.errors import Exit
+from leadsync_cli.output import print_json
+from leadsync_cli.suite.events import Reporter, as_json, as_text
+from leadsync_cli.suite.up import run_suite
+from leadsync_cli.tokens import Role, local_token_key, make_token
+
+
+def up(*, json: JsonOption = False) -> None:
+    """Run the whole suite here: database, services and, without a HubSpot token, the HubSpot simulator.
+
+    Ctrl-C stops it; a second Ctrl-C hurries. With --json, every status line is a JSON object.
+    """
+    run_suite(read_settings(), Reporter(as_json if json else as_text))
+
+
+def demo(*, json: JsonOption = False) -> None:
+    """Play the test checklist against the running suite, or against a fresh one that is stopped afterwards.
+
+    Leaves what it made; names are unique per run. Exit code 1 if a check is red.
+    """
+    if not play_demo(read_settings(), as_json=json):
+        raise typer.Exit(Exit.FAILED)
+
+
+def token(
+    *,
+    tenant: Annotated[str, typer.Option(help="Tenant that the bearer works for.")] = "default",
+    role: Annotated[Role, typer.Option(help="What the bearer may do.")] = Role.VIEWER,
+    subject: Annotated[str, typer.Option(help="Who the bearer is, for the history.")] = "leadsync-cli",
+    days: Annotated[float, typer.Option(min=0.001, max=3650, help="Days until it ends.")] = 30,
+    json: JsonOption = False,
+) -> None:
+    """Print a token made with the local token key."""
+    keys = local_token_key(read_settings())
+    made = make_token(keys, tenant=tenant, role=role, subject=subject, lifetime=timedelta(days=days))
+    if json:
+        print_json({"token": made})
+    else:
+        sys.stdout.write(made + "\n")

@@ -1,0 +1,1 @@
+"""The checks that `leadsync demo` plays against a running suite."""

@@ -1,0 +1,45 @@
+"""What can go wrong in a command, and the exit code that tells scripts which kind it was."""
+
+from enum import IntEnum
+
+
+class Exit(IntEnum):
+    """Exit codes; `leadsync --help` lists them."""
+
+    DONE = 0
+    FAILED = 1  # a check is red, or the suite could not start
+    USAGE = 2  # wrong options or a faulty configuration (click uses 2 as well)
+    UNREACHABLE = 3  # no answer, or the gateway cannot serve just now: try again
+    REFUSED = 4  # not signed in, or not allowed
+    NOT_FOUND = 5
+    CONFLICT = 6  # the present state forbids it: stale etag, account already connected
+    INTERRUPTED = 130
+
+
+MEANINGS = {
+    Exit.DONE: "done",
+    Exit.FAILED: "failed: a check is red, the suite could not start, or the server made an error",
+    Exit.USAGE: "wrong usage or configuration, or input that the server does not accept",
+    Exit.UNREACHABLE: "the gateway cannot be reached or is busy; try again",
+    Exit.REFUSED: "not authenticated, or the role does not allow it",
+    Exit.NOT_FOUND: "there is no such thing",
+    Exit.CONFLICT: "the present state forbids it, e.g. stale_etag or account_connected",
+    Exit.INTERRUPTED: "interrupted",
+}
+
+
+class CommandError(Exception):
+    """A command ends here: a stable reason in snake case, what it means for people, and how to exit."""
+
+    def __init__(self, reason: str, detail: str, exit_code: Exit = Exit.FAILED) -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = detail
+        self.exit_code = exit_code
+
+
+class ConfigurationError(CommandError):
+    """One or more faults of the configuration, all told together."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("invalid_configuration", "\n".join(faults), Exit.USAGE)

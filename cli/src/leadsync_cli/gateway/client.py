@@ -1,0 +1,113 @@
+"""A connection to the gateway: where it is, who we are, and JSON in and out."""
+
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import quote, urlsplit
+
+import httpx
+
+from leadsync_cli.errors import CommandError, Exit
+from leadsync_cli.gateway.problems import raise_for_problem
+from leadsync_cli.keys import read_private
+from leadsync_cli.settings import Settings
+
+TIMEOUT_SECONDS = 30.0  # connecting an account lets the connector talk to the CRM meanwhile
+LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+
+Json = dict[str, Any]
+
+
+class Gateway:
+    """The HTTP API of one gateway, as one bearer."""
+
+    def __init__(self, url: str, token: str) -> None:
+        self.url = url
+        local = urlsplit(url).hostname in LOOPBACK
+        self._http = httpx.Client(
+            base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=TIMEOUT_SECONDS, trust_env=not local
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._http.close()
+
+    def get(self, path: str, **query: str | int | None) -> Json:
+        """GET; options that are None are left out. Raises CommandError."""
+        return self.call("GET", path, query=query)
+
+    def post(self, path: str, body: Json | None = None, request_id: str = "") -> Json:
+        """POST a JSON object, or nothing; a request id makes it repeatable. Raises CommandError."""
+        return self.call("POST", path, body=body, headers={"Idempotency-Key": request_id} if request_id else {})
+
+    def patch(self, path: str, body: Json, etag: str = "") -> Json:
+        """PATCH, guarded by the etag if there is one. Raises CommandError."""
+        return self.call("PATCH", path, body=body, headers=_if_match(etag))
+
+    def delete(self, path: str, etag: str = "") -> Json:
+        """DELETE, guarded by the etag if there is one. Raises CommandError."""
+        return self.call("DELETE", path, headers=_if_match(etag))
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str | int | None] | None = None,
+        body: Json | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Json:
+        """Make one call and return the answer's JSON object (an empty one if it is empty), with its ETag as `etag`.
+
+        Raises CommandError with the gateway's own reason, or `gateway_unreachable`.
+        """
+        params = {name: value for name, value in (query or {}).items() if value is not None}
+        try:
+            answer = self._http.request(method, f"/api/v1{path}", params=params, json=body, headers=headers)
+        except httpx.TransportError as error:
+            detail = f"No answer from {self.url} ({type(error).__name__}). Does it run? `leadsync up` starts it here."
+            raise CommandError("gateway_unreachable", detail, Exit.UNREACHABLE) from error
+        raise_for_problem(answer)
+        if not answer.content:
+            return {}
+        found: Json = answer.json()
+        if etag_now := answer.headers.get("etag"):
+            found.setdefault("etag", etag_now.removeprefix("W/").strip('"'))
+        return found
+
+
+def segment(text: str) -> str:
+    """Return an id as one segment of a path, whatever it holds. Raises CommandError if it cannot be one."""
+    if text in {"", ".", ".."}:
+        raise CommandError("invalid_id", f"{text!r} is not an id.", Exit.USAGE)
+    return quote(text, safe="")
+
+
+def _if_match(etag: str) -> dict[str, str]:
+    """Return the header that lets a change happen only if this is the present etag."""
+    return {"If-Match": f'"{etag.strip(chr(34))}"'} if etag else {}
+
+
+def connect(settings: Settings, url: str = "", token: str = "") -> Gateway:
+    """Open a connection with what the options say, else the environment, else the local data directory.
+
+    Raises CommandError if there is no token anywhere.
+    """
+    address = (url or settings.url).rstrip("/")
+    bearer = token or settings.token
+    if not bearer and urlsplit(address).hostname not in LOOPBACK:  # the local token is nobody else's business
+        raise CommandError("no_token", f"Give a token for {address} with --token or LEADSYNC_TOKEN.", Exit.REFUSED)
+    if not bearer:
+        try:
+            bearer = read_private(settings.admin_token_file)
+        except FileNotFoundError:
+            detail = (
+                f"There is no token: {settings.admin_token_file} does not exist.\n"
+                "Start the suite with `leadsync up`, or give one with --token or LEADSYNC_TOKEN."
+            )
+            raise CommandError("no_token", detail, Exit.REFUSED) from None
+    return Gateway(address, bearer)

@@ -1,0 +1,93 @@
+"""Everything that the command line reads from the environment, read once at the start."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+from leadsync_cli.errors import ConfigurationError
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Where each process listens, all on 127.0.0.1."""
+
+    gateway: int = 8080
+    lead_store: int = 50051
+    crm_connector: int = 50052
+    simulator: int = 8090
+    mongo: int = 27117
+
+
+PORT_VARIABLES = {
+    "gateway": "GATEWAY_PORT",
+    "lead_store": "LEAD_STORE_PORT",
+    "crm_connector": "CRM_CONNECTOR_PORT",
+    "simulator": "SIMULATOR_PORT",
+    "mongo": "MONGO_PORT",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The suite as configured. Whatever may hold a secret is kept out of the repr."""
+
+    data_dir: Path
+    ports: Ports
+    simulator: bool
+    platform: str
+    url: str
+    embedded_database: bool
+    token: str = field(default="", repr=False)
+    token_key: str = field(default="", repr=False)
+    crm_secret: str = field(default="", repr=False)
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def from_env(cls, environment: Mapping[str, str]) -> Self:
+        """Read the variables; an empty one counts as unset.
+
+        Raises ConfigurationError with every fault at once, in plain words.
+        """
+        given = {name: value.strip() for name, value in environment.items() if value.strip()}
+        faults: list[str] = []
+        ports = Ports(**{name: _port(given, name, faults) for name in PORT_VARIABLES})
+        simulator = _simulator(given, faults)
+        if faults:
+            raise ConfigurationError(faults)
+        return cls(
+            data_dir=Path(given.get("LEADSYNC_DATA_DIR", ".leadsync")).expanduser().absolute(),
+            ports=ports,
+            simulator=simulator,
+            platform=given.get("LEADSYNC_PLATFORM", "jazzaam"),
+            url=given.get("LEADSYNC_URL", f"http://127.0.0.1:{ports.gateway}").rstrip("/"),
+            embedded_database="MONGO_URL" not in given,
+            token=given.get("LEADSYNC_TOKEN", ""),
+            token_key=given.get("LEADSYNC_TOKEN_KEY", ""),
+            crm_secret=given.get("LEADSYNC_CRM_SECRET", ""),
+            environment=given,
+        )
+
+    @property
+    def admin_token_file(self) -> Path:
+        """Where `leadsync up` leaves the token of an administrator of tenant `default`."""
+        return self.data_dir / "admin-token"
+
+
+def _port(given: Mapping[str, str], name: str, faults: list[str]) -> int:
+    """Return the port that the variable sets, or the default; note a fault if it is none."""
+    variable = PORT_VARIABLES[name]
+    default: int = getattr(Ports(), name)
+    text = given.get(variable, str(default))
+    if text.isdecimal() and 0 < int(text) < 65536:
+        return int(text)
+    faults.append(f"{variable} must be a port between 1 and 65535, not {text!r}.")
+    return default
+
+
+def _simulator(given: Mapping[str, str], faults: list[str]) -> bool:
+    """Say whether the simulator runs: as told, or when there is no HubSpot token to use instead."""
+    told = given.get("LEADSYNC_SIMULATOR", "").lower()
+    if told not in {"", "on", "off"}:
+        faults.append(f"LEADSYNC_SIMULATOR must be on or off, not {told!r}.")
+    return told == "on" if told else "HUBSPOT_ACCESS_TOKEN" not in given

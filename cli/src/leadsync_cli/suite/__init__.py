@@ -1,0 +1,1 @@
+"""Running the whole suite on one machine: database, services, simulator."""

@@ -1,0 +1,156 @@
+"""The programs of the suite: how each is started, what it may know, and how it shows that it is ready."""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from leadsync_cli.settings import PORT_VARIABLES, Ports, Settings
+from leadsync_cli.suite.component import Component, Probe
+from leadsync_cli.suite.probes import grpc_probe, http_probe, mongo_probe
+
+# What any process needs to run at all.
+SYSTEM = (
+    "PATH",
+    "HOME",
+    "USER",
+    "LANG",
+    "LC_ALL",
+    "TZ",
+    "TMPDIR",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "LEADSYNC_LOG_LEVEL",
+)
+PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "https_proxy", "http_proxy", "no_proxy", "REQUESTS_CA_BUNDLE")
+
+# Least privilege: a key is given to its owner alone, a credential to whoever uses it.
+GRANTS: Mapping[str, tuple[str, ...]] = {
+    "database": (),
+    "simulator": ("SIMULATOR_PORT",),
+    "lead-store": (
+        "LEAD_STORE_PORT", "MONGO_URL", "LEADSYNC_DATABASE_PREFIX", "LEADSYNC_IDENTITY_KEY", "LEADSYNC_LEASE_SECONDS",
+        "LEAD_STORE_METRICS_PORT", "LEADSYNC_PLATFORM",
+    ),
+    "crm-connector": (
+        "CRM_CONNECTOR_PORT", "CRM_CONNECTOR_METRICS_PORT", "LEAD_STORE_PORT", "GATEWAY_PORT", "API_URL", "MONGO_URL",
+        "HUBSPOT_API_VERSION", "HUBSPOT_BASE_URL", "HUBSPOT_CLIENT_ID", "HUBSPOT_CLIENT_SECRET",
+        "HUBSPOT_DEVELOPER_API_KEY", "HUBSPOT_TIMEOUT_SECONDS", "LEADSYNC_DATABASE_PREFIX", "LEADSYNC_PLATFORM",
+        "LEADSYNC_SECRET_KEY", "LEADSYNC_SWEEP_SECONDS",
+    ),
+    "webhook-gateway": (
+        "GATEWAY_HOST", "GATEWAY_PORT", "LEAD_STORE_PORT", "CRM_CONNECTOR_PORT", "API_URL",
+        "HUBSPOT_ALLOW_V1_SIGNATURES", "HUBSPOT_CLIENT_SECRET", "HUBSPOT_WEBHOOK_SECRET", "LEADSYNC_ALLOW_UNSIGNED",
+        "LEADSYNC_TOKEN_KEY",
+    ),
+}  # fmt: skip
+
+# The account, app and credentials that the simulator has from the start.
+SIMULATED_ACCOUNT = "48975575"
+SIMULATED_TOKEN = "pat-na1-simulator"  # noqa: S105 (known to everybody, worth nothing)
+SIMULATED = {
+    "HUBSPOT_ACCESS_TOKEN": SIMULATED_TOKEN,
+    "HUBSPOT_APP_ID": "39522895",
+    "HUBSPOT_CLIENT_ID": "simulator-client-id",
+    "HUBSPOT_CLIENT_SECRET": "simulator-secret",
+    "HUBSPOT_DEVELOPER_API_KEY": "simulator-developer-key",
+}
+
+
+def suite_environment(settings: Settings, keys: Mapping[str, str]) -> dict[str, str]:
+    """Return every variable of the suite: the user's, completed with ports, keys and what the simulator implies."""
+    ports = settings.ports
+    everything = dict(settings.environment)
+    everything |= {variable: str(getattr(ports, name)) for name, variable in PORT_VARIABLES.items()}
+    everything |= keys
+    everything.setdefault("API_URL", gateway_url(ports))
+    everything["LEADSYNC_PLATFORM"] = settings.platform
+    if settings.embedded_database:
+        everything["MONGO_URL"] = embedded_mongo_url(ports)
+    if settings.simulator:
+        everything |= SIMULATED | {"HUBSPOT_BASE_URL": simulator_url(ports)}
+        for name in (*PROXIES, "HUBSPOT_WEBHOOK_SECRET"):
+            everything.pop(name, None)
+    return everything
+
+
+def components(settings: Settings, everything: Mapping[str, str]) -> list[Component]:
+    """Return the programs to run, each after those it needs at its start."""
+    ports, found = settings.ports, []
+    if settings.embedded_database:
+        found.append(_database(settings, everything))
+    if settings.simulator:
+        ready = http_probe(f"{simulator_url(ports)}/_control")
+        found.append(_python("simulator", "hubspot_simulator", ports.simulator, ready, (), everything))
+    store, connector = grpc_probe(ports.lead_store), grpc_probe(ports.crm_connector)
+    first = tuple(component.name for component in found)
+    return [
+        *found,
+        _python("lead-store", "lead_store", ports.lead_store, store, first, everything),
+        _python("crm-connector", "crm_connector", ports.crm_connector, connector, ("lead-store",), everything),
+        _python(
+            "webhook-gateway",
+            "webhook_gateway",
+            ports.gateway,
+            http_probe(f"{gateway_url(ports)}/readyz"),
+            ("lead-store",),
+            everything,
+        ),
+    ]
+
+
+def wanted_ports(settings: Settings) -> dict[str, int]:
+    """Return the ports that will be listened on, by the variable that sets them."""
+    unused = {
+        name for name, used in (("mongo", settings.embedded_database), ("simulator", settings.simulator)) if not used
+    }
+    return {var: getattr(settings.ports, name) for name, var in PORT_VARIABLES.items() if name not in unused}
+
+
+def gateway_url(ports: Ports) -> str:
+    """Return the address at which this machine reaches the gateway."""
+    return f"http://127.0.0.1:{ports.gateway}"
+
+
+def simulator_url(ports: Ports) -> str:
+    """Return the address of the HubSpot simulator."""
+    return f"http://127.0.0.1:{ports.simulator}"
+
+
+def embedded_mongo_url(ports: Ports) -> str:
+    """Return the address of the embedded database; direct, since it is a replica set of one."""
+    return f"mongodb://127.0.0.1:{ports.mongo}/?directConnection=true"
+
+
+def _database(settings: Settings, everything: Mapping[str, str]) -> Component:
+    """The embedded MongoDB server: a program of its own, never imported. Each commit is on disk before its answer."""
+    program = Path(sys.executable).with_name("secantusd-py")
+    port = settings.ports.mongo
+    command = (str(program), "--host", "127.0.0.1", "--port", str(port), "--sync-on-commit")
+    return Component(
+        name="database",
+        command=(*command, "--storage-path", str(settings.data_dir / "mongo")),
+        address=f"127.0.0.1:{port}",
+        ready=mongo_probe(embedded_mongo_url(settings.ports)),
+        environment=_granted("database", everything),
+    )
+
+
+def _python(
+    name: str, package: str, port: int, ready: Probe, after: tuple[str, ...], everything: Mapping[str, str]
+) -> Component:
+    """One of our own packages; -P keeps the current directory out of its import path."""
+    return Component(
+        name=name,
+        command=(sys.executable, "-P", "-m", package),
+        address=f"127.0.0.1:{port}",
+        ready=ready,
+        after=after,
+        environment=_granted(name, everything),
+    )
+
+
+def _granted(name: str, everything: Mapping[str, str]) -> dict[str, str]:
+    """Return what a component may know."""
+    allowed = (*SYSTEM, *GRANTS[name], *(PROXIES if name == "crm-connector" else ()))
+    granted = {variable: everything[variable] for variable in allowed if variable in everything}
+    return granted | {"PYTHONUNBUFFERED": "1"}

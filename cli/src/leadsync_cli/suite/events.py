@@ -1,0 +1,98 @@
+"""What the supervisor tells about itself, as a line for people or as a line of JSON."""
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TextIO
+
+Fact = str | int | float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened to a component, or to the whole suite (`component` is empty then)."""
+
+    name: str
+    component: str
+    facts: dict[str, Fact]
+
+
+class Reporter:
+    """Writes events as they happen. A reader that has gone away is no reason to stop."""
+
+    def __init__(self, render: Callable[[Event], str], out: TextIO | None = None) -> None:
+        self._render = render
+        self._out = out or sys.stdout
+
+    def tell(self, name: str, component: str = "", **facts: Fact) -> None:
+        """Write one event; events that the rendering has no line for are left out."""
+        text = self._render(Event(name, component, facts))
+        if not text:
+            return
+        try:
+            self._out.write(text + "\n")
+            self._out.flush()
+        except OSError:  # the pipe's other end or the terminal has gone
+            self._render = _silence
+            with open(os.devnull, "w", encoding="utf-8") as nowhere:  # noqa: PTH123 (what is still buffered goes there)
+                os.dup2(nowhere.fileno(), self._out.fileno())
+
+
+def as_json(event: Event) -> str:
+    """Render an event as one line of JSON."""
+    return json.dumps({"event": event.name, "component": event.component, **event.facts})
+
+
+def as_text(event: Event) -> str:
+    """Render an event as a line for people."""
+    render = _LINES.get(event.name)
+    return render(event) if render else ""
+
+
+def _silence(_event: Event) -> str:
+    return ""
+
+
+def _ready(event: Event) -> str:
+    facts = event.facts
+    return f"  ✓ {event.component:<16} {facts['address']!s:<34} {facts['seconds']:5.1f} s"
+
+
+def _integration(event: Event) -> str:
+    facts = event.facts
+    if facts.get("reason"):
+        return f"  ! {'integration':<16} not connected: {facts['reason']}: {facts['detail']}"
+    return f"  ✓ {'integration':<16} HubSpot account {facts['account']!s:<18} {facts['seconds']:5.1f} s"
+
+
+def _up(event: Event) -> str:
+    facts = event.facts
+    address, token = facts["url"], facts["token_file"]
+    lines = [
+        "",
+        f"  API         {address}/api/v1",
+        f"  Simulator   {facts['simulator']}" if facts.get("simulator") else "",
+        f"  Token       {token}",
+        f"  Logs        {facts['logs']}",
+        f'  Try         curl -H "Authorization: Bearer $(cat {token})" {address}/api/v1/leads',
+        "",
+        "  Everything runs. Ctrl-C stops it all.",
+    ]
+    if facts.get("hint"):
+        lines.append(f"  ! {facts['hint']}")
+    return "\n".join(line for number, line in enumerate(lines) if line or number in {0, 6})
+
+
+_LINES: dict[str, Callable[[Event], str]] = {
+    "starting": lambda e: f"leadsync: data directory {e.facts['data_dir']}",
+    "ready": _ready,
+    "integration": _integration,
+    "up": _up,
+    "exited": lambda e: f"  ✗ {e.component:<16} {e.facts['detail']}; starts again in {e.facts['delay']} s",
+    "failed": lambda e: f"  ✗ {e.component:<16} {e.facts['detail']}\n{e.facts['log_tail']}",
+    "stopping": lambda _: "\nleadsync: stopping",
+    "killed": lambda e: f"  ! {e.component:<16} did not stop in time and was killed",
+    "stopped": lambda _: "leadsync: stopped",
+}

@@ -1,0 +1,127 @@
+"""Keeping one component running: start, wait until ready, restart when it dies, stop."""
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from leadsync_cli.errors import CommandError
+from leadsync_cli.suite import child, logs
+from leadsync_cli.suite.component import Backoff, Component, Patience
+from leadsync_cli.suite.events import Reporter
+from leadsync_cli.suite.probes import until_ready
+
+CONFIGURATION_FAULT = 2  # exit code of every service whose settings are wrong
+
+
+class CannotStartError(CommandError):
+    """A component does not start and trying again would not help."""
+
+    def __init__(self, component: str, detail: str) -> None:
+        super().__init__("cannot_start", f"{component}: {detail}")
+
+
+class Keeper:
+    """Runs one component for as long as `keep` runs. Use from the main thread only (see `child`)."""
+
+    def __init__(self, component: Component, log_dir: Path, reporter: Reporter, patience: Patience) -> None:
+        self.component = component
+        self.ready = asyncio.Event()
+        self._log = log_dir / f"{component.name}.log"
+        self._reporter = reporter
+        self._patience = patience
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def keep(self) -> None:
+        """Keep it running until cancelled; the process outlives the cancellation, see `stop`.
+
+        Raises CannotStartError on a configuration fault, or if it was never ready in its first tries.
+        """
+        backoff, deaths = Backoff(self._patience), 0
+        logs.rotate(self._log)
+        while True:
+            began = time.monotonic()
+            code = await self._run(began)
+            deaths += 1
+            self._give_up_if_hopeless(code, deaths)
+            delay = backoff.delay(time.monotonic() - began)
+            self._tell("exited", detail=describe_exit(code), code=code, delay=delay)
+            await asyncio.sleep(delay)
+
+    async def stop(self, hurry: asyncio.Event) -> None:
+        """End the process: SIGTERM, then SIGKILL once patience or the user's runs out."""
+        process = self._process
+        if process is None or process.returncode is not None:
+            return
+        began = time.monotonic()
+        _signal(process, signal.SIGTERM)
+        gone, hurried = asyncio.ensure_future(process.wait()), asyncio.ensure_future(hurry.wait())
+        await asyncio.wait({gone, hurried}, timeout=self._patience.stop_within, return_when=asyncio.FIRST_COMPLETED)
+        hurried.cancel()
+        if not gone.done():
+            _signal(process, signal.SIGKILL)
+            self._tell("killed")
+        self._tell("ended", code=await gone, seconds=round(time.monotonic() - began, 2))
+
+    async def _run(self, began: float) -> int:
+        """Start the process, tell when it is ready, and return its exit code."""
+        process = self._process = await self._spawn()
+        self._tell("started", pid=process.pid)
+        gone = asyncio.ensure_future(process.wait())
+        answers = asyncio.ensure_future(until_ready(self.component.ready))
+        try:
+            await asyncio.wait(
+                {gone, answers}, timeout=self._patience.ready_within, return_when=asyncio.FIRST_COMPLETED
+            )
+            if answers.done() and not gone.done():
+                answers.result()
+                seconds = round(time.monotonic() - began, 2)
+                self._tell("ready", pid=process.pid, seconds=seconds, address=self.component.address)
+                self.ready.set()
+            elif not gone.done():  # it hangs: a fresh start is the only help
+                _signal(process, signal.SIGKILL)
+            return await gone
+        finally:
+            answers.cancel()
+
+    async def _spawn(self) -> asyncio.subprocess.Process:
+        """Start the program in a session of its own, so that Ctrl-C reaches only the supervisor."""
+        wrapper = (sys.executable, "-I", "-S", child.__file__, str(os.getpid()))
+        with self._log.open("ab") as log:
+            return await asyncio.create_subprocess_exec(
+                *wrapper,
+                *self.component.command,
+                env=dict(self.component.environment),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=asyncio.subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def _give_up_if_hopeless(self, code: int, deaths: int) -> None:
+        never_ready = not self.ready.is_set()
+        if code != CONFIGURATION_FAULT and not (never_ready and deaths >= self._patience.first_tries):
+            return
+        detail = describe_exit(code) if code != CONFIGURATION_FAULT else "its configuration is faulty"
+        self._tell("failed", detail=detail, log=str(self._log), log_tail=logs.tail(self._log))
+        raise CannotStartError(self.component.name, f"{detail}; its whole log is {self._log}")
+
+    def _tell(self, event: str, **facts: str | float | None) -> None:
+        self._reporter.tell(event, self.component.name, **facts)
+
+
+def describe_exit(code: int) -> str:
+    """Say in words how a process ended; a negative code is a signal's number."""
+    return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exited with code {code}"
+
+
+def _signal(process: asyncio.subprocess.Process, number: signal.Signals) -> None:
+    """Signal the process; on SIGKILL the whole session that it leads."""
+    with suppress(ProcessLookupError):
+        if number == signal.SIGKILL:
+            os.killpg(process.pid, number)
+        else:
+            process.send_signal(number)

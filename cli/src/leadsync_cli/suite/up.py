@@ -1,0 +1,95 @@
+"""`leadsync up`: prepare the data directory, run everything, connect the account, stop cleanly."""
+
+import asyncio
+import signal
+from collections.abc import Mapping
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+from leadsync_cli.errors import CommandError, Exit
+from leadsync_cli.gateway.client import LOOPBACK
+from leadsync_cli.keys import KEY_FILES, ensure_key, make_private_dir, write_private
+from leadsync_cli.settings import Settings
+from leadsync_cli.suite.catalogue import components, gateway_url, simulator_url, suite_environment, wanted_ports
+from leadsync_cli.suite.connect import ensure_integration
+from leadsync_cli.suite.events import Reporter
+from leadsync_cli.suite.lock import locked
+from leadsync_cli.suite.ports import check_ports
+from leadsync_cli.suite.probes import mongo_probe, until_ready
+from leadsync_cli.suite.supervisor import Supervisor
+from leadsync_cli.tokens import Role, make_token
+
+DATABASE_SECONDS = 10.0
+TOKEN_LIFETIME = timedelta(days=30)  # renewed at each start
+
+
+def run_suite(settings: Settings, reporter: Reporter) -> None:
+    """Run the suite until SIGINT, SIGTERM or SIGHUP.
+
+    Raises CommandError: port_taken, already_running, database_unreachable, cannot_start.
+    """
+    make_private_dir(settings.data_dir)
+    with locked(settings.data_dir):
+        check_ports(wanted_ports(settings))
+        for folder in ("mongo", "logs"):
+            make_private_dir(settings.data_dir / folder)
+        keys = _keys(settings)
+        token = make_token(
+            keys["LEADSYNC_TOKEN_KEY"],
+            tenant="default",
+            role=Role.ADMIN,
+            subject="leadsync-up",
+            lifetime=TOKEN_LIFETIME,
+        )
+        write_private(settings.admin_token_file, token, replace=True)
+        asyncio.run(_supervise(settings, suite_environment(settings, keys), token, reporter))
+
+
+def _keys(settings: Settings) -> dict[str, str]:
+    """Return the suite's keys: those of the environment, else those of the data directory, made now if need be."""
+    given = settings.environment
+    return {
+        variable: given.get(variable) or ensure_key(settings.data_dir / file) for variable, file in KEY_FILES.items()
+    }
+
+
+async def _check_database(mongo_url: str) -> None:
+    """Raise CommandError if the user's own database does not answer. Its address may hold a password: never told."""
+    try:
+        await asyncio.wait_for(until_ready(mongo_probe(mongo_url)), DATABASE_SECONDS)
+    except TimeoutError:
+        detail = "The server of MONGO_URL does not answer as a primary that takes writes."
+        raise CommandError("database_unreachable", detail, Exit.UNREACHABLE) from None
+
+
+def _hint(settings: Settings, api_url: str) -> str | None:
+    """Say what keeps a real HubSpot from calling us, if anything is sure to."""
+    if settings.simulator or urlsplit(api_url).hostname not in LOOPBACK:
+        return None
+    return f"HubSpot cannot call {api_url}: set API_URL to a public address that leads here."
+
+
+async def _supervise(settings: Settings, everything: Mapping[str, str], token: str, reporter: Reporter) -> None:
+    log_dir = settings.data_dir / "logs"
+    if not settings.embedded_database:
+        await _check_database(everything["MONGO_URL"])
+    supervisor = Supervisor(components(settings, everything), log_dir, reporter)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, supervisor.request_stop)
+    reporter.tell("starting", data_dir=str(settings.data_dir))
+
+    async def greet() -> None:
+        """Connect the account, then say where everything is."""
+        url = gateway_url(settings.ports)
+        if everything.get("HUBSPOT_ACCESS_TOKEN"):
+            await ensure_integration(url, token, everything, reporter, simulated=settings.simulator)
+        reporter.tell(
+            "up",
+            url=url,
+            simulator=simulator_url(settings.ports) if settings.simulator else None,
+            token_file=str(settings.admin_token_file),
+            logs=str(log_dir),
+            hint=_hint(settings, everything["API_URL"]),
+        )
+
+    await supervisor.run(greet)

@@ -1,0 +1,49 @@
+"""Making the tokens that the gateway accepts: JWT, HS256, tenant and role inside."""
+
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+
+import jwt
+
+from leadsync_cli.errors import CommandError, Exit
+from leadsync_cli.keys import KEY_FILES, read_private
+from leadsync_cli.settings import Settings
+
+AUDIENCE = "leadsync"
+
+
+class Role(StrEnum):
+    """What the bearer of a token may do."""
+
+    VIEWER = "viewer"
+    OPERATOR = "operator"
+    ADMIN = "admin"
+
+
+def local_token_key(settings: Settings) -> str:
+    """Return the key that tokens are signed with: LEADSYNC_TOKEN_KEY, else the data directory's.
+
+    Raises CommandError if there is neither.
+    """
+    if settings.token_key:
+        return settings.token_key
+    path = settings.data_dir / KEY_FILES["LEADSYNC_TOKEN_KEY"]
+    try:
+        return read_private(path)
+    except FileNotFoundError:
+        detail = f"There is no {path} yet: start the suite once with `leadsync up`, or set LEADSYNC_TOKEN_KEY."
+        raise CommandError("no_token_key", detail, Exit.USAGE) from None
+
+
+def make_token(keys: str, *, tenant: str, role: Role, subject: str, lifetime: timedelta) -> str:
+    """Sign a token with the first of the comma-separated keys; the others only verify while rotating."""
+    now = datetime.now(UTC)
+    claims = {
+        "sub": subject,
+        "aud": AUDIENCE,
+        "tenant": tenant,
+        "role": role.value,
+        "iat": now,
+        "exp": now + lifetime,
+    }
+    return jwt.encode(claims, keys.split(",", maxsplit=1)[0].strip(), algorithm="HS256")

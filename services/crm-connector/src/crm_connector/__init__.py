@@ -1,0 +1,1 @@
+"""The arms of leadsync: integrations, and every call to a CRM."""

@@ -1,0 +1,44 @@
+"""`python -m crm_connector`: run the service until SIGTERM or Ctrl-C."""
+
+import os
+import signal
+import sys
+import threading
+
+from crm_connector import logs
+from crm_connector.bootstrap import Service
+from crm_connector.settings import Settings, SettingsError
+
+
+def main() -> int:
+    """Run; the exit code: 0 after a signal, 1 if the address is taken, 2 for a faulty configuration."""
+    try:
+        settings = Settings.from_env(os.environ)
+    except SettingsError as error:
+        sys.stderr.write("crm-connector cannot start:\n" + "".join(f"  {fault}\n" for fault in error.faults))
+        return 2
+    logs.configure(settings.log_level)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    try:
+        service = Service(settings, stop)
+    except OSError as error:
+        sys.stderr.write(f"crm-connector cannot start: {error}\n")
+        return 1
+    service.start()
+    stop.wait()
+    service.close()
+    _leave()
+    return 0
+
+
+def _leave() -> None:
+    """End now if a call to a CRM still keeps a thread: its answer no longer matters, and nobody waits for it."""
+    if any(not thread.daemon for thread in threading.enumerate() if thread is not threading.main_thread()):
+        sys.stdout.flush()
+        os._exit(0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,229 @@
+"""What lead-store and the connector tell each other about records, in our own types.
+
+They mirror `leadsync.sync.v1`; times are aware datetimes in UTC. An empty string is a blank everywhere.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A lane we hold for a bounded time."""
+
+    lane_id: str
+    fence: int
+    record_id: str = ""
+    lead_id: str = ""
+    email: str = ""
+    history: bool = False
+
+    @property
+    def looks_for_lead(self) -> bool:
+        """Whether the lead has no record yet, so that its mark and e-mail are looked for (R6)."""
+        return not self.record_id and bool(self.lead_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One version of a property, by the CRM's history."""
+
+    crm: str
+    value: str
+    changed_at: datetime
+    ours: bool
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one mapped property held: the CRM's spelling and the same as a lead value."""
+
+    field: str
+    crm: str
+    value: str
+    versions: tuple[Version, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """The record is there."""
+
+    record_id: str
+    modified_at: datetime
+    readings: tuple[Reading, ...] = ()
+    source_system: str = ""
+    marked_lead_id: str = ""
+    with_history: bool = False
+    merged_record_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Archived:
+    """The record is in the CRM's bin."""
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """The CRM knows no such record, neither live nor archived."""
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """The record was merged into another one."""
+
+    into_record_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """The record could not be read; that says nothing about whether it exists (R14)."""
+
+    reason: str
+
+
+State = Present | Archived | Absent | Merged | Unreadable
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What was seen of the record of a lease."""
+
+    lane_id: str
+    fence: int
+    state: State
+    read_before_lease: bool = False
+
+
+class Outcome(Enum):
+    """What lead-store concluded; only the ones that ask something of us are told apart."""
+
+    DECIDED = "decided"
+    NEEDS_HISTORY = "needs_history"
+    NEEDS_READING = "needs_reading"
+
+
+class WriteKind(Enum):
+    """What a write does."""
+
+    CREATE = "create"
+    UPDATE = "update"
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """A write the CRM has to take: lead field → lead value, an empty value clears."""
+
+    write_id: str
+    kind: WriteKind
+    record_id: str
+    lead_id: str
+    values: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What was concluded on a lane; `name` is lead-store's word for it, for the log."""
+
+    lane_id: str
+    outcome: Outcome
+    name: str = ""
+    write: Write | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The CRM took the write; `readings` hold its spelling, as far as the answer has it."""
+
+    record_id: str
+    modified_at: datetime | None = None
+    readings: tuple[Reading, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The CRM refused the write for good; `fields` (lead fields) were named."""
+
+    reason: str
+    fields: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EmailTaken:
+    """Another record holds the e-mail; its id is empty if the CRM does not say."""
+
+    record_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NotSent:
+    """The write certainly did not happen."""
+
+    reason: str
+    retry_after_ms: int = 0
+
+
+WriteOutcome = Done | Refused | EmailTaken | NotSent
+
+
+@dataclass(frozen=True, slots=True)
+class WriteResult:
+    """What came of the write of a lane. A write that may have landed has none."""
+
+    lane_id: str
+    fence: int
+    write_id: str
+    outcome: WriteOutcome
+
+
+class ReleaseKind(Enum):
+    """How a lane is given back."""
+
+    WAITING = "waiting"
+    RETRY = "retry"
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """One lane given back without a decision."""
+
+    lane_id: str
+    fence: int
+    kind: ReleaseKind
+    reason: str
+    retry_after_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseBatch:
+    """Leases of one integration.
+
+    `claimed_at` is our monotonic clock from *before* the call, `lease_seconds` counts from there (R4).
+    """
+
+    integration_id: str
+    claimed_at: float
+    lease_seconds: float
+    leases: tuple[Lease, ...] = field(default=())
+
+    @property
+    def ends_at(self) -> float:
+        """Monotonic time at which the leases end at the earliest."""
+        return self.claimed_at + self.lease_seconds
+
+    def send_by(self, timeout: float) -> float:
+        """Monotonic time after which no write may be sent (R4): `timeout` seconds and 10 more must fit in the rest."""
+        return self.ends_at - timeout - LATE_LANDING_SECONDS
+
+    def read_by(self, timeout: float) -> float:
+        """Monotonic time after which no read is sent, so that the write it may lead to still fits.
+
+        Of a lease too short for that, the first half: its writes will not be sent, but its decisions can be taken.
+        """
+        return max(self.send_by(timeout) - timeout, self.claimed_at + self.lease_seconds / 2)
+
+
+# How long after our own deadline a write may still land at the CRM (design R4, docs/guarantees.md).
+LATE_LANDING_SECONDS = 10.0

@@ -1,0 +1,1 @@
+"""How we talk to HubSpot; its JSON never leaves this folder."""

@@ -1,0 +1,184 @@
+"""One HTTP call to HubSpot: token, budget, deadline, and every failure told apart by whether it may have landed."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any, TypeVar
+
+import msgspec
+import requests
+from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError
+
+from crm_connector.crm import TokenSource
+from crm_connector.domain.errors import (
+    AuthFailedError,
+    CrmError,
+    CrmUnavailableError,
+    CrmUncertainError,
+    LeaseTooShortError,
+    RateLimitedError,
+)
+from crm_connector.hubspot.budget import AccountBudget
+from crm_connector.hubspot.errors import error_of
+from crm_connector.hubspot.paths import Paths
+from crm_connector.hubspot.sockets import PromptAdapter
+
+_MAX_ANSWER_BYTES = 32 * 1024 * 1024
+_CONNECT_SHARE = 0.3
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer below 300."""
+
+    status: int
+    body: bytes
+
+    def as_(self, kind: type[_T]) -> _T:
+        """Read the body as this type.
+
+        Raises:
+            CrmUncertainError: if it is something else, so that nobody knows what HubSpot did.
+
+        """
+        try:
+            return msgspec.json.decode(self.body, type=kind, strict=False)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise CrmUncertainError("crm_answer_unreadable", "HubSpot's answer is not what it documents.") from error
+
+
+class Bearer(requests.auth.AuthBase):
+    """Sets the token explicitly, so that no .netrc of the machine can replace it."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Add the header."""
+        if self._token:
+            request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
+
+
+class Transport:
+    """Sends requests and reads bounded answers; one per process, its connection pool is shared."""
+
+    def __init__(self, base_url: str, timeout: float, observe: Callable[[str, int], None] = lambda *_: None) -> None:
+        self._base_url = base_url.rstrip("/")
+        self.timeout = timeout
+        self._observe = observe
+        self._session = requests.Session()
+        # shared by threads, which is sound as long as nothing is kept between calls: no cookies, no redirects
+        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        self._session.headers["User-Agent"] = "leadsync-crm-connector"
+        for scheme in ("https://", "http://"):
+            self._session.mount(scheme, PromptAdapter())
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._session.close()
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        token: str = "",
+        json: Any = None,
+        params: Mapping[str, Any] | None = None,
+        form: Mapping[str, str] | None = None,
+    ) -> tuple[int, bytes, Mapping[str, str]]:
+        """Send once and read the answer whole.
+
+        Raises:
+            CrmUnavailableError: if nothing was sent.
+            CrmUncertainError: if it was, and no whole answer came in time.
+
+        """
+        connect = self.timeout * _CONNECT_SHARE
+        started = time.monotonic()
+        try:
+            with self._session.request(
+                method, self._base_url + path, params=params, data=form, json=json, auth=Bearer(token),
+                timeout=(connect, self.timeout - connect), allow_redirects=False, stream=True,
+            ) as response:  # fmt: skip
+                body = self._read(response, started + self.timeout)
+        except requests.RequestException as error:
+            self._observe(method, 0)
+            # `from None`: the text of the original holds the URL, and with it perhaps a key
+            raise _failure(error) from None
+        self._observe(method, response.status_code)
+        return response.status_code, body, response.headers
+
+    def _read(self, response: requests.Response, deadline: float) -> bytes:
+        """Read the body, bounded in size and time."""
+        chunks, size = [], 0
+        for chunk in response.iter_content(65_536):
+            chunks.append(chunk)
+            size += len(chunk)
+            if size > _MAX_ANSWER_BYTES or time.monotonic() > deadline:
+                raise requests.ReadTimeout
+        return b"".join(chunks)
+
+
+class HubSpotClient:
+    """Calls for one account with one credential."""
+
+    def __init__(self, transport: Transport, paths: Paths, budget: AccountBudget, token: TokenSource) -> None:
+        self._transport = transport
+        self.paths = paths
+        self._budget = budget
+        self._token = token
+
+    @property
+    def timeout(self) -> float:
+        """Seconds that one call may take."""
+        return self._transport.timeout
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Any = None,
+        params: Mapping[str, Any] | None = None,
+        send_by: float | None = None,
+        search: bool = False,
+    ) -> Answer:
+        """Call once. Nothing is sent after the monotonic time `send_by` (default: ten seconds from now), see R4.
+
+        Raises:
+            CrmError: its class says whether the call may have landed.
+
+        """
+        latest = time.monotonic() + 10.0 if send_by is None else send_by
+        token = self._token.get()
+        self._budget.acquire(latest, search=search)
+        if time.monotonic() > latest:
+            raise LeaseTooShortError
+        status, body, headers = self._transport.send(method, path, token=token, json=json, params=params)
+        self._budget.learn(headers)
+        if status < 300:
+            return Answer(status, body)
+        raise self._failed(error_of(status, body, headers), token, search=search)
+
+    def _failed(self, error: CrmError, token: str, *, search: bool) -> CrmError:
+        """Let the budget and the token source learn from an error."""
+        if isinstance(error, RateLimitedError):
+            return self._budget.exhausted(error, search=search)
+        if isinstance(error, AuthFailedError) and error.reason == "crm_auth_expired":
+            self._token.reject(token)
+        return error
+
+
+def _failure(error: requests.RequestException) -> CrmError:
+    """Tell whether anything was sent before it broke."""
+    if isinstance(error, (requests.ConnectTimeout, requests.exceptions.InvalidURL)):
+        return CrmUnavailableError("crm_unavailable", "HubSpot cannot be reached.", retry_after=5.0)
+    cause = error.args[0] if error.args else None
+    reason = cause.reason if isinstance(cause, MaxRetryError) else cause
+    if isinstance(reason, (NewConnectionError, ConnectTimeoutError)):
+        return CrmUnavailableError("crm_unavailable", "HubSpot cannot be reached.", retry_after=5.0)
+    return CrmUncertainError("crm_timeout", "HubSpot did not answer in time, or broke off.", retry_after=5.0)

@@ -1,0 +1,223 @@
+"""Reading contacts: batches first, then the few that need a closer look.
+
+A batch read leaves out what it cannot give (207, `OBJECT_NOT_FOUND`). What is missing is asked for in the bin, and then
+one by one: only a single GET follows a merged-away id to its survivor (HubSpot, "Updated merge functionality").
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from crm_connector.domain.errors import CrmRejectedError, CrmUncertainError, MissingScopesError
+from crm_connector.domain.mapping import FieldMapping
+from crm_connector.domain.observation import (
+    Absent,
+    Archived,
+    Lease,
+    Merged,
+    Observation,
+    Present,
+    State,
+    Unreadable,
+    Version,
+)
+from crm_connector.hubspot.client import HubSpotClient
+from crm_connector.hubspot.wire import Batch, Contact
+
+LEAD_MARK = "leadsync_lead_id"
+SOURCE_MARK = "lead_source_system"
+ALWAYS_READ = (LEAD_MARK, SOURCE_MARK, "lastmodifieddate", "hs_merged_object_ids", "hs_additional_emails")
+_MAX_BATCH, _MAX_BATCH_WITH_HISTORY = 100, 50
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class ContactReader:
+    """Reads the contacts of one account. `app_id` tells our own versions from other people's."""
+
+    client: HubSpotClient
+    mapping: FieldMapping
+    app_id: str
+
+    def observe(self, leases: Sequence[Lease], deadline: float) -> list[Observation]:
+        """Read what these leases are about, one observation per lease, in order."""
+        seen: dict[str, State] = {}
+        for history in (False, True):
+            chosen = [lease for lease in leases if lease.history == history]
+            by_id = [lease for lease in chosen if not lease.looks_for_lead]
+            by_lead = [lease for lease in chosen if lease.looks_for_lead]
+            states = self._by_record(_unique(lease.record_id for lease in by_id), deadline, history=history)
+            seen |= {lease.lane_id: states[lease.record_id] for lease in by_id}
+            seen |= self._by_lead(by_lead, deadline, history=history)
+        return [Observation(lease.lane_id, lease.fence, seen[lease.lane_id]) for lease in leases]
+
+    def present(self, contact: Contact, *, with_history: bool = False) -> Present:
+        """Turn a contact into a present record.
+
+        Raises:
+            CrmUncertainError: if HubSpot left out when it was modified.
+
+        """
+        properties = contact.properties
+        modified_at = timestamp(properties.get("lastmodifieddate")) or contact.updated_at
+        if modified_at is None:
+            raise CrmUncertainError("crm_answer_unreadable", "HubSpot left out when a contact was modified.")
+        return Present(
+            record_id=contact.id,
+            modified_at=modified_at,
+            readings=self.mapping.readings(properties, self._versions(contact)),
+            source_system=properties.get(SOURCE_MARK) or "",
+            marked_lead_id=properties.get(LEAD_MARK) or "",
+            with_history=with_history,
+            merged_record_ids=tuple(_listed(properties.get("hs_merged_object_ids"))),
+        )
+
+    def _by_record(self, ids: list[str], deadline: float, *, history: bool) -> dict[str, State]:
+        """Read records by id: live, then in the bin, then one by one."""
+        found, refused = self._read(ids, deadline, history=history)
+        states: dict[str, State] = {c.id: self.present(c, with_history=history) for c in found if not c.archived}
+        states |= refused
+        if missing := [record_id for record_id in ids if record_id not in states]:
+            binned, _ = self._read(missing, deadline, archived=True)
+            states |= {contact.id: Archived() for contact in binned}
+        for record_id in ids:
+            if record_id not in states:
+                states[record_id] = self._single(record_id, deadline, history=history)
+        return states
+
+    def _single(self, record_id: str, deadline: float, *, history: bool) -> State:
+        """GET one record, which follows merges."""
+        params = {"properties": ",".join(self.property_names)}
+        params |= {"propertiesWithHistory": ",".join(sorted(self.mapping.fields))} if history else {}
+        try:
+            answer = self.client.call("GET", self.client.paths.contact(record_id), params=params, send_by=deadline)
+        except MissingScopesError:
+            return Unreadable("missing_scopes")
+        except CrmRejectedError as error:
+            return Absent() if error.status == 404 else Unreadable("read_refused")
+        contact = answer.as_(Contact)
+        if contact.archived:
+            return Archived()
+        return self.present(contact, with_history=history) if contact.id == record_id else Merged(contact.id)
+
+    def _by_lead(self, leases: list[Lease], deadline: float, *, history: bool) -> dict[str, State]:
+        """Look for the records of leads: by our mark, then by e-mail (R6, R12). Never by search, which lags behind."""
+        found, refused = self._read(
+            _unique(lease.lead_id for lease in leases), deadline, history=history, id_property=LEAD_MARK
+        )
+        by_mark = {contact.properties.get(LEAD_MARK): contact for contact in found}
+        rest = [lease for lease in leases if lease.lead_id not in by_mark and lease.lead_id not in refused]
+        emails = _unique(lease.email.lower() for lease in rest if lease.email)
+        found, refused_emails = self._read(emails, deadline, history=history, id_property="email")
+        by_email = {email: contact for contact in found for email in _emails(contact)}
+
+        def state(lease: Lease) -> State:
+            contact = by_mark.get(lease.lead_id) or (by_email.get(lease.email.lower()) if lease in rest else None)
+            if contact is not None:
+                return self.present(contact, with_history=history)
+            return refused.get(lease.lead_id) or refused_emails.get(lease.email.lower()) or Absent()
+
+        return {lease.lane_id: state(lease) for lease in leases}
+
+    def _read(
+        self, ids: list[str], deadline: float, *, history: bool = False, archived: bool = False, id_property: str = ""
+    ) -> tuple[list[Contact], dict[str, State]]:
+        """Batch read: the contacts found, and the ids that could not be read. A bad id does not spoil its batch."""
+
+        def read(part: list[str]) -> list[Contact]:
+            body: dict[str, Any] = {
+                "inputs": [{"id": record_id} for record_id in part],
+                "properties": self.property_names,
+            }
+            body |= {"propertiesWithHistory": sorted(self.mapping.fields) if history else []}
+            body |= {"idProperty": id_property} if id_property else {}
+            params = {"archived": "true"} if archived else None
+            path = self.client.paths.contacts("batch/read")
+            return self.client.call("POST", path, json=body, params=params, send_by=deadline).as_(Batch).results
+
+        contacts: list[Contact] = []
+        refused: dict[str, State] = {}
+        for part in chunks(ids, _MAX_BATCH_WITH_HISTORY if history else _MAX_BATCH):
+            split(part, read, contacts.extend, refused)
+        return contacts, refused
+
+    @property
+    def property_names(self) -> list[str]:
+        """Properties to ask for: the mapped ones and our marks."""
+        return _unique([*self.mapping.fields, *ALWAYS_READ])
+
+    def _versions(self, contact: Contact) -> dict[str, tuple[Version, ...]]:
+        """Property history in our words, newest first."""
+        history = contact.properties_with_history or {}
+        return {
+            name: tuple(
+                Version(
+                    crm=version.value or "",
+                    value=version.value or "",
+                    changed_at=version.timestamp,
+                    ours=version.source_type == "INTEGRATION" and version.source_id == self.app_id != "",
+                    source=":".join(filter(None, (version.source_type, version.source_id))),
+                )
+                for version in sorted(versions, key=lambda version: version.timestamp, reverse=True)
+            )
+            for name, versions in history.items()
+        }
+
+
+def split(
+    part: list[str],
+    read: Callable[[list[str]], list[Contact]],
+    keep: Callable[[list[Contact]], None],
+    refused: dict[str, State],
+) -> None:
+    """Read a batch; if HubSpot refuses it as a whole, its halves, down to the one that it does not like."""
+    if not part:
+        return
+    try:
+        keep(read(part))
+    except MissingScopesError:
+        refused.update(dict.fromkeys(part, Unreadable("missing_scopes")))
+    except CrmRejectedError as error:
+        if error.status == 404:
+            return  # none of them is there
+        if len(part) == 1:
+            refused[part[0]] = Unreadable("read_refused")
+            return
+        half = len(part) // 2
+        split(part[:half], read, keep, refused)
+        split(part[half:], read, keep, refused)
+
+
+def chunks(items: Sequence[_T], size: int) -> list[list[_T]]:
+    """Cut into pieces of at most `size`."""
+    return [list(items[start : start + size]) for start in range(0, len(items), size)]
+
+
+def timestamp(text: str | None) -> datetime | None:
+    """Read a time of HubSpot: ISO 8601, or milliseconds since 1970; None if it is neither."""
+    if not text:
+        return None
+    try:
+        if text.isdecimal():
+            return datetime.fromtimestamp(int(text) / 1000, UTC)
+        parsed = datetime.fromisoformat(text)
+    except (ValueError, OverflowError):
+        return None
+    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+
+
+def _unique(items: Iterable[str]) -> list[str]:
+    """Without repeats, in order."""
+    return list(dict.fromkeys(items))
+
+
+def _listed(text: str | None) -> list[str]:
+    """Items of a `;`-joined value."""
+    return [item.strip() for item in (text or "").split(";") if item.strip()]
+
+
+def _emails(contact: Contact) -> list[str]:
+    """All e-mails that identify a contact, in lower case."""
+    known = [contact.properties.get("email") or "", *_listed(contact.properties.get("hs_additional_emails"))]
+    return [email.lower() for email in known if email]

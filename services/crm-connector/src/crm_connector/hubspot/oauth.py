@@ -1,0 +1,89 @@
+"""OAuth tokens, and what a credential says about itself."""
+
+import time
+from dataclasses import dataclass, field
+from urllib.parse import quote
+
+from crm_connector.crm import Tokens
+from crm_connector.domain.errors import (
+    AuthFailedError,
+    CrmError,
+    CrmRejectedError,
+    MissingScopesError,
+    PreconditionError,
+)
+from crm_connector.domain.integration import Account, CredentialKind
+from crm_connector.hubspot.client import Answer, HubSpotClient, Transport
+from crm_connector.hubspot.errors import error_of
+from crm_connector.hubspot.paths import Paths
+from crm_connector.hubspot.wire import AccountDetails, OAuthInfo, OAuthTokens, TokenInfo
+
+
+@dataclass(frozen=True, slots=True)
+class OAuthApp:
+    """Our app at HubSpot."""
+
+    transport: Transport
+    paths: Paths
+    client_id: str
+    client_secret: str = field(repr=False)
+
+    def exchange(self, code: str, redirect_uri: str) -> Tokens:
+        """Turn the code of a redirect into tokens."""
+        return self._token({"grant_type": "authorization_code", "code": code, "redirect_uri": redirect_uri})
+
+    def refresh(self, refresh_token: str) -> Tokens:
+        """Get a new access token; HubSpot may hand out another refresh token with it."""
+        return self._token({"grant_type": "refresh_token", "refresh_token": refresh_token})
+
+    def _token(self, grant: dict[str, str]) -> Tokens:
+        """Ask the token endpoint.
+
+        Raises:
+            AuthFailedError: if HubSpot refuses the code, the token or our secret.
+            PreconditionError: `oauth_not_configured`.
+
+        """
+        if not (self.client_id and self.client_secret):
+            message = "Set HUBSPOT_CLIENT_ID and HUBSPOT_CLIENT_SECRET to connect accounts by OAuth."
+            raise PreconditionError("oauth_not_configured", message)
+        form = grant | {"client_id": self.client_id, "client_secret": self.client_secret}
+        status, body, headers = self.transport.send("POST", self.paths.token(), form=form)
+        if status >= 300:
+            error = error_of(status, body, headers)
+            raise _refused() if isinstance(error, CrmRejectedError) else error
+        tokens = Answer(status, body).as_(OAuthTokens)
+        return Tokens(tokens.access_token, tokens.refresh_token, tokens.expires_in)
+
+
+def read_account(client: HubSpotClient, kind: CredentialKind, token: str) -> Account:
+    """Ask HubSpot whose this token is.
+
+    Raises:
+        AuthFailedError: if it is nobody's.
+
+    """
+    try:
+        if kind is CredentialKind.OAUTH:
+            info = client.call("GET", f"/oauth/v1/access-tokens/{quote(token, safe='')}").as_(OAuthInfo)
+            hub_id, app_id, scopes = info.hub_id, info.app_id, info.scopes
+        else:
+            path = "/oauth/v2/private-apps/get/access-token-info"
+            private = client.call("POST", path, json={"tokenKey": token}).as_(TokenInfo)
+            hub_id, app_id, scopes = private.hub_id, private.app_id, private.scopes
+    except (CrmRejectedError, MissingScopesError):
+        raise _refused() from None
+    return Account(str(hub_id), str(app_id or ""), tuple(scopes), _time_zone(client))
+
+
+def _time_zone(client: HubSpotClient) -> str:
+    """Time zone of the account; only a guess of when its daily quota begins anew hangs on it."""
+    deadline = time.monotonic() + 5.0
+    try:
+        return client.call("GET", "/account-info/v3/details", send_by=deadline).as_(AccountDetails).time_zone
+    except CrmError:
+        return "UTC"
+
+
+def _refused() -> AuthFailedError:
+    return AuthFailedError("crm_auth_failed", "HubSpot refuses this credential. Make a new one and set it.")

@@ -1,0 +1,151 @@
+"""HubSpot as the connector sees it: everything of this folder behind the ports of `crm.py`."""
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from crm_connector.crm import Page, Tokens, TokenSource
+from crm_connector.domain.errors import MissingScopesError
+from crm_connector.domain.integration import Account, CredentialKind, Integration
+from crm_connector.domain.mapping import FieldMapping
+from crm_connector.domain.observation import Lease, Observation, Write, WriteOutcome
+from crm_connector.hubspot import oauth, search, subscriptions
+from crm_connector.hubspot.budget import AccountBudget
+from crm_connector.hubspot.client import HubSpotClient, Transport
+from crm_connector.hubspot.contacts import ContactReader
+from crm_connector.hubspot.paths import Paths
+from crm_connector.hubspot.properties import PropertySetup
+from crm_connector.hubspot.writes import ContactWriter
+
+DEFAULT_MAPPING = {
+    "email": "email",
+    "first_name": "firstname",
+    "last_name": "lastname",
+    "phone": "phone",
+    "company": "company",
+    "job_title": "jobtitle",
+    "website": "website",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class HubSpotApp:
+    """What this installation knows of its app at HubSpot; all of it may be empty."""
+
+    client_id: str = ""
+    client_secret: str = field(default="", repr=False)
+    developer_key: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class HubSpotCrm:
+    """One HubSpot account, spoken to with one credential."""
+
+    client: HubSpotClient
+    token: TokenSource
+    kind: CredentialKind
+    mapping: FieldMapping
+    app_id: str
+    platform: str
+
+    @property
+    def timeout(self) -> float:
+        """Seconds that one call may take at most."""
+        return self.client.timeout
+
+    def account(self, *, writes: bool) -> Account:
+        """Ask whose the credential is, and whether it may do what we need.
+
+        Raises:
+            MissingScopesError: naming the scopes; not if HubSpot does not say which it has.
+
+        """
+        account = oauth.read_account(self.client, self.kind, self.token.get())
+        needed = {"crm.objects.contacts.read", "crm.schemas.contacts.write"}
+        needed |= {"crm.objects.contacts.write"} if writes else set()
+        if account.scopes and (missing := sorted(needed - set(account.scopes))):
+            raise MissingScopesError(
+                f"Add these scopes to the HubSpot app and connect again: {', '.join(missing)}.", scopes=tuple(missing)
+            )
+        return account
+
+    def prepare(self, mapping: FieldMapping, *, writes: bool) -> None:
+        """Check a mapping and set up our marks."""
+        PropertySetup(self.client, self.platform).prepare(mapping, writes=writes)
+
+    def observe(self, leases: Sequence[Lease], deadline: float) -> list[Observation]:
+        """Read the records of leases."""
+        return self._reader().observe(leases, deadline)
+
+    def write(self, writes: Sequence[Write], send_by: float) -> dict[str, WriteOutcome]:
+        """Carry out writes."""
+        return ContactWriter(self.client, self.mapping, self.platform).write(writes, send_by)
+
+    def changed_since(self, since: datetime, position: object | None, deadline: float) -> Page:
+        """Read a page of a sweep."""
+        return search.search_page(self._reader(), since, position, deadline)
+
+    def _reader(self) -> ContactReader:
+        return ContactReader(self.client, self.mapping, self.app_id)
+
+
+class HubSpot:
+    """The provider `hubspot`."""
+
+    def __init__(
+        self, transport: Transport, paths: Paths, platform: str, app: HubSpotApp, stop: threading.Event
+    ) -> None:
+        self._transport = transport
+        self._paths = paths
+        self._platform = platform
+        self._app = app
+        self._oauth = oauth.OAuthApp(transport, paths, app.client_id, app.client_secret)
+        self._stop = stop
+        self._lock = threading.Lock()
+        self._budgets: dict[str, AccountBudget] = {}
+
+    @property
+    def default_mapping(self) -> Mapping[str, str]:
+        """Mapping of a new integration that names none."""
+        return DEFAULT_MAPPING
+
+    def open(self, token: TokenSource, kind: CredentialKind) -> HubSpotCrm:
+        """Speak with a credential whose account is not known yet."""
+        return self._crm(AccountBudget(self._stop), token, kind, FieldMapping(DEFAULT_MAPPING), "")
+
+    def connect(self, integration: Integration, token: TokenSource) -> HubSpotCrm:
+        """Speak for an integration, on the budget of its account."""
+        with self._lock:
+            account_id = integration.account_id
+            budget = self._budgets.get(account_id) or AccountBudget(self._stop, integration.time_zone)
+            self._budgets[account_id] = budget
+        return self._crm(budget, token, integration.credential_kind, integration.field_mapping, integration.app_id)
+
+    def exchange(self, code: str, redirect_uri: str) -> Tokens:
+        """Turn an OAuth code into tokens."""
+        return self._oauth.exchange(code, redirect_uri)
+
+    def refresh(self, refresh_token: str) -> Tokens:
+        """Get a new access token."""
+        return self._oauth.refresh(refresh_token)
+
+    def webhooks(self, app_id: str) -> subscriptions.AppWebhooks | None:
+        """Manage an app's subscriptions; needs the developer key."""
+        if not (app_id and self._app.developer_key):
+            return None
+        return subscriptions.AppWebhooks(self._transport, self._paths, app_id, self._app.developer_key)
+
+    def events(self, properties: Sequence[str]) -> list[tuple[str, str]]:
+        """Subscriptions that the mapped properties need."""
+        return subscriptions.wanted(properties)
+
+    def webhook_instructions(self, url: str, properties: Sequence[str]) -> str:
+        """Say what to click."""
+        return subscriptions.instructions(url, properties)
+
+    def _crm(
+        self, budget: AccountBudget, token: TokenSource, kind: CredentialKind, mapping: FieldMapping, app_id: str
+    ) -> HubSpotCrm:
+        client = HubSpotClient(self._transport, self._paths, budget, token)
+        return HubSpotCrm(client, token, kind, mapping, app_id, self._platform)

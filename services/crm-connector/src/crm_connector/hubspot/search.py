@@ -1,0 +1,66 @@
+"""The pages of a sweep, by search.
+
+Offsets are not used for paging: a record that is modified meanwhile moves to the end and lets another one slip through,
+and HubSpot ends at 10,000. Each page starts at the last modification of the page before instead. When more records than
+fit on a page share one millisecond, that millisecond is paged through by record id (HubSpot's bulk edits do that).
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from crm_connector.crm import Page
+from crm_connector.hubspot.contacts import ContactReader
+from crm_connector.hubspot.wire import SearchAnswer
+
+PAGE_SIZE = 100
+_MODIFIED, _ID = "lastmodifieddate", "hs_object_id"
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a page starts: at a time in milliseconds, or within that millisecond after a record id."""
+
+    since_ms: int
+    after_id: str | None = None
+
+
+def search_page(reader: ContactReader, since: datetime, position: object | None, deadline: float) -> Page:
+    """Read one page of the records modified at or after `since`."""
+    start = position if isinstance(position, Position) else Position(_milliseconds(since))
+    client = reader.client
+    path, body = client.paths.contacts("search"), _query(reader, start)
+    found = client.call("POST", path, json=body, send_by=deadline, search=True).as_(SearchAnswer)
+    records = tuple(reader.present(contact) for contact in found.results if not contact.archived)
+    more = found.paging is not None and found.paging.next is not None and bool(records)
+    last = (_milliseconds(records[-1].modified_at), records[-1].record_id) if records else (0, "")
+    return Page(records, _next(start, last, more=more))
+
+
+def _next(start: Position, last: tuple[int, str], *, more: bool) -> Position | None:
+    """Say where the next page starts."""
+    if start.after_id is not None:
+        return Position(start.since_ms, last[1]) if more else Position(start.since_ms + 1)
+    if not more:
+        return None
+    return Position(last[0]) if last[0] > start.since_ms else Position(start.since_ms, "0")
+
+
+def _query(reader: ContactReader, start: Position) -> dict[str, Any]:
+    since = str(start.since_ms)
+    filters = [{"propertyName": _MODIFIED, "operator": "GTE", "value": since}]
+    if start.after_id is not None:
+        filters += [
+            {"propertyName": _MODIFIED, "operator": "LTE", "value": since},
+            {"propertyName": _ID, "operator": "GT", "value": start.after_id},
+        ]
+    return {
+        "filterGroups": [{"filters": filters}],
+        "sorts": [{"propertyName": _MODIFIED if start.after_id is None else _ID, "direction": "ASCENDING"}],
+        "properties": reader.property_names,
+        "limit": PAGE_SIZE,
+    }
+
+
+def _milliseconds(at: datetime) -> int:
+    return int(at.timestamp() * 1000)

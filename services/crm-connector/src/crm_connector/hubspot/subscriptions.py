@@ -1,0 +1,97 @@
+"""Webhook subscriptions of a legacy public app (HubSpot, "Webhooks API").
+
+The developer key travels in the query, as HubSpot wants it: nothing in this folder ever puts an address into an
+error or a log line.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from crm_connector.crm import CrmSubscription
+from crm_connector.domain.errors import CrmRejectedError, PreconditionError
+from crm_connector.hubspot.client import Answer, Transport
+from crm_connector.hubspot.contacts import chunks
+from crm_connector.hubspot.errors import error_of
+from crm_connector.hubspot.paths import Paths
+from crm_connector.hubspot.wire import Subscriptions, SubscriptionWire
+
+LIFECYCLE_EVENTS = (
+    "contact.creation",
+    "contact.deletion",
+    "contact.merge",
+    "contact.restore",
+    "contact.privacyDeletion",
+)
+PROPERTY_CHANGE = "contact.propertyChange"
+# Requests that HubSpot keeps in flight per account; its default, and more than five is required.
+_CONCURRENT_REQUESTS = 10
+
+
+def wanted(properties: Sequence[str]) -> list[tuple[str, str]]:
+    """Subscriptions that the mapped properties need: HubSpot has no wildcard."""
+    return [(event, "") for event in LIFECYCLE_EVENTS] + [(PROPERTY_CHANGE, name) for name in sorted(set(properties))]
+
+
+@dataclass(frozen=True, slots=True)
+class AppWebhooks:
+    """The subscriptions of one app."""
+
+    transport: Transport
+    paths: Paths
+    app_id: str
+    developer_key: str = field(repr=False)
+
+    def set_target(self, url: str) -> None:
+        """Have all webhooks of the app sent to `url`."""
+        throttling = {"maxConcurrentRequests": _CONCURRENT_REQUESTS}
+        self._call("PUT", "settings", {"targetUrl": url, "throttling": throttling})
+
+    def list(self) -> list[CrmSubscription]:
+        """List all subscriptions."""
+        return [_subscription(found) for found in self._call("GET", "subscriptions").as_(Subscriptions).results]
+
+    def create(self, event: str, name: str) -> CrmSubscription:
+        """Subscribe, active from the start (HubSpot's default is paused)."""
+        body = {"eventType": event, "active": True} | ({"propertyName": name} if name else {})
+        return _subscription(self._call("POST", "subscriptions", body).as_(SubscriptionWire))
+
+    def set_active(self, subscription_ids: Sequence[str], *, active: bool) -> None:
+        """Pause or resume."""
+        for part in chunks(subscription_ids, 100):
+            inputs = [{"id": int(subscription_id), "active": active} for subscription_id in part]
+            self._call("POST", "subscriptions/batch/update", {"inputs": inputs})
+
+    def remove(self, subscription_id: str) -> None:
+        """Drop one; dropping one that is gone is fine."""
+        try:
+            self._call("DELETE", f"subscriptions/{int(subscription_id)}")
+        except CrmRejectedError as error:
+            if error.status != 404:
+                raise
+
+    def _call(self, method: str, tail: str, body: Any = None) -> Answer:
+        path = self.paths.webhooks(self.app_id, tail)
+        status, answer, headers = self.transport.send(method, path, json=body, params={"hapikey": self.developer_key})
+        if status >= 300:
+            error = error_of(status, answer, headers)
+            if status in {401, 403}:
+                message = "HubSpot refuses HUBSPOT_DEVELOPER_API_KEY for this app. Check the key and the app id."
+                raise PreconditionError("developer_key_refused", message)
+            raise error
+        return Answer(status, answer)
+
+
+def instructions(url: str, properties: Sequence[str]) -> str:
+    """Say what to click where HubSpot has no API for it."""
+    return (
+        "leadsync can manage webhooks only for a public HubSpot app, with HUBSPOT_DEVELOPER_API_KEY set. For a private "
+        "app: open HubSpot > Settings > Integrations > Private Apps > your app > Webhooks, set the target URL to "
+        f"{url}, subscribe to contact created, deleted, merged, restored and privacy deleted, and to changes of the "
+        f"properties {', '.join(sorted(set(properties)))}, then activate them. For a project app: put the same URL and "
+        "events into webhooks-hsmeta.json and run `hs project upload`."
+    )
+
+
+def _subscription(found: SubscriptionWire) -> CrmSubscription:
+    return CrmSubscription(str(found.id), found.event_type, found.property_name or "", active=found.active)

@@ -1,0 +1,164 @@
+"""HubSpot's JSON as types; unknown members are ignored, absent ones have defaults."""
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+
+class HistoryVersion(msgspec.Struct, rename="camel"):
+    """One version in `propertiesWithHistory`."""
+
+    timestamp: datetime
+    value: str | None = None
+    source_type: str | None = None
+    source_id: str | None = None
+
+
+class Contact(msgspec.Struct, rename="camel"):
+    """A contact, as reads, searches and batch writes answer it."""
+
+    id: str
+    properties: dict[str, str | None] = {}
+    updated_at: datetime | None = None
+    archived: bool = False
+    properties_with_history: dict[str, list[HistoryVersion]] | None = None
+    object_write_trace_id: str | None = None
+
+
+class Problem(msgspec.Struct, rename="camel"):
+    """An error body, an entry of a 207's `errors`, or an entry of an error's `errors`: all members are optional."""
+
+    category: str | None = None
+    error: str | None = None
+    code: str | None = None
+    message: str | None = None
+    policy_name: str | None = None
+    error_type: str | None = None
+    in_: str | None = msgspec.field(name="in", default=None)
+    context: Any = None
+    errors: list["Problem"] | None = None
+
+    def named(self, key: str) -> list[str]:
+        """What the context lists under this key, as text; HubSpot wraps even single values into lists."""
+        found = self.context.get(key) if isinstance(self.context, dict) else None
+        return [str(item) for item in (found if isinstance(found, list) else [] if found is None else [found])]
+
+    def parts(self) -> list["Problem"]:
+        """Give itself and the errors inside it."""
+        return [self, *(self.errors or [])]
+
+
+class Batch(msgspec.Struct, rename="camel"):
+    """Answer of the batch endpoints, 200 and 207."""
+
+    results: list[Contact] = []
+    errors: list[Problem] = []
+
+
+class After(msgspec.Struct):
+    """Position of the next page."""
+
+    after: str
+
+
+class Paging(msgspec.Struct):
+    """Where the next page is."""
+
+    next: After | None = None
+
+
+class SearchAnswer(msgspec.Struct):
+    """Answer of a search; `total` is not reliable and not read."""
+
+    results: list[Contact] = []
+    paging: Paging | None = None
+
+
+class Option(msgspec.Struct, rename="camel", omit_defaults=False):
+    """One option of an enumeration."""
+
+    label: str
+    value: str
+    hidden: bool = False
+    display_order: int = -1
+    description: str | None = ""
+
+
+class ValueRules(msgspec.Struct, rename="camel"):
+    """Whether a property's value may be written."""
+
+    read_only_value: bool = False
+
+
+class Property(msgspec.Struct, rename="camel"):
+    """Definition of a property."""
+
+    name: str
+    type: str = ""
+    field_type: str = ""
+    calculated: bool = False
+    has_unique_value: bool = False
+    options: list[Option] = []
+    modification_metadata: ValueRules | None = None
+
+    @property
+    def read_only(self) -> bool:
+        """Whether the API refuses values for it."""
+        rules = self.modification_metadata
+        return self.calculated or (rules is not None and rules.read_only_value)
+
+
+class Properties(msgspec.Struct):
+    """All property definitions of contacts."""
+
+    results: list[Property] = []
+
+
+class SubscriptionWire(msgspec.Struct, rename="camel"):
+    """One webhook subscription; ids are strings in the spec and numbers in older documentation."""
+
+    id: str | int
+    event_type: str
+    property_name: str | None = None
+    active: bool = False
+
+
+class Subscriptions(msgspec.Struct):
+    """All subscriptions of an app."""
+
+    results: list[SubscriptionWire] = []
+
+
+class TokenInfo(msgspec.Struct, rename="camel"):
+    """What a private app's token says about itself."""
+
+    hub_id: int
+    app_id: int | None = None
+    scopes: list[str] = []
+
+
+class OAuthInfo(msgspec.Struct):
+    """What an OAuth access token says about itself (v1 answer, snake case)."""
+
+    hub_id: int
+    app_id: int | None = None
+    scopes: list[str] = []
+
+
+class OAuthTokens(msgspec.Struct):
+    """Answer of the token endpoint."""
+
+    access_token: str
+    expires_in: float
+    refresh_token: str = ""
+
+    def __repr__(self) -> str:
+        """Say nothing of the secrets."""
+        return "OAuthTokens()"
+
+
+class AccountDetails(msgspec.Struct, rename="camel"):
+    """Answer of account-info; only the time zone matters, since the daily quota ends at its midnight."""
+
+    time_zone: str = "UTC"

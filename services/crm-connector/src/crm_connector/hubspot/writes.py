@@ -1,0 +1,153 @@
+"""Writing contacts in batches, and finding out for each write what came of it.
+
+HubSpot's batch update names failures per input when every input has an `objectWriteTraceId`; an upsert may also fail
+as a whole. A batch that is refused as a whole is sent again in halves, so that one bad record does not hold up 99
+others. A refused batch has changed nothing, so sending its halves is no repetition.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from crm_connector.domain.errors import CrmError, CrmRejectedError, CrmUncertainError
+from crm_connector.domain.mapping import FieldMapping
+from crm_connector.domain.observation import Done, EmailTaken, NotSent, Refused, Write, WriteKind, WriteOutcome
+from crm_connector.hubspot.client import HubSpotClient
+from crm_connector.hubspot.contacts import LEAD_MARK, SOURCE_MARK, chunks, timestamp
+from crm_connector.hubspot.errors import is_conflict, rejection
+from crm_connector.hubspot.wire import Batch, Contact, Problem
+
+_MAX_BATCH = 100
+Outcomes = dict[str, WriteOutcome]
+
+
+@dataclass(frozen=True, slots=True)
+class ContactWriter:
+    """Writes contacts of one account; `platform` is the origin mark of records we create."""
+
+    client: HubSpotClient
+    mapping: FieldMapping
+    platform: str
+
+    def write(self, writes: Sequence[Write], send_by: float) -> Outcomes:
+        """Carry out writes: write id → outcome; none for a write that may have landed."""
+        outcomes: Outcomes = {}
+        for kind in (WriteKind.UPDATE, WriteKind.CREATE):
+            for part in chunks([write for write in writes if write.kind is kind], _MAX_BATCH):
+                outcomes |= self._batch(part, send_by)
+        return outcomes
+
+    def _batch(self, part: list[Write], send_by: float) -> Outcomes:
+        """Send one batch of one kind."""
+        try:
+            body = {"inputs": self._inputs(part)}
+            answer = self.client.call("POST", self._path(part[0].kind), json=body, send_by=send_by)
+            outcomes, unclear = match(part, answer.as_(Batch), self.mapping)
+        except CrmRejectedError as error:
+            if len(part) == 1:
+                return {part[0].write_id: outcome_of(error, self.mapping)}
+            outcomes, unclear = {}, part
+        except CrmUncertainError:
+            return {}
+        except CrmError as error:
+            return {write.write_id: not_sent(error) for write in part}
+        return outcomes | self._halves(unclear, send_by)
+
+    def _halves(self, part: list[Write], send_by: float) -> Outcomes:
+        """Send the halves of a part that HubSpot has refused."""
+        half = (len(part) + 1) // 2
+        outcomes: Outcomes = {}
+        for piece in (part[:half], part[half:]):
+            outcomes |= self._batch(piece, send_by) if piece else {}
+        return outcomes
+
+    def _path(self, kind: WriteKind) -> str:
+        return self.client.paths.contacts("batch/update" if kind is WriteKind.UPDATE else "batch/upsert")
+
+    def _inputs(self, part: list[Write]) -> list[dict[str, Any]]:
+        """Build the inputs; a create is an upsert on our unique mark, so that a repeated one finds its record (R6)."""
+        return [
+            {"id": write.record_id, "properties": properties, "objectWriteTraceId": write.write_id}
+            if write.kind is WriteKind.UPDATE
+            else {
+                "id": write.lead_id,
+                "idProperty": LEAD_MARK,
+                "properties": properties | {LEAD_MARK: write.lead_id, SOURCE_MARK: self.platform},
+                "objectWriteTraceId": write.write_id,
+            }
+            for write in part
+            for properties in (self.mapping.to_crm(write.values),)
+        ]
+
+
+def match(part: Sequence[Write], batch: Batch, mapping: FieldMapping) -> tuple[Outcomes, list[Write]]:
+    """Match an answer to its inputs: (outcomes, writes that failed without being named).
+
+    An update that is in neither list was not carried out: HubSpot drops ids that were merged away without a word.
+    A create that is in neither list has no outcome at all; the next reading looks for its mark.
+    """
+    outcomes: Outcomes = {}
+    for contact in batch.results:
+        if write := _write_of(part, contact):
+            outcomes[write.write_id] = _done(write, contact, mapping)
+    unnamed: list[Problem] = []
+    for problem in batch.errors:
+        failed = _named(part, problem)
+        outcomes |= {write.write_id: outcome_of(rejection(207, problem), mapping) for write in failed}
+        unnamed += [] if failed else [problem]
+    rest = [write for write in part if write.write_id not in outcomes]
+    if not unnamed:
+        missing = [write for write in rest if write.kind is WriteKind.UPDATE]
+        return outcomes | {write.write_id: NotSent("record_missing") for write in missing}, []
+    if len(rest) == 1:
+        return outcomes | {rest[0].write_id: outcome_of(rejection(207, unnamed[0]), mapping)}, []
+    return outcomes, rest
+
+
+def outcome_of(error: CrmRejectedError, mapping: FieldMapping) -> WriteOutcome:
+    """Say what a rejection of a single write means."""
+    if is_conflict(error.category, error.status):
+        return EmailTaken(error.existing_id)
+    if error.category == "OBJECT_NOT_FOUND" or error.status == 404:
+        return NotSent("record_missing")
+    return Refused(error.reason, mapping.fields_of(error.properties))
+
+
+def not_sent(error: CrmError) -> NotSent:
+    """Say that a write did not happen, and when to try again."""
+    return NotSent(error.reason, int(error.retry_after * 1000))
+
+
+def _done(write: Write, contact: Contact, mapping: FieldMapping) -> Done:
+    """Take over HubSpot's spelling of what we wrote, as far as the answer has it."""
+    written = mapping.to_crm(write.values)
+    echoed = {name: value for name, value in contact.properties.items() if name in written}
+    modified_at = timestamp(contact.properties.get("lastmodifieddate")) or contact.updated_at
+    return Done(contact.id, modified_at, mapping.readings(echoed))
+
+
+def _write_of(part: Sequence[Write], contact: Contact) -> Write | None:
+    """Find the write that a result answers: by trace id, by record id, or by our mark."""
+    mark = contact.properties.get(LEAD_MARK)
+    for write in part:
+        if contact.object_write_trace_id:
+            if contact.object_write_trace_id == write.write_id:
+                return write
+        elif write.kind is WriteKind.UPDATE:
+            if contact.id == write.record_id:
+                return write
+        elif mark and mark == write.lead_id:
+            return write
+    return None
+
+
+def _named(part: Sequence[Write], problem: Problem) -> list[Write]:
+    """Writes that an entry of a 207 names: by trace id, or by record id (`ids` has all of a kind together)."""
+    traces = set(problem.named("objectWriteTraceId"))
+    ids = {*problem.named("ids"), *problem.named("id")}
+    return [
+        write
+        for write in part
+        if write.write_id in traces
+        or (not traces and ids and (write.record_id if write.kind is WriteKind.UPDATE else write.lead_id) in ids)
+    ]

@@ -1,0 +1,39 @@
+"""What Prometheus can ask: CRM calls, decisions and writes. No label names a tenant, an account or a record."""
+
+from contextlib import ExitStack
+
+from prometheus_client import CollectorRegistry, Counter, start_http_server
+
+
+class Metrics:
+    """The counters of one process, on a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._calls = Counter(
+            "leadsync_crm_calls_total",
+            "Calls to a CRM by method and status; status 0 = no answer.",
+            ["method", "status"],
+            registry=self.registry,
+        )
+        self._work = Counter(
+            "leadsync_crm_work_total",
+            "Decisions and writes by name.",
+            ["kind", "name"],
+            registry=self.registry,
+        )
+
+    def call(self, method: str, status: int) -> None:
+        """Count one call to a CRM."""
+        self._calls.labels(method, str(status)).inc()
+
+    def work(self, kind: str, name: str) -> None:
+        """Count one decision or one write."""
+        self._work.labels(kind, name).inc()
+
+    def serve(self, host: str, port: int, closing: ExitStack) -> None:
+        """Serve over HTTP on a daemon thread until `closing` closes."""
+        server, thread = start_http_server(port, host, self.registry)
+        closing.callback(thread.join, 1.0)
+        closing.callback(server.server_close)
+        closing.callback(server.shutdown)

@@ -1,0 +1,1 @@
+"""Where integrations, subscriptions and cursors are kept; documents never leave this folder."""

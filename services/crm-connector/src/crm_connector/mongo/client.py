@@ -1,0 +1,34 @@
+"""The connection to MongoDB, and its errors as ours."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from pymongo import MongoClient
+from pymongo.errors import PyMongoError
+
+from crm_connector.domain.errors import StoreUnavailableError
+
+
+def connect(url: str) -> MongoClient[dict[str, Any]]:
+    """Open a client: every operation ends within five seconds, every write is on a majority's disk."""
+    return MongoClient(
+        url,
+        tz_aware=True,
+        appname="crm-connector",
+        timeoutMS=5_000,
+        serverSelectionTimeoutMS=5_000,
+        connectTimeoutMS=3_000,
+        maxPoolSize=50,
+        w="majority",
+        journal=True,
+    )
+
+
+@contextmanager
+def mapped_errors() -> Iterator[None]:
+    """Turn whatever MongoDB raises into StoreUnavailableError; its text may hold values, so it is not kept."""
+    try:
+        yield
+    except PyMongoError as error:
+        raise StoreUnavailableError("store_unavailable", "MongoDB did not answer as it should.") from error

@@ -1,0 +1,63 @@
+"""From our errors to gRPC status with `google.rpc.ErrorInfo`, in one interceptor."""
+
+from collections.abc import Callable
+from typing import Any
+
+import grpc
+import structlog
+from google.protobuf import any_pb2
+from google.rpc import code_pb2, error_details_pb2, status_pb2
+from grpc_status import rpc_status
+
+from crm_connector.domain.errors import ConnectorError
+
+DOMAIN = "leadsync"
+_log = structlog.get_logger()
+
+
+class ErrorInterceptor(grpc.ServerInterceptor):
+    """Answers expected errors with their status and reason, and everything else with INTERNAL and no detail."""
+
+    def intercept_service(
+        self,
+        continuation: "Callable[[grpc.HandlerCallDetails], grpc.RpcMethodHandler[Any, Any] | None]",
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> "grpc.RpcMethodHandler[Any, Any] | None":
+        """Wrap unary methods; health and reflection streams pass."""
+        handler = continuation(handler_call_details)
+        if handler is None or handler.unary_unary is None:
+            return handler
+        method, inner = handler_call_details.method, handler.unary_unary
+
+        def guarded(request: Any, context: grpc.ServicerContext) -> Any:
+            try:
+                return inner(request, context)
+            except ConnectorError as error:
+                context.abort_with_status(rpc_status.to_status(_status(error)))
+            except Exception as error:
+                if type(error) is Exception:  # how `context.abort` leaves a handler
+                    raise
+                _log.exception("rpc_failed", reason="unexpected", method=method)
+                context.abort(grpc.StatusCode.INTERNAL, "Something went wrong inside crm-connector.")
+
+        return grpc.unary_unary_rpc_method_handler(
+            guarded,
+            request_deserializer=handler.request_deserializer,
+            response_serializer=handler.response_serializer,
+        )
+
+
+def _status(error: ConnectorError) -> status_pb2.Status:
+    """Build the status: reason, and the field that is to blame for an invalid request."""
+    info = error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN)
+    details = [_packed(info)]
+    if error.field:
+        violation = error_details_pb2.BadRequest.FieldViolation(field=error.field, description=error.message)
+        details.append(_packed(error_details_pb2.BadRequest(field_violations=[violation])))
+    return status_pb2.Status(code=code_pb2.Code.Value(error.kind.value), message=error.message, details=details)
+
+
+def _packed(message: Any) -> any_pb2.Any:
+    packed = any_pb2.Any()
+    packed.Pack(message)
+    return packed

@@ -1,0 +1,50 @@
+"""The gRPC server: our service, health and reflection."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+from leadsync.integration.v1 import integration_service_pb2, integration_service_pb2_grpc
+
+from crm_connector.rpc.errors import ErrorInterceptor
+from crm_connector.rpc.integration_service import IntegrationServicer
+
+_WORKERS = 32
+# Seconds that calls in flight get to end; the process has to be gone within about five.
+_GRACE_SECONDS = 3.0
+SERVICE = integration_service_pb2.DESCRIPTOR.services_by_name["IntegrationService"].full_name
+
+
+class Server:
+    """Serves on one address until stopped."""
+
+    def __init__(self, servicer: IntegrationServicer, host: str, port: int) -> None:
+        """Bind the address; port 0 takes a free one.
+
+        Raises:
+            OSError: if the address is taken.
+
+        """
+        pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="rpc")
+        options = [("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", 4 * 1024 * 1024)]
+        self._server = grpc.server(pool, interceptors=[ErrorInterceptor()], options=options)
+        self._health = health.HealthServicer()
+        integration_service_pb2_grpc.add_IntegrationServiceServicer_to_server(servicer, self._server)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        reflection.enable_server_reflection((SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME), self._server)
+        try:
+            self.port = self._server.add_insecure_port(f"{host}:{port}")
+        except RuntimeError as error:
+            raise OSError(f"Cannot listen on {host}:{port}; is another crm-connector running?") from error
+
+    def start(self) -> None:
+        """Serve, and say so to health checks."""
+        self._server.start()
+        for name in ("", SERVICE):
+            self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
+
+    def stop(self) -> None:
+        """Take no more calls and let those in flight end."""
+        self._health.enter_graceful_shutdown()
+        self._server.stop(_GRACE_SECONDS).wait()

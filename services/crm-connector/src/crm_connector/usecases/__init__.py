@@ -1,0 +1,1 @@
+"""What the connector does, on top of the ports."""

@@ -1,0 +1,231 @@
+"""Connecting, changing and disconnecting CRM accounts."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+import structlog
+
+from crm_connector.crm import Crm, CrmProvider
+from crm_connector.domain import mapping
+from crm_connector.domain.errors import ExistsError, InvalidError, StaleEtagError
+from crm_connector.domain.integration import (
+    Account,
+    Credential,
+    CredentialKind,
+    Direction,
+    FieldRule,
+    Integration,
+    check_rules,
+)
+from crm_connector.ports import CursorRepository, IntegrationRepository, Vault
+from crm_connector.usecases.connections import Connections, token_source
+from crm_connector.usecases.targets import Targets
+from crm_connector.usecases.webhooks import Webhooks
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class OAuthCode:
+    """What an OAuth install page hands over."""
+
+    code: str = field(repr=False)
+    redirect_uri: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewIntegration:
+    """A wish to connect an account; empty texts and an empty mapping mean the default."""
+
+    tenant_id: str
+    provider: str
+    credential: Credential | OAuthCode
+    direction: Direction
+    request_id: str = ""
+    account_id: str = ""
+    app_id: str = ""
+    mapping: Mapping[str, str] = field(default_factory=dict)
+    rules: tuple[FieldRule, ...] = ()
+    paused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """Changes of an integration; None keeps what is there."""
+
+    direction: Direction | None = None
+    mapping: Mapping[str, str] | None = None
+    rules: tuple[FieldRule, ...] | None = None
+    paused: bool | None = None
+    credential: Credential | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Proven:
+    """A credential that the CRM has accepted."""
+
+    credential: Credential
+    account: Account
+    crm: Crm
+
+
+class Integrations:
+    """The use cases on integrations."""
+
+    def __init__(
+        self,
+        repository: IntegrationRepository,
+        cursors: CursorRepository,
+        vault: Vault,
+        connections: Connections,
+        targets: Targets,
+        webhooks: Webhooks,
+        new_id: Callable[[], str],
+        now: Callable[[], datetime],
+    ) -> None:
+        self._repository = repository
+        self._cursors = cursors
+        self._vault = vault
+        self._connections = connections
+        self._targets = targets
+        self._webhooks = webhooks
+        self._new_id = new_id
+        self._now = now
+
+    def create(self, wish: NewIntegration) -> Integration:
+        """Connect an account; a repeated request gives what the first one made."""
+        if wish.request_id and (made := self._repository.by_request(wish.tenant_id, wish.request_id)):
+            return made
+        provider = self._connections.provider(wish.provider)
+        checked = mapping.check(wish.mapping or provider.default_mapping)
+        rules = check_rules(wish.rules, checked)
+        writes = wish.direction is not Direction.FROM_CRM
+        proven = _prove(provider, wish.credential, writes=writes)
+        _expect_account(wish.account_id, proven.account)
+        proven.crm.prepare(checked, writes=writes)
+        integration = Integration(
+            integration_id=self._new_id(),
+            tenant_id=wish.tenant_id,
+            provider=wish.provider,
+            account_id=proven.account.account_id,
+            app_id=wish.app_id or proven.account.app_id,
+            credential_kind=proven.credential.kind,
+            direction=wish.direction,
+            mapping=checked.properties,
+            created_at=self._now(),
+            rules=rules,
+            paused=wish.paused,
+            request_id=wish.request_id,
+            time_zone=proven.account.time_zone,
+        )
+        return self._add(integration, proven.credential)
+
+    def get(self, tenant_id: str, integration_id: str) -> Integration:
+        """Get one."""
+        return self._repository.get(tenant_id, integration_id)
+
+    def page(self, tenant_id: str, after: str, limit: int) -> list[Integration]:
+        """List them, oldest first, after this id."""
+        return self._repository.page(tenant_id, after, limit)
+
+    def update(self, tenant_id: str, integration_id: str, changes: Changes, etag: str) -> Integration:
+        """Change one. Nothing happens if it already is as wished."""
+        current = self._repository.get(tenant_id, integration_id)
+        if etag and etag != current.etag:
+            raise StaleEtagError
+        changed = _apply(current, changes)
+        if changed == current and changes.credential is None:
+            return current
+        proven = self._check_with_crm(current, changed, changes.credential)
+        sealed = None
+        if proven is not None:
+            changed = replace(
+                changed, app_id=proven.account.app_id or changed.app_id, time_zone=proven.account.time_zone
+            )
+            sealed = self._vault.seal(integration_id, proven.credential)
+        changed = replace(changed, revision=current.revision + 1)
+        self._repository.replace(changed, current.revision, sealed)
+        self._connections.forget(integration_id)
+        self._targets.publish(changed)
+        if changed.mapping != current.mapping:
+            self._webhooks.mapping_changed(changed)
+        _log.info("integration_updated", integration_id=integration_id, revision=changed.revision)
+        return changed
+
+    def delete(self, tenant_id: str, integration_id: str) -> None:
+        """Disconnect one; leads and records stay. Repeatable; what fails half-way is finished by the upkeep."""
+        integration = self._repository.mark_deleting(tenant_id, integration_id)
+        if integration is not None:
+            self.finish_deletion(integration)
+
+    def finish_deletion(self, integration: Integration) -> None:
+        """Take down what hangs on an integration, its document last."""
+        self._targets.withdraw(integration)
+        self._webhooks.integration_deleted(integration)
+        self._cursors.delete(integration.integration_id)
+        self._repository.delete(integration.integration_id)
+        self._connections.forget(integration.integration_id)
+        _log.info("integration_deleted", integration_id=integration.integration_id)
+
+    def _add(self, integration: Integration, credential: Credential) -> Integration:
+        """Keep a new one, or find that the same request was faster."""
+        try:
+            self._repository.add(integration, self._vault.seal(integration.integration_id, credential))
+        except ExistsError:
+            made = self._repository.by_request(integration.tenant_id, integration.request_id)
+            if integration.request_id and made is not None:
+                return made
+            raise
+        _log.info("integration_created", integration_id=integration.integration_id, provider=integration.provider)
+        self._targets.publish(integration)
+        return integration
+
+    def _check_with_crm(
+        self, current: Integration, changed: Integration, credential: Credential | None
+    ) -> _Proven | None:
+        """Prove a new credential and prepare a new mapping or direction."""
+        proven = None
+        if credential is not None:
+            if credential.kind is not current.credential_kind:
+                raise InvalidError("credential_kind", "Give a credential of the same kind as before.")
+            provider = self._connections.provider(current.provider)
+            proven = _prove(provider, credential, writes=changed.writes_crm)
+            _expect_account(current.account_id, proven.account)
+        if proven or changed.mapping != current.mapping or changed.writes_crm != current.writes_crm:
+            crm = proven.crm if proven else self._connections.crm(current.integration_id)
+            crm.prepare(changed.field_mapping, writes=changed.writes_crm)
+        return proven
+
+
+def _apply(current: Integration, changes: Changes) -> Integration:
+    """Build the changed integration; rules of fields that are no longer mapped go, unless they are new too."""
+    checked = mapping.check(changes.mapping) if changes.mapping is not None else current.field_mapping
+    rules = tuple(rule for rule in current.rules if rule.field in checked.properties)
+    if changes.rules is not None:
+        rules = check_rules(changes.rules, checked)
+    return replace(
+        current,
+        direction=changes.direction or current.direction,
+        mapping=checked.properties,
+        rules=rules,
+        paused=current.paused if changes.paused is None else changes.paused,
+    )
+
+
+def _prove(provider: CrmProvider, given: Credential | OAuthCode, *, writes: bool) -> _Proven:
+    """Have the CRM say whose a credential is; a refresh token that it replaces on the way is taken over."""
+    if isinstance(given, OAuthCode):
+        tokens = provider.exchange(given.code, given.redirect_uri)
+        given = Credential(CredentialKind.OAUTH, tokens.refresh_token)
+    latest = [given]
+    source = token_source(provider, given, lambda token: latest.append(Credential(CredentialKind.OAUTH, token)))
+    crm = provider.open(source, given.kind)
+    account = crm.account(writes=writes)
+    return _Proven(latest[-1], account, crm)
+
+
+def _expect_account(expected: str, account: Account) -> None:
+    if expected and expected != account.account_id:
+        message = "The credential belongs to another account than the one that was named."
+        raise InvalidError("account_mismatch", message, field="account_id")

@@ -1,0 +1,126 @@
+"""The loop that leases work and starts a job for it: one job per integration at a time, one held call per process."""
+
+import threading
+import time
+from collections.abc import Callable
+
+import structlog
+
+from crm_connector.domain.errors import StoreUnavailableError
+from crm_connector.domain.observation import LeaseBatch
+from crm_connector.ports import LeadStore
+
+# An integration is left alone this long after a job began, so that a burst of events becomes one batch.
+BATCHING_SECONDS = 0.25
+_HELD_SECONDS = 20
+_RETRY_SECONDS = 1.0
+_log = structlog.get_logger()
+
+
+class Busy:
+    """Which integrations this process is busy with; thread-safe."""
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
+        self._changed = threading.Condition()
+        self._running: set[str] = set()
+        self._began: dict[str, float] = {}
+
+    def begin(self, integration_id: str) -> None:
+        """Note that a job begins."""
+        with self._changed:
+            self._running.add(integration_id)
+            self._began[integration_id] = self._monotonic()
+
+    def end(self, integration_id: str) -> None:
+        """Note that it has ended."""
+        with self._changed:
+            self._running.discard(integration_id)
+            self._changed.notify_all()
+
+    def now(self) -> list[str]:
+        """Integrations with a job, or whose last job began less than 250 ms ago."""
+        with self._changed:
+            recent = self._monotonic() - BATCHING_SECONDS
+            self._began = {key: at for key, at in self._began.items() if key in self._running or at > recent}
+            return sorted(self._began)
+
+    @property
+    def jobs(self) -> int:
+        """Number of jobs that run."""
+        with self._changed:
+            return len(self._running)
+
+    def wait_for_end(self, seconds: float) -> None:
+        """Wait until a job ends, at most so long."""
+        with self._changed:
+            self._changed.wait(seconds)
+
+    def wait_until_idle(self, seconds: float) -> bool:
+        """Wait until no job runs, at most so long; whether none does."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._running, seconds)
+
+
+class WorkLoop:
+    """Leases and hands over to `work`, until told to stop."""
+
+    def __init__(
+        self, store: LeadStore, work: Callable[[LeaseBatch], None], stop: threading.Event, *, max_jobs: int = 8
+    ) -> None:
+        self._store = store
+        self._work = work
+        self._stop = stop
+        self._max_jobs = max_jobs
+        self._busy = Busy()
+        self._reachable = True
+
+    def run(self) -> None:
+        """Lease until told to stop, then give the jobs that run a few seconds to end."""
+        while not self._stop.is_set():
+            try:
+                self._turn()
+            except Exception:  # noqa: BLE001 - the loop outlives everything
+                _log.exception("work_loop_failed", reason="unexpected")
+                self._stop.wait(_RETRY_SECONDS)
+        if not self._busy.wait_until_idle(4.0):
+            _log.warning("work_abandoned", reason="stopping", jobs=self._busy.jobs)
+
+    def _turn(self) -> None:
+        """Lease once. Leases never queue: without a free thread nothing is leased."""
+        if self._busy.jobs >= self._max_jobs:
+            self._busy.wait_for_end(BATCHING_SECONDS)
+            return
+        busy = self._busy.now()
+        batch = self._lease(busy)
+        if batch is None:
+            self._stop.wait(_RETRY_SECONDS)
+        elif batch.leases:
+            self._start(batch)
+        elif busy or time.monotonic() - batch.claimed_at < BATCHING_SECONDS:
+            self._busy.wait_for_end(BATCHING_SECONDS)
+
+    def _lease(self, busy: list[str]) -> LeaseBatch | None:
+        """Ask for work: held open while there is nothing else to do, else answered at once. None = not reachable."""
+        try:
+            batch = self._store.lease(0 if busy else _HELD_SECONDS, busy)
+        except StoreUnavailableError as error:
+            if self._reachable and not self._stop.is_set():
+                _log.warning("lead_store_unreachable", reason=error.reason)
+            self._reachable = False
+            return None
+        if not self._reachable:
+            _log.info("lead_store_reachable")
+        self._reachable = True
+        return batch
+
+    def _start(self, batch: LeaseBatch) -> None:
+        """Work on a thread of its own; a daemon, since a hanging CRM must not keep the process from ending."""
+        self._busy.begin(batch.integration_id)
+        threading.Thread(target=self._job, args=(batch,), name="work", daemon=True).start()
+
+    def _job(self, batch: LeaseBatch) -> None:
+        try:
+            self._work(batch)
+        finally:
+            self._busy.end(batch.integration_id)

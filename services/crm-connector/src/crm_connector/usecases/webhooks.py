@@ -1,0 +1,163 @@
+"""Webhooks: subscriptions belong to an app and serve all its accounts; each integration has a flag of its own."""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import structlog
+
+from crm_connector.crm import CrmSubscription, WebhookAdmin
+from crm_connector.domain.errors import ConnectorError, CrmError
+from crm_connector.domain.integration import Integration
+from crm_connector.ports import IntegrationRepository, SubscriptionRepository
+from crm_connector.usecases.connections import Connections
+from crm_connector.usecases.targets import Targets
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookState:
+    """The webhooks of an integration's app."""
+
+    enabled: bool
+    url: str
+    subscriptions: tuple[CrmSubscription, ...]
+    managed: bool
+    instructions: str
+    events: tuple[str, ...]
+
+
+class Webhooks:
+    """Enables, disables and shows webhooks."""
+
+    def __init__(
+        self,
+        integrations: IntegrationRepository,
+        subscriptions: SubscriptionRepository,
+        connections: Connections,
+        targets: Targets,
+        api_url: str,
+    ) -> None:
+        self._integrations = integrations
+        self._subscriptions = subscriptions
+        self._connections = connections
+        self._targets = targets
+        self._api_url = api_url.rstrip("/")
+        self._lock = threading.Lock()
+
+    def enable(self, tenant_id: str, integration_id: str) -> WebhookState:
+        """Ensure the app's subscriptions, then make deliveries count."""
+        integration = self._integrations.get(tenant_id, integration_id)
+        self._ensure(integration)
+        integration = self._flag(integration, enabled=True)
+        return self._state(integration)
+
+    def disable(self, tenant_id: str, integration_id: str) -> WebhookState:
+        """Make deliveries not count; pause the app's subscriptions if nobody needs them."""
+        integration = self._flag(self._integrations.get(tenant_id, integration_id), enabled=False)
+        self._pause_unused(integration)
+        return self._state(integration)
+
+    def status(self, tenant_id: str, integration_id: str) -> WebhookState:
+        """Show the state, as the CRM has it."""
+        return self._state(self._integrations.get(tenant_id, integration_id))
+
+    def mapping_changed(self, integration: Integration) -> None:
+        """Subscribe to newly mapped properties. A failure is logged: the sweep covers what is not subscribed yet."""
+        if not integration.webhooks_enabled:
+            return
+        try:
+            self._ensure(integration)
+        except ConnectorError as error:
+            _log.warning("subscriptions_not_ensured", reason=error.reason, integration_id=integration.integration_id)
+
+    def integration_deleted(self, integration: Integration) -> None:
+        """Drop the app's subscriptions with its last integration, pause them with its last enabled one."""
+        if self._integrations.of_app(integration.provider, integration.app_id):
+            self._pause_unused(integration)
+            return
+        if admin := self._admin(integration):
+            for subscription in self._ours(integration, admin.list()):
+                admin.remove(subscription.subscription_id)
+        self._subscriptions.delete(integration.provider, integration.app_id)
+
+    def _flag(self, integration: Integration, *, enabled: bool) -> Integration:
+        """Store the flag and tell lead-store."""
+        if integration.webhooks_enabled is not enabled:
+            changed = replace(integration, webhooks_enabled=enabled, revision=integration.revision + 1)
+            self._integrations.replace(changed, integration.revision)
+            integration = changed
+        self._targets.publish(integration)
+        return integration
+
+    def _ensure(self, integration: Integration) -> None:
+        """Make sure that everything wanted is subscribed and active; repeatable."""
+        if not (admin := self._admin(integration)):
+            return
+        with self._lock:
+            admin.set_target(self._url(integration))
+            known = {(found.event, found.property): found for found in admin.list()}
+            wanted = self._wanted(integration)
+            paused = [known[key].subscription_id for key in wanted if key in known and not known[key].active]
+            if paused:
+                admin.set_active(paused, active=True)
+            for event, name in wanted:
+                if (event, name) not in known:
+                    admin.create(event, name)
+            self._keep(integration, admin.list())
+
+    def _pause_unused(self, integration: Integration) -> None:
+        """Pause the app's subscriptions if none of its integrations is enabled."""
+        if any(other.webhooks_enabled for other in self._integrations.of_app(integration.provider, integration.app_id)):
+            return
+        if not (admin := self._admin(integration)):
+            return
+        with self._lock:
+            active = [found.subscription_id for found in self._ours(integration, admin.list()) if found.active]
+            if active:
+                admin.set_active(active, active=False)
+            self._keep(integration, admin.list())
+
+    def _state(self, integration: Integration) -> WebhookState:
+        provider = self._connections.provider(integration.provider)
+        admin = self._admin(integration)
+        url = self._url(integration)
+        return WebhookState(
+            enabled=integration.webhooks_enabled,
+            url=url,
+            subscriptions=tuple(self._listed(integration, admin)) if admin else (),
+            managed=admin is not None,
+            instructions="" if admin else provider.webhook_instructions(url, list(integration.mapping.values())),
+            events=tuple(dict.fromkeys(event for event, _ in self._wanted(integration))),
+        )
+
+    def _listed(self, integration: Integration, admin: WebhookAdmin) -> list[CrmSubscription]:
+        """Subscriptions as the CRM lists them; as they were last seen, if it does not answer."""
+        try:
+            return admin.list()
+        except CrmError as error:
+            _log.warning("subscriptions_not_listed", reason=error.reason, integration_id=integration.integration_id)
+            return self._subscriptions.get(integration.provider, integration.app_id)
+
+    def _wanted(self, integration: Integration) -> list[tuple[str, str]]:
+        """Subscriptions that the mappings of all the app's integrations need."""
+        others = self._integrations.of_app(integration.provider, integration.app_id) if integration.app_id else []
+        properties = {name for each in [integration, *others] for name in each.mapping.values()}
+        return self._connections.provider(integration.provider).events(sorted(properties))
+
+    def _ours(self, integration: Integration, found: Sequence[CrmSubscription]) -> list[CrmSubscription]:
+        """Those that we want or have ensured before; others of the same app are somebody else's."""
+        kept = {s.subscription_id for s in self._subscriptions.get(integration.provider, integration.app_id)}
+        wanted = set(self._wanted(integration))
+        return [s for s in found if s.subscription_id in kept or (s.event, s.property) in wanted]
+
+    def _keep(self, integration: Integration, found: Sequence[CrmSubscription]) -> None:
+        ours = self._ours(integration, found)
+        self._subscriptions.put(integration.provider, integration.app_id, self._url(integration), ours)
+
+    def _admin(self, integration: Integration) -> WebhookAdmin | None:
+        return self._connections.provider(integration.provider).webhooks(integration.app_id)
+
+    def _url(self, integration: Integration) -> str:
+        return f"{self._api_url}/api/v1/webhooks/{integration.provider}"

@@ -1,0 +1,63 @@
+"""Seals credentials with AES-256-GCM, bound to the integration they belong to."""
+
+import hashlib
+import secrets
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from crm_connector.domain.errors import PreconditionError
+from crm_connector.domain.integration import Credential, CredentialKind
+
+_NONCE_BYTES, _KEY_ID_BYTES = 12, 8
+
+
+class AesVault:
+    """Seals with the first key and opens with any. Format: key id (8 bytes), nonce (12), ciphertext with tag."""
+
+    def __init__(self, keys: tuple[str, ...]) -> None:
+        """`keys` are texts of high entropy (LEADSYNC_SECRET_KEY), the one to seal with first."""
+        derived = [_derive(key) for key in keys]
+        self._sealing_id = _key_id(derived[0])
+        self._keys = {_key_id(key): AESGCM(key) for key in derived}
+
+    def seal(self, integration_id: str, credential: Credential) -> bytes:
+        """Seal a credential for one integration."""
+        nonce = secrets.token_bytes(_NONCE_BYTES)
+        text = f"{credential.kind.value}\n{credential.secret}".encode()
+        sealed = self._keys[self._sealing_id].encrypt(nonce, text, integration_id.encode())
+        return self._sealing_id + nonce + sealed
+
+    def open(self, integration_id: str, sealed: bytes) -> Credential:
+        """Open what was sealed for this integration.
+
+        Raises:
+            PreconditionError: `credential_unreadable`, if the key is gone or it was sealed for another integration.
+
+        """
+        key = self._keys.get(sealed[:_KEY_ID_BYTES])
+        nonce, text = sealed[_KEY_ID_BYTES:][:_NONCE_BYTES], sealed[_KEY_ID_BYTES + _NONCE_BYTES :]
+        if key is None:
+            raise _unreadable()
+        try:
+            kind, _, secret = key.decrypt(nonce, text, integration_id.encode()).decode().partition("\n")
+        except InvalidTag:
+            raise _unreadable() from None
+        return Credential(CredentialKind(kind), secret)
+
+
+def _unreadable() -> PreconditionError:
+    message = "No key in LEADSYNC_SECRET_KEY opens the stored credential. Restore the key or set a new token."
+    return PreconditionError("credential_unreadable", message)
+
+
+def _derive(key: str) -> bytes:
+    return HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=b"leadsync crm-connector credentials").derive(
+        key.encode()
+    )
+
+
+def _key_id(key: bytes) -> bytes:
+    return hashlib.sha256(b"key id" + key).digest()[:_KEY_ID_BYTES]

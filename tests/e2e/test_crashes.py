@@ -1,0 +1,85 @@
+"""Processes die at bad moments: nothing acknowledged is lost, nothing is done twice."""
+
+import os
+import secrets
+import signal
+from collections.abc import Callable
+
+import pytest
+from e2e.harness import SERVICES, Suite, body_of, eventually
+from e2e.test_batches import leads_of
+
+RECOVERED = 75.0  # seconds: a lease of 15, the read lag of 10, and a restart
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("service", SERVICES)
+def test_sigkill_in_the_middle_of_a_batch_gives_the_same_end_state(suite: Suite, service: str) -> None:
+    """100 contacts and 50 leads at once, and a service killed amid: each contact one lead, each lead one contact."""
+    run = secrets.token_hex(4)
+    suite.wait_quiet(RECOVERED)
+    suite.hubspot.fault("POST", "/crm/v3/objects/contacts/batch", times=None, answer_delay_seconds=0.3)
+    try:
+        suite.hubspot.create_contacts(contacts=[{"email": f"c{n}.{run}@example.com"} for n in range(100)])
+        made = [f"l{n}.{run}@example.com" for n in range(50)]
+        for email in made:
+            body_of(suite.api.post("/leads", json={"email": email}), 201)
+        old = suite.kill(service)
+        suite.wait_restarted(service, old)
+    finally:
+        suite.hubspot.clear_faults()
+    contacts = {f"c{n}.{run}@example.com" for n in range(100)} | set(made)
+
+    def both_sides() -> bool:
+        here = sorted(leads_of(suite, run))
+        there = sorted(c["properties"]["email"] for c in suite.hubspot.contacts() if run in c["properties"]["email"])
+        assert here == sorted(contacts), f"{len(here)} leads"
+        assert there == sorted(contacts), f"{len(there)} contacts"
+        return True
+
+    eventually(both_sides, RECOVERED, "both sides to hold the same people")
+    suite.wait_quiet(RECOVERED)
+    assert both_sides()
+    assert suite.status()["failedWork"] == 0
+
+
+@pytest.mark.timeout(240)
+def test_a_write_whose_answer_was_lost_is_not_repeated_with_other_values(
+    suite: Suite, person: Callable[[str], str]
+) -> None:
+    """HubSpot takes a create and the answer never comes: there is one contact in the end, linked, written once."""
+    email = person("lost-answer")
+    suite.wait_quiet(RECOVERED)
+    suite.hubspot.fault("POST", "/crm/v3/objects/contacts/batch/upsert", times=1, drop_connection_after=True)
+    suite.hubspot.reset_calls()
+    lead = body_of(suite.api.post("/leads", json={"email": email, "firstName": "Lost"}), 201)
+
+    def linked() -> bool:
+        links = body_of(suite.api.get(f"/leads/{lead['id']}"))["links"]
+        return bool(links) and links[0]["state"] == "active"
+
+    eventually(linked, RECOVERED, "the lead to be linked")
+    suite.wait_quiet(RECOVERED)
+    assert len(suite.contacts(email)) == 1
+    assert suite.hubspot.writes()["total"] == 1
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("component", ["lead-store", "database"])
+def test_what_cannot_be_kept_is_not_acknowledged(suite: Suite, person: Callable[[str], str], component: str) -> None:
+    """While the store or the database is away HubSpot is told 503 and delivers again; nothing is lost in the end."""
+    email = person(f"while-{component}-away")
+    suite.wait_quiet(RECOVERED)
+    os.kill(suite.pid(component), signal.SIGSTOP)  # away without a restart, as behind a broken network
+    try:
+        suite.hubspot.create_contact({"email": email})
+
+        def refused() -> bool:
+            attempts = [a for d in suite.hubspot.deliveries() if d["state"] != "delivered" for a in d["attempts"]]
+            return any(attempt["status"] == 503 for attempt in attempts)
+
+        eventually(refused, 20, "a delivery to be answered 503")
+    finally:
+        os.kill(suite.pid(component), signal.SIGCONT)
+    eventually(lambda: suite.leads(email) if suite.api.get("/leads").is_success else None, RECOVERED, "the lead")
+    assert len(suite.leads(email)) == 1

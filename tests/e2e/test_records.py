@@ -1,0 +1,170 @@
+"""One record through its life: linked, edited, deleted, restored, and what never happens to it."""
+
+from collections.abc import Callable
+
+from e2e.harness import Json, Suite, body_of, eventually
+
+SOON = 5.0
+
+
+def lead_of(suite: Suite, email: str) -> Json:
+    """The one lead with this e-mail, once it is there."""
+    (lead,) = eventually(lambda: suite.leads(email), SOON, "the lead")
+    return lead
+
+
+def test_a_contact_with_that_email_is_linked_and_not_doubled(suite: Suite, person: Callable[[str], str]) -> None:
+    """A lead whose e-mail a contact has is linked to it: nothing is created, and both sides fill their blanks."""
+    email = person("linked")
+    body_of(suite.api.patch(f"/crm-integration/{suite.integration_id}", json={"direction": "to_crm"}))
+    contact_id = suite.hubspot.create_contact({"email": email, "jobtitle": "Captain"})
+    suite.wait_quiet()
+    assert suite.leads(email) == []
+    body_of(suite.api.patch(f"/crm-integration/{suite.integration_id}", json={"direction": "bidirectional"}))
+    lead = body_of(suite.api.post("/leads", json={"email": email.upper(), "company": "Fleet"}), 201)
+    eventually(lambda: suite.hubspot.contact(contact_id)["properties"].get("company") == "Fleet", SOON, "the company")
+    suite.wait_quiet()
+    assert [contact["id"] for contact in suite.contacts(email)] == [contact_id]
+    after = body_of(suite.api.get(f"/leads/{lead['id']}"))
+    assert after["jobTitle"] == "Captain"
+    assert after["links"][0]["recordId"] == contact_id
+    assert len(suite.leads(email)) == 1
+
+
+def test_an_edit_of_a_platform_born_contact_comes_back(suite: Suite, person: Callable[[str], str]) -> None:
+    """An edit made in HubSpot to a contact that the platform created arrives, and causes no write."""
+    email = person("born-here")
+    lead = body_of(suite.api.post("/leads", json={"email": email, "firstName": "Ada"}), 201)
+    (contact,) = eventually(lambda: suite.contacts(email), SOON, "the contact")
+    suite.wait_quiet()
+    writes = suite.hubspot.writes()["total"]
+    suite.hubspot.edit_contact(contact["id"], {"firstname": "Augusta"})
+    eventually(lambda: body_of(suite.api.get(f"/leads/{lead['id']}"))["firstName"] == "Augusta", SOON, "the edit")
+    suite.wait_quiet()
+    assert suite.hubspot.writes()["total"] == writes
+
+
+def test_l4_an_edit_equal_to_an_older_write_of_ours_is_accepted(suite: Suite, person: Callable[[str], str]) -> None:
+    """A person in HubSpot may set a value back to what we wrote before: it is an edit like any other."""
+    email = person("back")
+    lead = body_of(suite.api.post("/leads", json={"email": email, "phone": "1"}), 201)
+    (contact,) = eventually(lambda: suite.contacts(email), SOON, "the contact")
+    body_of(suite.api.patch(f"/leads/{lead['id']}", json={"phone": "2"}))
+    eventually(lambda: suite.hubspot.contact(contact["id"])["properties"]["phone"] == "2", SOON, "the second number")
+    suite.wait_quiet()
+    suite.hubspot.edit_contact(contact["id"], {"phone": "1"})
+    eventually(lambda: body_of(suite.api.get(f"/leads/{lead['id']}"))["phone"] == "1", SOON, "the number of before")
+    suite.wait_quiet()
+    assert suite.hubspot.contact(contact["id"])["properties"]["phone"] == "1"
+
+
+def test_the_newest_edit_wins_a_doubly_changed_field(suite: Suite, person: Callable[[str], str]) -> None:
+    """When both sides changed one field, the later edit is on both sides in the end."""
+    email = person("newest")
+    contact_id = suite.hubspot.create_contact({"email": email, "phone": "0"})
+    lead = lead_of(suite, email)
+    suite.wait_quiet()
+    body_of(suite.api.patch(f"/crm-integration/{suite.integration_id}", json={"paused": True}))
+    body_of(suite.api.patch(f"/leads/{lead['id']}", json={"phone": "1"}))
+    suite.hubspot.edit_contact(contact_id, {"phone": "2"})
+    body_of(suite.api.patch(f"/crm-integration/{suite.integration_id}", json={"paused": False}))
+    eventually(lambda: body_of(suite.api.get(f"/leads/{lead['id']}"))["phone"] == "2", SOON, "the later number")
+    suite.wait_quiet()
+    assert suite.hubspot.contact(contact_id)["properties"]["phone"] == "2"
+
+
+def test_a_deletion_unlinks_and_a_restore_links_again(suite: Suite, person: Callable[[str], str]) -> None:
+    """A contact in HubSpot's bin is unlinked and its lead kept; restored, it is linked to the same lead."""
+    email = person("bin")
+    contact_id = suite.hubspot.create_contact({"email": email, "firstname": "Bin"})
+    lead = lead_of(suite, email)
+    suite.wait_quiet()
+    suite.hubspot.delete_contact(contact_id)
+
+    def link() -> Json:
+        found: Json = body_of(suite.api.get(f"/leads/{lead['id']}"))["links"][0]
+        return found
+
+    eventually(lambda: link()["state"] == "detached", SOON, "the link to be detached")
+    assert link()["detachedReason"] == "record_archived"
+    body_of(suite.api.patch(f"/leads/{lead['id']}", json={"phone": "1"}))
+    suite.wait_quiet()
+    assert suite.contacts(email) == []
+    suite.hubspot.restore_contact(contact_id)
+    eventually(lambda: link()["state"] == "active", SOON, "the link to be attached")
+    eventually(lambda: suite.hubspot.contact(contact_id)["properties"].get("phone") == "1", SOON, "the edit")
+    assert [found["id"] for found in suite.leads(email)] == [lead["id"]]
+
+
+def test_a_deletion_event_for_a_contact_that_is_there_changes_nothing(
+    suite: Suite, person: Callable[[str], str]
+) -> None:
+    """An event that says deleted proves nothing while the record reads as present (R14)."""
+    email = person("not-gone")
+    contact_id = suite.hubspot.create_contact({"email": email})
+    lead = lead_of(suite, email)
+    suite.wait_quiet()
+    event = {"eventId": 1, "subscriptionId": 1, "portalId": 48975575, "appId": 39522895, "occurredAt": 1782371970538}
+    event |= {"subscriptionType": "contact.deletion", "attemptNumber": 0, "objectId": int(contact_id)}
+    suite.hubspot.send_events([event | {"changeFlag": "DELETED", "changeSource": "CRM_UI"}])
+    suite.wait_quiet()
+    assert body_of(suite.api.get(f"/leads/{lead['id']}"))["links"][0]["state"] == "active"
+
+
+def test_a_merge_leads_on_to_the_surviving_contact(suite: Suite, person: Callable[[str], str]) -> None:
+    """When an unlinked contact is merged into a linked one, the lead follows to the new id and still takes edits."""
+    email = person("primary")
+    primary = suite.hubspot.create_contact({"email": email, "firstname": "Pri"})
+    lead = lead_of(suite, email)
+    body_of(suite.api.patch(f"/crm-integration/{suite.integration_id}", json={"direction": "to_crm"}))
+    other = suite.hubspot.create_contact({"email": person("secondary")})
+    suite.wait_quiet()
+    body_of(suite.api.patch(f"/crm-integration/{suite.integration_id}", json={"direction": "bidirectional"}))
+    merged = suite.hubspot.merge(primary, other)
+    suite.hubspot.edit_contact(merged, {"jobtitle": "Survivor"})
+    eventually(lambda: body_of(suite.api.get(f"/leads/{lead['id']}"))["jobTitle"] == "Survivor", SOON, "the edit")
+    suite.wait_quiet()
+    after = body_of(suite.api.get(f"/leads/{lead['id']}"))
+    assert [link["recordId"] for link in after["links"]] == [merged]
+    assert [found["id"] for found in suite.leads(email)] == [lead["id"]]
+
+
+def test_r12_an_email_that_another_contact_took_fails_alone(suite: Suite, person: Callable[[str], str]) -> None:
+    """HubSpot refuses another contact's e-mail; the other fields of that edit still arrive, and people see why."""
+    taken, email = person("taken"), person("wants")
+    suite.hubspot.create_contact({"email": taken})
+    contact_id = suite.hubspot.create_contact({"email": email})
+    lead = lead_of(suite, email)
+    suite.wait_quiet()
+    body_of(suite.api.patch(f"/leads/{lead['id']}", json={"email": taken, "phone": "7"}))
+    eventually(lambda: suite.hubspot.contact(contact_id)["properties"].get("phone") == "7", SOON, "the phone")
+    suite.wait_quiet()
+    assert suite.hubspot.contact(contact_id)["properties"]["email"] == email
+    refused = body_of(suite.api.get(f"/leads/{lead['id']}"))["links"][0]["refused"]
+    assert [(one["field"], one["reason"]) for one in refused] == [("email", "email_taken")]
+
+
+def test_events_of_any_order_and_number_give_one_lead(suite: Suite, person: Callable[[str], str]) -> None:
+    """Deliveries that HubSpot repeats, shuffles and numbers alike end in the same state (L5)."""
+    email = person("chaos")
+    suite.hubspot.set(duplicate_probability=0.5, disorder_seconds=0.5, same_event_ids=True)
+    try:
+        contact_id = suite.hubspot.create_contact({"email": email, "firstname": "0"})
+        for n in range(1, 10):
+            suite.hubspot.edit_contact(contact_id, {"firstname": str(n)})
+        eventually(lambda: [lead["firstName"] for lead in suite.leads(email)] == ["9"], 10, "the last name")
+        suite.wait_quiet()
+    finally:
+        suite.hubspot.set(duplicate_probability=0.0, disorder_seconds=0.0, same_event_ids=False)
+    assert [lead["firstName"] for lead in suite.leads(email)] == ["9"]
+
+
+def test_generic_events_do_as_well(suite: Suite, person: Callable[[str], str]) -> None:
+    """Apps of the developer platform send `object.*` events; they are understood like the classic ones."""
+    email = person("generic")
+    suite.hubspot.set(event_format="generic")
+    try:
+        suite.hubspot.create_contact({"email": email})
+        lead_of(suite, email)
+    finally:
+        suite.hubspot.set(event_format="subscription")

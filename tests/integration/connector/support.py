@@ -1,0 +1,352 @@
+"""What the tests of this folder stand on: child processes, a double of lead-store, and ready-made parts."""
+
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import grpc
+import httpx
+import uuid6
+from crm_connector.bootstrap import now
+from crm_connector.domain.integration import Credential, CredentialKind, Direction, Integration
+from crm_connector.domain.observation import Lease, LeaseBatch
+from crm_connector.hubspot.client import Transport
+from crm_connector.hubspot.paths import Paths
+from crm_connector.hubspot.provider import DEFAULT_MAPPING, HubSpot, HubSpotApp, HubSpotCrm
+from crm_connector.mongo.cursors import MongoCursors
+from crm_connector.mongo.integrations import MongoIntegrations
+from crm_connector.mongo.subscriptions import MongoSubscriptions
+from crm_connector.rpc.lead_store import GrpcLeadStore, open_channel
+from crm_connector.usecases.connections import Connections, StaticToken
+from crm_connector.usecases.integrations import Integrations, NewIntegration
+from crm_connector.usecases.targets import Targets
+from crm_connector.usecases.webhooks import Webhooks
+from crm_connector.vault import AesVault
+from hubspot_simulator.client import ControlClient
+from leadsync.sync.v1 import sync_pb2, sync_service_pb2, sync_service_pb2_grpc
+from pymongo.database import Database
+
+TOKEN, APP_ID, PORTAL_ID = "pat-na1-simulator", "39522895", "48975575"
+DEVELOPER_KEY, REFRESH_TOKEN = "simulator-developer-key", "na1-simulator-refresh-token"
+CLIENT_ID, CLIENT_SECRET = "simulator-client-id", "simulator-secret"
+BATCH_READ = "POST /crm/v3/objects/contacts/batch/read"
+BATCH_UPDATE = "POST /crm/v3/objects/contacts/batch/update"
+BATCH_UPSERT = "POST /crm/v3/objects/contacts/batch/upsert"
+SINGLE_GET = "GET /crm/v3/objects/contacts/{contactId}"
+SEARCH = "POST /crm/v3/objects/contacts/search"
+
+
+def free_port() -> int:
+    """Find a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_until(condition: Callable[[], bool], timeout: float = 15.0) -> None:
+    """Wait for a condition; fails when it does not come true in time."""
+    end = time.monotonic() + timeout
+    while not condition():
+        assert time.monotonic() < end, "the condition did not come true in time"
+        time.sleep(0.02)
+
+
+def listens(port: int) -> bool:
+    """Whether somebody listens on a port."""
+    with socket.socket() as probe:
+        probe.settimeout(0.5)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@contextmanager
+def child(command: Sequence[str], port: int, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a child process that listens on a port, and end it afterwards."""
+    with subprocess.Popen(
+        command, env=os.environ | environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as process:
+        try:
+            wait_until(lambda: listens(port) or process.poll() is not None, 30)
+            assert process.poll() is None, f"{command[0]} ended with {process.poll()}"
+            yield process
+        finally:
+            process.terminate()
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+@contextmanager
+def embedded_mongo(folder: Path) -> Iterator[str]:
+    """Run SecantusDB."""
+    port = free_port()
+    program = str(Path(sys.executable).with_name("secantusd-py"))
+    command = [program, "--port", str(port), "--storage-path", str(folder), "--sync-on-commit"]
+    with child(command, port):
+        yield f"mongodb://127.0.0.1:{port}/?directConnection=true"
+
+
+@dataclass(frozen=True)
+class Simulator:
+    """A HubSpot to talk to."""
+
+    url: str
+    control: ControlClient
+
+    def call_count(self, route: str) -> int:
+        """How often an endpoint was called since the last reset."""
+        return self.control.calls().get(route, 0)
+
+
+@contextmanager
+def simulator() -> Iterator[Simulator]:
+    """Run the HubSpot simulator."""
+    port = free_port()
+    with child([sys.executable, "-m", "hubspot_simulator"], port, SIMULATOR_PORT=str(port)):
+        url = f"http://127.0.0.1:{port}"
+        with ControlClient(url) as control:
+            yield Simulator(url, control)
+
+
+Decide = Callable[[sync_pb2.Observation], sync_pb2.Decision]
+
+
+def unchanged(seen: sync_pb2.Observation) -> sync_pb2.Decision:
+    """Decide that nothing is to be done."""
+    return sync_pb2.Decision(lane_id=seen.lane_id, outcome=sync_pb2.OUTCOME_UNCHANGED)
+
+
+@dataclass
+class StoreDouble(sync_service_pb2_grpc.SyncServiceServicer):
+    """Stands for lead-store: hands out what a test puts into `queue`, decides by `decide`, and keeps all it is told."""
+
+    decide: Decide = unchanged
+    queue: list[sync_service_pb2.LeaseWorkResponse] = field(default_factory=list)
+    page: Callable[[sync_service_pb2.LeaseWorkRequest], sync_service_pb2.LeaseWorkResponse] | None = None
+    lease_requests: list[sync_service_pb2.LeaseWorkRequest] = field(default_factory=list)
+    observations: list[sync_pb2.Observation] = field(default_factory=list)
+    results: list[sync_pb2.WriteResult] = field(default_factory=list)
+    releases: list[sync_service_pb2.Release] = field(default_factory=list)
+    targets: dict[str, sync_pb2.Target] = field(default_factory=dict)
+    removed: list[str] = field(default_factory=list)
+    unavailable: int = 0
+    held: int = 0
+    most_held: int = 0
+
+    def __post_init__(self) -> None:
+        self.changed = threading.Condition()
+
+    def offer(self, response: sync_service_pb2.LeaseWorkResponse) -> None:
+        """Make work due."""
+        with self.changed:
+            self.queue.append(response)
+            self.changed.notify_all()
+
+    def PutTarget(self, request: Any, context: Any) -> Any:  # noqa: N802
+        """Keep a target."""
+        self._fail(context)
+        self.targets[request.target.integration_id] = request.target
+        return sync_service_pb2.PutTargetResponse()
+
+    def RemoveTarget(self, request: Any, context: Any) -> Any:  # noqa: N802
+        """Drop a target."""
+        self._fail(context)
+        self.targets.pop(request.integration_id, None)
+        self.removed.append(request.integration_id)
+        return sync_service_pb2.RemoveTargetResponse()
+
+    def LeaseWork(self, request: Any, context: Any) -> Any:  # noqa: N802
+        """Hand out what is in the queue, or answer a page."""
+        if request.records and self.page is not None:
+            return self.page(request)
+        with self.changed:
+            self.lease_requests.append(request)
+            self.held += 1
+            self.most_held = max(self.most_held, self.held)
+            self.changed.wait_for(
+                lambda: self._next(request) is not None or not context.is_active(), request.wait_seconds
+            )
+            self.held -= 1
+            found = self._next(request)
+            if found is None:
+                return sync_service_pb2.LeaseWorkResponse(lease_ms=60_000)
+            self.queue.remove(found)
+            return found
+
+    def Reconcile(self, request: Any, _context: Any) -> Any:  # noqa: N802
+        """Decide as the test says."""
+        self.observations.extend(request.observations)
+        return sync_service_pb2.ReconcileResponse(decisions=[self.decide(seen) for seen in request.observations])
+
+    def SettleWrites(self, request: Any, context: Any) -> Any:  # noqa: N802
+        """Keep results."""
+        self._fail(context)
+        self.results.extend(request.results)
+        return sync_service_pb2.SettleWritesResponse(
+            settlements=[sync_service_pb2.Settlement(settled=True) for _ in request.results]
+        )
+
+    def ReleaseWork(self, request: Any, _context: Any) -> Any:  # noqa: N802
+        """Keep releases."""
+        self.releases.extend(request.releases)
+        return sync_service_pb2.ReleaseWorkResponse()
+
+    def state_of(self, lane_id: str) -> str:
+        """Kind of the last observation of a lane."""
+        return str([seen for seen in self.observations if seen.lane_id == lane_id][-1].WhichOneof("state"))
+
+    def result_of(self, lane_id: str) -> sync_pb2.WriteResult:
+        """The result of a lane's write."""
+        return next(result for result in self.results if result.lane_id == lane_id)
+
+    def _next(self, request: Any) -> sync_service_pb2.LeaseWorkResponse | None:
+        busy = set(request.busy_integration_ids)
+        return next((response for response in self.queue if response.integration_id not in busy), None)
+
+    def _fail(self, context: Any) -> None:
+        if self.unavailable:
+            self.unavailable -= 1
+            context.abort(grpc.StatusCode.UNAVAILABLE, "not now")
+
+
+@contextmanager
+def served(double: StoreDouble, port: int = 0) -> Iterator[str]:
+    """Serve the double on a real socket."""
+    server = grpc.server(ThreadPoolExecutor(8))
+    sync_service_pb2_grpc.add_SyncServiceServicer_to_server(double, server)
+    bound = server.add_insecure_port(f"127.0.0.1:{port}")
+    server.start()
+    try:
+        yield f"127.0.0.1:{bound}"
+    finally:
+        with double.changed:
+            double.changed.notify_all()
+        server.stop(0.2).wait()
+
+
+@contextmanager
+def lead_store(target: str) -> Iterator[GrpcLeadStore]:
+    """Open our client of a lead-store."""
+    with open_channel(target) as channel:
+        yield GrpcLeadStore(channel, "worker-1")
+
+
+@contextmanager
+def hubspot(
+    base_url: str, timeout: float = 10.0, *, developer_key: str = DEVELOPER_KEY, stop: threading.Event | None = None
+) -> Iterator[HubSpot]:
+    """Build the provider against some address."""
+    transport = Transport(base_url, timeout)
+    app = HubSpotApp(CLIENT_ID, CLIENT_SECRET, developer_key)
+    try:
+        yield HubSpot(transport, Paths("v3"), "jazzaam", app, stop or threading.Event())
+    finally:
+        transport.close()
+
+
+def an_integration(**changes: Any) -> Integration:
+    """Make an integration of the simulator's account."""
+    values: dict[str, Any] = {
+        "integration_id": "int-1",
+        "tenant_id": "tenant-1",
+        "provider": "hubspot",
+        "account_id": PORTAL_ID,
+        "app_id": APP_ID,
+        "credential_kind": CredentialKind.ACCESS_TOKEN,
+        "direction": Direction.BIDIRECTIONAL,
+        "mapping": DEFAULT_MAPPING,
+        "created_at": now(),
+    }
+    return Integration(**(values | changes))
+
+
+def a_crm(provider: HubSpot, token: str = TOKEN) -> HubSpotCrm:
+    """Connect to the simulator's account."""
+    return provider.connect(an_integration(), StaticToken(token))
+
+
+def a_batch(*leases: Lease, seconds: float = 60.0) -> LeaseBatch:
+    """Lease these from now on."""
+    return LeaseBatch("int-1", time.monotonic(), seconds, leases)
+
+
+def record_leases(ids: Sequence[str], **more: Any) -> list[Lease]:
+    """One lease per record; the lane is named after it."""
+    return [Lease(f"lane-{record_id}", 1, record_id=record_id, **more) for record_id in ids]
+
+
+def update(seen: sync_pb2.Observation, **values: str) -> sync_pb2.Decision:
+    """Decide that a record has to take these values."""
+    record_id = seen.present.record_id
+    write = sync_pb2.Write(
+        write_id=f"write-{seen.lane_id}",
+        kind=sync_pb2.WRITE_KIND_UPDATE,
+        record_id=record_id,
+        lead_id=f"lead-{record_id}",
+        values=values,
+    )
+    return sync_pb2.Decision(lane_id=seen.lane_id, outcome=sync_pb2.OUTCOME_PUSHED, write=write)
+
+
+def create(seen: sync_pb2.Observation, lead_id: str, **values: str) -> sync_pb2.Decision:
+    """Decide that a record has to be made."""
+    write = sync_pb2.Write(
+        write_id=f"write-{seen.lane_id}", kind=sync_pb2.WRITE_KIND_CREATE, lead_id=lead_id, values=values
+    )
+    return sync_pb2.Decision(lane_id=seen.lane_id, outcome=sync_pb2.OUTCOME_PUSHED, write=write)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The use cases on real storage, the simulator and the double."""
+
+    repository: MongoIntegrations
+    cursors: MongoCursors
+    subscriptions: MongoSubscriptions
+    vault: AesVault
+    connections: Connections
+    targets: Targets
+    webhooks: Webhooks
+    integrations: Integrations
+
+
+def parts(db: Database[dict[str, Any]], provider: HubSpot, store: GrpcLeadStore) -> Parts:
+    """Wire the use cases as the bootstrap does."""
+    repository, cursors, subscriptions = MongoIntegrations(db), MongoCursors(db), MongoSubscriptions(db)
+    vault, targets = AesVault(("test-key" * 4,)), Targets(store)
+    connections = Connections(repository, vault, {"hubspot": provider})
+    webhooks = Webhooks(repository, subscriptions, connections, targets, "https://leads.example.com")
+    integrations = Integrations(
+        repository, cursors, vault, connections, targets, webhooks, lambda: str(uuid6.uuid7()), now
+    )
+    return Parts(repository, cursors, subscriptions, vault, connections, targets, webhooks, integrations)
+
+
+def wish(**changes: Any) -> NewIntegration:
+    """Wish to connect the simulator's account by its token."""
+    values: dict[str, Any] = {
+        "tenant_id": "tenant-1",
+        "provider": "hubspot",
+        "credential": Credential(CredentialKind.ACCESS_TOKEN, TOKEN),
+        "direction": Direction.BIDIRECTIONAL,
+    }
+    return NewIntegration(**(values | changes))
+
+
+def http(base_url: str) -> httpx.Client:
+    """Open a client of the simulator's API, as its private app."""
+    return httpx.Client(base_url=base_url, headers={"Authorization": f"Bearer {TOKEN}"}, trust_env=False)
+
+
+def soon() -> float:
+    """A monotonic deadline that is far enough."""
+    return time.monotonic() + 20.0

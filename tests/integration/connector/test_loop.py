@@ -1,0 +1,122 @@
+"""The loop that leases work, over real sockets."""
+
+import itertools
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from crm_connector.domain.observation import LeaseBatch
+from crm_connector.rpc.lead_store import GrpcLeadStore
+from crm_connector.usecases.loop import WorkLoop
+from integration.connector import support
+from integration.connector.support import StoreDouble, wait_until
+from leadsync.sync.v1 import sync_pb2, sync_service_pb2
+
+
+def work(integration_id: str) -> sync_service_pb2.LeaseWorkResponse:
+    """One due record of an integration."""
+    lease = sync_pb2.Lease(lane_id=f"lane-{integration_id}", fence=1, record_id="1")
+    return sync_service_pb2.LeaseWorkResponse(integration_id=integration_id, leases=[lease], lease_ms=60_000)
+
+
+class Jobs:
+    """Notes jobs; each waits until it is let go."""
+
+    def __init__(self) -> None:
+        self.began: list[tuple[str, float]] = []
+        self.running: set[str] = set()
+        self.overlaps = 0
+        self.go = threading.Event()
+        self._lock = threading.Lock()
+
+    def __call__(self, batch: LeaseBatch) -> None:
+        """Do a job."""
+        with self._lock:
+            self.overlaps += batch.integration_id in self.running
+            self.running.add(batch.integration_id)
+            self.began.append((batch.integration_id, time.monotonic()))
+        self.go.wait(10)
+        with self._lock:
+            self.running.discard(batch.integration_id)
+
+
+@contextmanager
+def looping(store: GrpcLeadStore, jobs: Jobs) -> Iterator[threading.Thread]:
+    """Run the loop on a thread; stop it as the bootstrap does."""
+    stop = threading.Event()
+    thread = threading.Thread(target=WorkLoop(store, jobs, stop).run)
+    thread.start()
+    try:
+        yield thread
+    finally:
+        jobs.go.set()
+        stop.set()
+        store.interrupt()
+        thread.join(10)
+        assert not thread.is_alive()
+
+
+def test_an_idle_process_holds_one_call(store: GrpcLeadStore, double: StoreDouble) -> None:
+    """With nothing to do, one call waits twenty seconds; stopping ends it at once."""
+    with looping(store, Jobs()):
+        wait_until(lambda: double.held == 1)
+        began = time.monotonic()
+
+    assert (double.lease_requests[0].wait_seconds, double.most_held) == (20, 1)
+    assert time.monotonic() - began < 3
+
+
+def test_an_integration_is_worked_by_one_job_at_a_time(store: GrpcLeadStore, double: StoreDouble) -> None:
+    """While a job runs, its integration counts as busy and others are worked."""
+    jobs = Jobs()
+    for integration_id in ("a", "a", "b"):
+        double.offer(work(integration_id))
+
+    with looping(store, jobs):
+        wait_until(lambda: jobs.running == {"a", "b"})
+        wait_until(lambda: list(double.lease_requests[-1].busy_integration_ids) == ["a", "b"])
+        assert double.lease_requests[-1].wait_seconds == 0
+        jobs.go.set()
+        wait_until(lambda: len(jobs.began) == 3)
+
+    assert jobs.overlaps == 0
+
+
+def test_jobs_of_an_integration_begin_at_least_a_quarter_second_apart(
+    store: GrpcLeadStore, double: StoreDouble
+) -> None:
+    """A burst becomes batches: at most four jobs a second for an integration, however quick they are."""
+    jobs = Jobs()
+    jobs.go.set()
+    for _ in range(4):
+        double.offer(work("a"))
+
+    with looping(store, jobs):
+        wait_until(lambda: len(jobs.began) == 4)
+
+    times = [at for _, at in jobs.began]
+    assert min(later - earlier for earlier, later in itertools.pairwise(times)) >= 0.25
+
+
+def test_leases_never_queue(store: GrpcLeadStore, double: StoreDouble) -> None:
+    """No more is leased than there are threads to work it."""
+    jobs = Jobs()
+    for number in range(10):
+        double.offer(work(f"i{number}"))
+
+    with looping(store, jobs):
+        wait_until(lambda: len(jobs.running) == 8)
+        assert len(double.queue) == 2
+        jobs.go.set()
+        wait_until(lambda: len(jobs.began) == 10)
+
+
+def test_lead_store_may_come_later() -> None:
+    """A lead-store that is not there yet is waited for."""
+    port, double, jobs = support.free_port(), StoreDouble(), Jobs()
+    jobs.go.set()
+    double.offer(work("a"))
+
+    with support.lead_store(f"127.0.0.1:{port}") as store, looping(store, jobs), support.served(double, port):
+        wait_until(lambda: len(jobs.began) == 1)

@@ -1,0 +1,136 @@
+"""Webhook subscriptions, against the HubSpot simulator."""
+
+from typing import Any
+
+import pytest
+from crm_connector.domain.errors import PreconditionError
+from crm_connector.domain.integration import Credential, CredentialKind
+from crm_connector.hubspot.provider import DEFAULT_MAPPING
+from crm_connector.hubspot.subscriptions import LIFECYCLE_EVENTS
+from crm_connector.rpc.lead_store import GrpcLeadStore
+from crm_connector.usecases.integrations import Changes
+from integration.connector import support
+from integration.connector.support import Parts, Simulator, StoreDouble, wish
+from pymongo.database import Database
+
+WANTED = {(event, "") for event in LIFECYCLE_EVENTS} | {
+    ("contact.propertyChange", name) for name in DEFAULT_MAPPING.values()
+}
+
+
+def _app(simulator: Simulator) -> dict[str, Any]:
+    """The app as HubSpot has it."""
+    return next(app for app in simulator.control.apps() if str(app["app_id"]) == support.APP_ID)
+
+
+def test_enabling_subscribes_actively_and_sets_the_target(
+    parts: Parts, double: StoreDouble, simulator: Simulator
+) -> None:
+    """All lifecycle events and one subscription per mapped property, active from the start."""
+    made = parts.integrations.create(wish())
+
+    state = parts.webhooks.enable("tenant-1", made.integration_id)
+
+    assert (state.enabled, state.managed, state.instructions) == (True, True, "")
+    assert {(s.event, s.property) for s in state.subscriptions} == WANTED
+    assert all(s.active for s in state.subscriptions)
+    assert "https://leads.example.com/api/v1/webhooks/hubspot" == state.url == _app(simulator)["target_url"]
+    assert {*LIFECYCLE_EVENTS, "contact.propertyChange"} == set(state.events)
+    assert double.targets[made.integration_id].webhooks_enabled
+
+
+def test_enabling_twice_subscribes_once(parts: Parts) -> None:
+    """Everything may happen twice."""
+    made = parts.integrations.create(wish())
+
+    first = parts.webhooks.enable("tenant-1", made.integration_id)
+    second = parts.webhooks.enable("tenant-1", made.integration_id)
+
+    assert {s.subscription_id for s in first.subscriptions} == {s.subscription_id for s in second.subscriptions}
+
+
+def test_disabling_pauses_and_enabling_resumes(parts: Parts, double: StoreDouble) -> None:
+    """The last integration of an app to be disabled pauses its subscriptions; enabling makes them active again."""
+    made = parts.integrations.create(wish())
+    parts.webhooks.enable("tenant-1", made.integration_id)
+
+    paused = parts.webhooks.disable("tenant-1", made.integration_id)
+    assert not any(s.active for s in paused.subscriptions)
+    assert not double.targets[made.integration_id].webhooks_enabled
+
+    assert all(s.active for s in parts.webhooks.enable("tenant-1", made.integration_id).subscriptions)
+
+
+def test_subscriptions_stay_while_another_account_needs_them(parts: Parts, simulator: Simulator) -> None:
+    """Subscriptions belong to the app: disabling or deleting one account leaves those of another at work."""
+    first = parts.integrations.create(wish())
+    simulator.control.add_portal(777, int(support.APP_ID))
+    token = simulator.control.add_token(token="pat-na1-777", portal_id=777)
+    second = parts.integrations.create(
+        wish(tenant_id="tenant-2", credential=Credential(CredentialKind.ACCESS_TOKEN, token))
+    )
+    parts.webhooks.enable("tenant-1", first.integration_id)
+    parts.webhooks.enable("tenant-2", second.integration_id)
+
+    assert all(s.active for s in parts.webhooks.disable("tenant-1", first.integration_id).subscriptions)
+    parts.integrations.delete("tenant-1", first.integration_id)
+
+    assert all(s.active for s in parts.webhooks.status("tenant-2", second.integration_id).subscriptions)
+    parts.integrations.delete("tenant-2", second.integration_id)
+    assert _app(simulator)["subscriptions"] == []
+
+
+def test_a_newly_mapped_property_is_subscribed(parts: Parts) -> None:
+    """A change of mapping re-ensures the app's subscriptions."""
+    made = parts.integrations.create(wish())
+    parts.webhooks.enable("tenant-1", made.integration_id)
+
+    mapping = DEFAULT_MAPPING | {"status": "hs_lead_status"}
+    parts.integrations.update("tenant-1", made.integration_id, Changes(mapping=mapping), "")
+
+    found = parts.webhooks.status("tenant-1", made.integration_id).subscriptions
+    assert ("contact.propertyChange", "hs_lead_status") in {(s.event, s.property) for s in found}
+
+
+def test_without_a_developer_key_a_person_is_told_what_to_click(
+    db: Database[dict[str, Any]], store: GrpcLeadStore, simulator: Simulator, double: StoreDouble
+) -> None:
+    """A private app has no API for it: the flag is set, and the instructions name address and properties."""
+    with support.hubspot(simulator.url, developer_key="") as keyless:
+        parts = support.parts(db, keyless, store)
+        made = parts.integrations.create(wish())
+        state = parts.webhooks.enable("tenant-1", made.integration_id)
+
+    assert (state.enabled, state.managed, state.subscriptions) == (True, False, ())
+    assert "https://leads.example.com/api/v1/webhooks/hubspot" in state.instructions
+    assert "jobtitle" in state.instructions
+    assert double.targets[made.integration_id].webhooks_enabled
+
+
+def test_a_wrong_developer_key_is_refused_without_being_shown(
+    db: Database[dict[str, Any]], store: GrpcLeadStore, simulator: Simulator
+) -> None:
+    """The key travels in addresses, and none of them gets into an error."""
+    with support.hubspot(simulator.url, developer_key="wrong-key-42") as provider:
+        parts = support.parts(db, provider, store)
+        made = parts.integrations.create(wish())
+        with pytest.raises(PreconditionError) as caught:
+            parts.webhooks.enable("tenant-1", made.integration_id)
+
+    assert caught.value.reason == "developer_key_refused"
+    assert not parts.integrations.get("tenant-1", made.integration_id).webhooks_enabled
+
+
+def test_a_broken_connection_does_not_show_the_developer_key() -> None:
+    """Neither the error nor what it came from holds the address."""
+    with support.hubspot(f"http://127.0.0.1:{support.free_port()}", developer_key="secret-key-42") as provider:
+        admin = provider.webhooks("1")
+        assert admin is not None
+        with pytest.raises(Exception, match="cannot be reached") as caught:
+            admin.list()
+
+    seen, error = "", caught.value
+    while error is not None:
+        seen += repr(error) + str(error)
+        error = error.__cause__ if error.__suppress_context__ else error.__cause__ or error.__context__
+    assert "secret-key-42" not in seen

@@ -1,0 +1,361 @@
+"""The work on leased records, against the HubSpot simulator and a double of lead-store."""
+
+import time
+
+import pytest
+from crm_connector.bootstrap import now
+from crm_connector.domain.observation import Lease, LeaseBatch, Observation, Present
+from crm_connector.hubspot.provider import HubSpotCrm
+from crm_connector.rpc.lead_store import GrpcLeadStore
+from crm_connector.usecases.work import Job
+from integration.connector import support
+from integration.connector.support import (
+    BATCH_READ,
+    BATCH_UPDATE,
+    BATCH_UPSERT,
+    SINGLE_GET,
+    Simulator,
+    StoreDouble,
+    a_batch,
+    record_leases,
+)
+from leadsync.sync.v1 import sync_pb2, sync_service_pb2
+
+
+@pytest.fixture
+def job(store: GrpcLeadStore, crm: HubSpotCrm) -> Job:
+    """The job under test."""
+    return Job(store, lambda _: crm)
+
+
+def test_a_hundred_due_records_cost_one_read_call(job: Job, double: StoreDouble, simulator: Simulator) -> None:
+    """A hundred due records are read by one call and decided by one."""
+    ids = simulator.control.create_contacts(100)
+
+    job.run(a_batch(*record_leases(ids)))
+
+    assert {"present"} == {seen.WhichOneof("state") for seen in double.observations}
+    assert simulator.control.calls() == {BATCH_READ: 1}
+
+
+def test_a_hundred_writes_cost_one_write_call(job: Job, double: StoreDouble, simulator: Simulator) -> None:
+    """A hundred updates leave as one call and settle as done, with HubSpot's spelling."""
+    ids = simulator.control.create_contacts(100)
+    double.decide = lambda seen: support.update(seen, first_name="Ada", email=f"{seen.present.record_id}@Example.COM")
+
+    job.run(a_batch(*record_leases(ids)))
+
+    assert simulator.control.calls() == {BATCH_READ: 1, BATCH_UPDATE: 1}
+    assert len(double.results) == 100
+    done = double.result_of(f"lane-{ids[0]}").done
+    assert ids[0] == done.record_id
+    assert {"first_name": "Ada", "email": f"{ids[0]}@example.com"} == {r.field: r.crm for r in done.readings}
+    assert done.HasField("modified_at")
+
+
+def test_readings_tell_blank_from_unknown(job: Job, double: StoreDouble, simulator: Simulator) -> None:
+    """A property without a value is a blank reading, and our marks and the time come along."""
+    record_id = simulator.control.create_contact(
+        {"email": "ada@example.com", "lead_source_system": "jazzaam", "leadsync_lead_id": "lead-1"}
+    )
+
+    job.run(a_batch(*record_leases([record_id])))
+
+    present = double.observations[0].present
+    readings = {reading.field: reading.value for reading in present.readings}
+    assert {name: readings[name] for name in ("email", "phone")} == {"email": "ada@example.com", "phone": ""}
+    assert (present.source_system, present.marked_lead_id) == ("jazzaam", "lead-1")
+    assert present.modified_at.ToMilliseconds() > 0
+
+
+def test_an_archived_record_is_seen_as_archived(job: Job, double: StoreDouble, simulator: Simulator) -> None:
+    """A record in the bin is found there by one more call, whatever its number."""
+    ids = simulator.control.create_contacts(3)
+    for record_id in ids[:2]:
+        simulator.control.delete_contact(record_id)
+
+    job.run(a_batch(*record_leases(ids)))
+
+    assert [double.state_of(f"lane-{record_id}") for record_id in ids] == ["archived", "archived", "present"]
+    assert simulator.control.calls() == {BATCH_READ: 2}
+
+
+def test_an_unknown_record_is_absent_after_a_single_read(job: Job, double: StoreDouble, simulator: Simulator) -> None:
+    """An id that neither batch knows is read singly, and a 404 there is an absence."""
+    job.run(a_batch(*record_leases(["123"])))
+
+    assert double.state_of("lane-123") == "absent"
+    assert simulator.call_count(SINGLE_GET) == 1
+
+
+def test_a_merged_record_names_its_survivor(job: Job, double: StoreDouble, simulator: Simulator) -> None:
+    """An id that was merged away is observed as merged into the survivor, which names it."""
+    first, second = simulator.control.create_contacts(2)
+    survivor = simulator.control.merge(first, second)
+
+    job.run(a_batch(*record_leases([second, survivor])))
+
+    assert survivor == next(s for s in double.observations if s.lane_id == f"lane-{second}").merged.into_record_id
+    seen = next(s for s in double.observations if s.lane_id == f"lane-{survivor}")
+    assert second in seen.present.merged_record_ids
+
+
+def test_missing_scopes_are_unreadable_never_absent(
+    store: GrpcLeadStore, provider: support.HubSpot, double: StoreDouble, simulator: Simulator
+) -> None:
+    """R14: a 403 says nothing about a record."""
+    record_id = simulator.control.create_contact({"email": "ada@example.com"})
+    simulator.control.add_token(token="pat-na1-blind", scopes=["oauth"])
+    blind = support.a_crm(provider, "pat-na1-blind")
+
+    Job(store, lambda _: blind).run(a_batch(*record_leases([record_id])))
+
+    assert double.observations[0].unreadable.reason == "missing_scopes"
+
+
+def test_r6_a_create_looks_for_the_mark_and_the_email_first(
+    job: Job, double: StoreDouble, simulator: Simulator
+) -> None:
+    """R6: leads without a record are looked for by mark, then by any of a record's e-mails, never by search."""
+    marked = simulator.control.create_contact({"email": "a@example.com", "leadsync_lead_id": "lead-a"})
+    by_email = simulator.control.create_contact({"email": "b@example.com"})
+    leases = [
+        Lease("lane-a", 1, lead_id="lead-a", email="other@example.com"),
+        Lease("lane-b", 1, lead_id="lead-b", email="B@example.com"),
+        Lease("lane-c", 1, lead_id="lead-c", email="c@example.com"),
+        Lease("lane-d", 1, lead_id="lead-d"),
+    ]
+
+    job.run(a_batch(*leases))
+
+    found = {seen.lane_id: seen.present.record_id for seen in double.observations}
+    assert {"lane-a": marked, "lane-b": by_email, "lane-c": "", "lane-d": ""} == found
+    assert [double.state_of("lane-c"), double.state_of("lane-d")] == ["absent", "absent"]
+    assert simulator.control.calls() == {BATCH_READ: 2}
+
+
+def test_a_create_carries_both_marks_and_repeats_into_one_record(
+    job: Job, double: StoreDouble, simulator: Simulator
+) -> None:
+    """A create is an upsert on our mark: carried out twice, it leaves one record."""
+    double.decide = lambda seen: support.create(seen, "lead-1", email="ada@example.com", first_name="Ada")
+
+    for _ in range(2):
+        job.run(a_batch(Lease("lane-1", 1, lead_id="lead-1", email="ada@example.com")))
+
+    (contact,) = simulator.control.contacts()
+    assert (
+        contact["properties"]["lead_source_system"],
+        contact["properties"]["leadsync_lead_id"],
+    ) == ("jazzaam", "lead-1")
+    assert [contact["id"]] * 2 == [result.done.record_id for result in double.results]
+    assert simulator.call_count(BATCH_UPSERT) == 2
+
+
+def test_history_is_read_when_asked_for(job: Job, double: StoreDouble, simulator: Simulator) -> None:
+    """NEEDS_HISTORY reads again with history, which tells our own versions from a person's."""
+    record_id = simulator.control.create_contact({"email": "ada@example.com", "firstname": "Ada"})
+
+    def decide(seen: sync_pb2.Observation) -> sync_pb2.Decision:
+        outcome = sync_pb2.OUTCOME_UNCHANGED if seen.present.with_history else sync_pb2.OUTCOME_NEEDS_HISTORY
+        return sync_pb2.Decision(lane_id=seen.lane_id, outcome=outcome)
+
+    double.decide = lambda seen: support.update(seen, first_name="Augusta")
+    job.run(a_batch(*record_leases([record_id])))
+    double.decide = decide
+    simulator.control.reset_calls()
+
+    job.run(a_batch(*record_leases([record_id])))
+
+    reading = next(r for r in double.observations[-1].present.readings if r.field == "first_name")
+    assert [(version.value, version.ours) for version in reading.versions] == [("Augusta", True), ("Ada", False)]
+    assert reading.versions[0].source == "INTEGRATION:39522895"
+    assert simulator.control.calls() == {BATCH_READ: 2}
+
+
+def test_history_is_read_fifty_at_a_time(job: Job, double: StoreDouble, simulator: Simulator) -> None:
+    """HubSpot gives history for fifty records a call."""
+    ids = simulator.control.create_contacts(100)
+
+    job.run(a_batch(*record_leases(ids, history=True)))
+
+    assert all(seen.present.with_history for seen in double.observations)
+    assert simulator.control.calls() == {BATCH_READ: 2}
+
+
+def test_what_is_never_decided_is_released(job: Job, double: StoreDouble, simulator: Simulator) -> None:
+    """A record that lead-store wants to see again and again is given back in the end."""
+    record_id = simulator.control.create_contact({"email": "ada@example.com"})
+    double.decide = lambda seen: sync_pb2.Decision(lane_id=seen.lane_id, outcome=sync_pb2.OUTCOME_NEEDS_READING)
+
+    job.run(a_batch(*record_leases([record_id])))
+
+    (release,) = double.releases
+    assert (release.kind, release.reason) == (sync_service_pb2.RELEASE_KIND_RETRY, "undecided")
+
+
+def test_one_bad_record_does_not_hold_up_its_batch(job: Job, double: StoreDouble, simulator: Simulator) -> None:
+    """R21: of ten updates with one bad value nine settle as done, and the bad one names its field."""
+    ids = simulator.control.create_contacts(10)
+    bad = ids[3]
+    double.decide = lambda seen: support.update(
+        seen, email="no-email" if seen.present.record_id == bad else "", phone="1"
+    )
+
+    job.run(a_batch(*record_leases(ids)))
+
+    refused = double.result_of(f"lane-{bad}").refused
+    assert (refused.reason, list(refused.fields)) == ("invalid_email", ["email"])
+    assert sum(result.HasField("done") for result in double.results) == 9
+
+
+def test_a_batch_that_is_refused_as_a_whole_is_split(job: Job, double: StoreDouble, simulator: Simulator) -> None:
+    """An upsert that fails as a whole for one taken e-mail is sent in halves until only that one is left."""
+    holder = simulator.control.create_contact({"email": "taken@example.com"})
+    leases = [Lease(f"lane-{n}", 1, lead_id=f"lead-{n}") for n in range(8)]
+
+    def decide(seen: sync_pb2.Observation) -> sync_pb2.Decision:
+        number = seen.lane_id.removeprefix("lane-")
+        email = "taken@example.com" if number == "5" else f"new{number}@example.com"
+        return support.create(seen, f"lead-{number}", email=email)
+
+    double.decide = decide
+    job.run(a_batch(*leases))
+
+    assert holder == double.result_of("lane-5").email_taken.record_id
+    assert sum(result.HasField("done") for result in double.results) == 7
+    assert len(simulator.control.contacts()) == 8
+
+
+def test_an_update_of_a_merged_away_record_was_not_sent(job: Job, double: StoreDouble, simulator: Simulator) -> None:
+    """HubSpot drops merged-away ids from a batch update without a word; we call that record_missing."""
+    first, second, third = simulator.control.create_contacts(3)
+
+    def decide(seen: sync_pb2.Observation) -> sync_pb2.Decision:
+        if seen.present.record_id == third:  # the last one: all are read by now
+            simulator.control.merge(first, second)
+        return support.update(seen, phone="1")
+
+    double.decide = decide
+    job.run(a_batch(*record_leases([first, second, third])))
+
+    assert double.result_of(f"lane-{second}").not_sent.reason == "record_missing"
+    assert double.result_of(f"lane-{third}").HasField("done")
+
+
+@pytest.mark.usefixtures("crm")
+def test_a_write_that_timed_out_has_no_result(store: GrpcLeadStore, double: StoreDouble, simulator: Simulator) -> None:
+    """A write whose answer does not come may have landed: nothing is settled, nothing is released."""
+    record_id = simulator.control.create_contact({"email": "ada@example.com"})
+    double.decide = lambda seen: support.update(seen, phone="1")
+    simulator.control.fault(path="/crm/v3/objects/contacts/batch/update", answer_delay_seconds=3)
+
+    with support.hubspot(simulator.url, timeout=1.0) as hasty:
+        Job(store, lambda _: support.a_crm(hasty)).run(a_batch(*record_leases([record_id])))
+
+    assert (double.results, double.releases) == ([], [])
+    assert simulator.control.contact(record_id)["properties"]["phone"] == "1"
+
+
+@pytest.mark.parametrize("status", [500, 502, 504])
+def test_a_write_answered_by_a_server_error_has_no_result(
+    job: Job, double: StoreDouble, simulator: Simulator, status: int
+) -> None:
+    """Nobody knows what a server did before it failed."""
+    record_id = simulator.control.create_contact({"email": "ada@example.com"})
+    double.decide = lambda seen: support.update(seen, phone="1")
+    simulator.control.fault(path="/crm/v3/objects/contacts/batch/update", status=status)
+
+    job.run(a_batch(*record_leases([record_id])))
+
+    assert (double.results, double.releases) == ([], [])
+
+
+def test_a_write_cut_off_after_sending_has_no_result(job: Job, double: StoreDouble, simulator: Simulator) -> None:
+    """A connection that breaks after the request may have carried it."""
+    record_id = simulator.control.create_contact({"email": "ada@example.com"})
+    double.decide = lambda seen: support.update(seen, phone="1")
+    simulator.control.fault(path="/crm/v3/objects/contacts/batch/update", drop_connection_after=True)
+
+    job.run(a_batch(*record_leases([record_id])))
+
+    assert (double.results, double.releases) == ([], [])
+
+
+def test_a_write_over_quota_was_not_sent(job: Job, double: StoreDouble, simulator: Simulator) -> None:
+    """A 429 did nothing: the write is tried again after ten seconds."""
+    record_id = simulator.control.create_contact({"email": "ada@example.com"})
+    double.decide = lambda seen: support.update(seen, phone="1")
+    body = {"status": "error", "policyName": "TEN_SECONDLY_ROLLING", "errorType": "RATE_LIMIT", "message": "limit"}
+    simulator.control.fault(path="/crm/v3/objects/contacts/batch/update", status=429, body=body)
+
+    job.run(a_batch(*record_leases([record_id])))
+
+    not_sent = double.results[0].not_sent
+    assert (not_sent.reason, not_sent.retry_after_ms) == ("rate_limited", 10_000)
+
+
+def test_r4_a_write_is_not_sent_late(job: Job, double: StoreDouble, simulator: Simulator) -> None:
+    """R4: with less than the timeout plus ten seconds left of the lease, nothing leaves."""
+    record_id = simulator.control.create_contact({"email": "ada@example.com"})
+    double.decide = lambda seen: support.update(seen, phone="1")
+    late = LeaseBatch("int-1", time.monotonic() - 45.0, 60.0, tuple(record_leases([record_id])))
+    page = [Observation(f"lane-{record_id}", 1, Present(record_id, now()), read_before_lease=True)]
+
+    job.run(late, page)
+
+    assert double.results[0].not_sent.reason == "lease_too_short"
+    assert simulator.call_count(BATCH_UPDATE) == 0
+
+
+def test_r4_a_record_is_not_read_when_its_write_would_be_late(
+    job: Job, double: StoreDouble, simulator: Simulator
+) -> None:
+    """R4: a lease of which too little is left is given back instead of read for nothing."""
+    late = LeaseBatch("int-1", time.monotonic() - 45.0, 60.0, tuple(record_leases(["1"])))
+
+    job.run(late)
+
+    assert [release.reason for release in double.releases] == ["lease_too_short"]
+    assert simulator.control.calls() == {}
+
+
+def test_a_crm_that_cannot_be_reached_makes_work_wait(store: GrpcLeadStore, double: StoreDouble) -> None:
+    """A refused connection counts no attempt: the lanes wait."""
+    with support.hubspot(f"http://127.0.0.1:{support.free_port()}") as unreachable:
+        Job(store, lambda _: support.a_crm(unreachable)).run(a_batch(*record_leases(["1", "2"])))
+
+    assert [release.reason for release in double.releases] == ["crm_unavailable"] * 2
+    assert {sync_service_pb2.RELEASE_KIND_WAITING} == {release.kind for release in double.releases}
+
+
+def test_a_refused_token_makes_work_wait(store: GrpcLeadStore, provider: support.HubSpot, double: StoreDouble) -> None:
+    """A 401 needs a person, and the work waits for them."""
+    Job(store, lambda _: support.a_crm(provider, "pat-na1-wrong")).run(a_batch(*record_leases(["1"])))
+
+    (release,) = double.releases
+    assert (release.kind, release.reason) == (sync_service_pb2.RELEASE_KIND_WAITING, "crm_auth_failed")
+    assert release.retry_after_ms == 60_000
+
+
+def test_settling_is_repeated_while_the_lease_lasts(job: Job, double: StoreDouble, simulator: Simulator) -> None:
+    """lead-store being away for a moment loses no result."""
+    record_id = simulator.control.create_contact({"email": "ada@example.com"})
+    double.decide = lambda seen: support.update(seen, phone="1")
+    double.unavailable = 3
+
+    job.run(a_batch(*record_leases([record_id])))
+
+    assert double.results[0].HasField("done")
+
+
+def test_a_broken_part_releases_its_batch(store: GrpcLeadStore, double: StoreDouble) -> None:
+    """An error that nobody expected ends neither the process nor the work."""
+
+    def broken(_: str) -> HubSpotCrm:
+        raise RuntimeError
+
+    Job(store, broken).run(a_batch(*record_leases(["1"])))
+
+    (release,) = double.releases
+    assert (release.kind, release.reason) == (sync_service_pb2.RELEASE_KIND_RETRY, "connector_error")

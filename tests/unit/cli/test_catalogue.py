@@ -1,0 +1,92 @@
+"""What each program of the suite is given."""
+
+from pathlib import Path
+
+import pytest
+from leadsync_cli.errors import ConfigurationError
+from leadsync_cli.settings import Settings
+from leadsync_cli.suite.catalogue import components, suite_environment, wanted_ports
+
+KEYS = {"LEADSYNC_SECRET_KEY": "seals", "LEADSYNC_TOKEN_KEY": "signs", "LEADSYNC_IDENTITY_KEY": "hashes"}
+
+
+def given(**environment: str) -> dict[str, dict[str, str]]:
+    """Return the environment of each component under these variables of the user."""
+    settings = Settings.from_env({"LEADSYNC_DATA_DIR": "/data", **environment})
+    everything = suite_environment(settings, KEYS)
+    return {component.name: dict(component.environment) for component in components(settings, everything)}
+
+
+@pytest.mark.parametrize(
+    ("key", "owner"),
+    [
+        ("LEADSYNC_SECRET_KEY", "crm-connector"),
+        ("LEADSYNC_TOKEN_KEY", "webhook-gateway"),
+        ("LEADSYNC_IDENTITY_KEY", "lead-store"),
+    ],
+)
+def test_a_key_reaches_its_owner_alone(key: str, owner: str) -> None:
+    """No program gets a key that is another one's, under any name."""
+    found = given()
+
+    assert [name for name, environment in found.items() if KEYS[key] in environment.values()] == [owner]
+
+
+def test_nobody_gets_what_nobody_asked_for() -> None:
+    """Variables of the user that no program needs stay with the user; so does the access token."""
+    found = given(AWS_SECRET_ACCESS_KEY="private", HUBSPOT_ACCESS_TOKEN="pat-real", LEADSYNC_TOKEN="jwt")
+
+    assert not {"private", "pat-real", "jwt"} & {value for one in found.values() for value in one.values()}
+
+
+def test_the_gateway_never_sees_the_database() -> None:
+    """Only lead-store and crm-connector know where the data lies."""
+    found = given(MONGO_URL="mongodb://user:password@db/")
+
+    assert [name for name, environment in found.items() if "MONGO_URL" in environment] == [
+        "lead-store",
+        "crm-connector",
+    ]
+
+
+def test_without_a_token_the_simulator_stands_in_for_hubspot() -> None:
+    """Everything that speaks to HubSpot is pointed at the simulator, with its credentials, whatever else is set."""
+    connector = given(HUBSPOT_CLIENT_SECRET="real", SIMULATOR_PORT="9001")["crm-connector"]
+
+    assert connector["HUBSPOT_BASE_URL"] == "http://127.0.0.1:9001"
+    assert connector["HUBSPOT_CLIENT_SECRET"] == "simulator-secret"
+
+
+def test_with_a_token_there_is_no_simulator() -> None:
+    """With HUBSPOT_ACCESS_TOKEN no simulator runs and the user's HubSpot settings are used."""
+    found = given(HUBSPOT_ACCESS_TOKEN="pat-real", HUBSPOT_CLIENT_SECRET="real")
+
+    assert list(found) == ["database", "lead-store", "crm-connector", "webhook-gateway"]
+    assert found["webhook-gateway"]["HUBSPOT_CLIENT_SECRET"] == "real"
+    assert "HUBSPOT_BASE_URL" not in found["crm-connector"]
+
+
+def test_with_mongo_url_no_database_is_started() -> None:
+    """MONGO_URL replaces the embedded database, and its port is not asked for."""
+    settings = Settings.from_env({"MONGO_URL": "mongodb://elsewhere/", "LEADSYNC_SIMULATOR": "off"})
+
+    names = {one.name for one in components(settings, suite_environment(settings, KEYS))}
+    assert names == {"lead-store", "crm-connector", "webhook-gateway"}
+    assert set(wanted_ports(settings)) == {"GATEWAY_PORT", "LEAD_STORE_PORT", "CRM_CONNECTOR_PORT"}
+
+
+def test_all_faults_of_the_configuration_are_told_together() -> None:
+    """Every wrong variable is named in one go."""
+    with pytest.raises(ConfigurationError) as raised:
+        Settings.from_env({"GATEWAY_PORT": "http", "MONGO_PORT": "70000", "LEADSYNC_SIMULATOR": "maybe"})
+
+    assert all(name in raised.value.detail for name in ("GATEWAY_PORT", "MONGO_PORT", "LEADSYNC_SIMULATOR"))
+
+
+def test_secrets_are_not_in_any_repr() -> None:
+    """Neither the settings nor a component shows a secret when printed."""
+    settings = Settings.from_env({"LEADSYNC_TOKEN": "shh-1", "MONGO_URL": "mongodb://u:shh-2@db/"})
+    shown = repr(settings) + repr(components(settings, suite_environment(settings, KEYS)))
+
+    assert not any(secret in shown for secret in ("shh-1", "shh-2", *KEYS.values()))
+    assert Path("/") in settings.data_dir.parents

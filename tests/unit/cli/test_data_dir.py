@@ -1,0 +1,111 @@
+"""The data directory: keys, lock, tokens."""
+
+import os
+import stat
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import jwt
+import pytest
+from leadsync_cli.errors import CommandError
+from leadsync_cli.keys import ensure_key, make_private_dir, read_private, write_private
+from leadsync_cli.settings import Settings
+from leadsync_cli.suite.lock import locked
+from leadsync_cli.tokens import Role, local_token_key, make_token
+
+
+def mode(path: Path) -> int:
+    """Return the permission bits of a file."""
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_key_files_are_private(tmp_path: Path) -> None:
+    """Key files have mode 0600 and lie in a directory of mode 0700, whatever the umask says."""
+    old = os.umask(0)
+    try:
+        folder = make_private_dir(tmp_path / "data")
+        ensure_key(folder / "token-key")
+    finally:
+        os.umask(old)
+
+    assert (mode(folder), mode(folder / "token-key")) == (0o700, 0o600)
+    assert [path.name for path in folder.iterdir()] == ["token-key"]
+
+
+def test_a_key_is_made_once(tmp_path: Path) -> None:
+    """A key that is there is used again; two directories never share one."""
+    first = ensure_key(tmp_path / "one")
+
+    assert ensure_key(tmp_path / "one") == first
+    assert ensure_key(tmp_path / "two") != first
+    assert len(first) >= 32
+
+
+def test_a_key_file_that_others_could_read_is_closed(tmp_path: Path) -> None:
+    """A key file that was copied with loose permissions is tightened before it is used."""
+    path = tmp_path / "token-key"
+    path.write_text("a-key-that-was-restored-from-a-backup\n")
+    path.chmod(0o644)
+
+    assert ensure_key(path) == "a-key-that-was-restored-from-a-backup"
+    assert mode(path) == 0o600
+
+
+def test_an_empty_key_file_is_never_used(tmp_path: Path) -> None:
+    """An empty key file is told, since a new key in its place would make sealed data unreadable."""
+    (tmp_path / "secret-key").touch(0o600)
+
+    with pytest.raises(CommandError, match="is empty"):
+        ensure_key(tmp_path / "secret-key")
+
+
+def test_private_files_are_replaced_whole(tmp_path: Path) -> None:
+    """Replacing a file keeps it private and leaves no scratch file; without `replace` it is not touched."""
+    path = tmp_path / "admin-token"
+    write_private(path, "old", replace=False)
+    write_private(path, "new", replace=True)
+    with pytest.raises(FileExistsError):
+        write_private(path, "third", replace=False)
+
+    assert (read_private(path), mode(path), len(list(tmp_path.iterdir()))) == ("new", 0o600, 1)
+
+
+def test_a_second_suite_on_the_same_directory_names_the_first(tmp_path: Path) -> None:
+    """The lock is refused with the id of the process that holds it, and free again afterwards."""
+    program = (
+        "import sys; from pathlib import Path; from leadsync_cli.suite.lock import locked\n"
+        f"with locked(Path({str(tmp_path)!r})): print('held', flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout
+        other.stdout.readline()
+        with pytest.raises(CommandError, match=f"Process {other.pid} runs a suite"), locked(tmp_path):
+            pass
+        other.kill()
+
+    with locked(tmp_path):
+        assert (tmp_path / "lock").read_text().strip() == str(os.getpid())
+
+
+def test_a_token_says_tenant_role_and_end() -> None:
+    """A token is HS256 with audience, tenant, role, subject and expiry, signed with the first of several keys."""
+    keys = "k" * 40 + "," + "o" * 40
+
+    token = make_token(keys, tenant="acme", role=Role.OPERATOR, subject="ada", lifetime=timedelta(days=2))
+
+    claims = jwt.decode(token, "k" * 40, algorithms=["HS256"], audience="leadsync")
+    assert (claims["tenant"], claims["role"], claims["sub"]) == ("acme", "operator", "ada")
+    assert datetime.fromtimestamp(claims["exp"], UTC) - datetime.now(UTC) > timedelta(days=1, hours=23)
+
+
+def test_without_a_key_there_is_no_token(tmp_path: Path) -> None:
+    """`leadsync token` never makes a key of its own; it says what to do."""
+    settings = Settings.from_env({"LEADSYNC_DATA_DIR": str(tmp_path)})
+
+    with pytest.raises(CommandError, match="start the suite once"):
+        local_token_key(settings)
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,97 @@
+"""The field mapping and the rules of an integration."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from crm_connector.domain import mapping
+from crm_connector.domain.errors import InvalidError
+from crm_connector.domain.integration import (
+    BlankRule,
+    CredentialKind,
+    Direction,
+    FieldRule,
+    Integration,
+    MergeRule,
+    check_rules,
+)
+from crm_connector.domain.mapping import FieldMapping
+from crm_connector.hubspot.provider import DEFAULT_MAPPING
+from hypothesis import given
+from hypothesis import strategies as st
+
+
+def test_the_default_mapping_is_valid() -> None:
+    """A new integration that names no mapping gets one that works."""
+    assert dict(mapping.check(DEFAULT_MAPPING).properties) == DEFAULT_MAPPING
+
+
+@pytest.mark.parametrize(
+    ("wished", "path"),
+    [
+        ({}, "field_mapping"),
+        ({"nickname": "nickname"}, "field_mapping.nickname"),
+        ({"custom_fields.": "x"}, "field_mapping.custom_fields."),
+        ({"custom_fields.a b": "x"}, "field_mapping.custom_fields.a b"),
+        ({"email": ""}, "field_mapping.email"),
+        ({"company": "name", "job_title": "name"}, "field_mapping.job_title"),
+    ],
+)
+def test_a_mapping_that_cannot_work_names_its_field(wished: dict[str, str], path: str) -> None:
+    """Unknown fields, nameless properties and two fields onto one property are refused with the field's path."""
+    with pytest.raises(InvalidError) as caught:
+        mapping.check(wished)
+
+    assert ("invalid_field_mapping", path) == (caught.value.reason, caught.value.field)
+
+
+def test_custom_fields_can_be_mapped() -> None:
+    """A custom field is a lead field like any other."""
+    checked = mapping.check({"custom_fields.budget_2026": "budget"})
+
+    assert checked.to_crm({"custom_fields.budget_2026": "100", "email": "not mapped"}) == {"budget": "100"}
+
+
+def test_a_null_is_blank_and_a_missing_property_unknown() -> None:
+    """R19: only a property that was answered makes a reading."""
+    readings = FieldMapping({"email": "email", "phone": "phone"}).readings({"email": None})
+
+    assert [(reading.field, reading.crm, reading.value) for reading in readings] == [("email", "", "")]
+
+
+@given(st.dictionaries(st.sampled_from(mapping.LEAD_FIELDS), st.text("abc_", min_size=1, max_size=5)))
+def test_the_fingerprint_is_of_the_mapping_alone(wished: dict[str, str]) -> None:
+    """Two mappings have the same fingerprint exactly if they map the same."""
+    backwards = dict(reversed(wished.items()))
+
+    assert FieldMapping(wished).fingerprint == FieldMapping(backwards).fingerprint
+    assert FieldMapping(wished).fingerprint != FieldMapping(wished | {"custom_fields.z": "z"}).fingerprint
+
+
+def test_every_mapped_field_has_a_rule() -> None:
+    """Fields without a rule of their own get the default one."""
+    integration = Integration(
+        integration_id="i",
+        tenant_id="t",
+        provider="hubspot",
+        account_id="1",
+        app_id="2",
+        credential_kind=CredentialKind.OAUTH,
+        direction=Direction.FROM_CRM,
+        mapping={"email": "email", "phone": "phone"},
+        created_at=datetime.now(UTC),
+        rules=(FieldRule("phone", MergeRule.ASK, BlankRule.CLEAR),),
+    )
+
+    assert (FieldRule("email"), FieldRule("phone", MergeRule.ASK, BlankRule.CLEAR)) == integration.field_rules
+    assert (integration.reads_crm, integration.writes_crm) == (True, False)
+    assert not replace(integration, direction=Direction.TO_CRM).reads_crm
+
+
+@pytest.mark.parametrize("fields", [("website",), ("email", "email")])
+def test_a_rule_needs_a_mapped_field_of_its_own(fields: tuple[str, ...]) -> None:
+    """A rule for an unmapped field, or a second one, is refused."""
+    with pytest.raises(InvalidError, match="mapped field") as caught:
+        check_rules(tuple(FieldRule(field) for field in fields), FieldMapping({"email": "email"}))
+
+    assert caught.value.reason == "invalid_field_rules"

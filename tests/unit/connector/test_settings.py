@@ -1,0 +1,68 @@
+"""The configuration."""
+
+import pytest
+from crm_connector.settings import Settings, SettingsError
+
+REQUIRED = {"MONGO_URL": "mongodb://user:hidden-1@localhost", "LEADSYNC_SECRET_KEY": "hidden-2" * 4}
+
+
+def test_two_settings_are_required_and_the_rest_has_defaults() -> None:
+    """MONGO_URL and LEADSYNC_SECRET_KEY suffice."""
+    settings = Settings.from_env(REQUIRED | {"LEAD_STORE_PORT": "1234", "HUBSPOT_BASE_URL": ""})
+
+    assert settings.lead_store_url == "127.0.0.1:1234"
+    assert (settings.host, settings.port) == ("127.0.0.1", 50052)
+    assert (
+        settings.hubspot_base_url,
+        settings.hubspot_api_version,
+        settings.hubspot_timeout_seconds,
+    ) == ("https://api.hubapi.com", "v3", 10.0)
+    assert (settings.platform, settings.sweep_seconds, settings.metrics_port) == ("jazzaam", 300.0, 0)
+
+
+def test_all_faults_are_reported_together() -> None:
+    """A person repairs everything in one go."""
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_env(
+            {
+                "LEADSYNC_SECRET_KEY": "short",
+                "CRM_CONNECTOR_PORT": "x",
+                "API_URL": "ftp://x",
+                "HUBSPOT_API_VERSION": "v9",
+                "HUBSPOT_TIMEOUT_SECONDS": "nan",
+                "LEADSYNC_LOG_LEVEL": "loud",
+                "LEADSYNC_PLATFORM": "a b",
+            }
+        )
+
+    named = {fault.split()[0] for fault in caught.value.faults}
+    assert {
+        "MONGO_URL",
+        "LEADSYNC_SECRET_KEY",
+        "CRM_CONNECTOR_PORT",
+        "API_URL",
+        "HUBSPOT_API_VERSION",
+        "HUBSPOT_TIMEOUT_SECONDS",
+        "LEADSYNC_LOG_LEVEL",
+        "LEADSYNC_PLATFORM",
+    } == named
+
+
+def test_secrets_are_not_printed() -> None:
+    """The repr shows no secret."""
+    more = {"HUBSPOT_CLIENT_SECRET": "hidden-3", "HUBSPOT_DEVELOPER_API_KEY": "hidden-4"}
+
+    assert "hidden" not in repr(Settings.from_env(REQUIRED | more))
+
+
+@pytest.mark.parametrize("given", ["s1", "s1,s2", "39522895:s1,40:s2", " s1 , s2"])
+def test_the_first_client_secret_is_the_one_in_force(given: str) -> None:
+    """While rotating, the new secret comes first, perhaps with its app id."""
+    assert Settings.from_env(REQUIRED | {"HUBSPOT_CLIENT_SECRET": given}).hubspot_client_secret == "s1"
+
+
+def test_keys_may_rotate() -> None:
+    """Several keys are separated by commas."""
+    keys = ("a" * 32, "b" * 32)
+
+    assert keys == Settings.from_env(REQUIRED | {"LEADSYNC_SECRET_KEY": ", ".join(keys)}).secret_keys

@@ -1,0 +1,123 @@
+"""Matching the answer of a batch to the writes that were in it."""
+
+import time
+
+import msgspec
+from crm_connector.domain.mapping import FieldMapping
+from crm_connector.domain.observation import Done, EmailTaken, LeaseBatch, NotSent, Refused, Write, WriteKind
+from crm_connector.hubspot.wire import Batch
+from crm_connector.hubspot.writes import match
+
+MAPPING = FieldMapping({"email": "email", "phone": "phone"})
+
+
+def _update(number: int) -> Write:
+    return Write(f"w{number}", WriteKind.UPDATE, str(number), f"lead-{number}", {"phone": "1"})
+
+
+def _create(number: int) -> Write:
+    return Write(f"w{number}", WriteKind.CREATE, "", f"lead-{number}", {"phone": "1"})
+
+
+def _batch(**members: object) -> Batch:
+    return msgspec.convert(members, Batch)
+
+
+def test_results_are_matched_by_record_id_in_any_order() -> None:
+    """A shuffled answer without trace ids is matched by id."""
+    answer = _batch(results=[{"id": "2", "properties": {"phone": "+1"}}, {"id": "1", "properties": {}}])
+
+    outcomes, unclear = match([_update(1), _update(2)], answer, MAPPING)
+
+    assert unclear == []
+    second = outcomes["w2"]
+    assert isinstance(second, Done)
+    assert [(reading.field, reading.crm) for reading in second.readings] == [("phone", "+1")]
+    assert Done("1") == outcomes["w1"]
+
+
+def test_results_are_matched_by_trace_id_first() -> None:
+    """A create is matched by its trace id, or by our mark in the answer."""
+    by_trace = {"id": "71", "objectWriteTraceId": "w1"}
+    by_mark = {"id": "72", "properties": {"leadsync_lead_id": "lead-2"}}
+
+    outcomes, _ = match([_create(1), _create(2)], _batch(results=[by_mark, by_trace]), MAPPING)
+
+    assert {"w1": Done("71"), "w2": Done("72")} == outcomes
+
+
+def test_only_what_was_written_is_taken_over() -> None:
+    """A property that the answer adds on its own is not a reading of this write."""
+    answer = _batch(results=[{"id": "1", "properties": {"phone": "+1", "email": "x@example.com"}}])
+
+    outcomes, _ = match([_update(1)], answer, MAPPING)
+
+    done = outcomes["w1"]
+    assert isinstance(done, Done)
+    assert [reading.field for reading in done.readings] == ["phone"]
+
+
+def test_errors_are_matched_by_trace_id_and_by_ids() -> None:
+    """Conflicts, validation errors and missing records each find their writes, several at once."""
+    errors = [
+        {"category": "CONFLICT", "context": {"objectWriteTraceId": ["w1"], "existingId": ["99"]}},
+        {
+            "category": "VALIDATION_ERROR",
+            "context": {"objectWriteTraceId": ["w2"]},
+            "errors": [{"code": "INVALID_EMAIL", "context": {"propertyName": ["email"]}}],
+        },
+        {"category": "OBJECT_NOT_FOUND", "context": {"ids": ["3", "4"]}},
+    ]
+
+    outcomes, unclear = match([_update(n) for n in range(1, 5)], _batch(errors=errors), MAPPING)
+
+    assert {
+        "w1": EmailTaken("99"),
+        "w2": Refused("invalid_email", ("email",)),
+        "w3": NotSent("record_missing"),
+        "w4": NotSent("record_missing"),
+    } == outcomes
+    assert unclear == []
+
+
+def test_a_merged_away_id_that_is_silently_dropped_was_not_sent() -> None:
+    """HubSpot leaves it out of the results and reports no error."""
+    outcomes, _ = match([_update(1), _update(2)], _batch(results=[{"id": "1"}]), MAPPING)
+
+    assert {"w1": Done("1"), "w2": NotSent("record_missing")} == outcomes
+
+
+def test_a_create_that_is_silently_dropped_has_no_outcome() -> None:
+    """It may be there under another spelling of its mark: the next reading finds out."""
+    outcomes, unclear = match(
+        [_create(1), _create(2)], _batch(results=[{"id": "71", "objectWriteTraceId": "w1"}]), MAPPING
+    )
+
+    assert ({"w1": Done("71")}, []) == (outcomes, unclear)
+
+
+def test_failures_without_a_name_are_asked_again() -> None:
+    """An error that names no input leaves those without a result to be sent in smaller parts; a single one is meant."""
+    unnamed = {"category": "VALIDATION_ERROR", "message": "no"}
+
+    _, unclear = match([_update(1), _update(2), _update(3)], _batch(results=[{"id": "2"}], errors=[unnamed]), MAPPING)
+    outcomes, none = match([_update(1)], _batch(errors=[unnamed]), MAPPING)
+
+    assert [write.write_id for write in unclear] == ["w1", "w3"]
+    assert ({"w1": Refused("crm_refused")}, []) == (outcomes, none)
+
+
+def test_r4_a_write_fits_if_its_deadline_and_ten_seconds_do() -> None:
+    """R4: counted on the monotonic clock from before the claim, whatever the lease call itself took."""
+    batch = LeaseBatch("i", claimed_at=1_000.0, lease_seconds=60.0)
+
+    assert batch.send_by(timeout=10.0) == 1_040.0
+    assert batch.ends_at == 1_060.0
+
+
+def test_r4_a_lease_shorter_than_the_deadline_never_fits() -> None:
+    """R4: a lease that cannot hold a whole deadline is over for writes before it has begun."""
+    claimed_at = time.monotonic()
+
+    short = LeaseBatch("i", claimed_at, 15.0)
+    assert short.send_by(timeout=10.0) < claimed_at < short.read_by(timeout=10.0) < short.ends_at
