@@ -7,10 +7,10 @@ PYTHON ?= python3
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 UV_COMPILE = $(BIN)/uv pip compile --quiet --generate-hashes --no-header
 SOURCES := protos/src services/webhook-gateway/src services/lead-store/src services/crm-connector/src cli/src simulators/hubspot/src
-.PHONY: help run demo test check gen fmt pins
+.PHONY: help run demo test test-compose check gen fmt pins
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(VENV)/.runtime ## Run everything here: database, services and, without a HubSpot token, the HubSpot simulator
 	@exec $(BIN)/leadsync up
@@ -19,7 +19,10 @@ demo: $(VENV)/.runtime ## Play the test checklist on the running suite, or on a 
 	@exec $(BIN)/leadsync demo
 
 test: $(VENV)/.dev ## Run all tests: unit, integration, end to end
-	$(BIN)/python -m pytest tests/unit tests/integration tests/e2e --durations=10 $(ARGS)
+	$(BIN)/python -m pytest tests/unit tests/proof tests/integration tests/e2e --durations=10 $(ARGS)
+
+test-compose: $(VENV)/.runtime ## Bring docker-compose.yml up for real, play the demo on it and take it down; needs Docker
+	$(BIN)/python -m tools.test_compose
 
 check: $(VENV)/.dev ## Look for faults without running anything: style, types, layers, contracts
 	$(BIN)/ruff check .
@@ -45,6 +48,10 @@ fmt: $(VENV)/.dev ## Format the code and mend what can be mended
 pins: $(VENV)/.dev ## Compile requirements/*.in to *.txt again, with hashes
 	$(UV_COMPILE) --output-file requirements/dev.txt requirements/dev.in
 	$(UV_COMPILE) --constraints requirements/dev.txt --output-file requirements/runtime.txt requirements/runtime.in
+	@for member in lead-store crm-connector webhook-gateway hubspot-simulator; do \
+		$(UV_COMPILE) --constraints requirements/runtime.txt \
+			--output-file requirements/$$member.txt requirements/$$member.in || exit 1; \
+	done
 
 # Our own packages are put on the path by one .pth file, where pip install --editable would need its build tools first:
 # so `make run` needs nothing but the runtime, and nothing is ever built or installed twice.

@@ -99,13 +99,22 @@ class LeadStore:
         request = lead_service_pb2.ListLeadsRequest(tenant_id=tenant, page_size=200)
         return list(self.leads.ListLeads(request, timeout=5).leads)
 
-    def deliver(self, *touches: inbox.Touch, key: str = "", account: str = ACCOUNT, events: int = 1) -> bool:
+    def deliver(
+        self,
+        *touches: inbox.Touch,
+        key: str = "",
+        account: str = ACCOUNT,
+        events: int = 1,
+        raw: bytes = b"[]",
+        records: Iterable[str] = (),
+    ) -> bool:
         """Record a delivery; answers whether it was a duplicate."""
         delivery = inbox.Delivery(
             delivery_key=key or uuid.uuid4().hex,
             provider="hubspot",
             account_id=account,
-            events=b"[]",
+            events=raw,
+            event_record_ids=records,
             touches=touches,
             received_at=stamp(datetime.now(UTC)),
             event_count=events,
@@ -159,9 +168,9 @@ class LeadStore:
         return decision.lead_id
 
 
-def touch(record_id: str, kind: int = inbox.TOUCH_KIND_CHANGED) -> inbox.Touch:
+def touch(record_id: str, kind: int = inbox.TOUCH_KIND_CHANGED, source: str = "") -> inbox.Touch:
     """A touch of a contact."""
-    return inbox.Touch(object_type="contact", record_id=record_id, kind=kind)  # type: ignore[arg-type]
+    return inbox.Touch(object_type="contact", record_id=record_id, kind=kind, source=source)  # type: ignore[arg-type]
 
 
 def present(
@@ -176,7 +185,9 @@ def present(
     merged: Iterable[str] = (),
     **values: str,
 ) -> sync_pb2.Observation:
-    """A present reading. `history` has (value, changed at, ours) per field, newest first."""
+    """A present reading. `history` has (value, changed at, ours) per field, newest first; it is read when asked for."""
+    if history is None and lease.history and not before_lease:
+        history = {}
     versions = {
         name: [sync_pb2.Version(crm=v, value=v, changed_at=stamp(t), ours=ours) for v, t, ours in entries]
         for name, entries in (history or {}).items()

@@ -29,7 +29,8 @@ DEFAULTS = {"LEADSYNC_SWEEP_SECONDS": "3600", "LEADSYNC_LEASE_SECONDS": "15", "H
 def eventually(condition: Callable[[], Found | None], within: float = 10.0, what: str = "") -> Found:
     """Return the first truthy answer of the condition; fail after `within` seconds, saying what it last was.
 
-    An AssertionError of the condition counts as "not yet", so that it may hold plain asserts.
+    An AssertionError of the condition counts as "not yet", so that it may hold plain asserts; so does an unreachable
+    server, which may be about to start again.
     """
     complaint: list[str] = []
 
@@ -37,8 +38,8 @@ def eventually(condition: Callable[[], Found | None], within: float = 10.0, what
         complaint.clear()
         try:
             return condition()
-        except AssertionError as error:
-            complaint.append(str(error))
+        except (AssertionError, httpx.TransportError) as error:
+            complaint.append(str(error) or type(error).__name__)
             return None
 
     found, _ = wait_for(ask, within)
@@ -91,12 +92,7 @@ class Suite:
 
     def wait_restarted(self, component: str, old_pid: int, within: float = 30.0) -> int:
         """Wait until a component is ready again as another process; return its id."""
-        event = self.background.wait_for(
-            lambda one: one["event"] == "ready" and one["component"] == component and one["pid"] != old_pid,
-            within,
-            f"{component} to be ready again",
-        )
-        return int(event["pid"])
+        return self.background.wait_successor(component, old_pid, within)
 
     def logs(self, component: str) -> str:
         """Return what a component has logged since the suite's start."""

@@ -4,8 +4,8 @@ import threading
 
 import pymongo
 from lead_store.mongo.store import Store
-from lead_store.usecases.inbox import Router
 from lead_store.usecases.lease import WorkBell
+from lead_store.usecases.router import Router
 from lead_store_calls import ACCOUNT, INTEGRATION, LeadStore, at, eventually, present, touch
 
 

@@ -149,3 +149,39 @@ def test_bad_input_names_the_field(lead_store: LeadStore, values: dict[str, Any]
     """A lead that cannot be stored is INVALID_ARGUMENT with reason and field, and nothing is kept."""
     assert refusal(lambda: lead_store.create(**values)) == (grpc.StatusCode.INVALID_ARGUMENT, reason, field)
     assert lead_store.all_leads() == []
+
+
+def watching(store: LeadStore, resume_token: str = "") -> Any:
+    """Open a watch."""
+    request = lead_service_pb2.WatchLeadsRequest(tenant_id=TENANT, resume_token=resume_token)
+    return store.leads.WatchLeads(request, timeout=30)
+
+
+def test_a_watch_shows_each_change_and_goes_on_where_it_was_left(lead_store: LeadStore) -> None:
+    """Creates, updates and deletions of the tenant's leads arrive; a resumed watch misses nothing in between."""
+    watch = watching(lead_store)
+    next(watch)
+    lead_store.create(tenant="tenant-2", email="other@x.org")
+    lead = lead_store.create(email="a@x.org")
+    change = next(answer for answer in watch if answer.HasField("lead"))
+    assert change.lead == lead
+    watch.cancel()
+    lead_store.update(lead.lead_id, phone="1")
+    lead_store.leads.DeleteLead(lead_service_pb2.DeleteLeadRequest(tenant_id=TENANT, lead_id=lead.lead_id), timeout=5)
+    resumed, seen = watching(lead_store, change.resume_token), list[lead_pb2.Lead]()
+    while not (seen and seen[-1].HasField("deleted_at")):
+        seen += [answer.lead for answer in [next(resumed)] if answer.HasField("lead")]
+    assert {found.lead_id for found in seen} == {lead.lead_id}
+    assert len(seen) == 2
+    resumed.cancel()
+
+
+def test_watches_are_bounded(lead_store: LeadStore) -> None:
+    """One watch more than the most is refused, and so is a resume token that is not ours."""
+    assert refusal(lambda: next(watching(lead_store, "@@@")))[1] == "resume_token"
+    watches = [watching(lead_store) for _ in range(16)]
+    for watch in watches:
+        next(watch)
+    assert refusal(lambda: next(watching(lead_store)))[:2] == (grpc.StatusCode.RESOURCE_EXHAUSTED, "too_many_watches")
+    for watch in watches:
+        watch.cancel()

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import grpc
 import pytest
+import zstandard
 from lead_store_calls import (
     INTEGRATION,
     TENANT,
@@ -64,7 +65,9 @@ def test_r2_a_left_over_write_is_judged_by_history_when_it_landed(lead_store: Le
     lead_id = lead_store.import_contact("1", email="a@x.org", phone="1")
     lease = crash_with_pending(lead_store, lead_id, "2")
     assert lease.history
-    (decision,) = lead_store.reconcile(present(lease, at(3), email="a@x.org", phone="3"))
+    plain = present(lease, at(3), email="a@x.org", phone="3")
+    plain.present.with_history = False
+    (decision,) = lead_store.reconcile(plain)
     assert decision.outcome == sync_pb2.OUTCOME_NEEDS_HISTORY
     history = {"phone": [("3", at(3), False), ("2", at(2), True), ("1", at(0), False)]}
     (decision,) = lead_store.reconcile(present(lease, at(3), email="a@x.org", phone="3", history=history))
@@ -95,6 +98,43 @@ def test_r2_nobody_leases_the_lane_before_the_read_lag_has_passed(lead_store: Le
     lead_store.reconcile(present(lease, at(0), email="a@x.org", phone="1"))
     after = lead_store.database.lanes.find_one({"_id": lease.lane_id})["lease_until"]
     assert after - before == timedelta(seconds=10)
+
+
+def written(store: LeadStore, lead_id: str, phone: str, modified: float) -> sync_pb2.Lease:
+    """Write a phone and settle it; answers the lease of the next reading."""
+    store.update(lead_id, phone=phone)
+    lease = store.lease_one()
+    (decision,) = store.reconcile(present(lease, at(0), email="a@x.org", phone="1"))
+    assert store.settle(lease, decision.write, **done("1", at(modified), phone=phone))
+    return touched(store)
+
+
+def test_r3_a_value_that_our_write_replaced_unseen_is_held_for_a_person(lead_store: LeadStore) -> None:
+    """The first reading after a write asks for history, and another author's value in between opens a conflict."""
+    lead_store.put_target()
+    lead_id = lead_store.import_contact("1", email="a@x.org", phone="1")
+    lease = written(lead_store, lead_id, "2", modified=9)
+    assert lease.history
+    history = {"phone": [("2", at(9), True), ("person", at(8), False), ("1", at(0), False)]}
+    (decision,) = lead_store.reconcile(present(lease, at(9), email="a@x.org", phone="2", history=history))
+    assert not decision.HasField("write")
+    lead = lead_store.get(lead_id)
+    (conflict,) = lead.links[0].conflicts
+    assert (conflict.field, conflict.ours, conflict.theirs, conflict.overwritten) == ("phone", "2", "person", True)
+    assert lead_store.status().conflicts == 1
+    assert not touched(lead_store).history
+
+
+def test_r3_values_before_the_reading_or_after_the_write_are_no_conflict(lead_store: LeadStore) -> None:
+    """Only the window between reading and write counts: earlier values were seen, later ones are ordinary edits."""
+    lead_store.put_target()
+    lead_id = lead_store.import_contact("1", email="a@x.org", phone="1")
+    lease = written(lead_store, lead_id, "2", modified=9)
+    history = {"phone": [("3", at(12), False), ("2", at(9), True), ("1", at(0), False), ("0", at(-5), False)]}
+    (decision,) = lead_store.reconcile(present(lease, at(12), email="a@x.org", phone="3", history=history))
+    assert decision.outcome == sync_pb2.OUTCOME_UPDATED
+    lead = lead_store.get(lead_id)
+    assert (lead.phone, list(lead.links[0].conflicts)) == ("3", [])
 
 
 def test_r5_another_lane_of_a_pair_that_is_being_written_is_released(lead_store: LeadStore) -> None:
@@ -199,6 +239,9 @@ def test_r8_a_page_older_than_what_was_seen_is_read_again(lead_store: LeadStore)
     (leased,) = page(lead_store, "1", 5)
     (old,) = lead_store.reconcile(present(leased, at(5), before_lease=True, email="a@x.org", phone="1"))
     assert old.outcome == sync_pb2.OUTCOME_NEEDS_READING
+    (read,) = lead_store.reconcile(present(leased, at(9), email="a@x.org", phone="2"))
+    assert read.outcome == sync_pb2.OUTCOME_UNCHANGED
+    (leased,) = page(lead_store, "1", 10)
     (new,) = lead_store.reconcile(present(leased, at(10), before_lease=True, email="a@x.org", phone="9"))
     assert new.outcome == sync_pb2.OUTCOME_UPDATED
     assert lead_store.get(lead_id).phone == "9"
@@ -397,6 +440,160 @@ def test_r20_a_change_from_one_crm_makes_the_lanes_of_the_others_due(lead_store:
     assert lease.record_id == "b1"
     (decision,) = lead_store.reconcile(present(lease, at(1), email="a@x.org", phone="1", first_name="Ann"))
     assert dict(decision.write.values) == {"phone": "9"}
+
+
+def test_r15_of_two_linked_leads_the_mark_decides_and_the_other_is_detached(lead_store: LeadStore) -> None:
+    """When two linked records merge, one lead keeps the survivor; the other is detached as its duplicate (L8)."""
+    lead_store.put_target()
+    first = lead_store.import_contact("1", email="a@x.org", first_name="A")
+    second = lead_store.import_contact("2", email="b@x.org", phone="2")
+    lease = touched(lead_store, "3", inbox.TOUCH_KIND_CHANGED)
+    seen = {"email": "b@x.org", "phone": "2", "marked": second, "merged": ["1", "2"]}
+    history = {"email": [("b@x.org", at(0), False)], "phone": [("2", at(0), False)]}
+    (decision,) = lead_store.reconcile(present(lease, at(9), history=history, **seen))
+    assert (decision.outcome, decision.lead_id) == (sync_pb2.OUTCOME_LINKED, second)
+    assert lead_store.get(second).links[0].record_id == "3"
+    loser = lead_store.get(first).links[0]
+    assert (loser.state, loser.detached_reason) == (lead_pb2.LINK_STATE_DETACHED, "duplicate_lead")
+    for old in ("1", "2"):
+        lease = touched(lead_store, old)
+        merged = sync_pb2.Observation(
+            lane_id=lease.lane_id, fence=lease.fence, merged=sync_pb2.MergedRecord(into_record_id="3")
+        )
+        lead_store.reconcile(merged)
+        lead_store.reconcile(present(lead_store.lease_one(), at(9), **seen))
+    assert lead_store.get(second).links[0].record_id == "3"
+    assert lead_store.work() == []
+
+
+def minute_later(store: LeadStore, lane_id: str) -> sync_pb2.Lease:
+    """Let the first absent reading lie a minute back, and lease the lane again."""
+    past = datetime.now(UTC) - timedelta(seconds=61)
+    store.database.lanes.update_one({"_id": lane_id}, {"$set": {"absent_at": past, "due_at": past}})
+    return store.lease_one()
+
+
+def everything(store: LeadStore) -> str:
+    """All documents of the database as one text, deliveries unpacked."""
+    texts = []
+    for name in store.database.list_collection_names():
+        for document in store.database[name].find():
+            if name == "deliveries":
+                document["events"] = zstandard.decompress(document["events"])
+            texts.append(str(document))
+    return "\n".join(texts)
+
+
+def test_r17_an_erasure_leaves_nothing_but_hashes_and_refuses_a_re_import(lead_store: LeadStore) -> None:
+    """Lead, link, history, the person's events and lanes go; the same record or e-mail never becomes a lead again."""
+    lead_store.put_target()
+    events = b'[{"objectId":1,"propertyValue":"secret name"},{"objectId":2,"propertyValue":"stays"}]'
+    lead_store.deliver(touch("1", inbox.TOUCH_KIND_CREATED), touch("2"), raw=events, records=["1", "2"])
+    leases = {lease.record_id: lease for lease in lead_store.lease().leases}
+    lead_store.reconcile(
+        present(leases["1"], at(0), email="ann@x.org", first_name="secret name"),
+        present(leases["2"], at(0), email="bob@x.org"),
+    )
+    (ann,) = [lead for lead in lead_store.all_leads() if lead.email == "ann@x.org"]
+    lead_store.update(ann.lead_id, phone="secret phone")
+    assert lead_store.lease_one().record_id == "1"
+    lead_store.expire_lease(leases["1"].lane_id)
+    lead_store.deliver(touch("1", inbox.TOUCH_KIND_ERASED), raw=b'[{"objectId":1}]', records=["1"], key="erase")
+    eventually(lambda: lead_store.database.deliveries.find_one({"_id": "erase"})["state"] == "routed")
+    lease = lead_store.lease_one()
+    lead_store.reconcile(absent(lease))
+    (decision,) = lead_store.reconcile(absent(minute_later(lead_store, lease.lane_id)))
+    assert decision.outcome == sync_pb2.OUTCOME_ERASED
+    left = everything(lead_store)
+    assert "secret" not in left
+    assert "ann@x.org" not in left
+    assert "stays" in left
+    assert [lead.email for lead in lead_store.all_leads()] == ["bob@x.org"]
+    late = b'[{"objectId":1,"propertyValue":"secret again"}]'
+    lead_store.deliver(touch("1", inbox.TOUCH_KIND_CREATED), raw=late, records=["1"], key="late")
+    (again,) = lead_store.reconcile(present(lead_store.lease_one(), at(9), email="other@x.org"))
+    (other,) = lead_store.reconcile(present(touched(lead_store, "3"), at(9), email="Ann@X.org"))
+    assert [(d.outcome, d.reason) for d in (again, other)] == [(sync_pb2.OUTCOME_SKIPPED, "erased")] * 2
+    assert "secret" not in everything(lead_store)
+
+
+def test_r17_an_erasure_needs_the_same_proof_as_a_deletion(lead_store: LeadStore) -> None:
+    """A privacy event for a record that is there, or in the bin, erases nothing."""
+    lead_store.put_target()
+    lead_id = lead_store.import_contact("1", email="a@x.org")
+    (decision,) = lead_store.reconcile(
+        present(touched(lead_store, kind=inbox.TOUCH_KIND_ERASED), at(1), email="a@x.org")
+    )
+    assert decision.outcome == sync_pb2.OUTCOME_UNCHANGED
+    lead_store.reconcile(archived(touched(lead_store, kind=inbox.TOUCH_KIND_ERASED)))
+    assert lead_store.get(lead_id).links[0].state == lead_pb2.LINK_STATE_DETACHED
+
+
+def test_l7_more_deletions_than_the_cap_wait_for_a_person(lead_store: LeadStore) -> None:
+    """Past the cap deletions fail as delete_cap and change nothing; redriving them is the person's consent."""
+    lead_store.put_target(deletions=sync_pb2.Deletions(cap_number=2, cap_percent=1))
+    for n in range(4):
+        lead_store.import_contact(str(n), email=f"{n}@x.org")
+    lead_store.deliver(*(touch(str(n), inbox.TOUCH_KIND_DELETED) for n in range(4)))
+    eventually(lambda: len(lead_store.work(sync_service_pb2.WORK_STATE_DUE)) == 4)
+    decisions = lead_store.reconcile(*(archived(lease) for lease in lead_store.lease().leases))
+    assert [decision.outcome for decision in decisions].count(sync_pb2.OUTCOME_UNLINKED) == 2
+    failed = lead_store.work(sync_service_pb2.WORK_STATE_FAILED)
+    assert [work.reason for work in failed] == ["delete_cap"] * 2
+    redrive = sync_service_pb2.RequestSyncRequest(
+        tenant_id=TENANT, integration_id=INTEGRATION, failed=True, reason="delete_cap"
+    )
+    assert lead_store.sync.RequestSync(redrive, timeout=5).queued == 2
+    decisions = lead_store.reconcile(*(archived(lease) for lease in lead_store.lease().leases))
+    assert [decision.outcome for decision in decisions] == [sync_pb2.OUTCOME_UNLINKED] * 2
+
+
+@pytest.mark.parametrize(
+    ("policy", "outcome", "leads"),
+    [
+        (sync_pb2.DELETE_POLICY_UNLINK, sync_pb2.OUTCOME_UNLINKED, 1),
+        (sync_pb2.DELETE_POLICY_DELETE_LEAD, sync_pb2.OUTCOME_UNLINKED, 0),
+        (sync_pb2.DELETE_POLICY_IGNORE, sync_pb2.OUTCOME_SKIPPED, 1),
+    ],
+)
+def test_a_deletion_follows_the_policy(lead_store: LeadStore, policy: int, outcome: int, leads: int) -> None:
+    """A deleted record unlinks its lead, deletes it, or changes nothing, as the integration says."""
+    lead_store.put_target(deletions=sync_pb2.Deletions(policy=policy))  # type: ignore[arg-type]
+    lead_store.import_contact("1", email="a@x.org")
+    (decision,) = lead_store.reconcile(archived(touched(lead_store, kind=inbox.TOUCH_KIND_DELETED)))
+    assert decision.outcome == outcome
+    assert len(lead_store.all_leads()) == leads
+
+
+def test_a_deletion_waits_for_its_grace_period(lead_store: LeadStore) -> None:
+    """Within the grace period nothing happens; a record that comes back in time is never unlinked."""
+    lead_store.put_target(deletions=sync_pb2.Deletions(grace_seconds=3600))
+    lead_id = lead_store.import_contact("1", email="a@x.org")
+    (decision,) = lead_store.reconcile(archived(touched(lead_store, kind=inbox.TOUCH_KIND_DELETED)))
+    assert (decision.outcome, decision.reason) == (sync_pb2.OUTCOME_RELEASED, "deletion_grace")
+    lead_store.reconcile(present(touched(lead_store, kind=inbox.TOUCH_KIND_RESTORED), at(2), email="a@x.org"))
+    assert lead_store.get(lead_id).links[0].state == lead_pb2.LINK_STATE_ACTIVE
+    assert lead_store.work() == []
+
+
+def test_r19_changed_rules_make_all_lanes_due_behind_live_work(lead_store: LeadStore) -> None:
+    """Another mapping, rule or direction looks at every record again, behind live work, and without the old base."""
+    lead_store.put_target()
+    lead_id = lead_store.import_contact("1", email="a@x.org", phone="1")
+    lead_store.import_contact("2", email="b@x.org")
+    lead_store.put_target(revision=2)
+    assert lead_store.lease(wait=0).leases == []
+    lead_store.put_target(revision=3, mapping_fingerprint="m2", rules={"phone": {"rule": sync_pb2.MERGE_RULE_ASK}})
+    lead_store.deliver(touch("9"), key="live")
+    eventually(lambda: lead_store.database.deliveries.find_one({"_id": "live"})["state"] == "routed")
+    (first,) = lead_store.lease(max_leases=1).leases
+    assert first.record_id == "9"
+    leases = {lease.record_id: lease for lease in lead_store.lease().leases}
+    assert leases.keys() == {"1", "2"}
+    (decision,) = lead_store.reconcile(present(leases["1"], at(1), email="a@x.org", phone="2"))
+    assert not decision.HasField("write")
+    (conflict,) = lead_store.get(lead_id).links[0].conflicts
+    assert (conflict.field, conflict.ours, conflict.theirs) == ("phone", "1", "2")
 
 
 def test_fence_two_workers_never_hold_one_lane(lead_store: LeadStore) -> None:

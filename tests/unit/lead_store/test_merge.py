@@ -98,7 +98,7 @@ def test_a_doubly_changed_field_follows_its_rule(
     """Both sides changed and differ: the CRM's, the platform's, or nobody's until a person is asked."""
     result = merged("b", "a", "c", FieldRule(rule))
     assert (result.to_lead, result.to_crm) == (to_lead, to_crm)
-    assert result.conflicts == ({"phone": Conflict("b", "c")} if rule is MergeRule.ASK else {})
+    assert result.conflicts == ({"phone": Conflict("b", "c", "c", "a")} if rule is MergeRule.ASK else {})
 
 
 def test_newest_compares_property_history_with_our_change_time() -> None:
@@ -120,6 +120,22 @@ def test_r10_spellings_with_one_normal_form_are_equal() -> None:
     result = merged("Ann@X.org", None, " ann@x.org", field="email")
     assert (result.to_lead, result.to_crm) == ({}, {})
     assert result.base == {"email": Base("Ann@X.org", " ann@x.org")}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "equal"),
+    [
+        ("+49 (171) 1-2", "004917112", True),
+        ("0171 12", "017112", True),
+        ("123 ext. 4", "1234", False),
+        ("+1", "1", False),
+        ("", "0", False),
+        ("ask Ann", "ask Bob", False),
+    ],
+)
+def test_r10_phone_numbers_are_equal_by_their_digits(one: str, other: str, *, equal: bool) -> None:
+    """Punctuation and the two ways to dial abroad make no difference; words and extensions do."""
+    assert same("phone", one, other) is equal
 
 
 def test_r18_one_way_a_doubly_changed_field_goes_the_allowed_way() -> None:

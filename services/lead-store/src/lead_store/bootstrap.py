@@ -13,11 +13,14 @@ from lead_store.rpc.lead_service import LeadService
 from lead_store.rpc.server import serve
 from lead_store.rpc.sync_service import SyncService
 from lead_store.settings import Settings
-from lead_store.usecases.inbox import Inbox, Router
+from lead_store.usecases.conflicts import Conflicts
+from lead_store.usecases.inbox import Inbox
 from lead_store.usecases.leads import Leads
 from lead_store.usecases.lease import LeaseWork, WorkBell
+from lead_store.usecases.router import Router
 from lead_store.usecases.status import Status
 from lead_store.usecases.targets import Targets
+from lead_store.usecases.watch import Watch
 from lead_store.usecases.work import Work
 
 STOP_SECONDS = 3.0
@@ -36,10 +39,12 @@ def run(settings: Settings, stop: threading.Event) -> Iterator[int]:
         bell, kept = WorkBell(), threading.Event()
         router = Router(store, bell, kept)
         stack.enter_context(_thread("router", router.run, router.close))
-        leads = LeadService(Leads(store, bell, settings.platform))
+        writing = Leads(store, bell, settings.platform)
+        conflicts = Conflicts(store, writing, bell)
+        leads = LeadService(writing, Watch(store, stop), conflicts)
         inbox = InboxService(Inbox(store, kept))
         lease_work, work = LeaseWork(store, bell, settings.lease), Work(store, bell, settings.platform)
-        sync = SyncService(lease_work, work, Targets(store), Status(store))
+        sync = SyncService(lease_work, work, conflicts, Targets(store), Status(store))
         address = f"{settings.host}:{settings.port}"
         port = stack.enter_context(serve(address, health, leads, inbox, sync, STOP_SECONDS))
         stack.enter_context(_thread("health", health.run, health.close))

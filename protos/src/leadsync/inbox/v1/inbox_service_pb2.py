@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%leadsync/inbox/v1/inbox_service.proto\x12\x11leadsync.inbox.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb4\x01\n\x05Touch\x12\x13\n\x0bobject_type\x18\x01 \x01(\t\x12\x11\n\trecord_id\x18\x02 \x01(\t\x12*\n\x04kind\x18\x03 \x01(\x0e\x32\x1c.leadsync.inbox.v1.TouchKind\x12/\n\x0boccurred_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06source\x18\x05 \x01(\t\x12\x16\n\x0einto_record_id\x18\x06 \x01(\t\"\xc9\x02\n\x08\x44\x65livery\x12\x14\n\x0c\x64\x65livery_key\x18\x01 \x01(\t\x12\x10\n\x08provider\x18\x02 \x01(\t\x12\x12\n\naccount_id\x18\x03 \x01(\t\x12\x0e\n\x06\x65vents\x18\x04 \x01(\x0c\x12\x39\n\x07headers\x18\x05 \x03(\x0b\x32(.leadsync.inbox.v1.Delivery.HeadersEntry\x12)\n\x07touches\x18\x06 \x03(\x0b\x32\x18.leadsync.inbox.v1.Touch\x12/\n\x0breceived_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0b\x65vent_count\x18\x08 \x01(\x05\x12\x15\n\rignored_count\x18\t \x01(\x05\x1a.\n\x0cHeadersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"J\n\x17RecordDeliveriesRequest\x12/\n\ndeliveries\x18\x01 \x03(\x0b\x32\x1b.leadsync.inbox.v1.Delivery\"Q\n\x18RecordDeliveriesResponse\x12\x35\n\x08recorded\x18\x01 \x03(\x0b\x32#.leadsync.inbox.v1.RecordedDelivery\"%\n\x10RecordedDelivery\x12\x11\n\tduplicate\x18\x01 \x01(\x08*\xb6\x01\n\tTouchKind\x12\x1a\n\x16TOUCH_KIND_UNSPECIFIED\x10\x00\x12\x16\n\x12TOUCH_KIND_CREATED\x10\x01\x12\x16\n\x12TOUCH_KIND_CHANGED\x10\x02\x12\x16\n\x12TOUCH_KIND_DELETED\x10\x03\x12\x15\n\x11TOUCH_KIND_MERGED\x10\x04\x12\x17\n\x13TOUCH_KIND_RESTORED\x10\x05\x12\x15\n\x11TOUCH_KIND_ERASED\x10\x06\x32{\n\x0cInboxService\x12k\n\x10RecordDeliveries\x12*.leadsync.inbox.v1.RecordDeliveriesRequest\x1a+.leadsync.inbox.v1.RecordDeliveriesResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%leadsync/inbox/v1/inbox_service.proto\x12\x11leadsync.inbox.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb4\x01\n\x05Touch\x12\x13\n\x0bobject_type\x18\x01 \x01(\t\x12\x11\n\trecord_id\x18\x02 \x01(\t\x12*\n\x04kind\x18\x03 \x01(\x0e\x32\x1c.leadsync.inbox.v1.TouchKind\x12/\n\x0boccurred_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06source\x18\x05 \x01(\t\x12\x16\n\x0einto_record_id\x18\x06 \x01(\t\"\xe3\x02\n\x08\x44\x65livery\x12\x14\n\x0c\x64\x65livery_key\x18\x01 \x01(\t\x12\x10\n\x08provider\x18\x02 \x01(\t\x12\x12\n\naccount_id\x18\x03 \x01(\t\x12\x0e\n\x06\x65vents\x18\x04 \x01(\x0c\x12\x39\n\x07headers\x18\x05 \x03(\x0b\x32(.leadsync.inbox.v1.Delivery.HeadersEntry\x12)\n\x07touches\x18\x06 \x03(\x0b\x32\x18.leadsync.inbox.v1.Touch\x12/\n\x0breceived_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0b\x65vent_count\x18\x08 \x01(\x05\x12\x15\n\rignored_count\x18\t \x01(\x05\x12\x18\n\x10\x65vent_record_ids\x18\n \x03(\t\x1a.\n\x0cHeadersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"J\n\x17RecordDeliveriesRequest\x12/\n\ndeliveries\x18\x01 \x03(\x0b\x32\x1b.leadsync.inbox.v1.Delivery\"Q\n\x18RecordDeliveriesResponse\x12\x35\n\x08recorded\x18\x01 \x03(\x0b\x32#.leadsync.inbox.v1.RecordedDelivery\"%\n\x10RecordedDelivery\x12\x11\n\tduplicate\x18\x01 \x01(\x08\"\xc6\x01\n\x0cKeptDelivery\x12-\n\x08\x64\x65livery\x18\x01 \x01(\x0b\x32\x1b.leadsync.inbox.v1.Delivery\x12/\n\x05state\x18\x02 \x01(\x0e\x32 .leadsync.inbox.v1.DeliveryState\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x16\n\x0eintegration_id\x18\x04 \x01(\t\x12.\n\x07records\x18\x05 \x03(\x0b\x32\x1d.leadsync.inbox.v1.RecordWork\"\x90\x01\n\nRecordWork\x12\x11\n\trecord_id\x18\x01 \x01(\t\x12\x0f\n\x07lead_id\x18\x02 \x01(\t\x12\r\n\x05state\x18\x03 \x01(\t\x12\x0f\n\x07outcome\x18\x04 \x01(\t\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12.\n\ndecided_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"=\n\x12GetDeliveryRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x14\n\x0c\x64\x65livery_key\x18\x02 \x01(\t\"H\n\x13GetDeliveryResponse\x12\x31\n\x08\x64\x65livery\x18\x01 \x01(\x0b\x32\x1f.leadsync.inbox.v1.KeptDelivery\"\xa7\x02\n\x15ListDeliveriesRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x16\n\x0eintegration_id\x18\x02 \x01(\t\x12\x11\n\trecord_id\x18\x03 \x01(\t\x12\x0f\n\x07lead_id\x18\x04 \x01(\t\x12/\n\x05state\x18\x05 \x01(\x0e\x32 .leadsync.inbox.v1.DeliveryState\x12\x32\n\x0ereceived_after\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x33\n\x0freceived_before\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tpage_size\x18\x08 \x01(\x05\x12\x12\n\npage_token\x18\t \x01(\t\"f\n\x16ListDeliveriesResponse\x12\x33\n\ndeliveries\x18\x01 \x03(\x0b\x32\x1f.leadsync.inbox.v1.KeptDelivery\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*\xb6\x01\n\tTouchKind\x12\x1a\n\x16TOUCH_KIND_UNSPECIFIED\x10\x00\x12\x16\n\x12TOUCH_KIND_CREATED\x10\x01\x12\x16\n\x12TOUCH_KIND_CHANGED\x10\x02\x12\x16\n\x12TOUCH_KIND_DELETED\x10\x03\x12\x15\n\x11TOUCH_KIND_MERGED\x10\x04\x12\x17\n\x13TOUCH_KIND_RESTORED\x10\x05\x12\x15\n\x11TOUCH_KIND_ERASED\x10\x06*~\n\rDeliveryState\x12\x1e\n\x1a\x44\x45LIVERY_STATE_UNSPECIFIED\x10\x00\x12\x16\n\x12\x44\x45LIVERY_STATE_NEW\x10\x01\x12\x19\n\x15\x44\x45LIVERY_STATE_ROUTED\x10\x02\x12\x1a\n\x16\x44\x45LIVERY_STATE_IGNORED\x10\x03\x32\xc0\x02\n\x0cInboxService\x12k\n\x10RecordDeliveries\x12*.leadsync.inbox.v1.RecordDeliveriesRequest\x1a+.leadsync.inbox.v1.RecordDeliveriesResponse\x12\\\n\x0bGetDelivery\x12%.leadsync.inbox.v1.GetDeliveryRequest\x1a&.leadsync.inbox.v1.GetDeliveryResponse\x12\x65\n\x0eListDeliveries\x12(.leadsync.inbox.v1.ListDeliveriesRequest\x1a).leadsync.inbox.v1.ListDeliveriesResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,20 +34,34 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_DELIVERY_HEADERSENTRY']._loaded_options = None
   _globals['_DELIVERY_HEADERSENTRY']._serialized_options = b'8\001'
-  _globals['_TOUCHKIND']._serialized_start=807
-  _globals['_TOUCHKIND']._serialized_end=989
+  _globals['_TOUCHKIND']._serialized_start=1720
+  _globals['_TOUCHKIND']._serialized_end=1902
+  _globals['_DELIVERYSTATE']._serialized_start=1904
+  _globals['_DELIVERYSTATE']._serialized_end=2030
   _globals['_TOUCH']._serialized_start=94
   _globals['_TOUCH']._serialized_end=274
   _globals['_DELIVERY']._serialized_start=277
-  _globals['_DELIVERY']._serialized_end=606
-  _globals['_DELIVERY_HEADERSENTRY']._serialized_start=560
-  _globals['_DELIVERY_HEADERSENTRY']._serialized_end=606
-  _globals['_RECORDDELIVERIESREQUEST']._serialized_start=608
-  _globals['_RECORDDELIVERIESREQUEST']._serialized_end=682
-  _globals['_RECORDDELIVERIESRESPONSE']._serialized_start=684
-  _globals['_RECORDDELIVERIESRESPONSE']._serialized_end=765
-  _globals['_RECORDEDDELIVERY']._serialized_start=767
-  _globals['_RECORDEDDELIVERY']._serialized_end=804
-  _globals['_INBOXSERVICE']._serialized_start=991
-  _globals['_INBOXSERVICE']._serialized_end=1114
+  _globals['_DELIVERY']._serialized_end=632
+  _globals['_DELIVERY_HEADERSENTRY']._serialized_start=586
+  _globals['_DELIVERY_HEADERSENTRY']._serialized_end=632
+  _globals['_RECORDDELIVERIESREQUEST']._serialized_start=634
+  _globals['_RECORDDELIVERIESREQUEST']._serialized_end=708
+  _globals['_RECORDDELIVERIESRESPONSE']._serialized_start=710
+  _globals['_RECORDDELIVERIESRESPONSE']._serialized_end=791
+  _globals['_RECORDEDDELIVERY']._serialized_start=793
+  _globals['_RECORDEDDELIVERY']._serialized_end=830
+  _globals['_KEPTDELIVERY']._serialized_start=833
+  _globals['_KEPTDELIVERY']._serialized_end=1031
+  _globals['_RECORDWORK']._serialized_start=1034
+  _globals['_RECORDWORK']._serialized_end=1178
+  _globals['_GETDELIVERYREQUEST']._serialized_start=1180
+  _globals['_GETDELIVERYREQUEST']._serialized_end=1241
+  _globals['_GETDELIVERYRESPONSE']._serialized_start=1243
+  _globals['_GETDELIVERYRESPONSE']._serialized_end=1315
+  _globals['_LISTDELIVERIESREQUEST']._serialized_start=1318
+  _globals['_LISTDELIVERIESREQUEST']._serialized_end=1613
+  _globals['_LISTDELIVERIESRESPONSE']._serialized_start=1615
+  _globals['_LISTDELIVERIESRESPONSE']._serialized_end=1717
+  _globals['_INBOXSERVICE']._serialized_start=2033
+  _globals['_INBOXSERVICE']._serialized_end=2353
 # @@protoc_insertion_point(module_scope)

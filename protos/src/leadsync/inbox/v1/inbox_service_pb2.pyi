@@ -60,6 +60,34 @@ TOUCH_KIND_ERASED: TouchKind.ValueType  # 6
 """The person's data was erased for privacy."""
 Global___TouchKind: _TypeAlias = TouchKind  # noqa: Y015
 
+class _DeliveryState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _DeliveryStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_DeliveryState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    DELIVERY_STATE_UNSPECIFIED: _DeliveryState.ValueType  # 0
+    """Not set: all states."""
+    DELIVERY_STATE_NEW: _DeliveryState.ValueType  # 1
+    """Kept; its records' work is about to become due."""
+    DELIVERY_STATE_ROUTED: _DeliveryState.ValueType  # 2
+    """Its records' work was made due."""
+    DELIVERY_STATE_IGNORED: _DeliveryState.ValueType  # 3
+    """Ignored on purpose, for `reason`."""
+
+class DeliveryState(_DeliveryState, metaclass=_DeliveryStateEnumTypeWrapper):
+    """What became of a kept delivery."""
+
+DELIVERY_STATE_UNSPECIFIED: DeliveryState.ValueType  # 0
+"""Not set: all states."""
+DELIVERY_STATE_NEW: DeliveryState.ValueType  # 1
+"""Kept; its records' work is about to become due."""
+DELIVERY_STATE_ROUTED: DeliveryState.ValueType  # 2
+"""Its records' work was made due."""
+DELIVERY_STATE_IGNORED: DeliveryState.ValueType  # 3
+"""Ignored on purpose, for `reason`."""
+Global___DeliveryState: _TypeAlias = DeliveryState  # noqa: Y015
+
 @_typing.final
 class Touch(_message.Message):
     """One record that an event asks to look at."""
@@ -139,6 +167,7 @@ class Delivery(_message.Message):
     RECEIVED_AT_FIELD_NUMBER: _builtins.int
     EVENT_COUNT_FIELD_NUMBER: _builtins.int
     IGNORED_COUNT_FIELD_NUMBER: _builtins.int
+    EVENT_RECORD_IDS_FIELD_NUMBER: _builtins.int
     delivery_key: _builtins.str
     """Required. Hash of provider, account and events without delivery counters: the same request sent again has the same key."""
     provider: _builtins.str
@@ -163,6 +192,12 @@ class Delivery(_message.Message):
     def received_at(self) -> _timestamp_pb2.Timestamp:
         """Required. When the request arrived, by the gateway's clock."""
 
+    @_builtins.property
+    def event_record_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """For each element of the JSON array `events`, the record that it is about, or empty: an erasure removes the events of a
+        person by it. Empty list = unknown, and an erasure removes all events of the delivery.
+        """
+
     def __init__(
         self,
         *,
@@ -175,10 +210,11 @@ class Delivery(_message.Message):
         received_at: _timestamp_pb2.Timestamp | None = ...,
         event_count: _builtins.int = ...,
         ignored_count: _builtins.int = ...,
+        event_record_ids: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["received_at", b"received_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "delivery_key", b"delivery_key", "event_count", b"event_count", "events", b"events", "headers", b"headers", "ignored_count", b"ignored_count", "provider", b"provider", "received_at", b"received_at", "touches", b"touches"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "delivery_key", b"delivery_key", "event_count", b"event_count", "event_record_ids", b"event_record_ids", "events", b"events", "headers", b"headers", "ignored_count", b"ignored_count", "provider", b"provider", "received_at", b"received_at", "touches", b"touches"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -253,3 +289,225 @@ class RecordedDelivery(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RecordedDelivery: _TypeAlias = RecordedDelivery  # noqa: Y015
+
+@_typing.final
+class KeptDelivery(_message.Message):
+    """A delivery as people look at it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DELIVERY_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    INTEGRATION_ID_FIELD_NUMBER: _builtins.int
+    RECORDS_FIELD_NUMBER: _builtins.int
+    state: Global___DeliveryState.ValueType
+    """What became of it."""
+    reason: _builtins.str
+    """Why it was ignored, e.g. `webhooks_disabled`; empty otherwise."""
+    integration_id: _builtins.str
+    """Integration it belongs to."""
+    @_builtins.property
+    def delivery(self) -> Global___Delivery:
+        """The delivery as it was recorded."""
+
+    @_builtins.property
+    def records(self) -> _containers.RepeatedCompositeFieldContainer[Global___RecordWork]:
+        """Where the work on each touched record stands now."""
+
+    def __init__(
+        self,
+        *,
+        delivery: Global___Delivery | None = ...,
+        state: Global___DeliveryState.ValueType = ...,
+        reason: _builtins.str = ...,
+        integration_id: _builtins.str = ...,
+        records: _abc.Iterable[Global___RecordWork] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["delivery", b"delivery"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["delivery", b"delivery", "integration_id", b"integration_id", "reason", b"reason", "records", b"records", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___KeptDelivery: _TypeAlias = KeptDelivery  # noqa: Y015
+
+@_typing.final
+class RecordWork(_message.Message):
+    """Where the work on a touched record stands."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECORD_ID_FIELD_NUMBER: _builtins.int
+    LEAD_ID_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    DECIDED_AT_FIELD_NUMBER: _builtins.int
+    record_id: _builtins.str
+    """The record."""
+    lead_id: _builtins.str
+    """Lead it is linked to; empty if none."""
+    state: _builtins.str
+    """`due`, `leased`, `failed` or `idle`."""
+    outcome: _builtins.str
+    """Last conclusion, e.g. `updated`; empty before the first."""
+    reason: _builtins.str
+    """Reason of the last conclusion; empty if it has none."""
+    @_builtins.property
+    def decided_at(self) -> _timestamp_pb2.Timestamp:
+        """When that was; absent before the first."""
+
+    def __init__(
+        self,
+        *,
+        record_id: _builtins.str = ...,
+        lead_id: _builtins.str = ...,
+        state: _builtins.str = ...,
+        outcome: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        decided_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["decided_at", b"decided_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["decided_at", b"decided_at", "lead_id", b"lead_id", "outcome", b"outcome", "reason", b"reason", "record_id", b"record_id", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecordWork: _TypeAlias = RecordWork  # noqa: Y015
+
+@_typing.final
+class GetDeliveryRequest(_message.Message):
+    """What GetDelivery needs."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TENANT_ID_FIELD_NUMBER: _builtins.int
+    DELIVERY_KEY_FIELD_NUMBER: _builtins.int
+    tenant_id: _builtins.str
+    """Required. Tenant that owns the integration."""
+    delivery_key: _builtins.str
+    """Required. Key of the delivery."""
+    def __init__(
+        self,
+        *,
+        tenant_id: _builtins.str = ...,
+        delivery_key: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["delivery_key", b"delivery_key", "tenant_id", b"tenant_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetDeliveryRequest: _TypeAlias = GetDeliveryRequest  # noqa: Y015
+
+@_typing.final
+class GetDeliveryResponse(_message.Message):
+    """What GetDelivery answers."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DELIVERY_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def delivery(self) -> Global___KeptDelivery:
+        """The delivery."""
+
+    def __init__(
+        self,
+        *,
+        delivery: Global___KeptDelivery | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["delivery", b"delivery"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["delivery", b"delivery"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetDeliveryResponse: _TypeAlias = GetDeliveryResponse  # noqa: Y015
+
+@_typing.final
+class ListDeliveriesRequest(_message.Message):
+    """What ListDeliveries needs."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TENANT_ID_FIELD_NUMBER: _builtins.int
+    INTEGRATION_ID_FIELD_NUMBER: _builtins.int
+    RECORD_ID_FIELD_NUMBER: _builtins.int
+    LEAD_ID_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    RECEIVED_AFTER_FIELD_NUMBER: _builtins.int
+    RECEIVED_BEFORE_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    tenant_id: _builtins.str
+    """Required. Tenant whose deliveries to list."""
+    integration_id: _builtins.str
+    """Only this integration; empty = all of the tenant."""
+    record_id: _builtins.str
+    """Only deliveries that touch this record; empty = all."""
+    lead_id: _builtins.str
+    """Only deliveries that touch a record linked to this lead; empty = all."""
+    state: Global___DeliveryState.ValueType
+    """Only this state."""
+    page_size: _builtins.int
+    """Deliveries per page; 0 = 50, more than 200 = 200, negative = INVALID_ARGUMENT."""
+    page_token: _builtins.str
+    """`next_page_token` of the page before, asked with the same filter; empty = the first page."""
+    @_builtins.property
+    def received_after(self) -> _timestamp_pb2.Timestamp:
+        """Only deliveries received at or after this time; absent = no limit."""
+
+    @_builtins.property
+    def received_before(self) -> _timestamp_pb2.Timestamp:
+        """Only deliveries received before this time; absent = no limit."""
+
+    def __init__(
+        self,
+        *,
+        tenant_id: _builtins.str = ...,
+        integration_id: _builtins.str = ...,
+        record_id: _builtins.str = ...,
+        lead_id: _builtins.str = ...,
+        state: Global___DeliveryState.ValueType = ...,
+        received_after: _timestamp_pb2.Timestamp | None = ...,
+        received_before: _timestamp_pb2.Timestamp | None = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["received_after", b"received_after", "received_before", b"received_before"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["integration_id", b"integration_id", "lead_id", b"lead_id", "page_size", b"page_size", "page_token", b"page_token", "received_after", b"received_after", "received_before", b"received_before", "record_id", b"record_id", "state", b"state", "tenant_id", b"tenant_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListDeliveriesRequest: _TypeAlias = ListDeliveriesRequest  # noqa: Y015
+
+@_typing.final
+class ListDeliveriesResponse(_message.Message):
+    """What ListDeliveries answers."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DELIVERIES_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Token of the next page; empty on the last."""
+    @_builtins.property
+    def deliveries(self) -> _containers.RepeatedCompositeFieldContainer[Global___KeptDelivery]:
+        """The page."""
+
+    def __init__(
+        self,
+        *,
+        deliveries: _abc.Iterable[Global___KeptDelivery] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["deliveries", b"deliveries", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListDeliveriesResponse: _TypeAlias = ListDeliveriesResponse  # noqa: Y015

@@ -40,6 +40,16 @@ class InboxServiceStub:
                 request_serializer=leadsync_dot_inbox_dot_v1_dot_inbox__service__pb2.RecordDeliveriesRequest.SerializeToString,
                 response_deserializer=leadsync_dot_inbox_dot_v1_dot_inbox__service__pb2.RecordDeliveriesResponse.FromString,
                 _registered_method=True)
+        self.GetDelivery = channel.unary_unary(
+                '/leadsync.inbox.v1.InboxService/GetDelivery',
+                request_serializer=leadsync_dot_inbox_dot_v1_dot_inbox__service__pb2.GetDeliveryRequest.SerializeToString,
+                response_deserializer=leadsync_dot_inbox_dot_v1_dot_inbox__service__pb2.GetDeliveryResponse.FromString,
+                _registered_method=True)
+        self.ListDeliveries = channel.unary_unary(
+                '/leadsync.inbox.v1.InboxService/ListDeliveries',
+                request_serializer=leadsync_dot_inbox_dot_v1_dot_inbox__service__pb2.ListDeliveriesRequest.SerializeToString,
+                response_deserializer=leadsync_dot_inbox_dot_v1_dot_inbox__service__pb2.ListDeliveriesResponse.FromString,
+                _registered_method=True)
 
 
 class InboxServiceServicer:
@@ -53,6 +63,20 @@ class InboxServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetDelivery(self, request, context):
+        """Gets a kept delivery with its events. NOT_FOUND if the tenant has none with this key.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListDeliveries(self, request, context):
+        """Lists kept deliveries with their events, newest first, page by page.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_InboxServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -60,6 +84,16 @@ def add_InboxServiceServicer_to_server(servicer, server):
                     servicer.RecordDeliveries,
                     request_deserializer=leadsync_dot_inbox_dot_v1_dot_inbox__service__pb2.RecordDeliveriesRequest.FromString,
                     response_serializer=leadsync_dot_inbox_dot_v1_dot_inbox__service__pb2.RecordDeliveriesResponse.SerializeToString,
+            ),
+            'GetDelivery': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetDelivery,
+                    request_deserializer=leadsync_dot_inbox_dot_v1_dot_inbox__service__pb2.GetDeliveryRequest.FromString,
+                    response_serializer=leadsync_dot_inbox_dot_v1_dot_inbox__service__pb2.GetDeliveryResponse.SerializeToString,
+            ),
+            'ListDeliveries': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListDeliveries,
+                    request_deserializer=leadsync_dot_inbox_dot_v1_dot_inbox__service__pb2.ListDeliveriesRequest.FromString,
+                    response_serializer=leadsync_dot_inbox_dot_v1_dot_inbox__service__pb2.ListDeliveriesResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -90,6 +124,60 @@ class InboxService:
             '/leadsync.inbox.v1.InboxService/RecordDeliveries',
             leadsync_dot_inbox_dot_v1_dot_inbox__service__pb2.RecordDeliveriesRequest.SerializeToString,
             leadsync_dot_inbox_dot_v1_dot_inbox__service__pb2.RecordDeliveriesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetDelivery(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadsync.inbox.v1.InboxService/GetDelivery',
+            leadsync_dot_inbox_dot_v1_dot_inbox__service__pb2.GetDeliveryRequest.SerializeToString,
+            leadsync_dot_inbox_dot_v1_dot_inbox__service__pb2.GetDeliveryResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListDeliveries(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadsync.inbox.v1.InboxService/ListDeliveries',
+            leadsync_dot_inbox_dot_v1_dot_inbox__service__pb2.ListDeliveriesRequest.SerializeToString,
+            leadsync_dot_inbox_dot_v1_dot_inbox__service__pb2.ListDeliveriesResponse.FromString,
             options,
             channel_credentials,
             insecure,

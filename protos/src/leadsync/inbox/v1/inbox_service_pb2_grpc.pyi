@@ -35,6 +35,10 @@ class InboxServiceStub:
     def __new__(cls, channel: _aio.Channel) -> InboxServiceAsyncStub: ...
     RecordDeliveries: _grpc.UnaryUnaryMultiCallable[_inbox_service_pb2.RecordDeliveriesRequest, _inbox_service_pb2.RecordDeliveriesResponse]
     """Keeps deliveries durably, all of them or UNAVAILABLE. Once it answers, every touch is worked on or its failure shown."""
+    GetDelivery: _grpc.UnaryUnaryMultiCallable[_inbox_service_pb2.GetDeliveryRequest, _inbox_service_pb2.GetDeliveryResponse]
+    """Gets a kept delivery with its events. NOT_FOUND if the tenant has none with this key."""
+    ListDeliveries: _grpc.UnaryUnaryMultiCallable[_inbox_service_pb2.ListDeliveriesRequest, _inbox_service_pb2.ListDeliveriesResponse]
+    """Lists kept deliveries with their events, newest first, page by page."""
 
 @_typing.type_check_only
 class InboxServiceAsyncStub(InboxServiceStub):
@@ -43,6 +47,10 @@ class InboxServiceAsyncStub(InboxServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     RecordDeliveries: _aio.UnaryUnaryMultiCallable[_inbox_service_pb2.RecordDeliveriesRequest, _inbox_service_pb2.RecordDeliveriesResponse]  # type: ignore[assignment]
     """Keeps deliveries durably, all of them or UNAVAILABLE. Once it answers, every touch is worked on or its failure shown."""
+    GetDelivery: _aio.UnaryUnaryMultiCallable[_inbox_service_pb2.GetDeliveryRequest, _inbox_service_pb2.GetDeliveryResponse]  # type: ignore[assignment]
+    """Gets a kept delivery with its events. NOT_FOUND if the tenant has none with this key."""
+    ListDeliveries: _aio.UnaryUnaryMultiCallable[_inbox_service_pb2.ListDeliveriesRequest, _inbox_service_pb2.ListDeliveriesResponse]  # type: ignore[assignment]
+    """Lists kept deliveries with their events, newest first, page by page."""
 
 class InboxServiceServicer(metaclass=_abc_1.ABCMeta):
     """The way in. Served by lead-store."""
@@ -54,5 +62,21 @@ class InboxServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_inbox_service_pb2.RecordDeliveriesResponse, _abc.Awaitable[_inbox_service_pb2.RecordDeliveriesResponse]]:
         """Keeps deliveries durably, all of them or UNAVAILABLE. Once it answers, every touch is worked on or its failure shown."""
+
+    @_abc_1.abstractmethod
+    def GetDelivery(
+        self,
+        request: _inbox_service_pb2.GetDeliveryRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_inbox_service_pb2.GetDeliveryResponse, _abc.Awaitable[_inbox_service_pb2.GetDeliveryResponse]]:
+        """Gets a kept delivery with its events. NOT_FOUND if the tenant has none with this key."""
+
+    @_abc_1.abstractmethod
+    def ListDeliveries(
+        self,
+        request: _inbox_service_pb2.ListDeliveriesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_inbox_service_pb2.ListDeliveriesResponse, _abc.Awaitable[_inbox_service_pb2.ListDeliveriesResponse]]:
+        """Lists kept deliveries with their events, newest first, page by page."""
 
 def add_InboxServiceServicer_to_server(servicer: InboxServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -46,6 +46,90 @@ CREDENTIAL_KIND_OAUTH: CredentialKind.ValueType  # 2
 """An OAuth refresh token."""
 Global___CredentialKind: _TypeAlias = CredentialKind  # noqa: Y015
 
+class _RunKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _RunKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RunKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    RUN_KIND_UNSPECIFIED: _RunKind.ValueType  # 0
+    """Not set: all kinds."""
+    RUN_KIND_IMPORT: _RunKind.ValueType  # 1
+    """Reads every record of the CRM, and links, creates and updates leads."""
+    RUN_KIND_PUSH: _RunKind.ValueType  # 2
+    """Writes leads to the CRM."""
+
+class RunKind(_RunKind, metaclass=_RunKindEnumTypeWrapper):
+    """What a run does."""
+
+RUN_KIND_UNSPECIFIED: RunKind.ValueType  # 0
+"""Not set: all kinds."""
+RUN_KIND_IMPORT: RunKind.ValueType  # 1
+"""Reads every record of the CRM, and links, creates and updates leads."""
+RUN_KIND_PUSH: RunKind.ValueType  # 2
+"""Writes leads to the CRM."""
+Global___RunKind: _TypeAlias = RunKind  # noqa: Y015
+
+class _RunState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _RunStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RunState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    RUN_STATE_UNSPECIFIED: _RunState.ValueType  # 0
+    """Not set; never sent."""
+    RUN_STATE_RUNNING: _RunState.ValueType  # 1
+    """At work, or waiting for its turn."""
+    RUN_STATE_SUCCEEDED: _RunState.ValueType  # 2
+    """Done."""
+    RUN_STATE_CANCELLED: _RunState.ValueType  # 3
+    """Ended by a person."""
+    RUN_STATE_FAILED: _RunState.ValueType  # 4
+    """Given up for `reason`."""
+
+class RunState(_RunState, metaclass=_RunStateEnumTypeWrapper):
+    """Where a run stands."""
+
+RUN_STATE_UNSPECIFIED: RunState.ValueType  # 0
+"""Not set; never sent."""
+RUN_STATE_RUNNING: RunState.ValueType  # 1
+"""At work, or waiting for its turn."""
+RUN_STATE_SUCCEEDED: RunState.ValueType  # 2
+"""Done."""
+RUN_STATE_CANCELLED: RunState.ValueType  # 3
+"""Ended by a person."""
+RUN_STATE_FAILED: RunState.ValueType  # 4
+"""Given up for `reason`."""
+Global___RunState: _TypeAlias = RunState  # noqa: Y015
+
+class _CheckState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _CheckStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_CheckState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    CHECK_STATE_UNSPECIFIED: _CheckState.ValueType  # 0
+    """Not set; never sent."""
+    CHECK_STATE_OK: _CheckState.ValueType  # 1
+    """All is well."""
+    CHECK_STATE_WARNING: _CheckState.ValueType  # 2
+    """Works, but a person should look at it."""
+    CHECK_STATE_FAILED: _CheckState.ValueType  # 3
+    """Does not work."""
+
+class CheckState(_CheckState, metaclass=_CheckStateEnumTypeWrapper):
+    """How a check of the doctor ended."""
+
+CHECK_STATE_UNSPECIFIED: CheckState.ValueType  # 0
+"""Not set; never sent."""
+CHECK_STATE_OK: CheckState.ValueType  # 1
+"""All is well."""
+CHECK_STATE_WARNING: CheckState.ValueType  # 2
+"""Works, but a person should look at it."""
+CHECK_STATE_FAILED: CheckState.ValueType  # 3
+"""Does not work."""
+Global___CheckState: _TypeAlias = CheckState  # noqa: Y015
+
 @_typing.final
 class Integration(_message.Message):
     """One connected CRM account of one tenant. Secrets are never part of it."""
@@ -84,6 +168,7 @@ class Integration(_message.Message):
     PAUSED_FIELD_NUMBER: _builtins.int
     WEBHOOKS_ENABLED_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
+    DELETIONS_FIELD_NUMBER: _builtins.int
     CREATED_AT_FIELD_NUMBER: _builtins.int
     integration_id: _builtins.str
     """Output only. UUIDv7."""
@@ -114,6 +199,10 @@ class Integration(_message.Message):
         """Rules of mapped fields that differ from the default."""
 
     @_builtins.property
+    def deletions(self) -> _sync_pb2.Deletions:
+        """How deletions in the CRM are followed; absent = the defaults."""
+
+    @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp:
         """Output only. When it was connected."""
 
@@ -132,12 +221,215 @@ class Integration(_message.Message):
         paused: _builtins.bool = ...,
         webhooks_enabled: _builtins.bool = ...,
         etag: _builtins.str = ...,
+        deletions: _sync_pb2.Deletions | None = ...,
         created_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "deletions", b"deletions"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "app_id", b"app_id", "created_at", b"created_at", "credential_kind", b"credential_kind", "direction", b"direction", "etag", b"etag", "field_mapping", b"field_mapping", "field_rules", b"field_rules", "integration_id", b"integration_id", "paused", b"paused", "provider", b"provider", "tenant_id", b"tenant_id", "webhooks_enabled", b"webhooks_enabled"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "app_id", b"app_id", "created_at", b"created_at", "credential_kind", b"credential_kind", "deletions", b"deletions", "direction", b"direction", "etag", b"etag", "field_mapping", b"field_mapping", "field_rules", b"field_rules", "integration_id", b"integration_id", "paused", b"paused", "provider", b"provider", "tenant_id", b"tenant_id", "webhooks_enabled", b"webhooks_enabled"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Integration: _TypeAlias = Integration  # noqa: Y015
+
+@_typing.final
+class Run(_message.Message):
+    """A long work on many records. It survives the death of its process and goes on at the page where it was."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class OutcomesEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.int
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.int = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    RUN_ID_FIELD_NUMBER: _builtins.int
+    INTEGRATION_ID_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    TOTAL_FIELD_NUMBER: _builtins.int
+    DONE_FIELD_NUMBER: _builtins.int
+    OUTCOMES_FIELD_NUMBER: _builtins.int
+    CALLS_FIELD_NUMBER: _builtins.int
+    RATE_FIELD_NUMBER: _builtins.int
+    FORECAST_AT_FIELD_NUMBER: _builtins.int
+    CREATED_AT_FIELD_NUMBER: _builtins.int
+    ENDED_AT_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    run_id: _builtins.str
+    """UUIDv7."""
+    integration_id: _builtins.str
+    """The integration."""
+    kind: Global___RunKind.ValueType
+    """What it does."""
+    state: Global___RunState.ValueType
+    """Where it stands."""
+    total: _builtins.int
+    """Records or leads to go through; 0 = not known yet."""
+    done: _builtins.int
+    """Records or leads gone through."""
+    calls: _builtins.int
+    """Calls to the CRM that it took to read."""
+    rate: _builtins.float
+    """Records or leads per second since the start or the last resumption; 0 = not known yet."""
+    reason: _builtins.str
+    """Why it failed, or waits at the moment; empty if neither."""
+    @_builtins.property
+    def outcomes(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
+        """Conclusions by name (`created`, `linked`, `updated`, `pushed`, `unchanged`, `skipped`, `failed`, `waiting`) and number."""
+
+    @_builtins.property
+    def forecast_at(self) -> _timestamp_pb2.Timestamp:
+        """When it will end at this rate; absent if unknown or ended."""
+
+    @_builtins.property
+    def created_at(self) -> _timestamp_pb2.Timestamp:
+        """When it was asked for."""
+
+    @_builtins.property
+    def ended_at(self) -> _timestamp_pb2.Timestamp:
+        """When it ended; absent while it runs."""
+
+    def __init__(
+        self,
+        *,
+        run_id: _builtins.str = ...,
+        integration_id: _builtins.str = ...,
+        kind: Global___RunKind.ValueType = ...,
+        state: Global___RunState.ValueType = ...,
+        total: _builtins.int = ...,
+        done: _builtins.int = ...,
+        outcomes: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
+        calls: _builtins.int = ...,
+        rate: _builtins.float = ...,
+        forecast_at: _timestamp_pb2.Timestamp | None = ...,
+        created_at: _timestamp_pb2.Timestamp | None = ...,
+        ended_at: _timestamp_pb2.Timestamp | None = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "ended_at", b"ended_at", "forecast_at", b"forecast_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["calls", b"calls", "created_at", b"created_at", "done", b"done", "ended_at", b"ended_at", "forecast_at", b"forecast_at", "integration_id", b"integration_id", "kind", b"kind", "outcomes", b"outcomes", "rate", b"rate", "reason", b"reason", "run_id", b"run_id", "state", b"state", "total", b"total"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Run: _TypeAlias = Run  # noqa: Y015
+
+@_typing.final
+class Check(_message.Message):
+    """One check of an integration."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    FINDING_FIELD_NUMBER: _builtins.int
+    FIX_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Stable name: `token`, `scopes`, `properties`, `mapping`, `subscriptions`, `url`, `deliveries`, `quota`."""
+    state: Global___CheckState.ValueType
+    """How it ended."""
+    finding: _builtins.str
+    """What was found, in plain words."""
+    fix: _builtins.str
+    """What to do; empty if nothing."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        state: Global___CheckState.ValueType = ...,
+        finding: _builtins.str = ...,
+        fix: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["finding", b"finding", "fix", b"fix", "name", b"name", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Check: _TypeAlias = Check  # noqa: Y015
+
+@_typing.final
+class CrmField(_message.Message):
+    """One property of the CRM."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROPERTY_FIELD_NUMBER: _builtins.int
+    LABEL_FIELD_NUMBER: _builtins.int
+    TYPE_FIELD_NUMBER: _builtins.int
+    READ_ONLY_FIELD_NUMBER: _builtins.int
+    OPTIONS_FIELD_NUMBER: _builtins.int
+    MAPPED_TO_FIELD_NUMBER: _builtins.int
+    property: _builtins.str
+    """Name in the CRM, e.g. `jobtitle`."""
+    label: _builtins.str
+    """Label that people see."""
+    type: _builtins.str
+    """Type in the CRM's words, e.g. `string`, `enumeration`."""
+    read_only: _builtins.bool
+    """True = cannot be written."""
+    mapped_to: _builtins.str
+    """Lead field that is mapped to it; empty = none."""
+    @_builtins.property
+    def options(self) -> _containers.RepeatedCompositeFieldContainer[Global___CrmFieldOption]:
+        """Values that it may take; empty = any."""
+
+    def __init__(
+        self,
+        *,
+        property: _builtins.str = ...,
+        label: _builtins.str = ...,
+        type: _builtins.str = ...,
+        read_only: _builtins.bool = ...,
+        options: _abc.Iterable[Global___CrmFieldOption] | None = ...,
+        mapped_to: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["label", b"label", "mapped_to", b"mapped_to", "options", b"options", "property", b"property", "read_only", b"read_only", "type", b"type"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CrmField: _TypeAlias = CrmField  # noqa: Y015
+
+@_typing.final
+class CrmFieldOption(_message.Message):
+    """One value that a property may take."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VALUE_FIELD_NUMBER: _builtins.int
+    LABEL_FIELD_NUMBER: _builtins.int
+    value: _builtins.str
+    """The value."""
+    label: _builtins.str
+    """Label that people see."""
+    def __init__(
+        self,
+        *,
+        value: _builtins.str = ...,
+        label: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["label", b"label", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CrmFieldOption: _TypeAlias = CrmFieldOption  # noqa: Y015

@@ -75,6 +75,41 @@ class IntegrationServiceStub:
                 request_serializer=leadsync_dot_integration_dot_v1_dot_integration__service__pb2.GetWebhookStatusRequest.SerializeToString,
                 response_deserializer=leadsync_dot_integration_dot_v1_dot_integration__service__pb2.GetWebhookStatusResponse.FromString,
                 _registered_method=True)
+        self.StartImport = channel.unary_unary(
+                '/leadsync.integration.v1.IntegrationService/StartImport',
+                request_serializer=leadsync_dot_integration_dot_v1_dot_integration__service__pb2.StartImportRequest.SerializeToString,
+                response_deserializer=leadsync_dot_integration_dot_v1_dot_integration__service__pb2.StartImportResponse.FromString,
+                _registered_method=True)
+        self.StartPush = channel.unary_unary(
+                '/leadsync.integration.v1.IntegrationService/StartPush',
+                request_serializer=leadsync_dot_integration_dot_v1_dot_integration__service__pb2.StartPushRequest.SerializeToString,
+                response_deserializer=leadsync_dot_integration_dot_v1_dot_integration__service__pb2.StartPushResponse.FromString,
+                _registered_method=True)
+        self.GetRun = channel.unary_unary(
+                '/leadsync.integration.v1.IntegrationService/GetRun',
+                request_serializer=leadsync_dot_integration_dot_v1_dot_integration__service__pb2.GetRunRequest.SerializeToString,
+                response_deserializer=leadsync_dot_integration_dot_v1_dot_integration__service__pb2.GetRunResponse.FromString,
+                _registered_method=True)
+        self.ListRuns = channel.unary_unary(
+                '/leadsync.integration.v1.IntegrationService/ListRuns',
+                request_serializer=leadsync_dot_integration_dot_v1_dot_integration__service__pb2.ListRunsRequest.SerializeToString,
+                response_deserializer=leadsync_dot_integration_dot_v1_dot_integration__service__pb2.ListRunsResponse.FromString,
+                _registered_method=True)
+        self.CancelRun = channel.unary_unary(
+                '/leadsync.integration.v1.IntegrationService/CancelRun',
+                request_serializer=leadsync_dot_integration_dot_v1_dot_integration__service__pb2.CancelRunRequest.SerializeToString,
+                response_deserializer=leadsync_dot_integration_dot_v1_dot_integration__service__pb2.CancelRunResponse.FromString,
+                _registered_method=True)
+        self.CheckIntegration = channel.unary_unary(
+                '/leadsync.integration.v1.IntegrationService/CheckIntegration',
+                request_serializer=leadsync_dot_integration_dot_v1_dot_integration__service__pb2.CheckIntegrationRequest.SerializeToString,
+                response_deserializer=leadsync_dot_integration_dot_v1_dot_integration__service__pb2.CheckIntegrationResponse.FromString,
+                _registered_method=True)
+        self.ListCrmFields = channel.unary_unary(
+                '/leadsync.integration.v1.IntegrationService/ListCrmFields',
+                request_serializer=leadsync_dot_integration_dot_v1_dot_integration__service__pb2.ListCrmFieldsRequest.SerializeToString,
+                response_deserializer=leadsync_dot_integration_dot_v1_dot_integration__service__pb2.ListCrmFieldsResponse.FromString,
+                _registered_method=True)
 
 
 class IntegrationServiceServicer:
@@ -137,6 +172,56 @@ class IntegrationServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def StartImport(self, request, context):
+        """Starts an import of all records. A repeated `request_id` returns the first run; while one runs, FAILED_PRECONDITION
+        (run_in_progress).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def StartPush(self, request, context):
+        """Starts a push of leads. Repeats and refusals as with StartImport.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetRun(self, request, context):
+        """Gets a run. NOT_FOUND if the tenant has none with this id.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListRuns(self, request, context):
+        """Lists runs, newest first, page by page.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CancelRun(self, request, context):
+        """Cancels a run; what it has begun is finished. Cancelling twice, or too late, changes nothing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CheckIntegration(self, request, context):
+        """Checks everything that a sync needs and says what is wrong and what to do.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListCrmFields(self, request, context):
+        """Lists the CRM's properties that a lead field may be mapped to.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_IntegrationServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -179,6 +264,41 @@ def add_IntegrationServiceServicer_to_server(servicer, server):
                     servicer.GetWebhookStatus,
                     request_deserializer=leadsync_dot_integration_dot_v1_dot_integration__service__pb2.GetWebhookStatusRequest.FromString,
                     response_serializer=leadsync_dot_integration_dot_v1_dot_integration__service__pb2.GetWebhookStatusResponse.SerializeToString,
+            ),
+            'StartImport': grpc.unary_unary_rpc_method_handler(
+                    servicer.StartImport,
+                    request_deserializer=leadsync_dot_integration_dot_v1_dot_integration__service__pb2.StartImportRequest.FromString,
+                    response_serializer=leadsync_dot_integration_dot_v1_dot_integration__service__pb2.StartImportResponse.SerializeToString,
+            ),
+            'StartPush': grpc.unary_unary_rpc_method_handler(
+                    servicer.StartPush,
+                    request_deserializer=leadsync_dot_integration_dot_v1_dot_integration__service__pb2.StartPushRequest.FromString,
+                    response_serializer=leadsync_dot_integration_dot_v1_dot_integration__service__pb2.StartPushResponse.SerializeToString,
+            ),
+            'GetRun': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetRun,
+                    request_deserializer=leadsync_dot_integration_dot_v1_dot_integration__service__pb2.GetRunRequest.FromString,
+                    response_serializer=leadsync_dot_integration_dot_v1_dot_integration__service__pb2.GetRunResponse.SerializeToString,
+            ),
+            'ListRuns': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListRuns,
+                    request_deserializer=leadsync_dot_integration_dot_v1_dot_integration__service__pb2.ListRunsRequest.FromString,
+                    response_serializer=leadsync_dot_integration_dot_v1_dot_integration__service__pb2.ListRunsResponse.SerializeToString,
+            ),
+            'CancelRun': grpc.unary_unary_rpc_method_handler(
+                    servicer.CancelRun,
+                    request_deserializer=leadsync_dot_integration_dot_v1_dot_integration__service__pb2.CancelRunRequest.FromString,
+                    response_serializer=leadsync_dot_integration_dot_v1_dot_integration__service__pb2.CancelRunResponse.SerializeToString,
+            ),
+            'CheckIntegration': grpc.unary_unary_rpc_method_handler(
+                    servicer.CheckIntegration,
+                    request_deserializer=leadsync_dot_integration_dot_v1_dot_integration__service__pb2.CheckIntegrationRequest.FromString,
+                    response_serializer=leadsync_dot_integration_dot_v1_dot_integration__service__pb2.CheckIntegrationResponse.SerializeToString,
+            ),
+            'ListCrmFields': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListCrmFields,
+                    request_deserializer=leadsync_dot_integration_dot_v1_dot_integration__service__pb2.ListCrmFieldsRequest.FromString,
+                    response_serializer=leadsync_dot_integration_dot_v1_dot_integration__service__pb2.ListCrmFieldsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -398,6 +518,195 @@ class IntegrationService:
             '/leadsync.integration.v1.IntegrationService/GetWebhookStatus',
             leadsync_dot_integration_dot_v1_dot_integration__service__pb2.GetWebhookStatusRequest.SerializeToString,
             leadsync_dot_integration_dot_v1_dot_integration__service__pb2.GetWebhookStatusResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StartImport(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadsync.integration.v1.IntegrationService/StartImport',
+            leadsync_dot_integration_dot_v1_dot_integration__service__pb2.StartImportRequest.SerializeToString,
+            leadsync_dot_integration_dot_v1_dot_integration__service__pb2.StartImportResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StartPush(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadsync.integration.v1.IntegrationService/StartPush',
+            leadsync_dot_integration_dot_v1_dot_integration__service__pb2.StartPushRequest.SerializeToString,
+            leadsync_dot_integration_dot_v1_dot_integration__service__pb2.StartPushResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetRun(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadsync.integration.v1.IntegrationService/GetRun',
+            leadsync_dot_integration_dot_v1_dot_integration__service__pb2.GetRunRequest.SerializeToString,
+            leadsync_dot_integration_dot_v1_dot_integration__service__pb2.GetRunResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListRuns(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadsync.integration.v1.IntegrationService/ListRuns',
+            leadsync_dot_integration_dot_v1_dot_integration__service__pb2.ListRunsRequest.SerializeToString,
+            leadsync_dot_integration_dot_v1_dot_integration__service__pb2.ListRunsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CancelRun(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadsync.integration.v1.IntegrationService/CancelRun',
+            leadsync_dot_integration_dot_v1_dot_integration__service__pb2.CancelRunRequest.SerializeToString,
+            leadsync_dot_integration_dot_v1_dot_integration__service__pb2.CancelRunResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CheckIntegration(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadsync.integration.v1.IntegrationService/CheckIntegration',
+            leadsync_dot_integration_dot_v1_dot_integration__service__pb2.CheckIntegrationRequest.SerializeToString,
+            leadsync_dot_integration_dot_v1_dot_integration__service__pb2.CheckIntegrationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListCrmFields(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadsync.integration.v1.IntegrationService/ListCrmFields',
+            leadsync_dot_integration_dot_v1_dot_integration__service__pb2.ListCrmFieldsRequest.SerializeToString,
+            leadsync_dot_integration_dot_v1_dot_integration__service__pb2.ListCrmFieldsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -49,6 +49,22 @@ class IntegrationServiceStub:
     """Makes deliveries ignored; the app's subscriptions pause when no integration of the app is enabled."""
     GetWebhookStatus: _grpc.UnaryUnaryMultiCallable[_integration_service_pb2.GetWebhookStatusRequest, _integration_service_pb2.GetWebhookStatusResponse]
     """Gets the state of the app's webhooks."""
+    StartImport: _grpc.UnaryUnaryMultiCallable[_integration_service_pb2.StartImportRequest, _integration_service_pb2.StartImportResponse]
+    """Starts an import of all records. A repeated `request_id` returns the first run; while one runs, FAILED_PRECONDITION
+    (run_in_progress).
+    """
+    StartPush: _grpc.UnaryUnaryMultiCallable[_integration_service_pb2.StartPushRequest, _integration_service_pb2.StartPushResponse]
+    """Starts a push of leads. Repeats and refusals as with StartImport."""
+    GetRun: _grpc.UnaryUnaryMultiCallable[_integration_service_pb2.GetRunRequest, _integration_service_pb2.GetRunResponse]
+    """Gets a run. NOT_FOUND if the tenant has none with this id."""
+    ListRuns: _grpc.UnaryUnaryMultiCallable[_integration_service_pb2.ListRunsRequest, _integration_service_pb2.ListRunsResponse]
+    """Lists runs, newest first, page by page."""
+    CancelRun: _grpc.UnaryUnaryMultiCallable[_integration_service_pb2.CancelRunRequest, _integration_service_pb2.CancelRunResponse]
+    """Cancels a run; what it has begun is finished. Cancelling twice, or too late, changes nothing."""
+    CheckIntegration: _grpc.UnaryUnaryMultiCallable[_integration_service_pb2.CheckIntegrationRequest, _integration_service_pb2.CheckIntegrationResponse]
+    """Checks everything that a sync needs and says what is wrong and what to do."""
+    ListCrmFields: _grpc.UnaryUnaryMultiCallable[_integration_service_pb2.ListCrmFieldsRequest, _integration_service_pb2.ListCrmFieldsResponse]
+    """Lists the CRM's properties that a lead field may be mapped to."""
 
 @_typing.type_check_only
 class IntegrationServiceAsyncStub(IntegrationServiceStub):
@@ -71,6 +87,22 @@ class IntegrationServiceAsyncStub(IntegrationServiceStub):
     """Makes deliveries ignored; the app's subscriptions pause when no integration of the app is enabled."""
     GetWebhookStatus: _aio.UnaryUnaryMultiCallable[_integration_service_pb2.GetWebhookStatusRequest, _integration_service_pb2.GetWebhookStatusResponse]  # type: ignore[assignment]
     """Gets the state of the app's webhooks."""
+    StartImport: _aio.UnaryUnaryMultiCallable[_integration_service_pb2.StartImportRequest, _integration_service_pb2.StartImportResponse]  # type: ignore[assignment]
+    """Starts an import of all records. A repeated `request_id` returns the first run; while one runs, FAILED_PRECONDITION
+    (run_in_progress).
+    """
+    StartPush: _aio.UnaryUnaryMultiCallable[_integration_service_pb2.StartPushRequest, _integration_service_pb2.StartPushResponse]  # type: ignore[assignment]
+    """Starts a push of leads. Repeats and refusals as with StartImport."""
+    GetRun: _aio.UnaryUnaryMultiCallable[_integration_service_pb2.GetRunRequest, _integration_service_pb2.GetRunResponse]  # type: ignore[assignment]
+    """Gets a run. NOT_FOUND if the tenant has none with this id."""
+    ListRuns: _aio.UnaryUnaryMultiCallable[_integration_service_pb2.ListRunsRequest, _integration_service_pb2.ListRunsResponse]  # type: ignore[assignment]
+    """Lists runs, newest first, page by page."""
+    CancelRun: _aio.UnaryUnaryMultiCallable[_integration_service_pb2.CancelRunRequest, _integration_service_pb2.CancelRunResponse]  # type: ignore[assignment]
+    """Cancels a run; what it has begun is finished. Cancelling twice, or too late, changes nothing."""
+    CheckIntegration: _aio.UnaryUnaryMultiCallable[_integration_service_pb2.CheckIntegrationRequest, _integration_service_pb2.CheckIntegrationResponse]  # type: ignore[assignment]
+    """Checks everything that a sync needs and says what is wrong and what to do."""
+    ListCrmFields: _aio.UnaryUnaryMultiCallable[_integration_service_pb2.ListCrmFieldsRequest, _integration_service_pb2.ListCrmFieldsResponse]  # type: ignore[assignment]
+    """Lists the CRM's properties that a lead field may be mapped to."""
 
 class IntegrationServiceServicer(metaclass=_abc_1.ABCMeta):
     """Integrations of one tenant per call. Served by crm-connector."""
@@ -138,5 +170,63 @@ class IntegrationServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_integration_service_pb2.GetWebhookStatusResponse, _abc.Awaitable[_integration_service_pb2.GetWebhookStatusResponse]]:
         """Gets the state of the app's webhooks."""
+
+    @_abc_1.abstractmethod
+    def StartImport(
+        self,
+        request: _integration_service_pb2.StartImportRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_integration_service_pb2.StartImportResponse, _abc.Awaitable[_integration_service_pb2.StartImportResponse]]:
+        """Starts an import of all records. A repeated `request_id` returns the first run; while one runs, FAILED_PRECONDITION
+        (run_in_progress).
+        """
+
+    @_abc_1.abstractmethod
+    def StartPush(
+        self,
+        request: _integration_service_pb2.StartPushRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_integration_service_pb2.StartPushResponse, _abc.Awaitable[_integration_service_pb2.StartPushResponse]]:
+        """Starts a push of leads. Repeats and refusals as with StartImport."""
+
+    @_abc_1.abstractmethod
+    def GetRun(
+        self,
+        request: _integration_service_pb2.GetRunRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_integration_service_pb2.GetRunResponse, _abc.Awaitable[_integration_service_pb2.GetRunResponse]]:
+        """Gets a run. NOT_FOUND if the tenant has none with this id."""
+
+    @_abc_1.abstractmethod
+    def ListRuns(
+        self,
+        request: _integration_service_pb2.ListRunsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_integration_service_pb2.ListRunsResponse, _abc.Awaitable[_integration_service_pb2.ListRunsResponse]]:
+        """Lists runs, newest first, page by page."""
+
+    @_abc_1.abstractmethod
+    def CancelRun(
+        self,
+        request: _integration_service_pb2.CancelRunRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_integration_service_pb2.CancelRunResponse, _abc.Awaitable[_integration_service_pb2.CancelRunResponse]]:
+        """Cancels a run; what it has begun is finished. Cancelling twice, or too late, changes nothing."""
+
+    @_abc_1.abstractmethod
+    def CheckIntegration(
+        self,
+        request: _integration_service_pb2.CheckIntegrationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_integration_service_pb2.CheckIntegrationResponse, _abc.Awaitable[_integration_service_pb2.CheckIntegrationResponse]]:
+        """Checks everything that a sync needs and says what is wrong and what to do."""
+
+    @_abc_1.abstractmethod
+    def ListCrmFields(
+        self,
+        request: _integration_service_pb2.ListCrmFieldsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_integration_service_pb2.ListCrmFieldsResponse, _abc.Awaitable[_integration_service_pb2.ListCrmFieldsResponse]]:
+        """Lists the CRM's properties that a lead field may be mapped to."""
 
 def add_IntegrationServiceServicer_to_server(servicer: IntegrationServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

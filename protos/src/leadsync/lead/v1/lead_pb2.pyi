@@ -295,22 +295,28 @@ class FieldConflict(_message.Message):
     FIELD_FIELD_NUMBER: _builtins.int
     OURS_FIELD_NUMBER: _builtins.int
     THEIRS_FIELD_NUMBER: _builtins.int
+    OVERWRITTEN_FIELD_NUMBER: _builtins.int
     field: _builtins.str
     """Lead field, e.g. `phone`."""
     ours: _builtins.str
     """The platform's value when the conflict was seen."""
     theirs: _builtins.str
-    """The CRM's value when the conflict was seen."""
+    """The CRM's value when the conflict was seen, or the one that was overwritten."""
+    overwritten: _builtins.bool
+    """True = a write of ours replaced `theirs` unseen, since a person set it between our reading and our write. Both sides
+    hold the platform's value now.
+    """
     def __init__(
         self,
         *,
         field: _builtins.str = ...,
         ours: _builtins.str = ...,
         theirs: _builtins.str = ...,
+        overwritten: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["field", b"field", "ours", b"ours", "theirs", b"theirs"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["field", b"field", "ours", b"ours", "overwritten", b"overwritten", "theirs", b"theirs"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -23,36 +23,49 @@ _sym_db = _symbol_database.Default()
 
 
 from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from leadsync.lead.v1 import lead_pb2 as leadsync_dot_lead_dot_v1_dot_lead__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#leadsync/lead/v1/lead_service.proto\x12\x10leadsync.lead.v1\x1a google/protobuf/field_mask.proto\x1a\x1bleadsync/lead/v1/lead.proto\"o\n\x11\x43reateLeadRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12$\n\x04lead\x18\x03 \x01(\x0b\x32\x16.leadsync.lead.v1.Lead\x12\r\n\x05\x61\x63tor\x18\x04 \x01(\t\":\n\x12\x43reateLeadResponse\x12$\n\x04lead\x18\x01 \x01(\x0b\x32\x16.leadsync.lead.v1.Lead\"4\n\x0eGetLeadRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x0f\n\x07lead_id\x18\x02 \x01(\t\"7\n\x0fGetLeadResponse\x12$\n\x04lead\x18\x01 \x01(\x0b\x32\x16.leadsync.lead.v1.Lead\"[\n\x10ListLeadsRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\r\n\x05\x65mail\x18\x04 \x01(\t\"S\n\x11ListLeadsResponse\x12%\n\x05leads\x18\x01 \x03(\x0b\x32\x16.leadsync.lead.v1.Lead\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xab\x01\n\x11UpdateLeadRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x0f\n\x07lead_id\x18\x02 \x01(\t\x12$\n\x04lead\x18\x03 \x01(\x0b\x32\x16.leadsync.lead.v1.Lead\x12/\n\x0bupdate_mask\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x0c\n\x04\x65tag\x18\x05 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x06 \x01(\t\":\n\x12UpdateLeadResponse\x12$\n\x04lead\x18\x01 \x01(\x0b\x32\x16.leadsync.lead.v1.Lead\"T\n\x11\x44\x65leteLeadRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x0f\n\x07lead_id\x18\x02 \x01(\t\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x04 \x01(\t\"\x14\n\x12\x44\x65leteLeadResponse2\xbe\x03\n\x0bLeadService\x12W\n\nCreateLead\x12#.leadsync.lead.v1.CreateLeadRequest\x1a$.leadsync.lead.v1.CreateLeadResponse\x12N\n\x07GetLead\x12 .leadsync.lead.v1.GetLeadRequest\x1a!.leadsync.lead.v1.GetLeadResponse\x12T\n\tListLeads\x12\".leadsync.lead.v1.ListLeadsRequest\x1a#.leadsync.lead.v1.ListLeadsResponse\x12W\n\nUpdateLead\x12#.leadsync.lead.v1.UpdateLeadRequest\x1a$.leadsync.lead.v1.UpdateLeadResponse\x12W\n\nDeleteLead\x12#.leadsync.lead.v1.DeleteLeadRequest\x1a$.leadsync.lead.v1.DeleteLeadResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#leadsync/lead/v1/lead_service.proto\x12\x10leadsync.lead.v1\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bleadsync/lead/v1/lead.proto\"o\n\x11\x43reateLeadRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12$\n\x04lead\x18\x03 \x01(\x0b\x32\x16.leadsync.lead.v1.Lead\x12\r\n\x05\x61\x63tor\x18\x04 \x01(\t\":\n\x12\x43reateLeadResponse\x12$\n\x04lead\x18\x01 \x01(\x0b\x32\x16.leadsync.lead.v1.Lead\"4\n\x0eGetLeadRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x0f\n\x07lead_id\x18\x02 \x01(\t\"7\n\x0fGetLeadResponse\x12$\n\x04lead\x18\x01 \x01(\x0b\x32\x16.leadsync.lead.v1.Lead\"[\n\x10ListLeadsRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\r\n\x05\x65mail\x18\x04 \x01(\t\"S\n\x11ListLeadsResponse\x12%\n\x05leads\x18\x01 \x03(\x0b\x32\x16.leadsync.lead.v1.Lead\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xab\x01\n\x11UpdateLeadRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x0f\n\x07lead_id\x18\x02 \x01(\t\x12$\n\x04lead\x18\x03 \x01(\x0b\x32\x16.leadsync.lead.v1.Lead\x12/\n\x0bupdate_mask\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x0c\n\x04\x65tag\x18\x05 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x06 \x01(\t\":\n\x12UpdateLeadResponse\x12$\n\x04lead\x18\x01 \x01(\x0b\x32\x16.leadsync.lead.v1.Lead\"T\n\x11\x44\x65leteLeadRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x0f\n\x07lead_id\x18\x02 \x01(\t\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x04 \x01(\t\"\x14\n\x12\x44\x65leteLeadResponse\"<\n\x11WatchLeadsRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x14\n\x0cresume_token\x18\x02 \x01(\t\"P\n\x12WatchLeadsResponse\x12$\n\x04lead\x18\x01 \x01(\x0b\x32\x16.leadsync.lead.v1.Lead\x12\x14\n\x0cresume_token\x18\x02 \x01(\t\"n\n\x12\x45xplainLeadRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x0f\n\x07lead_id\x18\x02 \x01(\t\x12\r\n\x05\x66ield\x18\x03 \x01(\t\x12\x11\n\tpage_size\x18\x04 \x01(\x05\x12\x12\n\npage_token\x18\x05 \x01(\t\"c\n\x13\x45xplainLeadResponse\x12\x33\n\x0c\x65xplanations\x18\x01 \x03(\x0b\x32\x1d.leadsync.lead.v1.Explanation\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xf7\x01\n\x0b\x45xplanation\x12\x13\n\x0b\x64\x65\x63ision_id\x18\x01 \x01(\t\x12.\n\ndecided_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07outcome\x18\x03 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x04 \x01(\t\x12\x16\n\x0eintegration_id\x18\x05 \x01(\t\x12\x11\n\trecord_id\x18\x06 \x01(\t\x12\x0e\n\x06reason\x18\x07 \x01(\t\x12\x14\n\x0c\x65vent_source\x18\x08 \x01(\t\x12\x32\n\x06\x66ields\x18\t \x03(\x0b\x32\".leadsync.lead.v1.FieldExplanation\"_\n\x10\x46ieldExplanation\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x0c\n\x04side\x18\x02 \x01(\t\x12\x0e\n\x06\x62\x65\x66ore\x18\x03 \x01(\t\x12\r\n\x05\x61\x66ter\x18\x04 \x01(\t\x12\x0f\n\x07\x62\x65\x63\x61use\x18\x05 \x01(\t2\xf5\x04\n\x0bLeadService\x12W\n\nCreateLead\x12#.leadsync.lead.v1.CreateLeadRequest\x1a$.leadsync.lead.v1.CreateLeadResponse\x12N\n\x07GetLead\x12 .leadsync.lead.v1.GetLeadRequest\x1a!.leadsync.lead.v1.GetLeadResponse\x12T\n\tListLeads\x12\".leadsync.lead.v1.ListLeadsRequest\x1a#.leadsync.lead.v1.ListLeadsResponse\x12W\n\nUpdateLead\x12#.leadsync.lead.v1.UpdateLeadRequest\x1a$.leadsync.lead.v1.UpdateLeadResponse\x12W\n\nDeleteLead\x12#.leadsync.lead.v1.DeleteLeadRequest\x1a$.leadsync.lead.v1.DeleteLeadResponse\x12Y\n\nWatchLeads\x12#.leadsync.lead.v1.WatchLeadsRequest\x1a$.leadsync.lead.v1.WatchLeadsResponse0\x01\x12Z\n\x0b\x45xplainLead\x12$.leadsync.lead.v1.ExplainLeadRequest\x1a%.leadsync.lead.v1.ExplainLeadResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'leadsync.lead.v1.lead_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_CREATELEADREQUEST']._serialized_start=120
-  _globals['_CREATELEADREQUEST']._serialized_end=231
-  _globals['_CREATELEADRESPONSE']._serialized_start=233
-  _globals['_CREATELEADRESPONSE']._serialized_end=291
-  _globals['_GETLEADREQUEST']._serialized_start=293
-  _globals['_GETLEADREQUEST']._serialized_end=345
-  _globals['_GETLEADRESPONSE']._serialized_start=347
-  _globals['_GETLEADRESPONSE']._serialized_end=402
-  _globals['_LISTLEADSREQUEST']._serialized_start=404
-  _globals['_LISTLEADSREQUEST']._serialized_end=495
-  _globals['_LISTLEADSRESPONSE']._serialized_start=497
-  _globals['_LISTLEADSRESPONSE']._serialized_end=580
-  _globals['_UPDATELEADREQUEST']._serialized_start=583
-  _globals['_UPDATELEADREQUEST']._serialized_end=754
-  _globals['_UPDATELEADRESPONSE']._serialized_start=756
-  _globals['_UPDATELEADRESPONSE']._serialized_end=814
-  _globals['_DELETELEADREQUEST']._serialized_start=816
-  _globals['_DELETELEADREQUEST']._serialized_end=900
-  _globals['_DELETELEADRESPONSE']._serialized_start=902
-  _globals['_DELETELEADRESPONSE']._serialized_end=922
-  _globals['_LEADSERVICE']._serialized_start=925
-  _globals['_LEADSERVICE']._serialized_end=1371
+  _globals['_CREATELEADREQUEST']._serialized_start=153
+  _globals['_CREATELEADREQUEST']._serialized_end=264
+  _globals['_CREATELEADRESPONSE']._serialized_start=266
+  _globals['_CREATELEADRESPONSE']._serialized_end=324
+  _globals['_GETLEADREQUEST']._serialized_start=326
+  _globals['_GETLEADREQUEST']._serialized_end=378
+  _globals['_GETLEADRESPONSE']._serialized_start=380
+  _globals['_GETLEADRESPONSE']._serialized_end=435
+  _globals['_LISTLEADSREQUEST']._serialized_start=437
+  _globals['_LISTLEADSREQUEST']._serialized_end=528
+  _globals['_LISTLEADSRESPONSE']._serialized_start=530
+  _globals['_LISTLEADSRESPONSE']._serialized_end=613
+  _globals['_UPDATELEADREQUEST']._serialized_start=616
+  _globals['_UPDATELEADREQUEST']._serialized_end=787
+  _globals['_UPDATELEADRESPONSE']._serialized_start=789
+  _globals['_UPDATELEADRESPONSE']._serialized_end=847
+  _globals['_DELETELEADREQUEST']._serialized_start=849
+  _globals['_DELETELEADREQUEST']._serialized_end=933
+  _globals['_DELETELEADRESPONSE']._serialized_start=935
+  _globals['_DELETELEADRESPONSE']._serialized_end=955
+  _globals['_WATCHLEADSREQUEST']._serialized_start=957
+  _globals['_WATCHLEADSREQUEST']._serialized_end=1017
+  _globals['_WATCHLEADSRESPONSE']._serialized_start=1019
+  _globals['_WATCHLEADSRESPONSE']._serialized_end=1099
+  _globals['_EXPLAINLEADREQUEST']._serialized_start=1101
+  _globals['_EXPLAINLEADREQUEST']._serialized_end=1211
+  _globals['_EXPLAINLEADRESPONSE']._serialized_start=1213
+  _globals['_EXPLAINLEADRESPONSE']._serialized_end=1312
+  _globals['_EXPLANATION']._serialized_start=1315
+  _globals['_EXPLANATION']._serialized_end=1562
+  _globals['_FIELDEXPLANATION']._serialized_start=1564
+  _globals['_FIELDEXPLANATION']._serialized_end=1659
+  _globals['_LEADSERVICE']._serialized_start=1662
+  _globals['_LEADSERVICE']._serialized_end=2291
 # @@protoc_insertion_point(module_scope)

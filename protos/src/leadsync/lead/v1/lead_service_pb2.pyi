@@ -7,6 +7,7 @@ from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from leadsync.lead.v1 import lead_pb2 as _lead_pb2
 import builtins as _builtins
@@ -312,3 +313,219 @@ class DeleteLeadResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DeleteLeadResponse: _TypeAlias = DeleteLeadResponse  # noqa: Y015
+
+@_typing.final
+class WatchLeadsRequest(_message.Message):
+    """What WatchLeads needs."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TENANT_ID_FIELD_NUMBER: _builtins.int
+    RESUME_TOKEN_FIELD_NUMBER: _builtins.int
+    tenant_id: _builtins.str
+    """Required. Tenant whose leads to watch."""
+    resume_token: _builtins.str
+    """`resume_token` of the last change that was seen; empty = from now on."""
+    def __init__(
+        self,
+        *,
+        tenant_id: _builtins.str = ...,
+        resume_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["resume_token", b"resume_token", "tenant_id", b"tenant_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchLeadsRequest: _TypeAlias = WatchLeadsRequest  # noqa: Y015
+
+@_typing.final
+class WatchLeadsResponse(_message.Message):
+    """One change of a lead."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LEAD_FIELD_NUMBER: _builtins.int
+    RESUME_TOKEN_FIELD_NUMBER: _builtins.int
+    resume_token: _builtins.str
+    """Where to go on from after this change."""
+    @_builtins.property
+    def lead(self) -> _lead_pb2.Lead:
+        """The lead as it is now; `deleted_at` is set if it was deleted. Absent in a sign of life, sent when nothing changes."""
+
+    def __init__(
+        self,
+        *,
+        lead: _lead_pb2.Lead | None = ...,
+        resume_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["lead", b"lead"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["lead", b"lead", "resume_token", b"resume_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchLeadsResponse: _TypeAlias = WatchLeadsResponse  # noqa: Y015
+
+@_typing.final
+class ExplainLeadRequest(_message.Message):
+    """What ExplainLead needs."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TENANT_ID_FIELD_NUMBER: _builtins.int
+    LEAD_ID_FIELD_NUMBER: _builtins.int
+    FIELD_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    tenant_id: _builtins.str
+    """Required. Tenant that owns the lead."""
+    lead_id: _builtins.str
+    """Required. The lead; one that was deleted can still be explained."""
+    field: _builtins.str
+    """Only decisions that changed this field; empty = all."""
+    page_size: _builtins.int
+    """Decisions per page; 0 = 50, more than 200 = 200, negative = INVALID_ARGUMENT."""
+    page_token: _builtins.str
+    """`next_page_token` of the page before, asked with the same filter; empty = the first page."""
+    def __init__(
+        self,
+        *,
+        tenant_id: _builtins.str = ...,
+        lead_id: _builtins.str = ...,
+        field: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["field", b"field", "lead_id", b"lead_id", "page_size", b"page_size", "page_token", b"page_token", "tenant_id", b"tenant_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExplainLeadRequest: _TypeAlias = ExplainLeadRequest  # noqa: Y015
+
+@_typing.final
+class ExplainLeadResponse(_message.Message):
+    """What ExplainLead answers."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EXPLANATIONS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Token of the next page; empty on the last."""
+    @_builtins.property
+    def explanations(self) -> _containers.RepeatedCompositeFieldContainer[Global___Explanation]:
+        """The page, newest first."""
+
+    def __init__(
+        self,
+        *,
+        explanations: _abc.Iterable[Global___Explanation] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["explanations", b"explanations", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExplainLeadResponse: _TypeAlias = ExplainLeadResponse  # noqa: Y015
+
+@_typing.final
+class Explanation(_message.Message):
+    """One decision on a lead."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DECISION_ID_FIELD_NUMBER: _builtins.int
+    DECIDED_AT_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    INTEGRATION_ID_FIELD_NUMBER: _builtins.int
+    RECORD_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    EVENT_SOURCE_FIELD_NUMBER: _builtins.int
+    FIELDS_FIELD_NUMBER: _builtins.int
+    decision_id: _builtins.str
+    """Id of the decision."""
+    outcome: _builtins.str
+    """What was concluded: `created`, `updated`, `linked`, `pushed`, `settled`, `refused`, `unlinked`, `resolved`, `deleted`."""
+    actor: _builtins.str
+    """Who caused it: a caller's name, `platform`, or the integration."""
+    integration_id: _builtins.str
+    """Integration concerned; empty for an edit on the platform."""
+    record_id: _builtins.str
+    """Record concerned; empty if none."""
+    reason: _builtins.str
+    """Why, for outcomes that have a reason; empty otherwise."""
+    event_source: _builtins.str
+    """Who changed the record, in the CRM's words, by the last event on it, e.g. `CRM_UI:userId:7`; empty if unknown."""
+    @_builtins.property
+    def decided_at(self) -> _timestamp_pb2.Timestamp:
+        """When it was taken, by the database's clock."""
+
+    @_builtins.property
+    def fields(self) -> _containers.RepeatedCompositeFieldContainer[Global___FieldExplanation]:
+        """The fields that it changed."""
+
+    def __init__(
+        self,
+        *,
+        decision_id: _builtins.str = ...,
+        decided_at: _timestamp_pb2.Timestamp | None = ...,
+        outcome: _builtins.str = ...,
+        actor: _builtins.str = ...,
+        integration_id: _builtins.str = ...,
+        record_id: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        event_source: _builtins.str = ...,
+        fields: _abc.Iterable[Global___FieldExplanation] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["decided_at", b"decided_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "decided_at", b"decided_at", "decision_id", b"decision_id", "event_source", b"event_source", "fields", b"fields", "integration_id", b"integration_id", "outcome", b"outcome", "reason", b"reason", "record_id", b"record_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Explanation: _TypeAlias = Explanation  # noqa: Y015
+
+@_typing.final
+class FieldExplanation(_message.Message):
+    """One field that a decision changed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FIELD_FIELD_NUMBER: _builtins.int
+    SIDE_FIELD_NUMBER: _builtins.int
+    BEFORE_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
+    BECAUSE_FIELD_NUMBER: _builtins.int
+    field: _builtins.str
+    """Lead field."""
+    side: _builtins.str
+    """Whose value was replaced: `platform` or `crm`."""
+    before: _builtins.str
+    """The value that gave way; empty = blank."""
+    after: _builtins.str
+    """The value that took its place; empty = blank."""
+    because: _builtins.str
+    """Why, in plain words."""
+    def __init__(
+        self,
+        *,
+        field: _builtins.str = ...,
+        side: _builtins.str = ...,
+        before: _builtins.str = ...,
+        after: _builtins.str = ...,
+        because: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "because", b"because", "before", b"before", "field", b"field", "side", b"side"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FieldExplanation: _TypeAlias = FieldExplanation  # noqa: Y015

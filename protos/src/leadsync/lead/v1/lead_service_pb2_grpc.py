@@ -60,6 +60,16 @@ class LeadServiceStub:
                 request_serializer=leadsync_dot_lead_dot_v1_dot_lead__service__pb2.DeleteLeadRequest.SerializeToString,
                 response_deserializer=leadsync_dot_lead_dot_v1_dot_lead__service__pb2.DeleteLeadResponse.FromString,
                 _registered_method=True)
+        self.WatchLeads = channel.unary_stream(
+                '/leadsync.lead.v1.LeadService/WatchLeads',
+                request_serializer=leadsync_dot_lead_dot_v1_dot_lead__service__pb2.WatchLeadsRequest.SerializeToString,
+                response_deserializer=leadsync_dot_lead_dot_v1_dot_lead__service__pb2.WatchLeadsResponse.FromString,
+                _registered_method=True)
+        self.ExplainLead = channel.unary_unary(
+                '/leadsync.lead.v1.LeadService/ExplainLead',
+                request_serializer=leadsync_dot_lead_dot_v1_dot_lead__service__pb2.ExplainLeadRequest.SerializeToString,
+                response_deserializer=leadsync_dot_lead_dot_v1_dot_lead__service__pb2.ExplainLeadResponse.FromString,
+                _registered_method=True)
 
 
 class LeadServiceServicer:
@@ -101,6 +111,21 @@ class LeadServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def WatchLeads(self, request, context):
+        """Streams each change of a lead as it is committed, deletions included. Ends after 30 minutes or when the server stops,
+        with UNAVAILABLE: go on from the last `resume_token`. OUT_OF_RANGE (resume_token_expired): list the leads again.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ExplainLead(self, request, context):
+        """Explains why each value of a lead is what it is: the decisions that changed it, newest first, page by page.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_LeadServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -128,6 +153,16 @@ def add_LeadServiceServicer_to_server(servicer, server):
                     servicer.DeleteLead,
                     request_deserializer=leadsync_dot_lead_dot_v1_dot_lead__service__pb2.DeleteLeadRequest.FromString,
                     response_serializer=leadsync_dot_lead_dot_v1_dot_lead__service__pb2.DeleteLeadResponse.SerializeToString,
+            ),
+            'WatchLeads': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchLeads,
+                    request_deserializer=leadsync_dot_lead_dot_v1_dot_lead__service__pb2.WatchLeadsRequest.FromString,
+                    response_serializer=leadsync_dot_lead_dot_v1_dot_lead__service__pb2.WatchLeadsResponse.SerializeToString,
+            ),
+            'ExplainLead': grpc.unary_unary_rpc_method_handler(
+                    servicer.ExplainLead,
+                    request_deserializer=leadsync_dot_lead_dot_v1_dot_lead__service__pb2.ExplainLeadRequest.FromString,
+                    response_serializer=leadsync_dot_lead_dot_v1_dot_lead__service__pb2.ExplainLeadResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -266,6 +301,60 @@ class LeadService:
             '/leadsync.lead.v1.LeadService/DeleteLead',
             leadsync_dot_lead_dot_v1_dot_lead__service__pb2.DeleteLeadRequest.SerializeToString,
             leadsync_dot_lead_dot_v1_dot_lead__service__pb2.DeleteLeadResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchLeads(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/leadsync.lead.v1.LeadService/WatchLeads',
+            leadsync_dot_lead_dot_v1_dot_lead__service__pb2.WatchLeadsRequest.SerializeToString,
+            leadsync_dot_lead_dot_v1_dot_lead__service__pb2.WatchLeadsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExplainLead(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadsync.lead.v1.LeadService/ExplainLead',
+            leadsync_dot_lead_dot_v1_dot_lead__service__pb2.ExplainLeadRequest.SerializeToString,
+            leadsync_dot_lead_dot_v1_dot_lead__service__pb2.ExplainLeadResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -43,6 +43,12 @@ class LeadServiceStub:
     """Changes the masked fields. ABORTED (STALE_ETAG) if `etag` is given and the lead has moved on."""
     DeleteLead: _grpc.UnaryUnaryMultiCallable[_lead_service_pb2.DeleteLeadRequest, _lead_service_pb2.DeleteLeadResponse]
     """Deletes a lead softly; its CRM records stay. Deleting twice is fine."""
+    WatchLeads: _grpc.UnaryStreamMultiCallable[_lead_service_pb2.WatchLeadsRequest, _lead_service_pb2.WatchLeadsResponse]
+    """Streams each change of a lead as it is committed, deletions included. Ends after 30 minutes or when the server stops,
+    with UNAVAILABLE: go on from the last `resume_token`. OUT_OF_RANGE (resume_token_expired): list the leads again.
+    """
+    ExplainLead: _grpc.UnaryUnaryMultiCallable[_lead_service_pb2.ExplainLeadRequest, _lead_service_pb2.ExplainLeadResponse]
+    """Explains why each value of a lead is what it is: the decisions that changed it, newest first, page by page."""
 
 @_typing.type_check_only
 class LeadServiceAsyncStub(LeadServiceStub):
@@ -59,6 +65,12 @@ class LeadServiceAsyncStub(LeadServiceStub):
     """Changes the masked fields. ABORTED (STALE_ETAG) if `etag` is given and the lead has moved on."""
     DeleteLead: _aio.UnaryUnaryMultiCallable[_lead_service_pb2.DeleteLeadRequest, _lead_service_pb2.DeleteLeadResponse]  # type: ignore[assignment]
     """Deletes a lead softly; its CRM records stay. Deleting twice is fine."""
+    WatchLeads: _aio.UnaryStreamMultiCallable[_lead_service_pb2.WatchLeadsRequest, _lead_service_pb2.WatchLeadsResponse]  # type: ignore[assignment]
+    """Streams each change of a lead as it is committed, deletions included. Ends after 30 minutes or when the server stops,
+    with UNAVAILABLE: go on from the last `resume_token`. OUT_OF_RANGE (resume_token_expired): list the leads again.
+    """
+    ExplainLead: _aio.UnaryUnaryMultiCallable[_lead_service_pb2.ExplainLeadRequest, _lead_service_pb2.ExplainLeadResponse]  # type: ignore[assignment]
+    """Explains why each value of a lead is what it is: the decisions that changed it, newest first, page by page."""
 
 class LeadServiceServicer(metaclass=_abc_1.ABCMeta):
     """Leads of one tenant per call. Served by lead-store."""
@@ -102,5 +114,23 @@ class LeadServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_lead_service_pb2.DeleteLeadResponse, _abc.Awaitable[_lead_service_pb2.DeleteLeadResponse]]:
         """Deletes a lead softly; its CRM records stay. Deleting twice is fine."""
+
+    @_abc_1.abstractmethod
+    def WatchLeads(
+        self,
+        request: _lead_service_pb2.WatchLeadsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_lead_service_pb2.WatchLeadsResponse], _abc.AsyncIterator[_lead_service_pb2.WatchLeadsResponse]]:
+        """Streams each change of a lead as it is committed, deletions included. Ends after 30 minutes or when the server stops,
+        with UNAVAILABLE: go on from the last `resume_token`. OUT_OF_RANGE (resume_token_expired): list the leads again.
+        """
+
+    @_abc_1.abstractmethod
+    def ExplainLead(
+        self,
+        request: _lead_service_pb2.ExplainLeadRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_lead_service_pb2.ExplainLeadResponse, _abc.Awaitable[_lead_service_pb2.ExplainLeadResponse]]:
+        """Explains why each value of a lead is what it is: the decisions that changed it, newest first, page by page."""
 
 def add_LeadServiceServicer_to_server(servicer: LeadServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -77,6 +77,34 @@ BLANK_RULE_CLEAR: BlankRule.ValueType  # 2
 """A blank is a value like any other: clearing one side clears the other."""
 Global___BlankRule: _TypeAlias = BlankRule  # noqa: Y015
 
+class _DeletePolicy:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _DeletePolicyEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_DeletePolicy.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    DELETE_POLICY_UNSPECIFIED: _DeletePolicy.ValueType  # 0
+    """Not set: UNLINK."""
+    DELETE_POLICY_UNLINK: _DeletePolicy.ValueType  # 1
+    """The link is detached, the lead stays."""
+    DELETE_POLICY_DELETE_LEAD: _DeletePolicy.ValueType  # 2
+    """The link is detached and the lead deleted."""
+    DELETE_POLICY_IGNORE: _DeletePolicy.ValueType  # 3
+    """Nothing."""
+
+class DeletePolicy(_DeletePolicy, metaclass=_DeletePolicyEnumTypeWrapper):
+    """What happens to a lead whose record was deleted in the CRM."""
+
+DELETE_POLICY_UNSPECIFIED: DeletePolicy.ValueType  # 0
+"""Not set: UNLINK."""
+DELETE_POLICY_UNLINK: DeletePolicy.ValueType  # 1
+"""The link is detached, the lead stays."""
+DELETE_POLICY_DELETE_LEAD: DeletePolicy.ValueType  # 2
+"""The link is detached and the lead deleted."""
+DELETE_POLICY_IGNORE: DeletePolicy.ValueType  # 3
+"""Nothing."""
+Global___DeletePolicy: _TypeAlias = DeletePolicy  # noqa: Y015
+
 class _Outcome:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -109,6 +137,8 @@ class _OutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Outcome.Value
     """Nothing decided: the lease is over and somebody else has the lane."""
     OUTCOME_FAILED: _Outcome.ValueType  # 12
     """Needs a person: the lane has failed for `reason`."""
+    OUTCOME_ERASED: _Outcome.ValueType  # 13
+    """The person's data was erased for privacy; the record is never imported again."""
 
 class Outcome(_Outcome, metaclass=_OutcomeEnumTypeWrapper):
     """What was concluded about one lane."""
@@ -139,6 +169,8 @@ OUTCOME_FENCED: Outcome.ValueType  # 11
 """Nothing decided: the lease is over and somebody else has the lane."""
 OUTCOME_FAILED: Outcome.ValueType  # 12
 """Needs a person: the lane has failed for `reason`."""
+OUTCOME_ERASED: Outcome.ValueType  # 13
+"""The person's data was erased for privacy; the record is never imported again."""
 Global___Outcome: _TypeAlias = Outcome  # noqa: Y015
 
 class _WriteKind:
@@ -196,6 +228,42 @@ class FieldRule(_message.Message):
 Global___FieldRule: _TypeAlias = FieldRule  # noqa: Y015
 
 @_typing.final
+class Deletions(_message.Message):
+    """How deletions in the CRM are followed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POLICY_FIELD_NUMBER: _builtins.int
+    GRACE_SECONDS_FIELD_NUMBER: _builtins.int
+    CAP_NUMBER_FIELD_NUMBER: _builtins.int
+    CAP_PERCENT_FIELD_NUMBER: _builtins.int
+    policy: Global___DeletePolicy.ValueType
+    """What happens to the lead."""
+    grace_seconds: _builtins.int
+    """Seconds that the record must have been gone before anything happens; 0 = at once. At most 30 days."""
+    cap_number: _builtins.int
+    """Most deletions to follow in an hour, whichever of number and share is more; the rest fails as `delete_cap` and waits
+    for a person. 0 = 500.
+    """
+    cap_percent: _builtins.int
+    """The same as a share of the linked leads, in percent; 0 = 20."""
+    def __init__(
+        self,
+        *,
+        policy: Global___DeletePolicy.ValueType = ...,
+        grace_seconds: _builtins.int = ...,
+        cap_number: _builtins.int = ...,
+        cap_percent: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cap_number", b"cap_number", "cap_percent", b"cap_percent", "grace_seconds", b"grace_seconds", "policy", b"policy"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Deletions: _TypeAlias = Deletions  # noqa: Y015
+
+@_typing.final
 class Target(_message.Message):
     """What lead-store must know of an integration to route deliveries and to merge."""
 
@@ -211,6 +279,7 @@ class Target(_message.Message):
     WEBHOOKS_ENABLED_FIELD_NUMBER: _builtins.int
     PAUSED_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
+    DELETIONS_FIELD_NUMBER: _builtins.int
     integration_id: _builtins.str
     """Required. The integration."""
     tenant_id: _builtins.str
@@ -233,6 +302,10 @@ class Target(_message.Message):
     def fields(self) -> _containers.RepeatedCompositeFieldContainer[Global___FieldRule]:
         """Required. The mapped fields with their rules."""
 
+    @_builtins.property
+    def deletions(self) -> Global___Deletions:
+        """How deletions in the CRM are followed; absent = the defaults."""
+
     def __init__(
         self,
         *,
@@ -246,10 +319,11 @@ class Target(_message.Message):
         webhooks_enabled: _builtins.bool = ...,
         paused: _builtins.bool = ...,
         revision: _builtins.int = ...,
+        deletions: Global___Deletions | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["deletions", b"deletions"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "direction", b"direction", "fields", b"fields", "integration_id", b"integration_id", "mapping_fingerprint", b"mapping_fingerprint", "paused", b"paused", "provider", b"provider", "revision", b"revision", "tenant_id", b"tenant_id", "webhooks_enabled", b"webhooks_enabled"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "deletions", b"deletions", "direction", b"direction", "fields", b"fields", "integration_id", b"integration_id", "mapping_fingerprint", b"mapping_fingerprint", "paused", b"paused", "provider", b"provider", "revision", b"revision", "tenant_id", b"tenant_id", "webhooks_enabled", b"webhooks_enabled"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -77,6 +77,30 @@ WORK_STATE_FAILED: WorkState.ValueType  # 3
 """Given up until a person redrives it."""
 Global___WorkState: _TypeAlias = WorkState  # noqa: Y015
 
+class _Side:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _SideEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Side.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    SIDE_UNSPECIFIED: _Side.ValueType  # 0
+    """Not set: INVALID_ARGUMENT."""
+    SIDE_PLATFORM: _Side.ValueType  # 1
+    """The platform's."""
+    SIDE_CRM: _Side.ValueType  # 2
+    """The CRM's; of an overwritten value, the one that was overwritten."""
+
+class Side(_Side, metaclass=_SideEnumTypeWrapper):
+    """Whose value is taken."""
+
+SIDE_UNSPECIFIED: Side.ValueType  # 0
+"""Not set: INVALID_ARGUMENT."""
+SIDE_PLATFORM: Side.ValueType  # 1
+"""The platform's."""
+SIDE_CRM: Side.ValueType  # 2
+"""The CRM's; of an overwritten value, the one that was overwritten."""
+Global___Side: _TypeAlias = Side  # noqa: Y015
+
 @_typing.final
 class PutTargetRequest(_message.Message):
     """What PutTarget needs."""
@@ -604,15 +628,26 @@ class RequestSyncRequest(_message.Message):
     INTEGRATION_ID_FIELD_NUMBER: _builtins.int
     LEAD_IDS_FIELD_NUMBER: _builtins.int
     FAILED_FIELD_NUMBER: _builtins.int
+    RUN_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    LANE_IDS_FIELD_NUMBER: _builtins.int
     tenant_id: _builtins.str
     """Required. Tenant that asks."""
     integration_id: _builtins.str
     """Required. The integration."""
     failed: _builtins.bool
     """True = make all failed work of the integration due again."""
+    run_id: _builtins.str
+    """Run that asks, for GetRunWork; its work comes after live work. Empty = none."""
+    reason: _builtins.str
+    """With `failed`: only work that failed for this reason; empty = any."""
     @_builtins.property
     def lead_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Leads to push, at most 1,000. A lead whose record was detached gets a new one."""
+
+    @_builtins.property
+    def lane_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """With `failed`: only these lanes; empty = all."""
 
     def __init__(
         self,
@@ -621,10 +656,13 @@ class RequestSyncRequest(_message.Message):
         integration_id: _builtins.str = ...,
         lead_ids: _abc.Iterable[_builtins.str] | None = ...,
         failed: _builtins.bool = ...,
+        run_id: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        lane_ids: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["failed", b"failed", "integration_id", b"integration_id", "lead_ids", b"lead_ids", "tenant_id", b"tenant_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["failed", b"failed", "integration_id", b"integration_id", "lane_ids", b"lane_ids", "lead_ids", b"lead_ids", "reason", b"reason", "run_id", b"run_id", "tenant_id", b"tenant_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -753,3 +791,451 @@ class GetSyncStatusResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetSyncStatusResponse: _TypeAlias = GetSyncStatusResponse  # noqa: Y015
+
+@_typing.final
+class GetRunWorkRequest(_message.Message):
+    """What GetRunWork needs."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TENANT_ID_FIELD_NUMBER: _builtins.int
+    INTEGRATION_ID_FIELD_NUMBER: _builtins.int
+    RUN_ID_FIELD_NUMBER: _builtins.int
+    tenant_id: _builtins.str
+    """Required. Tenant that asks."""
+    integration_id: _builtins.str
+    """Required. The integration."""
+    run_id: _builtins.str
+    """Required. The run."""
+    def __init__(
+        self,
+        *,
+        tenant_id: _builtins.str = ...,
+        integration_id: _builtins.str = ...,
+        run_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["integration_id", b"integration_id", "run_id", b"run_id", "tenant_id", b"tenant_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetRunWorkRequest: _TypeAlias = GetRunWorkRequest  # noqa: Y015
+
+@_typing.final
+class GetRunWorkResponse(_message.Message):
+    """What GetRunWork answers."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PENDING_FIELD_NUMBER: _builtins.int
+    FAILED_FIELD_NUMBER: _builtins.int
+    pending: _builtins.int
+    """Lanes of the run that are due or leased."""
+    failed: _builtins.int
+    """Lanes of the run that have failed."""
+    def __init__(
+        self,
+        *,
+        pending: _builtins.int = ...,
+        failed: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["failed", b"failed", "pending", b"pending"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetRunWorkResponse: _TypeAlias = GetRunWorkResponse  # noqa: Y015
+
+@_typing.final
+class DropRunWorkRequest(_message.Message):
+    """What DropRunWork needs."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TENANT_ID_FIELD_NUMBER: _builtins.int
+    INTEGRATION_ID_FIELD_NUMBER: _builtins.int
+    RUN_ID_FIELD_NUMBER: _builtins.int
+    tenant_id: _builtins.str
+    """Required. Tenant that asks."""
+    integration_id: _builtins.str
+    """Required. The integration."""
+    run_id: _builtins.str
+    """Required. The run."""
+    def __init__(
+        self,
+        *,
+        tenant_id: _builtins.str = ...,
+        integration_id: _builtins.str = ...,
+        run_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["integration_id", b"integration_id", "run_id", b"run_id", "tenant_id", b"tenant_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DropRunWorkRequest: _TypeAlias = DropRunWorkRequest  # noqa: Y015
+
+@_typing.final
+class DropRunWorkResponse(_message.Message):
+    """What DropRunWork answers."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DROPPED_FIELD_NUMBER: _builtins.int
+    dropped: _builtins.int
+    """Number of lanes that are no longer due."""
+    def __init__(
+        self,
+        *,
+        dropped: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dropped", b"dropped"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DropRunWorkResponse: _TypeAlias = DropRunWorkResponse  # noqa: Y015
+
+@_typing.final
+class Conflict(_message.Message):
+    """A field of a lead that waits for a person."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LEAD_ID_FIELD_NUMBER: _builtins.int
+    INTEGRATION_ID_FIELD_NUMBER: _builtins.int
+    RECORD_ID_FIELD_NUMBER: _builtins.int
+    FIELD_FIELD_NUMBER: _builtins.int
+    BASE_FIELD_NUMBER: _builtins.int
+    OURS_FIELD_NUMBER: _builtins.int
+    THEIRS_FIELD_NUMBER: _builtins.int
+    OURS_CHANGED_AT_FIELD_NUMBER: _builtins.int
+    OURS_SOURCE_FIELD_NUMBER: _builtins.int
+    THEIRS_CHANGED_AT_FIELD_NUMBER: _builtins.int
+    THEIRS_SOURCE_FIELD_NUMBER: _builtins.int
+    OVERWRITTEN_FIELD_NUMBER: _builtins.int
+    SUGGESTED_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    lead_id: _builtins.str
+    """The lead."""
+    integration_id: _builtins.str
+    """The integration."""
+    record_id: _builtins.str
+    """The record."""
+    field: _builtins.str
+    """Lead field."""
+    base: _builtins.str
+    """What both sides last agreed on, as the platform spells it; absent if they never did."""
+    ours: _builtins.str
+    """The platform's value."""
+    theirs: _builtins.str
+    """The CRM's value, or the one that was overwritten."""
+    ours_source: _builtins.str
+    """Who set it: `platform`, or a provider."""
+    theirs_source: _builtins.str
+    """Who set it, in the CRM's words; empty if its history was not read."""
+    overwritten: _builtins.bool
+    """True = both sides hold `ours` now; `theirs` was replaced unseen by a write of ours."""
+    suggested: Global___Side.ValueType
+    """The side whose value was set last, as a suggestion; UNSPECIFIED if that is not known."""
+    etag: _builtins.str
+    """Send it back with the choice."""
+    @_builtins.property
+    def ours_changed_at(self) -> _timestamp_pb2.Timestamp:
+        """When the platform's value was set."""
+
+    @_builtins.property
+    def theirs_changed_at(self) -> _timestamp_pb2.Timestamp:
+        """When the CRM's value was set; absent if its history was not read."""
+
+    def __init__(
+        self,
+        *,
+        lead_id: _builtins.str = ...,
+        integration_id: _builtins.str = ...,
+        record_id: _builtins.str = ...,
+        field: _builtins.str = ...,
+        base: _builtins.str | None = ...,
+        ours: _builtins.str = ...,
+        theirs: _builtins.str = ...,
+        ours_changed_at: _timestamp_pb2.Timestamp | None = ...,
+        ours_source: _builtins.str = ...,
+        theirs_changed_at: _timestamp_pb2.Timestamp | None = ...,
+        theirs_source: _builtins.str = ...,
+        overwritten: _builtins.bool = ...,
+        suggested: Global___Side.ValueType = ...,
+        etag: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_base", b"_base", "base", b"base", "ours_changed_at", b"ours_changed_at", "theirs_changed_at", b"theirs_changed_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_base", b"_base", "base", b"base", "etag", b"etag", "field", b"field", "integration_id", b"integration_id", "lead_id", b"lead_id", "ours", b"ours", "ours_changed_at", b"ours_changed_at", "ours_source", b"ours_source", "overwritten", b"overwritten", "record_id", b"record_id", "suggested", b"suggested", "theirs", b"theirs", "theirs_changed_at", b"theirs_changed_at", "theirs_source", b"theirs_source"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__base: _TypeAlias = _typing.Literal["base"]  # noqa: Y015
+    _WhichOneofArgType__base: _TypeAlias = _typing.Literal["_base", b"_base"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__base) -> _WhichOneofReturnType__base | None: ...
+
+Global___Conflict: _TypeAlias = Conflict  # noqa: Y015
+
+@_typing.final
+class ListConflictsRequest(_message.Message):
+    """What ListConflicts needs."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TENANT_ID_FIELD_NUMBER: _builtins.int
+    INTEGRATION_ID_FIELD_NUMBER: _builtins.int
+    LEAD_ID_FIELD_NUMBER: _builtins.int
+    FIELD_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    tenant_id: _builtins.str
+    """Required. Tenant whose conflicts to list."""
+    integration_id: _builtins.str
+    """Only this integration; empty = all."""
+    lead_id: _builtins.str
+    """Only this lead; empty = all."""
+    field: _builtins.str
+    """Only this field; empty = all."""
+    page_size: _builtins.int
+    """Leads per page; 0 = 50, more than 200 = 200, negative = INVALID_ARGUMENT."""
+    page_token: _builtins.str
+    """`next_page_token` of the page before, asked with the same filter; empty = the first page."""
+    def __init__(
+        self,
+        *,
+        tenant_id: _builtins.str = ...,
+        integration_id: _builtins.str = ...,
+        lead_id: _builtins.str = ...,
+        field: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["field", b"field", "integration_id", b"integration_id", "lead_id", b"lead_id", "page_size", b"page_size", "page_token", b"page_token", "tenant_id", b"tenant_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListConflictsRequest: _TypeAlias = ListConflictsRequest  # noqa: Y015
+
+@_typing.final
+class ListConflictsResponse(_message.Message):
+    """What ListConflicts answers."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONFLICTS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Token of the next page; empty on the last."""
+    @_builtins.property
+    def conflicts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Conflict]:
+        """The conflicts of the leads on this page."""
+
+    def __init__(
+        self,
+        *,
+        conflicts: _abc.Iterable[Global___Conflict] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["conflicts", b"conflicts", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListConflictsResponse: _TypeAlias = ListConflictsResponse  # noqa: Y015
+
+@_typing.final
+class ResolveConflictRequest(_message.Message):
+    """What ResolveConflict needs."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TENANT_ID_FIELD_NUMBER: _builtins.int
+    LEAD_ID_FIELD_NUMBER: _builtins.int
+    INTEGRATION_ID_FIELD_NUMBER: _builtins.int
+    FIELD_FIELD_NUMBER: _builtins.int
+    TAKE_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    tenant_id: _builtins.str
+    """Required. Tenant that owns the lead."""
+    lead_id: _builtins.str
+    """Required. The lead."""
+    integration_id: _builtins.str
+    """Required. The integration."""
+    field: _builtins.str
+    """Required. The field."""
+    take: Global___Side.ValueType
+    """Take one side's value."""
+    value: _builtins.str
+    """Take another value; empty = blank."""
+    etag: _builtins.str
+    """Required. `etag` of the conflict that the person saw."""
+    actor: _builtins.str
+    """Who decides, for the history; empty = unknown."""
+    def __init__(
+        self,
+        *,
+        tenant_id: _builtins.str = ...,
+        lead_id: _builtins.str = ...,
+        integration_id: _builtins.str = ...,
+        field: _builtins.str = ...,
+        take: Global___Side.ValueType = ...,
+        value: _builtins.str = ...,
+        etag: _builtins.str = ...,
+        actor: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["choice", b"choice", "take", b"take", "value", b"value"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "choice", b"choice", "etag", b"etag", "field", b"field", "integration_id", b"integration_id", "lead_id", b"lead_id", "take", b"take", "tenant_id", b"tenant_id", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_choice: _TypeAlias = _typing.Literal["take", "value"]  # noqa: Y015
+    _WhichOneofArgType_choice: _TypeAlias = _typing.Literal["choice", b"choice"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_choice) -> _WhichOneofReturnType_choice | None: ...
+
+Global___ResolveConflictRequest: _TypeAlias = ResolveConflictRequest  # noqa: Y015
+
+@_typing.final
+class ResolveConflictResponse(_message.Message):
+    """What ResolveConflict answers."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DECISION_ID_FIELD_NUMBER: _builtins.int
+    decision_id: _builtins.str
+    """Id of the decision, for UndoDecision."""
+    def __init__(
+        self,
+        *,
+        decision_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["decision_id", b"decision_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResolveConflictResponse: _TypeAlias = ResolveConflictResponse  # noqa: Y015
+
+@_typing.final
+class ResolveConflictsRequest(_message.Message):
+    """What ResolveConflicts needs."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TENANT_ID_FIELD_NUMBER: _builtins.int
+    INTEGRATION_ID_FIELD_NUMBER: _builtins.int
+    FIELD_FIELD_NUMBER: _builtins.int
+    TAKE_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    tenant_id: _builtins.str
+    """Required. Tenant that owns the leads."""
+    integration_id: _builtins.str
+    """Required. The integration."""
+    field: _builtins.str
+    """Required. The field."""
+    take: Global___Side.ValueType
+    """Required. Whose value is taken."""
+    actor: _builtins.str
+    """Who decides, for the history; empty = unknown."""
+    def __init__(
+        self,
+        *,
+        tenant_id: _builtins.str = ...,
+        integration_id: _builtins.str = ...,
+        field: _builtins.str = ...,
+        take: Global___Side.ValueType = ...,
+        actor: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "field", b"field", "integration_id", b"integration_id", "take", b"take", "tenant_id", b"tenant_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResolveConflictsRequest: _TypeAlias = ResolveConflictsRequest  # noqa: Y015
+
+@_typing.final
+class ResolveConflictsResponse(_message.Message):
+    """What ResolveConflicts answers."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESOLVED_FIELD_NUMBER: _builtins.int
+    MORE_FIELD_NUMBER: _builtins.int
+    resolved: _builtins.int
+    """Number of conflicts settled by this call."""
+    more: _builtins.bool
+    """True if there are more of them."""
+    def __init__(
+        self,
+        *,
+        resolved: _builtins.int = ...,
+        more: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["more", b"more", "resolved", b"resolved"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResolveConflictsResponse: _TypeAlias = ResolveConflictsResponse  # noqa: Y015
+
+@_typing.final
+class UndoDecisionRequest(_message.Message):
+    """What UndoDecision needs."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TENANT_ID_FIELD_NUMBER: _builtins.int
+    DECISION_ID_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    tenant_id: _builtins.str
+    """Required. Tenant that owns the lead."""
+    decision_id: _builtins.str
+    """Required. The decision."""
+    actor: _builtins.str
+    """Who asks, for the history; empty = unknown."""
+    def __init__(
+        self,
+        *,
+        tenant_id: _builtins.str = ...,
+        decision_id: _builtins.str = ...,
+        actor: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "decision_id", b"decision_id", "tenant_id", b"tenant_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UndoDecisionRequest: _TypeAlias = UndoDecisionRequest  # noqa: Y015
+
+@_typing.final
+class UndoDecisionResponse(_message.Message):
+    """What UndoDecision answers."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LEAD_ID_FIELD_NUMBER: _builtins.int
+    lead_id: _builtins.str
+    """The lead that was changed back."""
+    def __init__(
+        self,
+        *,
+        lead_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["lead_id", b"lead_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UndoDecisionResponse: _TypeAlias = UndoDecisionResponse  # noqa: Y015

@@ -80,6 +80,36 @@ class SyncServiceStub:
                 request_serializer=leadsync_dot_sync_dot_v1_dot_sync__service__pb2.GetSyncStatusRequest.SerializeToString,
                 response_deserializer=leadsync_dot_sync_dot_v1_dot_sync__service__pb2.GetSyncStatusResponse.FromString,
                 _registered_method=True)
+        self.GetRunWork = channel.unary_unary(
+                '/leadsync.sync.v1.SyncService/GetRunWork',
+                request_serializer=leadsync_dot_sync_dot_v1_dot_sync__service__pb2.GetRunWorkRequest.SerializeToString,
+                response_deserializer=leadsync_dot_sync_dot_v1_dot_sync__service__pb2.GetRunWorkResponse.FromString,
+                _registered_method=True)
+        self.DropRunWork = channel.unary_unary(
+                '/leadsync.sync.v1.SyncService/DropRunWork',
+                request_serializer=leadsync_dot_sync_dot_v1_dot_sync__service__pb2.DropRunWorkRequest.SerializeToString,
+                response_deserializer=leadsync_dot_sync_dot_v1_dot_sync__service__pb2.DropRunWorkResponse.FromString,
+                _registered_method=True)
+        self.ListConflicts = channel.unary_unary(
+                '/leadsync.sync.v1.SyncService/ListConflicts',
+                request_serializer=leadsync_dot_sync_dot_v1_dot_sync__service__pb2.ListConflictsRequest.SerializeToString,
+                response_deserializer=leadsync_dot_sync_dot_v1_dot_sync__service__pb2.ListConflictsResponse.FromString,
+                _registered_method=True)
+        self.ResolveConflict = channel.unary_unary(
+                '/leadsync.sync.v1.SyncService/ResolveConflict',
+                request_serializer=leadsync_dot_sync_dot_v1_dot_sync__service__pb2.ResolveConflictRequest.SerializeToString,
+                response_deserializer=leadsync_dot_sync_dot_v1_dot_sync__service__pb2.ResolveConflictResponse.FromString,
+                _registered_method=True)
+        self.ResolveConflicts = channel.unary_unary(
+                '/leadsync.sync.v1.SyncService/ResolveConflicts',
+                request_serializer=leadsync_dot_sync_dot_v1_dot_sync__service__pb2.ResolveConflictsRequest.SerializeToString,
+                response_deserializer=leadsync_dot_sync_dot_v1_dot_sync__service__pb2.ResolveConflictsResponse.FromString,
+                _registered_method=True)
+        self.UndoDecision = channel.unary_unary(
+                '/leadsync.sync.v1.SyncService/UndoDecision',
+                request_serializer=leadsync_dot_sync_dot_v1_dot_sync__service__pb2.UndoDecisionRequest.SerializeToString,
+                response_deserializer=leadsync_dot_sync_dot_v1_dot_sync__service__pb2.UndoDecisionResponse.FromString,
+                _registered_method=True)
 
 
 class SyncServiceServicer:
@@ -149,6 +179,50 @@ class SyncServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetRunWork(self, request, context):
+        """Gets how much of a run's work is still to do.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DropRunWork(self, request, context):
+        """Drops the work of a run that nobody has begun.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListConflicts(self, request, context):
+        """Lists fields that wait for a person, by lead, page by page.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ResolveConflict(self, request, context):
+        """Settles one conflict. It writes nothing itself: the lead takes the choice, and the work on the pair becomes due.
+        ABORTED (stale_etag) if the conflict is no longer the one that the person saw.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ResolveConflicts(self, request, context):
+        """Settles up to 1,000 conflicts of one field the same way. Call again while `more` is true.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UndoDecision(self, request, context):
+        """Sets the fields that a decision changed on a lead back to what they were, as an ordinary edit. FAILED_PRECONDITION
+        (undo_too_late) after 90 days.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_SyncServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -196,6 +270,36 @@ def add_SyncServiceServicer_to_server(servicer, server):
                     servicer.GetSyncStatus,
                     request_deserializer=leadsync_dot_sync_dot_v1_dot_sync__service__pb2.GetSyncStatusRequest.FromString,
                     response_serializer=leadsync_dot_sync_dot_v1_dot_sync__service__pb2.GetSyncStatusResponse.SerializeToString,
+            ),
+            'GetRunWork': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetRunWork,
+                    request_deserializer=leadsync_dot_sync_dot_v1_dot_sync__service__pb2.GetRunWorkRequest.FromString,
+                    response_serializer=leadsync_dot_sync_dot_v1_dot_sync__service__pb2.GetRunWorkResponse.SerializeToString,
+            ),
+            'DropRunWork': grpc.unary_unary_rpc_method_handler(
+                    servicer.DropRunWork,
+                    request_deserializer=leadsync_dot_sync_dot_v1_dot_sync__service__pb2.DropRunWorkRequest.FromString,
+                    response_serializer=leadsync_dot_sync_dot_v1_dot_sync__service__pb2.DropRunWorkResponse.SerializeToString,
+            ),
+            'ListConflicts': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListConflicts,
+                    request_deserializer=leadsync_dot_sync_dot_v1_dot_sync__service__pb2.ListConflictsRequest.FromString,
+                    response_serializer=leadsync_dot_sync_dot_v1_dot_sync__service__pb2.ListConflictsResponse.SerializeToString,
+            ),
+            'ResolveConflict': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResolveConflict,
+                    request_deserializer=leadsync_dot_sync_dot_v1_dot_sync__service__pb2.ResolveConflictRequest.FromString,
+                    response_serializer=leadsync_dot_sync_dot_v1_dot_sync__service__pb2.ResolveConflictResponse.SerializeToString,
+            ),
+            'ResolveConflicts': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResolveConflicts,
+                    request_deserializer=leadsync_dot_sync_dot_v1_dot_sync__service__pb2.ResolveConflictsRequest.FromString,
+                    response_serializer=leadsync_dot_sync_dot_v1_dot_sync__service__pb2.ResolveConflictsResponse.SerializeToString,
+            ),
+            'UndoDecision': grpc.unary_unary_rpc_method_handler(
+                    servicer.UndoDecision,
+                    request_deserializer=leadsync_dot_sync_dot_v1_dot_sync__service__pb2.UndoDecisionRequest.FromString,
+                    response_serializer=leadsync_dot_sync_dot_v1_dot_sync__service__pb2.UndoDecisionResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -442,6 +546,168 @@ class SyncService:
             '/leadsync.sync.v1.SyncService/GetSyncStatus',
             leadsync_dot_sync_dot_v1_dot_sync__service__pb2.GetSyncStatusRequest.SerializeToString,
             leadsync_dot_sync_dot_v1_dot_sync__service__pb2.GetSyncStatusResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetRunWork(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadsync.sync.v1.SyncService/GetRunWork',
+            leadsync_dot_sync_dot_v1_dot_sync__service__pb2.GetRunWorkRequest.SerializeToString,
+            leadsync_dot_sync_dot_v1_dot_sync__service__pb2.GetRunWorkResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DropRunWork(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadsync.sync.v1.SyncService/DropRunWork',
+            leadsync_dot_sync_dot_v1_dot_sync__service__pb2.DropRunWorkRequest.SerializeToString,
+            leadsync_dot_sync_dot_v1_dot_sync__service__pb2.DropRunWorkResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListConflicts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadsync.sync.v1.SyncService/ListConflicts',
+            leadsync_dot_sync_dot_v1_dot_sync__service__pb2.ListConflictsRequest.SerializeToString,
+            leadsync_dot_sync_dot_v1_dot_sync__service__pb2.ListConflictsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResolveConflict(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadsync.sync.v1.SyncService/ResolveConflict',
+            leadsync_dot_sync_dot_v1_dot_sync__service__pb2.ResolveConflictRequest.SerializeToString,
+            leadsync_dot_sync_dot_v1_dot_sync__service__pb2.ResolveConflictResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResolveConflicts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadsync.sync.v1.SyncService/ResolveConflicts',
+            leadsync_dot_sync_dot_v1_dot_sync__service__pb2.ResolveConflictsRequest.SerializeToString,
+            leadsync_dot_sync_dot_v1_dot_sync__service__pb2.ResolveConflictsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UndoDecision(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadsync.sync.v1.SyncService/UndoDecision',
+            leadsync_dot_sync_dot_v1_dot_sync__service__pb2.UndoDecisionRequest.SerializeToString,
+            leadsync_dot_sync_dot_v1_dot_sync__service__pb2.UndoDecisionResponse.FromString,
             options,
             channel_credentials,
             insecure,

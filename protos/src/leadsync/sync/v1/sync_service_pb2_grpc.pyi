@@ -51,6 +51,22 @@ class SyncServiceStub:
     """Makes leads or failed work due."""
     GetSyncStatus: _grpc.UnaryUnaryMultiCallable[_sync_service_pb2.GetSyncStatusRequest, _sync_service_pb2.GetSyncStatusResponse]
     """Gets the counters of an integration and what is still to do."""
+    GetRunWork: _grpc.UnaryUnaryMultiCallable[_sync_service_pb2.GetRunWorkRequest, _sync_service_pb2.GetRunWorkResponse]
+    """Gets how much of a run's work is still to do."""
+    DropRunWork: _grpc.UnaryUnaryMultiCallable[_sync_service_pb2.DropRunWorkRequest, _sync_service_pb2.DropRunWorkResponse]
+    """Drops the work of a run that nobody has begun."""
+    ListConflicts: _grpc.UnaryUnaryMultiCallable[_sync_service_pb2.ListConflictsRequest, _sync_service_pb2.ListConflictsResponse]
+    """Lists fields that wait for a person, by lead, page by page."""
+    ResolveConflict: _grpc.UnaryUnaryMultiCallable[_sync_service_pb2.ResolveConflictRequest, _sync_service_pb2.ResolveConflictResponse]
+    """Settles one conflict. It writes nothing itself: the lead takes the choice, and the work on the pair becomes due.
+    ABORTED (stale_etag) if the conflict is no longer the one that the person saw.
+    """
+    ResolveConflicts: _grpc.UnaryUnaryMultiCallable[_sync_service_pb2.ResolveConflictsRequest, _sync_service_pb2.ResolveConflictsResponse]
+    """Settles up to 1,000 conflicts of one field the same way. Call again while `more` is true."""
+    UndoDecision: _grpc.UnaryUnaryMultiCallable[_sync_service_pb2.UndoDecisionRequest, _sync_service_pb2.UndoDecisionResponse]
+    """Sets the fields that a decision changed on a lead back to what they were, as an ordinary edit. FAILED_PRECONDITION
+    (undo_too_late) after 90 days.
+    """
 
 @_typing.type_check_only
 class SyncServiceAsyncStub(SyncServiceStub):
@@ -75,6 +91,22 @@ class SyncServiceAsyncStub(SyncServiceStub):
     """Makes leads or failed work due."""
     GetSyncStatus: _aio.UnaryUnaryMultiCallable[_sync_service_pb2.GetSyncStatusRequest, _sync_service_pb2.GetSyncStatusResponse]  # type: ignore[assignment]
     """Gets the counters of an integration and what is still to do."""
+    GetRunWork: _aio.UnaryUnaryMultiCallable[_sync_service_pb2.GetRunWorkRequest, _sync_service_pb2.GetRunWorkResponse]  # type: ignore[assignment]
+    """Gets how much of a run's work is still to do."""
+    DropRunWork: _aio.UnaryUnaryMultiCallable[_sync_service_pb2.DropRunWorkRequest, _sync_service_pb2.DropRunWorkResponse]  # type: ignore[assignment]
+    """Drops the work of a run that nobody has begun."""
+    ListConflicts: _aio.UnaryUnaryMultiCallable[_sync_service_pb2.ListConflictsRequest, _sync_service_pb2.ListConflictsResponse]  # type: ignore[assignment]
+    """Lists fields that wait for a person, by lead, page by page."""
+    ResolveConflict: _aio.UnaryUnaryMultiCallable[_sync_service_pb2.ResolveConflictRequest, _sync_service_pb2.ResolveConflictResponse]  # type: ignore[assignment]
+    """Settles one conflict. It writes nothing itself: the lead takes the choice, and the work on the pair becomes due.
+    ABORTED (stale_etag) if the conflict is no longer the one that the person saw.
+    """
+    ResolveConflicts: _aio.UnaryUnaryMultiCallable[_sync_service_pb2.ResolveConflictsRequest, _sync_service_pb2.ResolveConflictsResponse]  # type: ignore[assignment]
+    """Settles up to 1,000 conflicts of one field the same way. Call again while `more` is true."""
+    UndoDecision: _aio.UnaryUnaryMultiCallable[_sync_service_pb2.UndoDecisionRequest, _sync_service_pb2.UndoDecisionResponse]  # type: ignore[assignment]
+    """Sets the fields that a decision changed on a lead back to what they were, as an ordinary edit. FAILED_PRECONDITION
+    (undo_too_late) after 90 days.
+    """
 
 class SyncServiceServicer(metaclass=_abc_1.ABCMeta):
     """Targets, lanes and decisions. Served by lead-store; LeaseWork, Reconcile, SettleWrites and ReleaseWork are crm-connector's."""
@@ -150,5 +182,57 @@ class SyncServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_sync_service_pb2.GetSyncStatusResponse, _abc.Awaitable[_sync_service_pb2.GetSyncStatusResponse]]:
         """Gets the counters of an integration and what is still to do."""
+
+    @_abc_1.abstractmethod
+    def GetRunWork(
+        self,
+        request: _sync_service_pb2.GetRunWorkRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_sync_service_pb2.GetRunWorkResponse, _abc.Awaitable[_sync_service_pb2.GetRunWorkResponse]]:
+        """Gets how much of a run's work is still to do."""
+
+    @_abc_1.abstractmethod
+    def DropRunWork(
+        self,
+        request: _sync_service_pb2.DropRunWorkRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_sync_service_pb2.DropRunWorkResponse, _abc.Awaitable[_sync_service_pb2.DropRunWorkResponse]]:
+        """Drops the work of a run that nobody has begun."""
+
+    @_abc_1.abstractmethod
+    def ListConflicts(
+        self,
+        request: _sync_service_pb2.ListConflictsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_sync_service_pb2.ListConflictsResponse, _abc.Awaitable[_sync_service_pb2.ListConflictsResponse]]:
+        """Lists fields that wait for a person, by lead, page by page."""
+
+    @_abc_1.abstractmethod
+    def ResolveConflict(
+        self,
+        request: _sync_service_pb2.ResolveConflictRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_sync_service_pb2.ResolveConflictResponse, _abc.Awaitable[_sync_service_pb2.ResolveConflictResponse]]:
+        """Settles one conflict. It writes nothing itself: the lead takes the choice, and the work on the pair becomes due.
+        ABORTED (stale_etag) if the conflict is no longer the one that the person saw.
+        """
+
+    @_abc_1.abstractmethod
+    def ResolveConflicts(
+        self,
+        request: _sync_service_pb2.ResolveConflictsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_sync_service_pb2.ResolveConflictsResponse, _abc.Awaitable[_sync_service_pb2.ResolveConflictsResponse]]:
+        """Settles up to 1,000 conflicts of one field the same way. Call again while `more` is true."""
+
+    @_abc_1.abstractmethod
+    def UndoDecision(
+        self,
+        request: _sync_service_pb2.UndoDecisionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_sync_service_pb2.UndoDecisionResponse, _abc.Awaitable[_sync_service_pb2.UndoDecisionResponse]]:
+        """Sets the fields that a decision changed on a lead back to what they were, as an ordinary edit. FAILED_PRECONDITION
+        (undo_too_late) after 90 days.
+        """
 
 def add_SyncServiceServicer_to_server(servicer: SyncServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

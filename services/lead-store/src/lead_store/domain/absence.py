@@ -1,41 +1,52 @@
-"""The record is not there: gone, in the bin, or merged into another one. Nothing is unlinked on a 404 alone (L7)."""
+"""The record is not there: gone, in the bin, erased, or merged into another one (L7, R13, R14, R17).
 
+Nothing is unlinked on a 404 alone. More deletions than the cap wait for a person.
+"""
+
+from collections import Counter
 from dataclasses import replace
 
-from lead_store.domain.lane import ABSENT_APART, LaneTouch
+from lead_store.domain.lane import ABSENT_APART, LaneTouch, Notes
+from lead_store.domain.lead import Lead
+from lead_store.domain.link import Link
 from lead_store.domain.pair import own_link, pair_is_busy
-from lead_store.domain.verdict import Case, Outcome, Verdict, failed, released, skipped
+from lead_store.domain.rules import DeletePolicy
+from lead_store.domain.verdict import Case, LaneEnd, Outcome, Verdict, failed, released, skipped
 
 
 def absent(case: Case) -> Verdict:
     """Neither live nor in the bin: proof of a deletion only if an event says so too, and twice a minute apart (R14)."""
     lane = case.lane
     link = own_link(case)
-    if link is None or not link.attached:
+    if (link is None or not link.attached) and lane.notes.erased_at is None:
         return skipped(case, "record_gone", replace(lane.notes, created=False))
     if lane.notes.absent_at is None:
         notes = replace(lane.notes, absent_at=case.now)
         return released(case, "record_missing", case.now + ABSENT_APART, notes)
     if case.now - lane.notes.absent_at < ABSENT_APART:
         return released(case, "record_missing", lane.notes.absent_at + ABSENT_APART)
+    if lane.notes.erased_at is not None:
+        return _erase(case)
     return unlink(case, "record_gone") if lane.notes.deleted_at is not None else failed(case, "record_missing")
 
 
 def unlink(case: Case, reason: str) -> Verdict:
-    """Detach the link; it stays with its record id and the reason, and the lead stays as it is (R13)."""
-    lead, link = case.lead, own_link(case)
+    """Follow a proven deletion as the integration's policy says, after its grace period and within its cap."""
+    lead, link, deletions = case.lead, own_link(case), case.target.deletions
     if lead is None or link is None or not link.attached:
         return skipped(case, reason, replace(case.lane.notes, created=False))
+    if deletions.policy is DeletePolicy.IGNORE:
+        return skipped(case, "deletion_ignored", _settled(case.lane.notes))
     busy = pair_is_busy(case, link)
     if busy is not None:
         return busy
-    after = lead.with_link(replace(link, detached_reason=reason, pending=None))
-    verdict = Verdict(Outcome.UNLINKED, reason=reason, before=lead, lead=after, record_id=case.lane.record_id)
-    verdict.notes = replace(case.lane.notes, created=False, deleted_at=None, absent_at=None)
-    verdict.counts["from_crm_unlinked"] += 1
-    if link.pending is not None and link.pending.lane_id != case.lane.lane_id:
-        verdict.ended_lanes.append(link.pending.lane_id)
-    return verdict
+    gone_at = case.lane.notes.gone_at or case.now
+    if case.now < gone_at + deletions.grace:
+        notes = replace(case.lane.notes, gone_at=gone_at)
+        return released(case, "deletion_grace", gone_at + deletions.grace, notes)
+    if case.deletions_left <= 0 and not case.lane.notes.approved:
+        return failed(case, "delete_cap")
+    return _detach(case, lead, link, reason)
 
 
 def merged_away(case: Case, into: str) -> Verdict:
@@ -45,3 +56,34 @@ def merged_away(case: Case, into: str) -> Verdict:
         case.lane.tenant_id, case.lane.integration_id, record_id=into, match_lead_id=lead.lead_id if lead else ""
     )
     return Verdict(Outcome.UNCHANGED, reason="record_merged", record_id=into, touches=[touch])
+
+
+def _detach(case: Case, lead: Lead, link: Link, reason: str) -> Verdict:
+    """Detach the link: it stays with its record id and the reason, so that a restore finds the lead (R13)."""
+    after = lead.with_link(replace(link, detached_reason=reason, pending=None))
+    if case.target.deletions.policy is DeletePolicy.DELETE_LEAD:
+        after = replace(after, deleted_at=case.now)
+    verdict = Verdict(Outcome.UNLINKED, reason=reason, before=lead, lead=after, record_id=case.lane.record_id)
+    verdict.notes = _settled(case.lane.notes)
+    verdict.counts = Counter(from_crm_unlinked=1, linked=-1, deletions=1)
+    if link.pending is not None and link.pending.lane_id != case.lane.lane_id:
+        verdict.ended_lanes.append(link.pending.lane_id)
+    return verdict
+
+
+def _erase(case: Case) -> Verdict:
+    """Forget the person: the lead, and everything that is known of it (R17). Only a keyed hash stays."""
+    link = own_link(case)
+    busy = pair_is_busy(case, link) if link is not None else None
+    if busy is not None:
+        return busy
+    if case.deletions_left <= 0 and not case.lane.notes.approved:
+        return failed(case, "delete_cap")
+    verdict = Verdict(Outcome.ERASED, LaneEnd.DONE, "erased", case.lane.record_id, before=case.lead, erases=True)
+    verdict.notes = Notes()
+    verdict.counts = Counter(from_crm_unlinked=1 if link else 0, linked=-1 if link else 0, deletions=1)
+    return verdict
+
+
+def _settled(notes: Notes) -> Notes:
+    return replace(notes, created=False, deleted_at=None, absent_at=None, gone_at=None, approved=False)

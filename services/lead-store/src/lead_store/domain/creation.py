@@ -42,5 +42,5 @@ def create_record(case: Case) -> Verdict:
     )
     after = lead.with_link(replace(link, detached_reason=""))
     verdict = Verdict(Outcome.PUSHED, LaneEnd.HELD, before=lead, lead=after, write=write)
-    verdict.fields = {name: FieldChange("crm", "", value) for name, value in values.items()}
+    verdict.fields = {name: FieldChange("crm", "", value, "the record is new") for name, value in values.items()}
     return verdict

@@ -1,6 +1,7 @@
 """A webhook request, kept whole, and which lanes it makes due."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -45,13 +46,41 @@ class Delivery:
     event_count: int
     ignored_count: int
     received_at: datetime
+    event_record_ids: tuple[str, ...] = ()  # for each event the record it is about; empty = unknown
+
+
+@dataclass(frozen=True, slots=True)
+class KeptDelivery:
+    """A delivery as people look at it: with what became of it."""
+
+    delivery: Delivery
+    state: str  # `new`, `routed`, `ignored` or `unroutable`
+    reason: str
+    integration_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryQuery:
+    """Which of a tenant's deliveries to list. `record_ids` None = whatever they touch."""
+
+    tenant_id: str
+    integration_id: str = ""
+    record_ids: tuple[str, ...] | None = None
+    state: str = ""
+    received_after: datetime | None = None
+    received_before: datetime | None = None
+
+
+def without_records(events: bytes, event_record_ids: tuple[str, ...], erased: Collection[str]) -> bytes:
+    """The events without those about erased records (R17). Without knowing which is which, none are kept."""
+    if not event_record_ids:
+        return b"[]"
+    kept = [event for event, record in zip(json.loads(events), event_record_ids, strict=False) if record not in erased]
+    return json.dumps(kept, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def lanes_touched(delivery: Delivery, target: Target) -> list[LaneTouch]:
-    """The lanes that a delivery makes due. Repeating it only makes a lane look once more.
-
-    An erasure is evidence of a deletion here; what else it asks for is R17's.
-    """
+    """The lanes that a delivery makes due. Repeating it only makes a lane look once more."""
     return [
         LaneTouch(
             target.tenant_id,
@@ -59,6 +88,8 @@ def lanes_touched(delivery: Delivery, target: Target) -> list[LaneTouch]:
             record_id=touch.record_id,
             created=touch.kind is TouchKind.CREATED,
             deleted=touch.kind in {TouchKind.DELETED, TouchKind.ERASED},
+            erased=touch.kind is TouchKind.ERASED,
+            event_source=touch.source,
         )
         for touch in delivery.touches
         if touch.object_type == "contact" and touch.record_id

@@ -5,6 +5,9 @@ StoreError
 ├── Invalid             a field of the request is wrong; names it
 ├── StaleEtag           the document has moved on: read it again
 ├── AlreadyExists       somebody else has it
+├── NotAllowed          the state of things forbids it
+├── Expired             where to go on from is too long ago
+├── TooMany             as many as may be held open are open
 └── Unavailable         the database is away or too busy: try again
 """
 
@@ -33,12 +36,24 @@ class Invalid(StoreError):  # noqa: N818
 class StaleEtag(StoreError):  # noqa: N818
     """The document has moved on since the caller read it."""
 
-    def __init__(self) -> None:
-        super().__init__("stale_etag", "the lead has changed since it was read: read it again and repeat the change")
+    def __init__(self, detail: str = "the lead has changed since it was read: read it again and repeat") -> None:
+        super().__init__("stale_etag", detail)
 
 
 class AlreadyExists(StoreError):  # noqa: N818
     """Somebody else has it."""
+
+
+class NotAllowed(StoreError):  # noqa: N818
+    """The state of things forbids it."""
+
+
+class Expired(StoreError):  # noqa: N818
+    """Where the caller wants to go on from is too long ago."""
+
+
+class TooMany(StoreError):  # noqa: N818
+    """As many as may be held open are open."""
 
 
 class Unavailable(StoreError):  # noqa: N818

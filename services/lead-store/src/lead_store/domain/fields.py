@@ -9,6 +9,8 @@ NAMING_FIELDS = ("email", "first_name", "last_name")
 MAX_VALUE_LENGTH = 65_536  # HubSpot keeps at most 65,536 characters in a text property
 MAX_CUSTOM_FIELDS = 200
 
+_PLAIN_NUMBER = re.compile(r"\+?[0-9 ().\-/\u00a0]*[0-9][0-9 ().\-/\u00a0]*")
+_NOT_DIALLED = re.compile(r"[^0-9+]")
 _CUSTOM_NAME = re.compile(r"[A-Za-z0-9_]{1,64}")
 
 
@@ -20,9 +22,14 @@ def is_field(name: str) -> bool:
 
 
 def normal_form(field: str, value: str) -> str:
-    """The form in which two spellings of the same value are equal (R10): no outer space, e-mail in one case."""
+    """The form in which two spellings of one value are equal (R10): e-mail in one case, phone by its digits."""
     value = value.strip()
-    return value.casefold() if field == "email" else value
+    if field == "email":
+        return value.casefold()
+    if field == "phone" and _PLAIN_NUMBER.fullmatch(value):  # "123 ext. 4" is not 1234
+        digits = _NOT_DIALLED.sub("", value)
+        return "+" + digits.removeprefix("+").removeprefix("00") if digits.startswith(("+", "00")) else digits
+    return value
 
 
 def same(field: str, one: str, other: str) -> bool:

@@ -1,4 +1,4 @@
-"""Which lead is this record? By the lane, then the record's mark, then who looked for it, then the exact e-mail."""
+"""Which lead is this record? By lane, merged records, the record's mark, who looked for it, and the exact e-mail."""
 
 from dataclasses import dataclass
 
@@ -21,6 +21,10 @@ def find_lead(case: Case) -> Found:
     record_id, integration_id = case.lane.record_id, case.target.integration_id
     if case.lead is not None and _has(case.lead, integration_id, record_id):
         return Found(case.lead)
+    if case.merged:
+        # The surviving mark, else the oldest lead, keeps the record (R15).
+        marked = next((lead for lead in case.merged if lead is case.marked), None)
+        return Found(marked or min(case.merged, key=lambda lead: lead.lead_id), newly=True)
     for lead in (case.marked, case.hopeful):
         if lead is None or lead.deleted_at is not None:
             continue
@@ -29,11 +33,13 @@ def find_lead(case: Case) -> Found:
         if _may_take(lead, case):
             return Found(lead, newly=True, by_email=lead is case.hopeful)
         return Found(ambiguous=True)
+    return _by_email(case)
+
+
+def _by_email(case: Case) -> Found:
     matches = [lead for lead in case.by_email if lead.deleted_at is None]
-    if not matches:
+    if not matches or not case.target.direction.from_crm:  # a link that only a record asks for would import it
         return Found()
-    if not case.target.direction.from_crm:
-        return Found()  # a link that only a record asks for would import it
     if len(matches) == 1 and _may_take(matches[0], case):
         return Found(matches[0], newly=True, by_email=True)
     return Found(ambiguous=True)

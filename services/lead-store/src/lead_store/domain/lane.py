@@ -27,7 +27,11 @@ class Notes:
     read_at: datetime | None = None  # newest modified-at of a full reading (R9)
     match_lead_id: str = ""  # lead without a record that found this one by its e-mail
     push: bool = False  # a person asked for a new record in place of a detached one (R13)
-    written: bool = False  # a write was handed out and its answer not noted (R2)
+    erased_at: datetime | None = None  # when an event last said that the person's data was erased (R17)
+    gone_at: datetime | None = None  # first proof of a deletion, for its grace period
+    approved: bool = False  # a person has agreed to more deletions than the cap
+    event_source: str = ""  # who made the last event on the record, in the CRM's words
+    written: bool = False  # a write was handed out: the next reading is made with history (R2, R3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,9 @@ class Lane:
     first_failed_at: datetime | None = None
     failed_at: datetime | None = None
     reason: str = ""
+    outcome: str = ""  # last conclusion
+    decided_at: datetime | None = None
+    run_id: str = ""  # run that asked for the work; it comes after live work
     notes: Notes = field(default_factory=Notes)
 
 
@@ -63,8 +70,11 @@ class LaneTouch:
     lead_id: str = ""
     created: bool = False
     deleted: bool = False
+    erased: bool = False
     push: bool = False
     match_lead_id: str = ""
+    run_id: str = ""
+    event_source: str = ""
 
     @property
     def lane_id(self) -> str:

@@ -50,6 +50,11 @@ class Lead:
         """The e-mail by which the lead is matched; empty if it has none."""
         return email_key(self.values)
 
+    @property
+    def record_ids(self) -> tuple[str, ...]:
+        """Ids of all records that the lead is or was linked to."""
+        return tuple(record for link in self.links for record in (link.record_id, *link.former_record_ids) if record)
+
     def link(self, integration_id: str) -> Link | None:
         """The lead's link of an integration."""
         return next((link for link in self.links if link.integration_id == integration_id), None)

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from lead_store.domain.merge import Base, Conflict
-from lead_store.domain.rules import Reading
+from lead_store.domain.rules import Reading, Version
 
 
 class WriteKind(StrEnum):
@@ -27,6 +27,23 @@ class Pending:
     until: datetime  # end of the writer's lease
     values: Mapping[str, str]
     basis: datetime | None = None  # modified-at of the reading it was planned on; None for a create
+
+
+@dataclass(frozen=True, slots=True)
+class Wrote:
+    """Our last write, until the first reading after it has shown whether anybody else wrote in between (R3)."""
+
+    basis: datetime  # modified-at of the reading that it was planned on
+    fields: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Overwritten:
+    """A value of somebody else that a write of ours replaced unseen: between our reading and our write (R3)."""
+
+    value: str
+    changed_at: datetime
+    source: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +69,9 @@ class Link:
     conflicts: Mapping[str, Conflict] = field(default_factory=dict)
     refused: Mapping[str, Refusal] = field(default_factory=dict)
     detached_reason: str = ""
+    duplicate_of: str = ""  # record that this one was merged into, when another lead kept it (R15)
+    wrote: Wrote | None = None
+    overwritten: Mapping[str, Overwritten] = field(default_factory=dict)  # shown to people until they have decided
 
     @property
     def attached(self) -> bool:
@@ -74,16 +94,36 @@ def recover(link: Link, pending: Pending, readings: Mapping[str, Reading]) -> Li
     spelling. Otherwise it never left. Either way nothing is pending any more. `readings` must carry history.
     """
     base = dict(link.base)
-    for name, value in pending.values.items():
-        reading = readings.get(name)
-        landed = [
-            version
-            for version in (reading.versions if reading else ())
-            if version.ours and (pending.basis is None or version.changed_at > pending.basis)
-        ]
-        if landed:
-            base[name] = Base(value, landed[0].crm)
-    return replace(link, base=base, pending=None)
+    landed = {name: ours for name in pending.values if (ours := _own_version(readings.get(name), pending.basis))}
+    for name, version in landed.items():
+        base[name] = Base(pending.values[name], version.crm)
+    wrote = Wrote(pending.basis, tuple(landed)) if landed and pending.basis else link.wrote
+    return replace(link, base=base, pending=None, wrote=wrote)
+
+
+def look_for_overwritten(link: Link, readings: Mapping[str, Reading]) -> Link:
+    """Look for values that our last write replaced unseen (R3). `readings` must carry history.
+
+    Such a value is another author's, set after the reading that the write was planned on and before the write itself.
+    """
+    wrote = link.wrote
+    if wrote is None:
+        return link
+    found = dict(link.overwritten)
+    for name in wrote.fields:
+        ours = _own_version(readings.get(name), wrote.basis)
+        if ours is None:
+            continue
+        between = [v for v in readings[name].versions if not v.ours and wrote.basis < v.changed_at < ours.changed_at]
+        if between:
+            found[name] = Overwritten(between[0].value, between[0].changed_at, between[0].source)
+    return replace(link, wrote=None, overwritten=found)
+
+
+def _own_version(reading: Reading | None, basis: datetime | None) -> Version | None:
+    """Our newest version after a moment."""
+    versions = reading.versions if reading else ()
+    return next((v for v in versions if v.ours and (basis is None or v.changed_at > basis)), None)
 
 
 def settle(link: Link, pending: Pending, answer: Mapping[str, Reading], modified_at: datetime | None) -> Link:
@@ -96,4 +136,5 @@ def settle(link: Link, pending: Pending, answer: Mapping[str, Reading], modified
     for name, value in pending.values.items():
         base[name] = Base(value, answer[name].crm if name in answer else value)
     refused = {name: refusal for name, refusal in link.refused.items() if name not in pending.values}
-    return replace(link, base=base, pending=None, refused=refused, seen=link.saw(modified_at))
+    wrote = Wrote(pending.basis, tuple(pending.values)) if pending.basis else None
+    return replace(link, base=base, pending=None, wrote=wrote, refused=refused, seen=link.saw(modified_at))

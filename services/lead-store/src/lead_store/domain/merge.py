@@ -24,10 +24,14 @@ class Base:
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """A field both sides changed, with both values; it waits for a person."""
+    """A field both sides changed, with what a person needs to decide on it."""
 
     ours: str
     theirs: str
+    crm: str  # theirs in the CRM's spelling
+    base: str | None = None  # what both sides last agreed on, as the platform spells it
+    theirs_at: datetime | None = None  # when and by whom the CRM says that it was changed, if its history was read
+    theirs_source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,7 @@ class Plan:
     to_crm: dict[str, str] = field(default_factory=dict)
     conflicts: dict[str, Conflict] = field(default_factory=dict)
     replaced: dict[str, str] = field(default_factory=dict)  # values that give way, for the history
+    because: dict[str, str] = field(default_factory=dict)  # why the value that stays was chosen, in a few words
     needs_history: bool = False
 
 
@@ -81,60 +86,75 @@ def plan(
         if reading is None:
             continue
         value = ours.values.get(name, "")
-        winner = decide(name, ours, base.get(name), theirs, rule, direction)
-        if winner is Winner.AGREED:
-            result.base[name] = Base(value, reading.crm)
-        elif winner is Winner.THEIRS:
-            result.to_lead[name] = reading.value
-            result.base[name] = Base(reading.value, reading.crm)
-            result.replaced[name] = value
-        elif winner is Winner.OURS:
-            result.to_crm[name] = value
-            result.replaced[name] = reading.value
-        elif winner is Winner.ASK:
-            result.conflicts[name] = Conflict(value, reading.value)
-        elif winner is Winner.UNKNOWN:
-            result.needs_history = True
+        winner, because = decide(name, ours, base.get(name), theirs, rule, direction)
+        match winner:
+            case Winner.AGREED:
+                result.base[name] = Base(value, reading.crm)
+            case Winner.THEIRS:
+                result.to_lead[name] = reading.value
+                result.base[name] = Base(reading.value, reading.crm)
+                result.replaced[name], result.because[name] = value, because
+            case Winner.OURS:
+                result.to_crm[name] = value
+                result.replaced[name], result.because[name] = reading.value, because
+            case Winner.ASK:
+                result.conflicts[name] = _conflict(value, base.get(name), reading)
+            case Winner.UNKNOWN:
+                result.needs_history = True
     return result
 
 
-def decide(name: str, ours: Ours, base: Base | None, theirs: Theirs, rule: FieldRule, direction: Direction) -> Winner:
-    """Whose value one field takes."""
+def decide(
+    name: str, ours: Ours, base: Base | None, theirs: Theirs, rule: FieldRule, direction: Direction
+) -> tuple[Winner, str]:
+    """Whose value one field takes, and why."""
     value, reading = ours.values.get(name, ""), theirs.readings[name]
     if same(name, value, reading.value):
-        return Winner.AGREED
+        return Winner.AGREED, ""
     mine = base is None or not same(name, value, base.platform)
     other = base is None or reading.crm != base.crm
     if not mine and not other:
-        return Winner.NOBODY  # the CRM spells our value its own way, and the base knows
+        return Winner.NOBODY, ""  # the CRM spells our value its own way, and the base knows
     one_is_blank = not value.strip() or not reading.value.strip()
     if one_is_blank and (base is None or rule.blank is BlankRule.KEEP):
-        winner = Winner.OURS if value.strip() else Winner.THEIRS
+        winner, because = Winner.OURS if value.strip() else Winner.THEIRS, "the other side was blank"
     elif mine and other:
-        winner = _contested(name, ours, theirs, rule, direction)
+        winner, because = _contested(name, ours, theirs, rule, direction)
     else:
-        winner = Winner.OURS if mine else Winner.THEIRS
+        winner, because = Winner.OURS if mine else Winner.THEIRS, "only this side had changed"
     if winner is Winner.THEIRS and not direction.from_crm:
-        return Winner.NOBODY
+        return Winner.NOBODY, ""
     if winner is Winner.OURS and (not direction.to_crm or ours.refused.get(name) == value):
-        return Winner.NOBODY
-    return winner
+        return Winner.NOBODY, ""
+    return winner, because
 
 
-def _contested(name: str, ours: Ours, theirs: Theirs, rule: FieldRule, direction: Direction) -> Winner:
-    if direction is Direction.TO_CRM:  # one way only: a doubly changed field goes the allowed way (R18)
-        return Winner.OURS
-    if direction is Direction.FROM_CRM:
-        return Winner.THEIRS
+def _contested(name: str, ours: Ours, theirs: Theirs, rule: FieldRule, direction: Direction) -> tuple[Winner, str]:
+    if direction is not Direction.BIDIRECTIONAL:  # one way only: a doubly changed field goes the allowed way (R18)
+        winner = Winner.OURS if direction is Direction.TO_CRM else Winner.THEIRS
+        return winner, f"both sides had changed, and the direction is {direction.value}"
+    because = f"both sides had changed, and the rule is {rule.merge.value}"
     match rule.merge:
         case MergeRule.CRM:
-            return Winner.THEIRS
+            return Winner.THEIRS, because
         case MergeRule.PLATFORM:
-            return Winner.OURS
+            return Winner.OURS, because
         case MergeRule.ASK:
-            return Winner.ASK
+            return Winner.ASK, because
         case MergeRule.NEWEST:
-            return _newest(name, ours, theirs)
+            return _newest(name, ours, theirs), because
+
+
+def _conflict(value: str, base: Base | None, reading: Reading) -> Conflict:
+    now = next((version for version in reading.versions[:1] if version.crm == reading.crm), None)
+    return Conflict(
+        value,
+        reading.value,
+        reading.crm,
+        base.platform if base else None,
+        now.changed_at if now else None,
+        now.source if now else "",
+    )
 
 
 def _newest(name: str, ours: Ours, theirs: Theirs) -> Winner:

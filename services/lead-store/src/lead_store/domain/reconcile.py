@@ -11,7 +11,7 @@ from lead_store.domain.fields import can_be_named
 from lead_store.domain.identity import Found, find_lead
 from lead_store.domain.lane import READ_LAG, STALE_LIMIT, Notes, lane_id, touches_of
 from lead_store.domain.lead import Lead, empty_lead, should_import_from_crm
-from lead_store.domain.link import Link, WriteKind, recover
+from lead_store.domain.link import Link, WriteKind, look_for_overwritten, recover
 from lead_store.domain.merge import Base, Ours, Plan, Theirs, plan
 from lead_store.domain.observation import Absent, Archived, Merged, Present, Unreadable
 from lead_store.domain.pair import attach, pair_is_busy, planned_write
@@ -62,6 +62,8 @@ def _present(case: Case) -> Verdict:
         return _present_linked(case, found.lead, found, notes)
     if not should_import_from_crm(present_of(case).source_system, case.platform):
         return _count_skip(skipped(case, "originated_on_platform", notes), case)
+    if case.tombstoned:
+        return skipped(case, "erased", notes)  # R17: never imported again
     if not case.target.direction.from_crm:
         return skipped(case, "direction", notes)
     return _create_lead(case, notes)
@@ -77,24 +79,40 @@ def _present_linked(case: Case, lead: Lead, found: Found, notes: Notes) -> Verdi
     if not_now is not None:
         return not_now
     left_over = link.pending
-    if left_over is not None:  # R2
-        if not present.with_history:
-            return Verdict(Outcome.NEEDS_HISTORY, LaneEnd.KEPT)
+    if not present.with_history and (left_over is not None or link.wrote is not None):  # R2, R3
+        return Verdict(Outcome.NEEDS_HISTORY, LaneEnd.KEPT)
+    if left_over is not None:
         link = recover(link, left_over, present.readings)
-    verdict = _merge(case, lead, attach(link, lane.record_id), notes, newly=found.newly or bool(link.detached_reason))
+    link = look_for_overwritten(link, present.readings)
+    newly = not link.attached or link.record_id != lane.record_id
+    verdict = _merge(case, lead, attach(link, lane.record_id), notes, newly=newly)
     if left_over is not None and left_over.lane_id != lane.lane_id:
         verdict.ended_lanes.append(left_over.lane_id)
-    if stale:
-        verdict.counts["stale_accepted"] += 1
+    verdict.counts["stale_accepted"] += stale
+    verdict.counts["linked"] += newly and verdict.end is not LaneEnd.KEPT
+    _settle_identity(case, lead, link, found, verdict)
+    return verdict
+
+
+def _settle_identity(case: Case, lead: Lead, link: Link, found: Found, verdict: Verdict) -> None:
+    """What a link means for others: the lead's lane, its e-mail, leads of merged records, leads that hoped for it."""
     if found.newly:
         verdict.idle_lanes.append(lane_id(link.integration_id, lead_id=lead.lead_id))
     if found.by_email:
         verdict.email_keys.append(lead.email_key)
+    verdict.duplicates = [_detach_duplicate(other, link) for other in case.merged if other.lead_id != lead.lead_id]
+    verdict.counts.update(from_crm_unlinked=len(verdict.duplicates), linked=-len(verdict.duplicates))
     rival = case.hopeful
     if rival is not None and rival.lead_id != lead.lead_id and not rival.is_linked(link.integration_id):
         # Another lead found this record by its e-mail. Two leads for one record need a person.
         verdict.failed_lanes[lane_id(link.integration_id, lead_id=rival.lead_id)] = "ambiguous_match"
-    return verdict
+
+
+def _detach_duplicate(lead: Lead, survivor: Link) -> tuple[Lead, Lead]:
+    """The lead without its record, which was merged into the survivor's: people may merge the leads too (R15)."""
+    link = lead.link(survivor.integration_id) or survivor
+    gone = replace(link, detached_reason="duplicate_lead", duplicate_of=survivor.record_id, pending=None)
+    return lead, lead.with_link(gone)
 
 
 def _too_old(case: Case, link: Link, *, stale: bool) -> Verdict | None:
@@ -168,9 +186,9 @@ def _create_lead(case: Case, notes: Notes) -> Verdict:
     lead = lead.with_values(values, case.now, target.provider)
     lead = lead.synced(Direction.FROM_CRM, target.provider, case.now, present.modified_at).with_link(link)
     verdict = Verdict(Outcome.CREATED, lead=lead, notes=notes, record_id=case.lane.record_id, names_lead=lead.lead_id)
-    verdict.counts["from_crm_created"] += 1
+    verdict.counts.update(from_crm_created=1, linked=1)
     verdict.email_keys.append(lead.email_key)  # R16
-    verdict.fields = {name: FieldChange("platform", "", value) for name, value in values.items()}
+    verdict.fields = {name: FieldChange("platform", "", value, "the lead is new") for name, value in values.items()}
     verdict.touches = touches_of(lead, case.other_targets)  # R20
     return verdict
 
@@ -201,6 +219,9 @@ def _seen_notes(case: Case) -> Notes:
 
 
 def _field_changes(result: Plan) -> dict[str, FieldChange]:
-    changes = {n: FieldChange("platform", result.replaced[n], value) for n, value in result.to_lead.items()}
-    changes.update({n: FieldChange("crm", result.replaced[n], value) for n, value in result.to_crm.items()})
-    return changes
+    sides = [("platform", result.to_lead), ("crm", result.to_crm)]
+    return {
+        name: FieldChange(side, result.replaced[name], value, result.because[name])
+        for side, values in sides
+        for name, value in values.items()
+    }

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 
@@ -48,6 +48,28 @@ class FieldRule:
     blank: BlankRule = BlankRule.KEEP
 
 
+class DeletePolicy(StrEnum):
+    """What happens to a lead whose record was deleted in the CRM."""
+
+    UNLINK = "unlink"
+    DELETE_LEAD = "delete_lead"
+    IGNORE = "ignore"
+
+
+@dataclass(frozen=True, slots=True)
+class Deletions:
+    """How deletions in the CRM are followed. The cap is per hour, whichever of number and percent is more."""
+
+    policy: DeletePolicy = DeletePolicy.UNLINK
+    grace: timedelta = timedelta()
+    cap_number: int = 500
+    cap_percent: int = 20
+
+    def most(self, linked: int) -> int:
+        """How many deletions an hour may bring, of so many linked leads."""
+        return max(self.cap_number, linked * self.cap_percent // 100)
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """What lead-store knows of an integration: enough to route deliveries and to merge."""
@@ -62,6 +84,11 @@ class Target:
     webhooks_enabled: bool = True
     paused: bool = False
     revision: int = 0
+    deletions: Deletions = field(default_factory=Deletions)
+
+    def merges_unlike(self, other: "Target") -> bool:
+        """Whether the same readings may lead to other decisions under the other target."""
+        return (self.direction, self.rules, self.mapping) != (other.direction, other.rules, other.mapping)
 
 
 @dataclass(frozen=True, slots=True)

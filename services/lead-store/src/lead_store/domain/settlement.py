@@ -63,6 +63,7 @@ class SettleCase:
     target: Target
     now: datetime
     lead: Lead | None
+    holder: Lead | None = None  # the lead that is linked to the written record, if that is another one
 
 
 def settle_write(case: SettleCase) -> Verdict | None:
@@ -87,13 +88,23 @@ def settle_write(case: SettleCase) -> Verdict | None:
 
 def _done(case: SettleCase, lead: Lead, link: Link, pending: Pending, done: Done) -> Verdict:
     created = pending.kind is WriteKind.CREATE
+    if created and case.holder is not None and case.holder.lead_id != lead.lead_id:
+        # The CRM answers with a record that is another lead's: it has lost or re-used ids, and a person has to look.
+        verdict = _base(case, lead, replace(link, pending=None), Outcome.FAILED)
+        verdict.end, verdict.reason, verdict.record_id = LaneEnd.FAILED, "ambiguous_match", done.record_id
+        verdict.counts["to_crm_failed"] += 1
+        return verdict
+    old = {name: base.crm for name, base in link.base.items()}
     link = replace(settle(link, pending, done.answer, done.modified_at), record_id=done.record_id)
     after = lead.with_link(link).synced(Direction.TO_CRM, case.target.provider, case.now, done.modified_at)
     verdict = _base(case, lead, link, Outcome.SETTLED)
     verdict.lead, verdict.record_id = after, done.record_id
     verdict.counts["to_crm_synced"] += 1
-    verdict.fields = {name: FieldChange("crm", "", value) for name, value in pending.values.items()}
+    verdict.fields = {
+        name: FieldChange("crm", old.get(name, ""), value, "the CRM took it") for name, value in pending.values.items()
+    }
     if created:
+        verdict.counts["linked"] += 1
         # The pair's work goes on in the record's lane. It looks once: for edits made meanwhile, and for what the CRM
         # made of the values (R5: a still-due lead lane hands over in this transaction).
         verdict.end = LaneEnd.IDLE
@@ -128,7 +139,7 @@ def _refused(case: SettleCase, lead: Lead, link: Link, pending: Pending, refused
 
 
 def _base(case: SettleCase, lead: Lead, link: Link, outcome: Outcome) -> Verdict:
-    notes = replace(case.lane.notes, written=False)
+    notes = replace(case.lane.notes, written=outcome is Outcome.SETTLED and bool(link.wrote))
     record_id = link.record_id or case.lane.record_id
     return Verdict(outcome, before=lead, lead=lead.with_link(link), notes=notes, record_id=record_id, counts=Counter())
 

@@ -24,11 +24,15 @@ class Outcome(StrEnum):
     UNLINKED = "unlinked"
     SETTLED = "settled"
     REFUSED = "refused"
+    ERASED = "erased"
     NEEDS_HISTORY = "needs_history"
     NEEDS_READING = "needs_reading"
     RELEASED = "released"
     FENCED = "fenced"
     FAILED = "failed"
+
+
+UNDECIDED = frozenset({Outcome.FENCED, Outcome.RELEASED, Outcome.NEEDS_HISTORY, Outcome.NEEDS_READING})
 
 
 class LaneEnd(StrEnum):
@@ -57,7 +61,10 @@ class Case:
     marked: Lead | None = None  # the lead that the record's mark names
     hopeful: Lead | None = None  # the lead that found this record by its e-mail
     by_email: tuple[Lead, ...] = ()  # live leads with the record's e-mail
+    merged: tuple[Lead, ...] = ()  # leads that are linked to records merged into this one (R15)
     other_targets: tuple[Target, ...] = ()
+    tombstoned: bool = False  # the record or its e-mail belongs to a person whose data was erased (R17)
+    deletions_left: int = 0  # how many deletions this hour may still bring (L7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +74,7 @@ class FieldChange:
     side: str  # `platform` or `crm`: whose value is replaced
     before: str
     after: str
+    because: str = ""
 
 
 @dataclass(slots=True)
@@ -79,6 +87,7 @@ class Verdict:
     record_id: str = ""
     lead: Lead | None = None
     before: Lead | None = None
+    duplicates: list[tuple[Lead, Lead]] = field(default_factory=list)  # leads whose record was merged away (R15)
     write: Pending | None = None
     due_at: datetime | None = None
     notes: Notes | None = None
@@ -90,6 +99,7 @@ class Verdict:
     email_keys: list[str] = field(default_factory=list)  # identities that the commit has to own (R16)
     counts: Counter[str] = field(default_factory=Counter)
     fields: dict[str, FieldChange] = field(default_factory=dict)
+    erases: bool = False  # the lead `before` and all that is known of it goes (R17)
     skipped: bool = False  # a `created` event on a record that the platform made itself
 
     @property

@@ -8,6 +8,7 @@ from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
 from pymongo.database import Database
 
+from lead_store.domain.rules import Target
 from lead_store.mongo.client import Document
 
 
@@ -22,11 +23,26 @@ class Counters:
         """The counters of a database."""
         return cls(database["counters"])
 
-    def add(self, integration_id: str, counts: Mapping[str, int], session: ClientSession) -> None:
+    def add(self, integration_id: str, counts: Mapping[str, int], now: datetime, session: ClientSession) -> None:
         """Move counters on."""
         moved = {name: count for name, count in counts.items() if count}
+        if deletions := moved.pop("deletions", 0):
+            self._count_deletions(integration_id, deletions, now, session)
         if moved:
             self.collection.update_one({"_id": integration_id}, {"$inc": moved}, upsert=True, session=session)
+
+    def deletions_left(self, target: Target, now: datetime, session: ClientSession) -> int:
+        """How many deletions this hour may still bring (L7)."""
+        counted = self.collection.find_one({"_id": target.integration_id}, session=session) or {}
+        hour = counted.get("deletions", {})
+        used = int(hour["count"]) if hour.get("hour") == _hour(now) else 0
+        return target.deletions.most(counted.get("linked", 0)) - used
+
+    def _count_deletions(self, integration_id: str, count: int, now: datetime, session: ClientSession) -> None:
+        same_hour = {"$eq": ["$deletions.hour", _hour(now)]}
+        total = {"$cond": [same_hour, {"$add": ["$deletions.count", count]}, count]}
+        update = [{"$set": {"deletions": {"hour": _hour(now), "count": total}}}]
+        self.collection.update_one({"_id": integration_id}, update, upsert=True, session=session)
 
     def received(self, integration_id: str, events: int, at: datetime, session: ClientSession) -> None:
         """Count events that arrived."""
@@ -36,3 +52,7 @@ class Counters:
     def get(self, integration_id: str) -> Document:
         """All counters of an integration; a missing one is 0."""
         return self.collection.find_one({"_id": integration_id}) or {}
+
+
+def _hour(now: datetime) -> str:
+    return f"{now:%Y-%m-%d %H}"

@@ -1,7 +1,7 @@
 """The collection `decisions`: one document per accepted change. A "nothing to do" leaves none."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, field
 from datetime import datetime
 
 import uuid6
@@ -11,7 +11,7 @@ from pymongo.database import Database
 
 from lead_store.domain.verdict import FieldChange
 from lead_store.mongo.client import Document
-from lead_store.mongo.names import encode_keys
+from lead_store.mongo.names import decode_keys, encode_key, encode_keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +26,14 @@ class Entry:
     integration_id: str = ""
     record_id: str = ""
     reason: str = ""
-    fields: Mapping[str, FieldChange] | None = None
+    event_source: str = ""
+    fields: Mapping[str, FieldChange] = field(default_factory=dict)
+    decision_id: str = field(default_factory=lambda: str(uuid6.uuid7()))
 
 
 @dataclass(frozen=True, slots=True)
 class Decisions:
-    """Writes decisions."""
+    """Writes and reads decisions."""
 
     collection: Collection[Document]
 
@@ -46,18 +48,42 @@ class Decisions:
         if documents:
             self.collection.insert_many(documents, session=session)
 
+    def forget_lead(self, tenant_id: str, lead_id: str, session: ClientSession) -> None:
+        """Remove all decisions on an erased lead: they hold its values."""
+        self.collection.delete_many({"tenant_id": tenant_id, "lead_id": lead_id}, session=session)
+
+    def get(self, tenant_id: str, decision_id: str) -> Entry | None:
+        """A tenant's decision."""
+        document = self.collection.find_one({"_id": decision_id, "tenant_id": tenant_id})
+        return _entry(document) if document else None
+
+    def of_lead(self, tenant_id: str, lead_id: str, name: str, before: str, limit: int) -> list[Entry]:
+        """Decisions on a lead, newest first, before the one that ended the page before; `name` = only of this field."""
+        query: Document = {"tenant_id": tenant_id, "lead_id": lead_id}
+        if before:
+            query["_id"] = {"$lt": before}
+        if name:
+            query[f"fields.{encode_key(name)}"] = {"$exists": True}
+        return [_entry(document) for document in self.collection.find(query).sort("_id", -1).limit(limit)]
+
 
 def _document(entry: Entry) -> Document:
-    changes = entry.fields or {}
     return {
-        "_id": str(uuid6.uuid7()),
+        "_id": entry.decision_id,
         "tenant_id": entry.tenant_id,
         "lead_id": entry.lead_id,
         "integration_id": entry.integration_id,
         "record_id": entry.record_id,
         "outcome": entry.outcome,
         "reason": entry.reason,
+        "event_source": entry.event_source,
         "actor": entry.actor,
         "at": entry.at,
-        "fields": encode_keys({name: [change.side, change.before, change.after] for name, change in changes.items()}),
+        "fields": encode_keys({name: list(astuple(change)) for name, change in entry.fields.items()}),
     }
+
+
+def _entry(document: Document) -> Entry:
+    names = {"tenant_id", "lead_id", "integration_id", "record_id", "outcome", "reason", "event_source", "actor", "at"}
+    fields = {name: FieldChange(*values) for name, values in decode_keys(document["fields"]).items()}
+    return Entry(decision_id=document["_id"], fields=fields, **{name: document[name] for name in names})

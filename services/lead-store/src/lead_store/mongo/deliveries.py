@@ -1,7 +1,8 @@
 """The collection `deliveries`: the inbox. A delivery is written once; afterwards only its state moves."""
 
+from collections.abc import Collection as Some
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import zstandard
@@ -10,7 +11,8 @@ from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import BulkWriteError
 
-from lead_store.domain.delivery import Delivery, Touch, TouchKind
+from lead_store.domain.delivery import Delivery, DeliveryQuery, KeptDelivery, Touch, TouchKind, without_records
+from lead_store.domain.rules import Target
 from lead_store.mongo.client import Document
 
 RETENTION = timedelta(days=30)
@@ -55,18 +57,61 @@ class Deliveries:
         keys: Iterable[str],
         state: str,
         *,
-        tenant_id: str = "",
+        target: Target | None = None,
         reason: str = "",
         session: ClientSession | None = None,
     ) -> None:
         """Move new deliveries to a state: `routed`, `unroutable`, or `ignored` for a reason."""
-        update = {"state": state, "tenant_id": tenant_id, "reason": reason}
+        update = {"state": state, "reason": reason, "tenant_id": "", "integration_id": ""}
+        if target is not None:
+            update |= {"tenant_id": target.tenant_id, "integration_id": target.integration_id}
         self.collection.update_many({"_id": {"$in": list(keys)}, "state": "new"}, {"$set": update}, session=session)
+
+    def get(self, tenant_id: str, key: str) -> KeptDelivery | None:
+        """A tenant's delivery, with its events."""
+        document = self.collection.find_one({"_id": key, "tenant_id": tenant_id})
+        return _kept(document) if document else None
+
+    def page(self, query: DeliveryQuery, before: tuple[datetime, str] | None, limit: int) -> list[KeptDelivery]:
+        """Deliveries that match, newest first, after the one that ended the page before."""
+        match: Document = {"tenant_id": query.tenant_id}
+        if query.integration_id:
+            match["integration_id"] = query.integration_id
+        if query.record_ids is not None:
+            match["record_ids"] = {"$in": list(query.record_ids)}
+        if query.state:
+            match["state"] = query.state
+        times = {"$gte": query.received_after, "$lt": query.received_before}
+        if limits := {operator: at for operator, at in times.items() if at is not None}:
+            match["received_at"] = limits
+        if before is not None:
+            at, key = before
+            match["$or"] = [{"received_at": {"$lt": at}}, {"received_at": at, "_id": {"$lt": key}}]
+        found = self.collection.find(match).sort([("received_at", -1), ("_id", -1)]).limit(limit)
+        return [_kept(document) for document in found]
+
+    def strip(self, target: Target, erased: Some[str], session: ClientSession | None = None) -> None:
+        """Remove the events about erased records from an account's deliveries (R17). Repeating it changes nothing."""
+        account = {"provider": target.provider, "account_id": target.account_id}
+        query = {**account, "record_ids": {"$in": list(erased)}}
+        for document in self.collection.find(query, {"events": 1, "event_record_ids": 1}, session=session):
+            records = tuple(document["event_record_ids"])
+            left = without_records(zstandard.decompress(document["events"]), records, erased)
+            kept = [record for record in records if record not in erased]
+            update = {"events": zstandard.compress(left, 3), "event_record_ids": kept}
+            self.collection.update_one({"_id": document["_id"]}, {"$set": update}, session=session)
 
     def reopen(self, provider: str, account_id: str) -> int:
         """Make unroutable deliveries of an account new again, since a target for it appeared."""
         query = {"provider": provider, "account_id": account_id, "state": "unroutable"}
         return self.collection.update_many(query, {"$set": {"state": "new"}}).modified_count
+
+
+def _kept(document: Document) -> KeptDelivery:
+    events = zstandard.decompress(document["events"])
+    return KeptDelivery(
+        replace(_delivery(document), events=events), document["state"], document["reason"], document["integration_id"]
+    )
 
 
 def _document(delivery: Delivery, now: datetime) -> Document:
@@ -79,6 +124,8 @@ def _document(delivery: Delivery, now: datetime) -> Document:
         "touches": [
             [t.object_type, t.record_id, t.kind.value, t.occurred_at, t.source, t.into] for t in delivery.touches
         ],
+        "record_ids": sorted({touch.record_id for touch in delivery.touches}),
+        "event_record_ids": list(delivery.event_record_ids),
         "event_count": delivery.event_count,
         "ignored_count": delivery.ignored_count,
         "received_at": delivery.received_at,
@@ -99,4 +146,5 @@ def _delivery(document: Document) -> Delivery:
         event_count=document["event_count"],
         ignored_count=document["ignored_count"],
         received_at=document["received_at"],
+        event_record_ids=tuple(document["event_record_ids"]),
     )

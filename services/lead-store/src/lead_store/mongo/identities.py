@@ -27,12 +27,13 @@ class Identities:
 
     def own(self, tenant_id: str, email_keys: Iterable[str], session: ClientSession) -> None:
         """Write the identities, which makes any other transaction on one of them fail or wait."""
-        wanted = sorted({self._id(tenant_id, key) for key in email_keys if key})
+        wanted = sorted({self.hashed(tenant_id, key) for key in email_keys if key})
         if wanted:
             updates = [UpdateOne({"_id": _id}, {"$inc": {"uses": 1}}, upsert=True) for _id in wanted]
             self.collection.bulk_write(updates, session=session)
 
-    def _id(self, tenant_id: str, email_key: str) -> str:
+    def hashed(self, tenant_id: str, email_key: str) -> str:
+        """The keyed hash of an e-mail, as an id."""
         digest = hmac.new(self.key, f"{tenant_id}\0{email_key}".encode(), hashlib.sha256).hexdigest()
         return f"{tenant_id}/{digest}"
 

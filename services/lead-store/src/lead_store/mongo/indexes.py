@@ -1,6 +1,6 @@
 """All indexes, made at start; making them twice changes nothing."""
 
-from pymongo import ASCENDING, IndexModel
+from pymongo import ASCENDING, DESCENDING, IndexModel
 from pymongo.database import Database
 
 from lead_store.mongo.client import Document
@@ -16,6 +16,12 @@ INDEXES: dict[str, list[IndexModel]] = {
             partialFilterExpression={"request_id": {"$gt": ""}},
         ),
         IndexModel([("links.integration_id", ASCENDING), ("_id", ASCENDING)]),
+        IndexModel([("tenant_id", ASCENDING), ("links.record_id", ASCENDING)]),
+        IndexModel(
+            [("tenant_id", ASCENDING), ("_id", ASCENDING)],
+            partialFilterExpression={"conflicts": {"$gt": 0}},
+            name="conflicts",
+        ),
     ],
     "deliveries": [
         IndexModel([("recorded_at", ASCENDING)], partialFilterExpression={"state": "new"}, name="unrouted"),
@@ -23,11 +29,15 @@ INDEXES: dict[str, list[IndexModel]] = {
             [("provider", ASCENDING), ("account_id", ASCENDING)], partialFilterExpression={"state": "unroutable"}
         ),
         IndexModel([("expires_at", ASCENDING)], expireAfterSeconds=0),
+        IndexModel([("tenant_id", ASCENDING), ("received_at", DESCENDING)]),
+        IndexModel([("tenant_id", ASCENDING), ("record_ids", ASCENDING)]),
+        IndexModel([("account_id", ASCENDING), ("record_ids", ASCENDING)]),
     ],
     "lanes": [
         IndexModel([("due_at", ASCENDING)], sparse=True),
         IndexModel([("integration_id", ASCENDING), ("due_at", ASCENDING)]),
         IndexModel([("claim", ASCENDING)], sparse=True),
+        IndexModel([("run_id", ASCENDING)], partialFilterExpression={"run_id": {"$gt": ""}}),
         IndexModel([("tenant_id", ASCENDING), ("_id", ASCENDING)]),
     ],
     "decisions": [IndexModel([("tenant_id", ASCENDING), ("lead_id", ASCENDING), ("_id", ASCENDING)])],

@@ -11,8 +11,8 @@ from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
 from pymongo.database import Database
 
-from lead_store.domain.lane import GIVE_UP_AFTER, READ_LAG, Lane, LaneTouch, Notes
-from lead_store.domain.verdict import LaneEnd, Verdict
+from lead_store.domain.lane import GIVE_UP_AFTER, READ_LAG, Lane, LaneTouch, Notes, lane_id
+from lead_store.domain.verdict import UNDECIDED, LaneEnd, Verdict
 from lead_store.mongo.client import EPOCH, Document
 
 NOTES = tuple(Notes.__dataclass_fields__)
@@ -51,10 +51,14 @@ class Lanes:
         return lane["integration_id"] if lane else None
 
     def due(self, integration_id: str, now: datetime, limit: int) -> list[str]:
-        """Ids of lanes that look due, longest first."""
+        """Ids of lanes that look due: live work before that of runs, longest due first."""
         query = {"integration_id": integration_id, "due_at": {"$lte": now}, "lease_until": {"$lte": now}}
-        found = self.collection.find(query, {"_id": 1}).sort("due_at", 1).limit(limit)
-        return [lane["_id"] for lane in found]
+        found: list[str] = []
+        for run in ("", {"$gt": ""}):
+            if len(found) < limit:
+                lanes = self.collection.find({**query, "run_id": run}, {"_id": 1}).sort("due_at", 1)
+                found += [lane["_id"] for lane in lanes.limit(limit - len(found))]
+        return found
 
     def claim(
         self, lane_ids: list[str], worker_id: str, token: str, lease: timedelta, *, idle: bool = False
@@ -108,12 +112,12 @@ class Lanes:
         updates: list[UpdateOne] = []
         for verdict in verdicts:
             out = {"$inc": {"fence": 1}, "$set": {"worker": "", "lease_until": EPOCH, "written": False}}
-            updates += [UpdateOne({"_id": lane_id}, out) for lane_id in verdict.ended_lanes]
+            updates += [UpdateOne({"_id": lane}, out) for lane in verdict.ended_lanes]
             done = {"$unset": {"due_at": 1}}
-            updates += [UpdateOne({"_id": lane_id, "worker": ""}, done) for lane_id in verdict.idle_lanes]
-            for lane_id, reason in verdict.failed_lanes.items():
+            updates += [UpdateOne({"_id": lane, "worker": ""}, done) for lane in verdict.idle_lanes]
+            for failed_lane, reason in verdict.failed_lanes.items():
                 failure = {"failed_at": "$$NOW", "reason": {"$literal": reason}, "due_at": "$$REMOVE"}
-                updates.append(UpdateOne({"_id": lane_id}, [{"$set": failure}]))
+                updates.append(UpdateOne({"_id": failed_lane}, [{"$set": failure}]))
         if updates:
             self.collection.bulk_write(updates, session=session)
 
@@ -144,12 +148,48 @@ class Lanes:
             {"_id": lane.lane_id, "fence": lane.fence, "worker": lane.worker}, [{"$set": update}]
         )
 
-    def redrive(self, tenant_id: str, integration_id: str) -> int:
-        """Make all failed lanes of an integration due again."""
-        query = {"tenant_id": tenant_id, "integration_id": integration_id, "failed_at": {"$ne": None}}
+    def redrive(self, tenant_id: str, integration_id: str, reason: str, lane_ids: list[str]) -> int:
+        """Make failed lanes of an integration due again: all, those of a reason, or these."""
+        query: Document = {"tenant_id": tenant_id, "integration_id": integration_id, "failed_at": {"$ne": None}}
+        if reason:
+            query["reason"] = reason
+        if lane_ids:
+            query["_id"] = {"$in": lane_ids}
         again: Document = {"failed_at": None, "first_failed_at": None, "attempts": 0, "due_at": "$$NOW"}
+        again["approved"] = {"$eq": ["$reason", "delete_cap"]}
         again["version"] = {"$add": ["$version", 1]}
         return self.collection.update_many(query, [{"$set": again}]).modified_count
+
+    def run_work(self, integration_id: str, run_id: str) -> tuple[int, int]:
+        """Number of a run's lanes that are due or leased, and that have failed."""
+        found = self.collection.find(
+            {"run_id": run_id, "integration_id": integration_id}, {"due_at": 1, "failed_at": 1}
+        )
+        lanes = list(found)
+        failed = sum(lane.get("failed_at") is not None for lane in lanes)
+        return sum(lane.get("due_at") is not None for lane in lanes), failed
+
+    def drop_run(self, tenant_id: str, integration_id: str, run_id: str, now: datetime) -> int:
+        """Let a run's lanes that nobody has begun rest; an event on the record or an edit makes them due again."""
+        own = {"tenant_id": tenant_id, "integration_id": integration_id, "run_id": run_id}
+        query = {**own, "due_at": {"$type": "date"}, "lease_until": {"$lte": now}}
+        return self.collection.update_many(query, {"$unset": {"due_at": 1}, "$set": {"run_id": ""}}).modified_count
+
+    def of_records(self, records: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Lane]:
+        """The lanes of (integration id, record id) pairs, as far as there are any."""
+        ids = [lane_id(integration_id, record_id=record_id) for integration_id, record_id in records]
+        lanes = map(_lane, self.collection.find({"_id": {"$in": ids}}))
+        return {(lane.integration_id, lane.record_id): lane for lane in lanes}
+
+    def make_all_due(self, integration_id: str, run_id: str) -> None:
+        """Make every lane of an integration due, as work of a run."""
+        due = {"version": {"$add": ["$version", 1]}, "due_at": {"$ifNull": ["$due_at", "$$NOW"]}, "failed_at": None}
+        due["run_id"] = {"$cond": [{"$eq": [{"$type": "$due_at"}, "date"]}, "$run_id", {"$literal": run_id}]}
+        self.collection.update_many({"integration_id": integration_id}, [{"$set": due}])
+
+    def forget_lead(self, tenant_id: str, lead_id: str, but: str, session: ClientSession) -> None:
+        """Drop all lanes of an erased lead but the one whose work this is."""
+        self.collection.delete_many({"tenant_id": tenant_id, "lead_id": lead_id, "_id": {"$ne": but}}, session=session)
 
     def drop(self, integration_id: str) -> None:
         """Forget all lanes of an integration."""
@@ -184,8 +224,11 @@ def _joined(touches: Iterable[LaneTouch]) -> list[LaneTouch]:
                 lead_id=touch.lead_id or seen.lead_id,
                 created=touch.created or seen.created,
                 deleted=touch.deleted or seen.deleted,
+                erased=touch.erased or seen.erased,
                 push=touch.push or seen.push,
                 match_lead_id=touch.match_lead_id or seen.match_lead_id,
+                run_id=touch.run_id,
+                event_source=touch.event_source or seen.event_source,
             )
         joined[touch.lane_id] = touch
     return list(joined.values())
@@ -203,6 +246,7 @@ def _idle(touch: LaneTouch) -> Document:
         "lease_until": EPOCH,
         "attempts": 0,
         "failed_at": None,
+        "run_id": "",
     }
 
 
@@ -220,13 +264,18 @@ def _touched(touch: LaneTouch) -> Document:
         "lease_until": {"$ifNull": ["$lease_until", EPOCH]},
         "attempts": {"$cond": [{"$eq": [{"$type": "$failed_at"}, "date"]}, 0, {"$ifNull": ["$attempts", 0]}]},
         "failed_at": None,
+        "run_id": {"$literal": touch.run_id},
     }
     if touch.created:
         update["created"] = True
     if touch.deleted:
         update["deleted_at"] = "$$NOW"
+    if touch.erased:
+        update["erased_at"] = "$$NOW"
     if touch.push:
         update["push"] = True
+    if touch.event_source:
+        update["event_source"] = {"$literal": touch.event_source}
     if touch.match_lead_id:
         update["match_lead_id"] = {"$literal": touch.match_lead_id}
     return update
@@ -235,6 +284,8 @@ def _touched(touch: LaneTouch) -> Document:
 def _finished(verdict: Verdict) -> Document:
     touched = {"$gt": ["$version", "$claimed_version"]}
     update: Document = {"reason": {"$literal": verdict.reason}}
+    if verdict.outcome not in UNDECIDED:
+        update |= {"outcome": verdict.outcome.value, "decided_at": "$$NOW"}
     if verdict.notes is not None:
         update |= {name: {"$literal": getattr(verdict.notes, name)} for name in NOTES}
     if verdict.names_lead:
@@ -250,10 +301,10 @@ def _finished(verdict: Verdict) -> Document:
         case LaneEnd.FAILED:
             update |= {"failed_at": "$$NOW", "due_at": {"$cond": [touched, "$$NOW", "$$REMOVE"]}}
         case LaneEnd.IDLE:
-            update |= {"due_at": "$$REMOVE", "attempts": 0, "first_failed_at": None}
+            update |= {"due_at": "$$REMOVE", "attempts": 0, "first_failed_at": None, "run_id": ""}
         case _:
             done = {"$cond": [touched, "$$NOW", "$$REMOVE"]}
-            update |= {"due_at": done, "attempts": 0, "first_failed_at": None}
+            update |= {"due_at": done, "attempts": 0, "first_failed_at": None, "run_id": ""}
     return update
 
 

@@ -14,7 +14,7 @@ from lead_store.domain.lead import Change, CrmMetadata, Lead
 from lead_store.domain.rules import Direction
 from lead_store.mongo.client import Document
 from lead_store.mongo.links import link_document, link_from
-from lead_store.mongo.names import decode_keys, encode_keys
+from lead_store.mongo.names import decode_keys, encode_key, encode_keys
 
 DUPLICATE_KEY = 11000
 
@@ -37,33 +37,43 @@ class Leads:
     def get(self, tenant_id: str, lead_id: str, session: ClientSession | None = None) -> Lead | None:
         """A lead, deleted or not."""
         document = self.collection.find_one({"_id": lead_id, "tenant_id": tenant_id}, session=session)
-        return _lead(document) if document else None
+        return lead_from(document) if document else None
 
     def by_request(self, tenant_id: str, request_id: str, session: ClientSession | None = None) -> Lead | None:
         """The lead that this request made."""
         document = self.collection.find_one({"tenant_id": tenant_id, "request_id": request_id}, session=session)
-        return _lead(document) if document else None
+        return lead_from(document) if document else None
 
     def by_ids(self, tenant_id: str, lead_ids: Some[str], session: ClientSession | None = None) -> dict[str, Lead]:
         """Leads by id, as far as they are the tenant's."""
         if not lead_ids:
             return {}
         query = {"_id": {"$in": list(lead_ids)}, "tenant_id": tenant_id}
-        return {lead.lead_id: lead for lead in map(_lead, self.collection.find(query, session=session))}
+        return {lead.lead_id: lead for lead in map(lead_from, self.collection.find(query, session=session))}
 
     def by_emails(self, tenant_id: str, keys: Some[str], session: ClientSession | None = None) -> list[Lead]:
         """Live leads whose e-mail has one of these keys."""
         if not keys:
             return []
         query = {"tenant_id": tenant_id, "email_key": {"$in": list(keys)}, "deleted_at": None}
-        return [_lead(document) for document in self.collection.find(query, session=session)]
+        return [lead_from(document) for document in self.collection.find(query, session=session)]
+
+    def by_records(
+        self, tenant_id: str, integration_id: str, record_ids: Some[str], session: ClientSession | None = None
+    ) -> list[Lead]:
+        """Leads that are linked to one of these records, attached or not."""
+        if not record_ids:
+            return []
+        link = {"integration_id": integration_id, "record_id": {"$in": list(record_ids)}}
+        query = {"tenant_id": tenant_id, "links": {"$elemMatch": link}}
+        return [lead_from(document) for document in self.collection.find(query, session=session)]
 
     def page(self, tenant_id: str, after: str, limit: int, email_key: str) -> list[Lead]:
         """Live leads with a greater id, in the order of their ids, which is that of their making."""
         query: Document = {"tenant_id": tenant_id, "_id": {"$gt": after}, "deleted_at": None}
         if email_key:
             query["email_key"] = email_key
-        return [_lead(document) for document in self.collection.find(query).sort("_id", 1).limit(limit)]
+        return [lead_from(document) for document in self.collection.find(query).sort("_id", 1).limit(limit)]
 
     def insert(self, leads: Iterable[Lead], session: ClientSession) -> None:
         """Insert new leads at revision 1."""
@@ -83,10 +93,28 @@ class Leads:
         guard = {"_id": lead.lead_id, "tenant_id": lead.tenant_id, "revision": lead.revision}
         return self.collection.replace_one(guard, document, session=session).matched_count == 1
 
+    def erase(self, lead: Lead, session: ClientSession) -> bool:
+        """Remove a lead for good; False if it was read at an older revision."""
+        guard = {"_id": lead.lead_id, "tenant_id": lead.tenant_id, "revision": lead.revision}
+        return self.collection.delete_one(guard, session=session).deleted_count == 1
+
     def linked_to(self, integration_id: str, after: str, limit: int) -> list[Lead]:
         """Leads with a link of this integration, by id."""
         query = {"links.integration_id": integration_id, "_id": {"$gt": after}}
-        return [_lead(document) for document in self.collection.find(query).sort("_id", 1).limit(limit)]
+        return [lead_from(document) for document in self.collection.find(query).sort("_id", 1).limit(limit)]
+
+    def with_conflicts(
+        self, tenant_id: str, integration_id: str, name: str, lead_id: str, after: str, limit: int
+    ) -> list[Lead]:
+        """Leads on which a field waits for a person, by id; empty filters match all."""
+        query: Document = {"tenant_id": tenant_id, "conflicts": {"$gt": 0}, "_id": lead_id or {"$gt": after}}
+        if integration_id:
+            query["links.integration_id"] = integration_id
+        if name:
+            key = encode_key(name)
+            places = ("links.conflicts", "links.overwritten")
+            query["$or"] = [{f"{place}.{key}": {"$exists": True}} for place in places]
+        return [lead_from(document) for document in self.collection.find(query).sort("_id", 1).limit(limit)]
 
     def open_conflicts(self, tenant_id: str, integration_id: str) -> int:
         """Number of fields that wait for a person."""
@@ -106,7 +134,7 @@ def _document(lead: Lead) -> Document:
         "email_key": lead.email_key,
         "metadata": _metadata_document(lead.metadata),
         "links": [link_document(link) for link in lead.links],
-        "conflicts": sum(len(link.conflicts) for link in lead.links),
+        "conflicts": sum(len(link.conflicts) + len(link.overwritten) for link in lead.links),
         "revision": lead.revision,
         "created_at": lead.created_at,
         "changed_at": lead.changed_at,
@@ -117,7 +145,8 @@ def _document(lead: Lead) -> Document:
     return document
 
 
-def _lead(document: Document) -> Lead:
+def lead_from(document: Document) -> Lead:
+    """The lead of a document."""
     return Lead(
         lead_id=document["_id"],
         tenant_id=document["tenant_id"],

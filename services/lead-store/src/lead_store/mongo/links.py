@@ -1,8 +1,9 @@
 """A link as part of its lead's document."""
 
+from dataclasses import astuple
 from typing import Any
 
-from lead_store.domain.link import Link, Pending, Refusal, WriteKind
+from lead_store.domain.link import Link, Overwritten, Pending, Refusal, WriteKind, Wrote
 from lead_store.domain.merge import Base, Conflict
 from lead_store.mongo.client import Document
 from lead_store.mongo.names import decode_keys, encode_keys
@@ -19,9 +20,12 @@ def link_document(link: Link) -> Document:
         "mapping": link.mapping,
         "pending": _pending_document(link.pending) if link.pending else None,
         "seen": link.seen,
-        "conflicts": encode_keys({name: [waits.ours, waits.theirs] for name, waits in link.conflicts.items()}),
+        "conflicts": encode_keys({name: list(astuple(waits)) for name, waits in link.conflicts.items()}),
         "refused": encode_keys({name: [refusal.value, refusal.reason] for name, refusal in link.refused.items()}),
         "detached_reason": link.detached_reason,
+        "duplicate_of": link.duplicate_of,
+        "wrote": [link.wrote.basis, list(link.wrote.fields)] if link.wrote else None,
+        "overwritten": encode_keys({n: [o.value, o.changed_at, o.source] for n, o in link.overwritten.items()}),
     }
 
 
@@ -39,6 +43,9 @@ def link_from(document: Document) -> Link:
         conflicts={name: Conflict(*pair) for name, pair in decode_keys(document["conflicts"]).items()},
         refused={name: Refusal(*pair) for name, pair in decode_keys(document["refused"]).items()},
         detached_reason=document["detached_reason"],
+        duplicate_of=document["duplicate_of"],
+        wrote=Wrote(document["wrote"][0], tuple(document["wrote"][1])) if document["wrote"] else None,
+        overwritten={name: Overwritten(*values) for name, values in decode_keys(document["overwritten"]).items()},
     )
 
 

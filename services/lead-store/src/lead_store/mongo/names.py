@@ -6,9 +6,14 @@ from typing import TypeVar
 Value = TypeVar("Value")
 
 
+def encode_key(name: str) -> str:
+    """A field name as a document key."""
+    return name.replace(".", ":")
+
+
 def encode_keys(values: Mapping[str, Value]) -> dict[str, Value]:
     """Field names to document keys."""
-    return {name.replace(".", ":"): value for name, value in values.items()}
+    return {encode_key(name): value for name, value in values.items()}
 
 
 def decode_keys(document: Mapping[str, Value]) -> dict[str, Value]:

@@ -11,7 +11,7 @@ from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
 from lead_store.domain.lane import Lane
-from lead_store.domain.verdict import LaneEnd, Outcome, Verdict
+from lead_store.domain.verdict import UNDECIDED, LaneEnd, Outcome, Verdict
 from lead_store.mongo.client import Document, open_database, server_now
 from lead_store.mongo.counters import Counters
 from lead_store.mongo.decisions import Decisions, Entry
@@ -20,11 +20,11 @@ from lead_store.mongo.identities import Identities
 from lead_store.mongo.lanes import Lanes
 from lead_store.mongo.leads import Leads
 from lead_store.mongo.targets import Targets
+from lead_store.mongo.tombstones import Tombstones
 from lead_store.mongo.transaction import Contended, transact
 
 Result = TypeVar("Result")
-UNDECIDED = {Outcome.FENCED, Outcome.RELEASED, Outcome.NEEDS_HISTORY, Outcome.NEEDS_READING}
-UNTOLD = UNDECIDED | {Outcome.UNCHANGED, Outcome.SKIPPED, Outcome.FAILED}  # told by the lane alone
+UNTOLD = UNDECIDED | {Outcome.UNCHANGED, Outcome.SKIPPED, Outcome.FAILED, Outcome.ERASED}  # told by the lane alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +40,13 @@ class Store:
     decisions: Decisions
     identities: Identities
     counters: Counters
+    tombstones: Tombstones
 
     @classmethod
     def of(cls, client: MongoClient[Document], name: str, identity_key: bytes) -> "Store":
         """The store in a database of this name."""
         database = open_database(client, name)
+        identities = Identities.of(database, identity_key)
         return cls(
             client,
             database,
@@ -53,8 +55,9 @@ class Store:
             Lanes.of(database),
             Deliveries.of(database),
             Decisions.of(database),
-            Identities.of(database, identity_key),
+            identities,
             Counters.of(database),
+            Tombstones.of(database, identities),
         )
 
     def now(self) -> datetime:
@@ -69,6 +72,9 @@ class Store:
         """Write everything that verdicts of one integration ask for. Contended if a fence or a revision was lost."""
         verdicts = [verdict for _, verdict in decided]
         self._write_leads(verdicts, session)
+        for lane, verdict in decided:
+            if verdict.erases:
+                self._erase(lane, verdict, session)
         if not self.lanes.finish(decided, session):
             raise Contended
         self.lanes.disturb(verdicts, session)
@@ -78,14 +84,31 @@ class Store:
         tenant_id, integration_id = decided[0][0].tenant_id, decided[0][0].integration_id
         self.identities.own(tenant_id, (key for verdict in verdicts for key in verdict.email_keys), session)
         self.decisions.insert(_entries(decided, now), session)
-        self.counters.add(integration_id, _counts(verdicts), session)
+        self.counters.add(integration_id, _counts(verdicts), now, session)
+
+    def _erase(self, lane: Lane, verdict: Verdict, session: ClientSession) -> None:
+        """Forget a person: lead, decisions and lanes go, keyed hashes stay (R17)."""
+        lead, records = verdict.before, [lane.record_id]
+        if lead is not None:
+            if not self.leads.erase(lead, session):
+                raise Contended
+            records += lead.record_ids
+            self.decisions.forget_lead(lead.tenant_id, lead.lead_id, session)
+            self.lanes.forget_lead(lead.tenant_id, lead.lead_id, lane.lane_id, session)
+        email_key = lead.email_key if lead is not None else ""
+        target = self.targets.get(lane.integration_id, session=session)
+        if target is not None:
+            self.deliveries.strip(target, records, session)
+        self.tombstones.bury(lane.tenant_id, lane.integration_id, records, email_key, session)
 
     def _write_leads(self, verdicts: list[Verdict], session: ClientSession) -> None:
         self.leads.insert((v.lead for v in verdicts if v.lead is not None and v.before is None), session)
         for verdict in verdicts:
             changed = verdict.lead if verdict.before is not None else None
-            if changed is not None and not self.leads.replace(changed, session):
-                raise Contended
+            states = [changed] if changed is not None else []
+            for state in [*states, *(after for _, after in verdict.duplicates)]:
+                if not self.leads.replace(state, session):
+                    raise Contended
 
 
 def _counts(verdicts: list[Verdict]) -> Counter[str]:
@@ -107,6 +130,7 @@ def _entries(decided: list[tuple[Lane, Verdict]], now: datetime) -> list[Entry]:
             integration_id=lane.integration_id,
             record_id=verdict.record_id,
             reason=verdict.reason,
+            event_source=lane.notes.event_source,
             fields=verdict.fields,
         )
         for lane, verdict in decided

@@ -9,7 +9,7 @@ from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
-from lead_store.domain.rules import BlankRule, Direction, FieldRule, MergeRule, Target
+from lead_store.domain.rules import BlankRule, DeletePolicy, Deletions, Direction, FieldRule, MergeRule, Target
 from lead_store.mongo.client import EPOCH, Document
 from lead_store.mongo.names import decode_keys, encode_keys
 
@@ -99,6 +99,12 @@ def _document(target: Target) -> Document:
         "webhooks_enabled": target.webhooks_enabled,
         "paused": target.paused,
         "revision": target.revision,
+        "deletions": {
+            "policy": target.deletions.policy.value,
+            "grace_seconds": int(target.deletions.grace.total_seconds()),
+            "cap_number": target.deletions.cap_number,
+            "cap_percent": target.deletions.cap_percent,
+        },
     }
 
 
@@ -115,4 +121,10 @@ def _target(document: Document) -> Target:
         webhooks_enabled=document["webhooks_enabled"],
         paused=document["paused"],
         revision=document["revision"],
+        deletions=Deletions(
+            DeletePolicy(document["deletions"]["policy"]),
+            timedelta(seconds=document["deletions"]["grace_seconds"]),
+            document["deletions"]["cap_number"],
+            document["deletions"]["cap_percent"],
+        ),
     )

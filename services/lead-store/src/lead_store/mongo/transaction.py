@@ -1,11 +1,15 @@
 """Transactions: all or nothing, repeated when another one got in between."""
 
+import random
+import time
 from collections.abc import Callable
 from typing import TypeVar
 
 from pymongo import MongoClient
 from pymongo.client_session import ClientSession
 from pymongo.errors import ConnectionFailure, OperationFailure, PyMongoError, ServerSelectionTimeoutError
+from pymongo.read_concern import ReadConcern
+from pymongo.write_concern import WriteConcern
 
 from lead_store.domain.errors import Unavailable
 from lead_store.mongo.client import Document
@@ -13,6 +17,7 @@ from lead_store.mongo.client import Document
 Result = TypeVar("Result")
 Session = ClientSession
 COMMIT_TRIES = 3
+PATIENCE = 0.02  # seconds, per attempt that was lost
 
 
 class Contended(Exception):  # noqa: N818 - nothing went wrong: somebody else was first
@@ -22,9 +27,10 @@ class Contended(Exception):  # noqa: N818 - nothing went wrong: somebody else wa
 def transact(client: MongoClient[Document], work: Callable[[ClientSession], Result], tries: int = 5) -> Result:
     """Run `work` in a transaction, up to `tries` times; Contended when every try lost against another one."""
     with client.start_session() as session:
-        for _ in range(tries):
+        for attempt in range(tries):
+            time.sleep(random.random() * PATIENCE * attempt)  # noqa: S311 - no secret: so that two do not meet again
             try:
-                with session.start_transaction():
+                with session.start_transaction(ReadConcern("snapshot"), WriteConcern("majority", j=True)):
                     result = work(session)
                     _commit(session)
             except Contended:

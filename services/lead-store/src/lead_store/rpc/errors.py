@@ -2,7 +2,7 @@
 
 from __future__ import annotations  # the stubs of grpc have generic types that do not exist at run time
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
 import grpc
@@ -12,7 +12,17 @@ from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_status import rpc_status
 from pymongo.errors import PyMongoError
 
-from lead_store.domain.errors import AlreadyExists, Invalid, NotFound, StaleEtag, StoreError, Unavailable
+from lead_store.domain.errors import (
+    AlreadyExists,
+    Expired,
+    Invalid,
+    NotAllowed,
+    NotFound,
+    StaleEtag,
+    StoreError,
+    TooMany,
+    Unavailable,
+)
 from lead_store.mongo.transaction import Contended, is_away
 
 CODES: dict[type[StoreError], int] = {
@@ -20,6 +30,9 @@ CODES: dict[type[StoreError], int] = {
     Invalid: code_pb2.INVALID_ARGUMENT,
     StaleEtag: code_pb2.ABORTED,
     AlreadyExists: code_pb2.ALREADY_EXISTS,
+    NotAllowed: code_pb2.FAILED_PRECONDITION,
+    Expired: code_pb2.OUT_OF_RANGE,
+    TooMany: code_pb2.RESOURCE_EXHAUSTED,
     Unavailable: code_pb2.UNAVAILABLE,
 }
 log = structlog.get_logger()
@@ -33,20 +46,40 @@ class ErrorInterceptor(grpc.ServerInterceptor):
         continuation: Callable[[grpc.HandlerCallDetails], grpc.RpcMethodHandler[Any, Any] | None],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> grpc.RpcMethodHandler[Any, Any] | None:
-        """Wrap a unary handler."""
+        """Wrap a handler of either kind that is used here: one answer, or a stream of answers."""
         handler = continuation(handler_call_details)
-        unary = handler.unary_unary if handler is not None else None
-        if handler is None or unary is None:
-            return handler
         method = handler_call_details.method
+        if handler is None:
+            return None
+        if handler.unary_unary is not None:
+            return grpc.unary_unary_rpc_method_handler(
+                _answering(handler.unary_unary, method), handler.request_deserializer, handler.response_serializer
+            )
+        if handler.unary_stream is not None:
+            return grpc.unary_stream_rpc_method_handler(
+                _streaming(handler.unary_stream, method), handler.request_deserializer, handler.response_serializer
+            )
+        return handler
 
-        def answer(request: Any, context: grpc.ServicerContext) -> Any:
-            try:
-                return unary(request, context)
-            except Exception as error:  # noqa: BLE001 - the last frame before the wire
-                _abort(context, error, method)
 
-        return grpc.unary_unary_rpc_method_handler(answer, handler.request_deserializer, handler.response_serializer)
+def _answering(call: Callable[[Any, grpc.ServicerContext], Any], method: str) -> Callable[..., Any]:
+    def answer(request: Any, context: grpc.ServicerContext) -> Any:
+        try:
+            return call(request, context)
+        except Exception as error:  # noqa: BLE001 - the last frame before the wire
+            _abort(context, error, method)
+
+    return answer
+
+
+def _streaming(call: Callable[[Any, grpc.ServicerContext], Iterator[Any]], method: str) -> Callable[..., Iterator[Any]]:
+    def answer(request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
+        try:
+            yield from call(request, context)
+        except Exception as error:  # noqa: BLE001 - the last frame before the wire
+            _abort(context, error, method)
+
+    return answer
 
 
 def _abort(context: grpc.ServicerContext, error: Exception, method: str) -> NoReturn:

@@ -1,24 +1,18 @@
 """InboxService."""
 
+from datetime import datetime
 from typing import Any
 
 from leadsync.inbox.v1 import inbox_service_pb2 as pb
 from leadsync.inbox.v1.inbox_service_pb2_grpc import InboxServiceServicer
 
-from lead_store.domain.delivery import Delivery, Touch, TouchKind
+from lead_store.domain.delivery import Delivery, DeliveryQuery, Touch
 from lead_store.domain.errors import Invalid
+from lead_store.rpc.delivery_mapping import KINDS, STATES, kept_message
+from lead_store.rpc.paging import decode_token, encode_token, page_limit
 from lead_store.rpc.requests import bounded, required
 from lead_store.rpc.times import from_timestamp
 from lead_store.usecases.inbox import Inbox
-
-KINDS = {
-    pb.TOUCH_KIND_CREATED: TouchKind.CREATED,
-    pb.TOUCH_KIND_CHANGED: TouchKind.CHANGED,
-    pb.TOUCH_KIND_DELETED: TouchKind.DELETED,
-    pb.TOUCH_KIND_MERGED: TouchKind.MERGED,
-    pb.TOUCH_KIND_RESTORED: TouchKind.RESTORED,
-    pb.TOUCH_KIND_ERASED: TouchKind.ERASED,
-}
 
 
 class InboxService(InboxServiceServicer):
@@ -36,6 +30,42 @@ class InboxService(InboxServiceServicer):
         duplicates = self.inbox.record([_delivery(f"deliveries[{n}]", d) for n, d in enumerate(request.deliveries)])
         return pb.RecordDeliveriesResponse(recorded=[pb.RecordedDelivery(duplicate=again) for again in duplicates])
 
+    def GetDelivery(self, request: pb.GetDeliveryRequest, context: Any) -> pb.GetDeliveryResponse:  # noqa: N802, ARG002
+        """Get a kept delivery."""
+        seen = self.inbox.get(required("tenant_id", request.tenant_id), required("delivery_key", request.delivery_key))
+        return pb.GetDeliveryResponse(delivery=kept_message(seen))
+
+    def ListDeliveries(  # noqa: N802
+        self,
+        request: pb.ListDeliveriesRequest,
+        context: Any,  # noqa: ARG002
+    ) -> pb.ListDeliveriesResponse:
+        """List kept deliveries, newest first."""
+        query, lead_id, limit = _query(request), bounded("lead_id", request.lead_id), page_limit(request.page_size)
+        filters = (*map(str, (query.tenant_id, query.integration_id, query.record_ids, query.state)), lead_id)
+        after = decode_token(request.page_token, *filters).partition(" ")
+        before = (datetime.fromisoformat(after[0]), after[2]) if after[2] else None
+        seen = self.inbox.page(query, lead_id, before, limit + 1)
+        more = ""
+        if len(seen) > limit:
+            last = seen[limit - 1].kept.delivery
+            more = encode_token(f"{last.received_at.isoformat()} {last.key}", *filters)
+        return pb.ListDeliveriesResponse(deliveries=[kept_message(s) for s in seen[:limit]], next_page_token=more)
+
+
+def _query(request: pb.ListDeliveriesRequest) -> DeliveryQuery:
+    if request.state not in STATES:
+        raise Invalid("state", "no such state")
+    record_id = bounded("record_id", request.record_id)
+    return DeliveryQuery(
+        tenant_id=required("tenant_id", request.tenant_id),
+        integration_id=bounded("integration_id", request.integration_id),
+        record_ids=(record_id,) if record_id else None,
+        state=STATES[request.state],
+        received_after=from_timestamp(request.received_after) if request.HasField("received_after") else None,
+        received_before=from_timestamp(request.received_before) if request.HasField("received_before") else None,
+    )
+
 
 def _delivery(path: str, message: pb.Delivery) -> Delivery:
     return Delivery(
@@ -48,6 +78,7 @@ def _delivery(path: str, message: pb.Delivery) -> Delivery:
         event_count=message.event_count,
         ignored_count=message.ignored_count,
         received_at=from_timestamp(message.received_at),
+        event_record_ids=tuple(message.event_record_ids),
     )
 
 

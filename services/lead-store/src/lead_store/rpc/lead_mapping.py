@@ -1,12 +1,15 @@
 """Leads: domain to contract and back."""
 
-from leadsync.lead.v1 import lead_pb2
+from collections.abc import Mapping
+
+from leadsync.lead.v1 import lead_pb2, lead_service_pb2
 
 from lead_store.domain.errors import Invalid
 from lead_store.domain.fields import CUSTOM_PREFIX, STANDARD_FIELDS, is_field
 from lead_store.domain.lead import CrmMetadata, Lead
 from lead_store.domain.link import Link
 from lead_store.domain.rules import Direction
+from lead_store.mongo.decisions import Entry
 from lead_store.rpc.times import to_timestamp
 
 DIRECTIONS = {
@@ -24,7 +27,7 @@ def lead_message(lead: Lead) -> lead_pb2.Lead:
         **{name: values.get(name, "") for name in STANDARD_FIELDS},
         custom_fields={n.removeprefix(CUSTOM_PREFIX): v for n, v in values.items() if n.startswith(CUSTOM_PREFIX)},
         crm_metadata=_metadata_message(lead.metadata),
-        links=[_link_message(link) for link in lead.links],
+        links=[_link_message(link, values) for link in lead.links],
         etag=str(lead.revision),
         created_at=to_timestamp(lead.created_at),
         changed_at=to_timestamp(lead.changed_at),
@@ -62,7 +65,7 @@ def _metadata_message(metadata: CrmMetadata) -> lead_pb2.CrmMetadata:
     )
 
 
-def _link_message(link: Link) -> lead_pb2.Link:
+def _link_message(link: Link, values: Mapping[str, str]) -> lead_pb2.Link:
     state = lead_pb2.LINK_STATE_ACTIVE if link.record_id else lead_pb2.LINK_STATE_PENDING
     return lead_pb2.Link(
         integration_id=link.integration_id,
@@ -73,8 +76,32 @@ def _link_message(link: Link) -> lead_pb2.Link:
         conflicts=[
             lead_pb2.FieldConflict(field=name, ours=waits.ours, theirs=waits.theirs)
             for name, waits in sorted(link.conflicts.items())
+        ]
+        + [
+            lead_pb2.FieldConflict(field=name, ours=values.get(name, ""), theirs=lost.value, overwritten=True)
+            for name, lost in sorted(link.overwritten.items())
         ],
         refused=[
             lead_pb2.RefusedField(field=name, reason=refusal.reason) for name, refusal in sorted(link.refused.items())
+        ],
+    )
+
+
+def explanation_message(entry: Entry) -> lead_service_pb2.Explanation:
+    """A decision as the contract shows it."""
+    return lead_service_pb2.Explanation(
+        decision_id=entry.decision_id,
+        decided_at=to_timestamp(entry.at),
+        outcome=entry.outcome,
+        actor=entry.actor,
+        integration_id=entry.integration_id,
+        record_id=entry.record_id,
+        reason=entry.reason,
+        event_source=entry.event_source,
+        fields=[
+            lead_service_pb2.FieldExplanation(
+                field=name, side=change.side, before=change.before, after=change.after, because=change.because
+            )
+            for name, change in sorted(entry.fields.items())
         ],
     )

@@ -1,24 +1,30 @@
 """LeadService."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from leadsync.lead.v1 import lead_service_pb2 as pb
 from leadsync.lead.v1.lead_service_pb2_grpc import LeadServiceServicer
 
-from lead_store.rpc.lead_mapping import lead_message, masked_values, values_of
+from lead_store.rpc.lead_mapping import explanation_message, lead_message, masked_values, values_of
 from lead_store.rpc.paging import decode_token, encode_token, page_limit
 from lead_store.rpc.requests import bounded, required
+from lead_store.usecases.conflicts import Conflicts
 from lead_store.usecases.leads import Leads
+from lead_store.usecases.watch import Watch
 
 LONGEST_REQUEST_ID = 64
 LONGEST_EMAIL = 320
+LONGEST_RESUME_TOKEN = 4096
 
 
 class LeadService(LeadServiceServicer):
     """Leads of one tenant per call."""
 
-    def __init__(self, leads: Leads) -> None:
+    def __init__(self, leads: Leads, watch: Watch, conflicts: Conflicts) -> None:
         self.leads = leads
+        self.watch = watch
+        self.conflicts = conflicts
 
     def CreateLead(self, request: pb.CreateLeadRequest, context: Any) -> pb.CreateLeadResponse:  # noqa: N802, ARG002
         """Create a lead."""
@@ -54,3 +60,20 @@ class LeadService(LeadServiceServicer):
         tenant_id, lead_id = required("tenant_id", request.tenant_id), required("lead_id", request.lead_id)
         self.leads.delete(tenant_id, lead_id, request.etag, bounded("actor", request.actor))
         return pb.DeleteLeadResponse()
+
+    def WatchLeads(self, request: pb.WatchLeadsRequest, context: Any) -> Iterator[pb.WatchLeadsResponse]:  # noqa: N802
+        """Stream changes of leads."""
+        tenant_id = required("tenant_id", request.tenant_id)
+        token = bounded("resume_token", request.resume_token, LONGEST_RESUME_TOKEN)
+        for change in self.watch.changes(tenant_id, token, context.is_active):
+            lead = lead_message(change.lead) if change.lead is not None else None
+            yield pb.WatchLeadsResponse(lead=lead, resume_token=change.resume_token)
+
+    def ExplainLead(self, request: pb.ExplainLeadRequest, context: Any) -> pb.ExplainLeadResponse:  # noqa: N802, ARG002
+        """Explain how a lead came to its values."""
+        tenant_id, lead_id = required("tenant_id", request.tenant_id), required("lead_id", request.lead_id)
+        limit, filters = page_limit(request.page_size), (tenant_id, lead_id, bounded("field", request.field))
+        entries = self.conflicts.explain(*filters, decode_token(request.page_token, *filters), limit + 1)
+        more = encode_token(entries[limit - 1].decision_id, *filters) if len(entries) > limit else ""
+        found = [explanation_message(entry) for entry in entries[:limit]]
+        return pb.ExplainLeadResponse(explanations=found, next_page_token=more)

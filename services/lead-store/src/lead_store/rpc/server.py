@@ -18,7 +18,7 @@ from lead_store.rpc.lead_service import LeadService
 from lead_store.rpc.sync_service import SyncService
 
 WORKERS = 32
-HELD_CALLS = 16  # LeaseWork calls that may wait on top of the workers, one per connector process
+HELD_CALLS = 32  # LeaseWork calls, one per connector process, and watches; they come on top of the workers
 LARGEST_MESSAGE = 16 * 1024 * 1024  # a delivery of 10 MiB, and what comes with it
 
 

@@ -1,6 +1,6 @@
-"""SyncService: the worker's part is inherited, the rest is targets and looking in."""
+"""SyncService: what workers and people call is inherited, the rest is targets and looking in."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from leadsync.sync.v1 import sync_pb2
@@ -8,12 +8,13 @@ from leadsync.sync.v1 import sync_service_pb2 as pb
 
 from lead_store.domain.errors import Invalid
 from lead_store.domain.lane import Lane
-from lead_store.domain.rules import BlankRule, Direction, FieldRule, MergeRule, Target
+from lead_store.domain.rules import BlankRule, DeletePolicy, Deletions, Direction, FieldRule, MergeRule, Target
+from lead_store.rpc.conflict_service import ConflictService
 from lead_store.rpc.lead_mapping import DIRECTIONS
 from lead_store.rpc.paging import decode_token, encode_token, page_limit
-from lead_store.rpc.requests import required
+from lead_store.rpc.requests import bounded, required
 from lead_store.rpc.times import to_timestamp
-from lead_store.rpc.work_service import WorkService
+from lead_store.usecases.conflicts import Conflicts
 from lead_store.usecases.lease import LeaseWork
 from lead_store.usecases.status import Status
 from lead_store.usecases.targets import Targets
@@ -37,14 +38,21 @@ STATES = {
     pb.WORK_STATE_LEASED: "leased",
     pb.WORK_STATE_FAILED: "failed",
 }
+DELETE_POLICIES: dict[int, DeletePolicy] = {
+    sync_pb2.DELETE_POLICY_UNSPECIFIED: DeletePolicy.UNLINK,
+    sync_pb2.DELETE_POLICY_UNLINK: DeletePolicy.UNLINK,
+    sync_pb2.DELETE_POLICY_DELETE_LEAD: DeletePolicy.DELETE_LEAD,
+    sync_pb2.DELETE_POLICY_IGNORE: DeletePolicy.IGNORE,
+}
+LONGEST_GRACE = 30 * 24 * 3600  # seconds
 MOST_LEADS = 1_000
 
 
-class SyncService(WorkService):
+class SyncService(ConflictService):
     """Targets, work and its statistics."""
 
-    def __init__(self, leases: LeaseWork, work: Work, targets: Targets, status: Status) -> None:
-        super().__init__(leases, work)
+    def __init__(self, leases: LeaseWork, work: Work, conflicts: Conflicts, targets: Targets, status: Status) -> None:
+        super().__init__(leases, work, conflicts)
         self.targets = targets
         self.status = status
 
@@ -77,8 +85,9 @@ class SyncService(WorkService):
         target = self.status.target(tenant_id, required("integration_id", integration_id))
         if len(request.lead_ids) > MOST_LEADS:
             raise Invalid("lead_ids", f"send at most {MOST_LEADS} in one call")
-        queued = self.targets.request_sync(target, list(request.lead_ids))
-        queued += self.targets.redrive(target) if request.failed else 0
+        queued = self.targets.request_sync(target, list(request.lead_ids), bounded("run_id", request.run_id))
+        if request.failed:
+            queued += self.targets.redrive(target, request.reason, list(request.lane_ids))
         self.leases.bell.ring()
         return pb.RequestSyncResponse(queued=queued)
 
@@ -95,6 +104,18 @@ class SyncService(WorkService):
             failed_work=status.failed_work,
             last_received_at=to_timestamp(status.counters.get("last_received_at")),
         )
+
+    def GetRunWork(self, request: pb.GetRunWorkRequest, context: Any) -> pb.GetRunWorkResponse:  # noqa: N802, ARG002
+        """Get how much of a run's work is still to do."""
+        target = self.status.target(request.tenant_id, request.integration_id)
+        pending, failed = self.targets.run_work(target, required("run_id", request.run_id))
+        return pb.GetRunWorkResponse(pending=pending, failed=failed)
+
+    def DropRunWork(self, request: pb.DropRunWorkRequest, context: Any) -> pb.DropRunWorkResponse:  # noqa: N802, ARG002
+        """Let go of a run's work that nobody has begun."""
+        target = self.status.target(request.tenant_id, request.integration_id)
+        dropped = self.targets.drop_run_work(target, required("run_id", request.run_id))
+        return pb.DropRunWorkResponse(dropped=dropped)
 
 
 COUNTED = (
@@ -125,6 +146,22 @@ def _target(message: sync_pb2.Target) -> Target:
         webhooks_enabled=message.webhooks_enabled,
         paused=message.paused,
         revision=message.revision,
+        deletions=_deletions(message.deletions),
+    )
+
+
+def _deletions(message: sync_pb2.Deletions) -> Deletions:
+    if message.policy not in DELETE_POLICIES:
+        raise Invalid("target.deletions.policy", "no such policy")
+    numbers = (message.grace_seconds, message.cap_number, message.cap_percent)
+    if min(numbers) < 0 or message.cap_percent > 100 or message.grace_seconds > LONGEST_GRACE:
+        raise Invalid("target.deletions", "numbers are not negative, a grace is at most 30 days, a share at most 100")
+    default = Deletions()
+    return Deletions(
+        DELETE_POLICIES[message.policy],
+        timedelta(seconds=message.grace_seconds),
+        message.cap_number or default.cap_number,
+        message.cap_percent or default.cap_percent,
     )
 
 

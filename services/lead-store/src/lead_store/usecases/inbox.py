@@ -1,22 +1,24 @@
-"""The way in: keep deliveries, then make lanes due. The acknowledgement depends on the first step only."""
+"""The inbox: keep deliveries, and show them to people. The acknowledgement depends on the keeping only."""
 
 import threading
-from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
+from datetime import datetime
 
-import structlog
-
-from lead_store.domain.delivery import Delivery, lanes_touched
-from lead_store.domain.errors import Invalid
-from lead_store.domain.rules import Target
+from lead_store.domain.delivery import Delivery, DeliveryQuery, KeptDelivery
+from lead_store.domain.errors import Invalid, NotFound
+from lead_store.domain.lane import Lane
 from lead_store.mongo.store import Store
-from lead_store.mongo.transaction import Session
-from lead_store.usecases.lease import WorkBell
 
 MOST_DELIVERIES = 1_000
-ROUTE_AT_ONCE = 200
-SWEEP_SECONDS = 5.0
-log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class SeenDelivery:
+    """A delivery, and the lanes of the records it touches as they stand at `now`."""
+
+    kept: KeptDelivery
+    now: datetime
+    lanes: tuple[Lane, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,76 +36,28 @@ class Inbox:
         self.kept.set()
         return [position in duplicates for position in range(len(deliveries))]
 
+    def get(self, tenant_id: str, key: str) -> SeenDelivery:
+        """A kept delivery and where the work on its records stands."""
+        kept = self.store.deliveries.get(tenant_id, key)
+        if kept is None:
+            raise NotFound("delivery_not_found", f"no delivery {key} in this tenant")
+        return self._seen([kept])[0]
 
-@dataclass(slots=True)
-class Router:
-    """Turns kept deliveries into due lanes: at once when told, and every few seconds for what a crash left behind.
+    def page(
+        self, query: DeliveryQuery, lead_id: str, before: tuple[datetime, str] | None, limit: int
+    ) -> list[SeenDelivery]:
+        """Kept deliveries, newest first; with `lead_id` only those that touch its records."""
+        if lead_id:
+            lead = self.store.leads.get(query.tenant_id, lead_id)
+            known = lead.record_ids if lead is not None else ()
+            query = replace(query, record_ids=tuple(r for r in known if query.record_ids in (None, (r,))))
+        return self._seen(self.store.deliveries.page(query, before, limit))
 
-    Routing twice is harmless, so the order is: lanes first, then the delivery's state.
-    """
+    def _seen(self, kept: list[KeptDelivery]) -> list[SeenDelivery]:
+        records = {(k.integration_id, touch.record_id) for k in kept for touch in k.delivery.touches}
+        lanes, now = self.store.lanes.of_records(records), self.store.now()
+        return [SeenDelivery(k, now, tuple(lanes[r] for r in _records(k) if r in lanes)) for k in kept]
 
-    store: Store
-    bell: WorkBell
-    kept: threading.Event
-    stop: threading.Event = field(default_factory=threading.Event)
 
-    def run(self) -> None:
-        """Route until stopped. A failure waits for the next round."""
-        while not self.stop.is_set():
-            self.kept.clear()
-            try:
-                while self.route() == ROUTE_AT_ONCE and not self.stop.is_set():
-                    pass
-            except Exception as error:  # noqa: BLE001 - the loop outlives whatever the database does
-                log.warning("Routing waits", reason=type(error).__name__)
-                self.stop.wait(1)
-            self.kept.wait(SWEEP_SECONDS)
-
-    def close(self) -> None:
-        """End the loop."""
-        self.stop.set()
-        self.kept.set()
-
-    def route(self) -> int:
-        """Route one batch of deliveries; answers how many there were."""
-        deliveries = self.store.deliveries.unrouted(ROUTE_AT_ONCE)
-        if not deliveries:
-            return 0
-        targets = self.store.targets.of_accounts({(d.provider, d.account_id) for d in deliveries})
-        groups: dict[tuple[str, str], list[Delivery]] = defaultdict(list)
-        for delivery in deliveries:
-            groups[delivery.provider, delivery.account_id].append(delivery)
-        for account, group in groups.items():
-            target = targets.get(account)
-            if target is None:
-                self._hold_back(account, group)
-            else:
-                self._route_to(target, group)
-        return len(deliveries)
-
-    def _hold_back(self, account: tuple[str, str], deliveries: list[Delivery]) -> None:
-        """Keep what no integration wants yet. A target may have appeared meanwhile: look once more."""
-        self.store.deliveries.mark((delivery.key for delivery in deliveries), "unroutable", reason="unknown_account")
-        log.warning("Deliveries wait for an integration of their account", provider=account[0], account_id=account[1])
-        if self.store.targets.of_accounts([account]):
-            self.store.deliveries.reopen(*account)
-
-    def _route_to(self, target: Target, deliveries: list[Delivery]) -> None:
-        if target.webhooks_enabled:
-            touches = [touch for delivery in deliveries for touch in lanes_touched(delivery, target)]
-            if touches:
-                self.store.lanes.touch(touches)
-                self.bell.ring()
-
-        def mark(session: Session) -> None:
-            fresh = self.store.deliveries.still_new([delivery.key for delivery in deliveries], session)
-            routed = [delivery for delivery in deliveries if delivery.key in fresh]
-            if not routed:
-                return
-            state, reason = ("routed", "") if target.webhooks_enabled else ("ignored", "webhooks_disabled")
-            self.store.deliveries.mark(fresh, state, tenant_id=target.tenant_id, reason=reason, session=session)
-            events = sum(delivery.event_count for delivery in routed)
-            newest = max(delivery.received_at for delivery in routed)
-            self.store.counters.received(target.integration_id, events, newest, session)
-
-        self.store.transact(mark)
+def _records(kept: KeptDelivery) -> list[tuple[str, str]]:
+    return sorted({(kept.integration_id, touch.record_id) for touch in kept.delivery.touches})

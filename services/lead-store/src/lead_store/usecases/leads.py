@@ -132,7 +132,10 @@ class Leads:
         if before is None or before.email_key != after.email_key:
             self.store.identities.own(after.tenant_id, [after.email_key], session)
         names = [name for name in {*old, *after.values} if old.get(name, "") != after.values.get(name, "")]
-        fields = {name: FieldChange(PLATFORM, old.get(name, ""), after.values.get(name, "")) for name in names}
+        fields = {
+            name: FieldChange(PLATFORM, old.get(name, ""), after.values.get(name, ""), "edited on the platform")
+            for name in names
+        }
         entry = Entry(after.tenant_id, after.lead_id, outcome, now, actor or PLATFORM, fields=fields)
         self.store.decisions.insert([entry], session)
 

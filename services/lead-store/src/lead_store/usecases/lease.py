@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 import uuid6
 
+from lead_store.domain.errors import Unavailable
 from lead_store.domain.lane import Lane, LaneTouch, lane_id
 from lead_store.mongo.store import Store
 
@@ -78,8 +79,10 @@ class LeaseWork:
         A record that is due or leased already is left out: whoever has that lease reads it later than this page did.
         """
         target = self.store.targets.get(integration_id)
-        if target is None or not self.store.targets.take(integration_id, worker_id, self.lease):
+        if target is None:
             return LeasedWork()
+        if not self.store.targets.take(integration_id, worker_id, self.lease):
+            raise Unavailable("integration_busy", "another process works this integration, or it is paused: ask later")
         changed = {lane_id(integration_id, record_id=record_id): (record_id, at) for record_id, at in records}
         read_at = self.store.lanes.read_at(changed)
         behind = [

@@ -30,6 +30,8 @@ def _tell(lane: Lane, verdict: Verdict) -> None:
             words.info(f"Lead {'linked' if verdict.outcome is Outcome.LINKED else 'updated'}: {verdict.lead_id}")
         case Outcome.UNLINKED:
             words.info(f"Lead unlinked: {verdict.lead_id}", reason=verdict.reason)
+        case Outcome.ERASED:
+            words.info(f"Lead erased: {verdict.lead_id}")
         case Outcome.SETTLED:
             words.info(f"Lead synced: {verdict.lead_id}")
         case Outcome.SKIPPED if not verdict.skipped:

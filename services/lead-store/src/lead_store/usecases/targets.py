@@ -19,9 +19,15 @@ class Targets:
     store: Store
 
     def put(self, target: Target) -> None:
-        """Store a target; deliveries that waited for its account become work."""
+        """Store a target; deliveries that waited for its account become work.
+
+        Changed rules, mapping or direction make all its lanes due, behind live work (R19).
+        """
+        before = self.store.targets.get(target.integration_id)
         if not self.store.targets.put(target):
             raise AlreadyExists("account_connected", "another integration has this account")
+        if before is not None and before.merges_unlike(target):
+            self.store.lanes.make_all_due(target.integration_id, run_id=f"rules-{target.revision}")
         self.store.deliveries.reopen(target.provider, target.account_id)
 
     def remove(self, tenant_id: str, integration_id: str) -> None:
@@ -36,15 +42,23 @@ class Targets:
                 self._detach(lead, integration_id)
             after = leads[-1].lead_id
 
-    def request_sync(self, target: Target, lead_ids: list[str]) -> int:
+    def request_sync(self, target: Target, lead_ids: list[str], run_id: str) -> int:
         """Make leads due, also those whose record was detached (R13). Unknown and deleted ones are left out."""
         leads = self.store.leads.by_ids(target.tenant_id, lead_ids)
-        touches = [_push(lead, target) for lead in leads.values() if lead.deleted_at is None]
+        touches = [_push(lead, target, run_id) for lead in leads.values() if lead.deleted_at is None]
         return self.store.lanes.touch(touches)
 
-    def redrive(self, target: Target) -> int:
-        """Make all failed work of an integration due again."""
-        return self.store.lanes.redrive(target.tenant_id, target.integration_id)
+    def redrive(self, target: Target, reason: str, lane_ids: list[str]) -> int:
+        """Make failed work of an integration due again: all, that of a reason, or these lanes."""
+        return self.store.lanes.redrive(target.tenant_id, target.integration_id, reason, lane_ids)
+
+    def run_work(self, target: Target, run_id: str) -> tuple[int, int]:
+        """How many lanes of a run are still to do, and how many have failed."""
+        return self.store.lanes.run_work(target.integration_id, run_id)
+
+    def drop_run_work(self, target: Target, run_id: str) -> int:
+        """Let go of a run's work that nobody has begun."""
+        return self.store.lanes.drop_run(target.tenant_id, target.integration_id, run_id, self.store.now())
 
     def _detach(self, lead: Lead, integration_id: str) -> None:
         def work(session: Session) -> None:
@@ -59,7 +73,13 @@ class Targets:
         self.store.transact(work, tries=10)
 
 
-def _push(lead: Lead, target: Target) -> LaneTouch:
+def _push(lead: Lead, target: Target, run_id: str) -> LaneTouch:
     link = lead.link(target.integration_id)
-    record_id = link.record_id if link is not None and link.attached else ""
-    return LaneTouch(target.tenant_id, target.integration_id, record_id=record_id, lead_id=lead.lead_id, push=True)
+    return LaneTouch(
+        target.tenant_id,
+        target.integration_id,
+        record_id=link.record_id if link is not None and link.attached else "",
+        lead_id=lead.lead_id,
+        push=True,
+        run_id=run_id,
+    )

@@ -6,7 +6,7 @@ and one that loses five times more is released as due: nothing is decided on a s
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
@@ -16,10 +16,10 @@ import uuid6
 from lead_store.domain.fields import email_key
 from lead_store.domain.lane import Lane, backoff
 from lead_store.domain.lead import Lead
-from lead_store.domain.observation import Observation, Present
+from lead_store.domain.observation import Absent, Archived, Observation, Present
 from lead_store.domain.reconcile import reconcile
 from lead_store.domain.rules import Target
-from lead_store.domain.settlement import SettleCase, WriteResult, settle_write
+from lead_store.domain.settlement import Done, SettleCase, WriteResult, settle_write
 from lead_store.domain.verdict import Case, LaneEnd, Outcome, Verdict
 from lead_store.mongo.store import Store
 from lead_store.mongo.transaction import Contended, Session
@@ -38,6 +38,9 @@ class World:
 
     leads: dict[str, Lead]
     by_email: dict[str, list[str]]
+    erased_records: set[str] = field(default_factory=set)
+    erased_emails: set[str] = field(default_factory=set)
+    deletions_left: int = 0
 
     @classmethod
     def of(cls, leads: list[Lead]) -> "World":
@@ -59,11 +62,23 @@ class World:
         leads = [self.leads[lead_id] for lead_id in self.by_email.get(key, [])] if key else []
         return tuple(lead for lead in leads if lead.email_key == key and lead.deleted_at is None)
 
+    def linked_to(self, integration_id: str, record_ids: tuple[str, ...]) -> tuple[Lead, ...]:
+        """Leads whose link of this integration is to one of these records and in use."""
+        links = ((lead, lead.link(integration_id)) for lead in self.leads.values())
+        return tuple(lead for lead, link in links if link and link.attached and link.record_id in record_ids)
+
+    def is_erased(self, present: Present) -> bool:
+        """Whether the record, one merged into it, or its e-mail belongs to a person whose data was erased (R17)."""
+        records = {present.record_id, *present.merged_record_ids}
+        return bool(records & self.erased_records) or _email_of(present) in self.erased_emails
+
     def take_in(self, verdict: Verdict) -> None:
         """Note what a verdict makes of its lead, at the revision that its commit will give it."""
         if verdict.lead is not None:
             revision = verdict.lead.revision + 1 if verdict.before is not None else 1
             self.keep(replace(verdict.lead, revision=revision))
+        for _, after in verdict.duplicates:
+            self.keep(replace(after, revision=after.revision + 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +156,7 @@ class Work:
         target, others = self._targets(lanes, session)
         if target is None:
             return [(None, FENCED) for _ in observations]
-        world = self._world(target, [(lane, seen) for lane, seen in zip(lanes, observations, strict=True)], session)
+        world = self._world(target, list(zip(lanes, observations, strict=True)), now, session)
         decided: list[tuple[Lane | None, Verdict]] = []
         for lane, seen in zip(lanes, observations, strict=True):
             if (
@@ -154,6 +169,7 @@ class Work:
                 continue
             verdict = reconcile(self._case(lane, seen, target, others, world, now))
             world.take_in(verdict)
+            world.deletions_left -= verdict.counts["deletions"]
             decided.append((lane, verdict))
         return decided
 
@@ -166,9 +182,13 @@ class Work:
         if target is None:
             return [(None, FENCED) for _ in results]
         world = World.of(list(self._leads(target, {lane.lead_id for lane in lanes if lane}, session).values()))
+        written = {result.outcome.record_id for result in results if isinstance(result.outcome, Done)}
+        holders = self.store.leads.by_records(target.tenant_id, target.integration_id, written, session)
+        holder_of = {link.record_id: lead for lead in holders if (link := lead.link(target.integration_id))}
         decided: list[tuple[Lane | None, Verdict]] = []
         for lane, result in zip(lanes, results, strict=True):
-            case = lane and SettleCase(lane, result, target, now, world.leads.get(lane.lead_id))
+            holder = holder_of.get(result.outcome.record_id) if isinstance(result.outcome, Done) else None
+            case = lane and SettleCase(lane, result, target, now, world.leads.get(lane.lead_id), holder)
             verdict = settle_write(case) if case else None
             if lane is None or verdict is None:
                 decided.append((None, FENCED))
@@ -189,8 +209,10 @@ class Work:
     def _leads(self, target: Target, lead_ids: set[str], session: Session) -> dict[str, Lead]:
         return self.store.leads.by_ids(target.tenant_id, lead_ids - {""}, session)
 
-    def _world(self, target: Target, seen: list[tuple[Lane | None, Observation]], session: Session) -> World:
-        ids, emails = set[str](), set[str]()
+    def _world(
+        self, target: Target, seen: list[tuple[Lane | None, Observation]], now: datetime, session: Session
+    ) -> World:
+        ids, emails, merged = set[str](), set[str](), set[str]()
         for lane, observation in seen:
             if lane is None:
                 continue
@@ -199,9 +221,18 @@ class Work:
                 ids.add(observation.state.marked_lead_id)
                 if not lane.lead_id:
                     emails.add(_email_of(observation.state))
+                merged |= set(observation.state.merged_record_ids)
         leads = self._leads(target, ids, session)
+        for lead in self.store.leads.by_records(target.tenant_id, target.integration_id, merged, session):
+            leads[lead.lead_id] = lead
         matches = self.store.leads.by_emails(target.tenant_id, emails - {""}, session)
-        return World.of([*matches, *leads.values()])
+        world = World.of([*matches, *leads.values()])
+        world.erased_emails = self.store.tombstones.of_emails(target.tenant_id, emails, session)
+        records = {lane.record_id for lane, _ in seen if lane} | merged
+        world.erased_records = self.store.tombstones.of_records(target.integration_id, records, session)
+        if any(isinstance(observation.state, Archived | Absent) for _, observation in seen):
+            world.deletions_left = self.store.counters.deletions_left(target, now, session)
+        return world
 
     def _case(
         self, lane: Lane, seen: Observation, target: Target, others: tuple[Target, ...], world: World, now: datetime
@@ -219,7 +250,10 @@ class Work:
             marked=world.leads.get(present.marked_lead_id) if present else None,
             hopeful=world.leads.get(lane.notes.match_lead_id),
             by_email=world.with_email(_email_of(present)) if present else (),
+            merged=world.linked_to(target.integration_id, present.merged_record_ids) if present else (),
             other_targets=others,
+            tombstoned=present is not None and world.is_erased(present),
+            deletions_left=world.deletions_left,
         )
 
 

@@ -1,0 +1,76 @@
+"""Changes of leads as they are committed, from MongoDB's change stream."""
+
+import base64
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import bson
+from pymongo.change_stream import CollectionChangeStream
+from pymongo.collection import Collection
+from pymongo.errors import OperationFailure
+
+from lead_store.domain.errors import Expired, Invalid
+from lead_store.domain.lead import Lead
+from lead_store.mongo.client import Document
+from lead_store.mongo.leads import lead_from
+
+HISTORY_LOST = {136, 280, 286}  # capped position lost, change stream fatal, change stream history lost
+AWAIT_MS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A lead as it is after a change, or None when nothing happened for a while, and where to go on from."""
+
+    lead: Lead | None
+    resume_token: str
+
+
+@dataclass(frozen=True, slots=True)
+class LeadChanges:
+    """One tenant's stream; it waits at most half a second at a time."""
+
+    stream: CollectionChangeStream[Document]
+
+    def next(self) -> Change:
+        """The next change, or none."""
+        try:
+            event = self.stream.try_next()
+        except OperationFailure as error:
+            raise _expired(error) from error
+        document = event.get("fullDocument") if event else None
+        return Change(lead_from(document) if document else None, _encode(self.stream.resume_token))
+
+
+@contextmanager
+def watch(leads: Collection[Document], tenant_id: str, resume_token: str) -> Iterator[LeadChanges]:
+    """Open a tenant's stream, from now on or from where an earlier one was left."""
+    pipeline: list[Document] = [
+        {"$match": {"fullDocument.tenant_id": tenant_id, "operationType": {"$in": ["insert", "update", "replace"]}}}
+    ]
+    after = _decode(resume_token) if resume_token else None
+    try:
+        stream = leads.watch(pipeline, full_document="updateLookup", resume_after=after, max_await_time_ms=AWAIT_MS)
+    except OperationFailure as error:
+        raise _expired(error) from error
+    with stream:
+        yield LeadChanges(stream)
+
+
+def _expired(error: OperationFailure) -> OperationFailure | Expired:
+    if error.code in HISTORY_LOST:
+        return Expired("resume_token_expired", "too much has happened since: list the leads and watch from now on")
+    return error
+
+
+def _encode(token: Any) -> str:
+    return base64.urlsafe_b64encode(bson.encode(token)).decode() if token else ""
+
+
+def _decode(token: str) -> Any:
+    try:
+        return bson.decode(base64.urlsafe_b64decode(token.encode()))
+    except (ValueError, bson.errors.BSONError) as error:
+        raise Invalid("resume_token", "use the token of the last change that was seen", "resume_token") from error

@@ -1,0 +1,75 @@
+"""Kept deliveries: domain to contract."""
+
+from datetime import datetime
+
+from leadsync.inbox.v1 import inbox_service_pb2 as pb
+
+from lead_store.domain.delivery import Delivery, TouchKind
+from lead_store.domain.lane import Lane
+from lead_store.rpc.times import to_timestamp
+from lead_store.usecases.inbox import SeenDelivery
+
+KINDS = {
+    pb.TOUCH_KIND_CREATED: TouchKind.CREATED,
+    pb.TOUCH_KIND_CHANGED: TouchKind.CHANGED,
+    pb.TOUCH_KIND_DELETED: TouchKind.DELETED,
+    pb.TOUCH_KIND_MERGED: TouchKind.MERGED,
+    pb.TOUCH_KIND_RESTORED: TouchKind.RESTORED,
+    pb.TOUCH_KIND_ERASED: TouchKind.ERASED,
+}
+STATES = {
+    pb.DELIVERY_STATE_UNSPECIFIED: "",
+    pb.DELIVERY_STATE_NEW: "new",
+    pb.DELIVERY_STATE_ROUTED: "routed",
+    pb.DELIVERY_STATE_IGNORED: "ignored",
+}
+
+
+def kept_message(seen: SeenDelivery) -> pb.KeptDelivery:
+    """A kept delivery as the contract shows it."""
+    states = {name: number for number, name in STATES.items()}
+    return pb.KeptDelivery(
+        delivery=_delivery_message(seen.kept.delivery),
+        state=states[seen.kept.state],
+        reason=seen.kept.reason,
+        integration_id=seen.kept.integration_id,
+        records=[_record_work(lane, seen.now) for lane in seen.lanes],
+    )
+
+
+def _delivery_message(delivery: Delivery) -> pb.Delivery:
+    kinds = {kind: number for number, kind in KINDS.items()}
+    return pb.Delivery(
+        delivery_key=delivery.key,
+        provider=delivery.provider,
+        account_id=delivery.account_id,
+        events=delivery.events,
+        headers=dict(delivery.headers),
+        touches=[
+            pb.Touch(
+                object_type=touch.object_type,
+                record_id=touch.record_id,
+                kind=kinds[touch.kind],
+                occurred_at=to_timestamp(touch.occurred_at),
+                source=touch.source,
+                into_record_id=touch.into,
+            )
+            for touch in delivery.touches
+        ],
+        received_at=to_timestamp(delivery.received_at),
+        event_count=delivery.event_count,
+        ignored_count=delivery.ignored_count,
+    )
+
+
+def _record_work(lane: Lane, now: datetime) -> pb.RecordWork:
+    leased = lane.lease_until is not None and lane.lease_until > now
+    state = "leased" if leased else "failed" if lane.failed_at else "due" if lane.due_at else "idle"
+    return pb.RecordWork(
+        record_id=lane.record_id,
+        lead_id=lane.lead_id,
+        state=state,
+        outcome=lane.outcome,
+        reason=lane.reason,
+        decided_at=to_timestamp(lane.decided_at),
+    )

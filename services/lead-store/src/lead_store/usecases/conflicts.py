@@ -1,0 +1,121 @@
+"""Conflicts: list them, settle them, take a decision back, and explain how a lead came to its values."""
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from lead_store.domain.conflict import OpenConflict, open_conflicts, resolve
+from lead_store.domain.errors import NotAllowed, NotFound, StaleEtag
+from lead_store.domain.lane import LaneTouch
+from lead_store.domain.lead import Lead
+from lead_store.domain.verdict import FieldChange
+from lead_store.mongo.decisions import Entry
+from lead_store.mongo.store import Store
+from lead_store.mongo.transaction import Contended, Session
+from lead_store.usecases.leads import PLATFORM, Leads, check_values
+from lead_store.usecases.lease import WorkBell
+
+UNDO_WITHIN = timedelta(days=90)
+BULK = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What a person takes: one side's value, or another one."""
+
+    side: str = ""  # `platform`, `crm`, or empty for `value`
+    value: str = ""
+
+    def of(self, conflict: OpenConflict) -> str:
+        """The value that is taken."""
+        return {"platform": conflict.ours, "crm": conflict.theirs}.get(self.side, self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Conflicts:
+    """The use cases of people who look into what a merge could not decide."""
+
+    store: Store
+    leads: Leads
+    bell: WorkBell
+
+    def page(
+        self, tenant_id: str, integration_id: str, field: str, lead_id: str, after: str, limit: int
+    ) -> list[tuple[Lead, list[OpenConflict]]]:
+        """Leads with open conflicts, by id."""
+        found = self.store.leads.with_conflicts(tenant_id, integration_id, field, lead_id, after, limit)
+        return [(lead, list(open_conflicts(lead, integration_id, field))) for lead in found]
+
+    def resolve(
+        self, tenant_id: str, lead_id: str, integration_id: str, field: str, choice: Choice, etag: str, actor: str
+    ) -> str:
+        """Settle one conflict (R11); answers the decision's id."""
+        decision = self.store.transact(
+            lambda session: self._resolve(session, tenant_id, lead_id, integration_id, field, choice, etag, actor), 10
+        )
+        self.bell.ring()
+        return decision
+
+    def resolve_all(self, tenant_id: str, integration_id: str, field: str, side: str, actor: str) -> tuple[int, bool]:
+        """Settle many conflicts of one field the same way; answers how many, and whether there are more."""
+        resolved, after = 0, ""
+        while resolved < BULK:
+            page = self.page(tenant_id, integration_id, field, "", after, 200)
+            if not page:
+                return resolved, False
+            for lead, conflicts in page:
+                for conflict in conflicts:
+                    self.resolve(
+                        tenant_id, lead.lead_id, conflict.integration_id, field, Choice(side), conflict.etag, actor
+                    )
+                    resolved += 1
+            after = page[-1][0].lead_id
+        return resolved, bool(self.page(tenant_id, integration_id, field, "", after, 1))
+
+    def undo(self, tenant_id: str, decision_id: str, actor: str) -> str:
+        """Set what a decision changed on a lead back, as an ordinary edit: it moves no base."""
+        entry = self.store.decisions.get(tenant_id, decision_id)
+        if entry is None:
+            raise NotFound("decision_not_found", f"no decision {decision_id} in this tenant")
+        if self.store.now() - entry.at > UNDO_WITHIN:
+            raise NotAllowed("undo_too_late", "a decision can be undone for 90 days")
+        before = {name: change.before for name, change in entry.fields.items() if change.side == PLATFORM}
+        if not before:
+            raise NotAllowed("nothing_to_undo", "the decision changed nothing on the lead")
+        self.leads.update(tenant_id, entry.lead_id, before, "", actor)
+        return entry.lead_id
+
+    def explain(self, tenant_id: str, lead_id: str, field: str, before: str, limit: int) -> list[Entry]:
+        """The decisions that made a lead what it is, newest first."""
+        if self.store.leads.get(tenant_id, lead_id) is None:
+            raise NotFound("lead_not_found", f"no lead {lead_id} in this tenant")
+        return self.store.decisions.of_lead(tenant_id, lead_id, field, before, limit)
+
+    def _resolve(
+        self,
+        session: Session,
+        tenant_id: str,
+        lead_id: str,
+        integration_id: str,
+        field: str,
+        choice: Choice,
+        etag: str,
+        actor: str,
+    ) -> str:
+        lead = self.store.leads.get(tenant_id, lead_id, session)
+        if lead is None:
+            raise NotFound("lead_not_found", f"no lead {lead_id} in this tenant")
+        conflict = next(iter(open_conflicts(lead, integration_id, field)), None)
+        if conflict is None:
+            raise NotFound("conflict_not_found", f"{field} of this lead does not wait for anybody (any more)")
+        if conflict.etag != etag:
+            raise StaleEtag("the conflict has changed since it was read: look at it again")
+        now, value = self.store.now(), choice.of(conflict)
+        check_values({field: value})
+        if not self.store.leads.replace(resolve(lead, conflict, value, now, PLATFORM), session):
+            raise Contended
+        touch = LaneTouch(tenant_id, integration_id, record_id=conflict.record_id, lead_id=lead_id)
+        self.store.lanes.touch([touch], session)
+        change = FieldChange(PLATFORM, conflict.ours, value, "a person resolved the conflict")
+        entry = Entry(tenant_id, lead_id, "resolved", now, actor or PLATFORM, integration_id, conflict.record_id)
+        self.store.decisions.insert([entry := replace(entry, fields={field: change})], session)
+        return entry.decision_id
