@@ -249,6 +249,7 @@ class Link(_message.Message):
     DETACHED_REASON_FIELD_NUMBER: _builtins.int
     CONFLICTS_FIELD_NUMBER: _builtins.int
     REFUSED_FIELD_NUMBER: _builtins.int
+    PAUSED_FIELD_NUMBER: _builtins.int
     integration_id: _builtins.str
     """Integration whose CRM holds the record."""
     provider: _builtins.str
@@ -267,6 +268,10 @@ class Link(_message.Message):
     def refused(self) -> _containers.RepeatedCompositeFieldContainer[Global___RefusedField]:
         """Fields whose value the CRM refused; each waits alone until its value changes."""
 
+    @_builtins.property
+    def paused(self) -> _containers.RepeatedCompositeFieldContainer[Global___PausedField]:
+        """Fields that kept going back and forth between two values; each rests alone for a while."""
+
     def __init__(
         self,
         *,
@@ -277,14 +282,55 @@ class Link(_message.Message):
         detached_reason: _builtins.str = ...,
         conflicts: _abc.Iterable[Global___FieldConflict] | None = ...,
         refused: _abc.Iterable[Global___RefusedField] | None = ...,
+        paused: _abc.Iterable[Global___PausedField] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["conflicts", b"conflicts", "detached_reason", b"detached_reason", "integration_id", b"integration_id", "provider", b"provider", "record_id", b"record_id", "refused", b"refused", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["conflicts", b"conflicts", "detached_reason", b"detached_reason", "integration_id", b"integration_id", "paused", b"paused", "provider", b"provider", "record_id", b"record_id", "refused", b"refused", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Link: _TypeAlias = Link  # noqa: Y015
+
+@_typing.final
+class PausedField(_message.Message):
+    """A field that is left alone, since both sides keep replacing each other's value."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FIELD_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    REPLACED_FIELD_NUMBER: _builtins.int
+    WRITER_FIELD_NUMBER: _builtins.int
+    UNTIL_FIELD_NUMBER: _builtins.int
+    field: _builtins.str
+    """Lead field."""
+    value: _builtins.str
+    """The value that would be set next."""
+    replaced: _builtins.str
+    """The value that it would replace."""
+    writer: _builtins.str
+    """Who sets the other value, in the CRM's words; empty if unknown."""
+    @_builtins.property
+    def until(self) -> _timestamp_pb2.Timestamp:
+        """When the field goes on by itself; a push of the lead ends the rest at once."""
+
+    def __init__(
+        self,
+        *,
+        field: _builtins.str = ...,
+        value: _builtins.str = ...,
+        replaced: _builtins.str = ...,
+        writer: _builtins.str = ...,
+        until: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["until", b"until"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["field", b"field", "replaced", b"replaced", "until", b"until", "value", b"value", "writer", b"writer"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PausedField: _TypeAlias = PausedField  # noqa: Y015
 
 @_typing.final
 class FieldConflict(_message.Message):

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
+from lead_store.domain.breaker import Swing
 from lead_store.domain.merge import Base, Conflict
 from lead_store.domain.rules import Reading, Version
 
@@ -71,6 +72,7 @@ class Link:
     detached_reason: str = ""
     duplicate_of: str = ""  # record that this one was merged into, when another lead kept it (R15)
     wrote: Wrote | None = None
+    swings: Mapping[str, Swing] = field(default_factory=dict)  # how fields have been moving, for the ping-pong breaker
     overwritten: Mapping[str, Overwritten] = field(default_factory=dict)  # shown to people until they have decided
 
     @property

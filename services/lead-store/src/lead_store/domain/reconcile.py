@@ -6,6 +6,7 @@ The order of questions: what was seen → which lead is it → may this lane dec
 from dataclasses import replace
 
 from lead_store.domain.absence import absent, merged_away, unlink
+from lead_store.domain.breaker import hold_swinging, resting
 from lead_store.domain.creation import create_record, hand_over
 from lead_store.domain.fields import can_be_named
 from lead_store.domain.identity import Found, find_lead
@@ -135,9 +136,12 @@ def _merge(case: Case, lead: Lead, link: Link, notes: Notes, *, newly: bool) -> 
         {name: refusal.value for name, refusal in link.refused.items()},
     )
     theirs = Theirs(present.readings, present.modified_at, present.with_history)
-    result = plan(ours, link.base_under(target.mapping), theirs, target.rules, target.direction)
+    base = link.base_under(target.mapping)
+    result = plan(ours, base, theirs, target.rules, target.direction)
     if result.needs_history:
         return Verdict(Outcome.NEEDS_HISTORY, LaneEnd.KEPT)
+    swings = {} if case.lane.notes.push else link.swings  # a person who pushes the lead ends all rests
+    swings = hold_swinging(result, base, swings, present.readings, case.now)
     after = lead.with_values(result.to_lead, case.now, target.provider)
     verdict = Verdict(Outcome.UNCHANGED, before=lead, notes=notes, record_id=case.lane.record_id)
     verdict.names_lead = lead.lead_id
@@ -158,8 +162,11 @@ def _merge(case: Case, lead: Lead, link: Link, notes: Notes, *, newly: bool) -> 
         pending=write,
         seen=link.saw(present.modified_at),
         conflicts=result.conflicts,
+        swings=swings,
         refused={name: no for name, no in link.refused.items() if after.values.get(name, "") == no.value},
     )
+    if write is None and (again_at := resting(swings, case.now)) is not None:
+        verdict.end, verdict.due_at, verdict.reason = LaneEnd.WAITING, again_at, "field_paused"
     after = after.with_link(link)
     verdict.lead = after if after != lead else None
     verdict.fields = _field_changes(result)

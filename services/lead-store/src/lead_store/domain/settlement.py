@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from lead_store.domain.breaker import resting
 from lead_store.domain.lane import Lane, LaneTouch
 from lead_store.domain.lead import Lead
 from lead_store.domain.link import Link, Pending, Refusal, WriteKind, settle
@@ -103,6 +104,8 @@ def _done(case: SettleCase, lead: Lead, link: Link, pending: Pending, done: Done
     verdict.fields = {
         name: FieldChange("crm", old.get(name, ""), value, "the CRM took it") for name, value in pending.values.items()
     }
+    if (again_at := resting(link.swings, case.now)) is not None:
+        verdict.end, verdict.due_at, verdict.reason = LaneEnd.WAITING, again_at, "field_paused"
     if created:
         verdict.counts["linked"] += 1
         # The pair's work goes on in the record's lane. It looks once: for edits made meanwhile, and for what the CRM

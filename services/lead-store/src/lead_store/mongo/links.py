@@ -3,6 +3,7 @@
 from dataclasses import astuple
 from typing import Any
 
+from lead_store.domain.breaker import Swing
 from lead_store.domain.link import Link, Overwritten, Pending, Refusal, WriteKind, Wrote
 from lead_store.domain.merge import Base, Conflict
 from lead_store.mongo.client import Document
@@ -25,6 +26,7 @@ def link_document(link: Link) -> Document:
         "detached_reason": link.detached_reason,
         "duplicate_of": link.duplicate_of,
         "wrote": [link.wrote.basis, list(link.wrote.fields)] if link.wrote else None,
+        "swings": encode_keys({name: list(astuple(swing)) for name, swing in link.swings.items()}),
         "overwritten": encode_keys({n: [o.value, o.changed_at, o.source] for n, o in link.overwritten.items()}),
     }
 
@@ -45,6 +47,7 @@ def link_from(document: Document) -> Link:
         detached_reason=document["detached_reason"],
         duplicate_of=document["duplicate_of"],
         wrote=Wrote(document["wrote"][0], tuple(document["wrote"][1])) if document["wrote"] else None,
+        swings={name: Swing(*values) for name, values in decode_keys(document["swings"]).items()},
         overwritten={name: Overwritten(*values) for name, values in decode_keys(document["overwritten"]).items()},
     )
 

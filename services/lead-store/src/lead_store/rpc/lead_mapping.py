@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from leadsync.lead.v1 import lead_pb2, lead_service_pb2
 
+from lead_store.domain.breaker import QUIET
 from lead_store.domain.errors import Invalid
 from lead_store.domain.fields import CUSTOM_PREFIX, STANDARD_FIELDS, is_field
 from lead_store.domain.lead import CrmMetadata, Lead
@@ -80,6 +81,17 @@ def _link_message(link: Link, values: Mapping[str, str]) -> lead_pb2.Link:
         + [
             lead_pb2.FieldConflict(field=name, ours=values.get(name, ""), theirs=lost.value, overwritten=True)
             for name, lost in sorted(link.overwritten.items())
+        ],
+        paused=[
+            lead_pb2.PausedField(
+                field=name,
+                value=swing.value,
+                replaced=swing.replaced,
+                writer=swing.writer,
+                until=to_timestamp(swing.paused_at + QUIET),
+            )
+            for name, swing in sorted(link.swings.items())
+            if swing.paused_at is not None
         ],
         refused=[
             lead_pb2.RefusedField(field=name, reason=refusal.reason) for name, refusal in sorted(link.refused.items())
