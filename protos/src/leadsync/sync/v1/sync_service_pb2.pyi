@@ -1239,3 +1239,57 @@ class UndoDecisionResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___UndoDecisionResponse: _TypeAlias = UndoDecisionResponse  # noqa: Y015
+
+@_typing.final
+class PlanRecordsRequest(_message.Message):
+    """What PlanRecords needs."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INTEGRATION_ID_FIELD_NUMBER: _builtins.int
+    RECORDS_FIELD_NUMBER: _builtins.int
+    integration_id: _builtins.str
+    """Required. The integration."""
+    @_builtins.property
+    def records(self) -> _containers.RepeatedCompositeFieldContainer[_sync_pb2.PresentRecord]:
+        """Required. 1 to 100 records as they were read."""
+
+    def __init__(
+        self,
+        *,
+        integration_id: _builtins.str = ...,
+        records: _abc.Iterable[_sync_pb2.PresentRecord] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["integration_id", b"integration_id", "records", b"records"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PlanRecordsRequest: _TypeAlias = PlanRecordsRequest  # noqa: Y015
+
+@_typing.final
+class PlanRecordsResponse(_message.Message):
+    """What PlanRecords answers."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DECISIONS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def decisions(self) -> _containers.RepeatedCompositeFieldContainer[_sync_pb2.Decision]:
+        """One per record, in the order of the request. Each is planned as if those before it had been carried out. NEEDS_HISTORY =
+        only the property history can tell.
+        """
+
+    def __init__(
+        self,
+        *,
+        decisions: _abc.Iterable[_sync_pb2.Decision] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["decisions", b"decisions"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PlanRecordsResponse: _TypeAlias = PlanRecordsResponse  # noqa: Y015

@@ -55,6 +55,11 @@ class SyncServiceStub:
                 request_serializer=leadsync_dot_sync_dot_v1_dot_sync__service__pb2.ReconcileRequest.SerializeToString,
                 response_deserializer=leadsync_dot_sync_dot_v1_dot_sync__service__pb2.ReconcileResponse.FromString,
                 _registered_method=True)
+        self.PlanRecords = channel.unary_unary(
+                '/leadsync.sync.v1.SyncService/PlanRecords',
+                request_serializer=leadsync_dot_sync_dot_v1_dot_sync__service__pb2.PlanRecordsRequest.SerializeToString,
+                response_deserializer=leadsync_dot_sync_dot_v1_dot_sync__service__pb2.PlanRecordsResponse.FromString,
+                _registered_method=True)
         self.SettleWrites = channel.unary_unary(
                 '/leadsync.sync.v1.SyncService/SettleWrites',
                 request_serializer=leadsync_dot_sync_dot_v1_dot_sync__service__pb2.SettleWritesRequest.SerializeToString,
@@ -139,6 +144,13 @@ class SyncServiceServicer:
 
     def Reconcile(self, request, context):
         """Decides on observed records, each in the transaction that keeps the decision.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PlanRecords(self, request, context):
+        """Says what Reconcile would decide on records that were read, without a lease and without keeping anything.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -245,6 +257,11 @@ def add_SyncServiceServicer_to_server(servicer, server):
                     servicer.Reconcile,
                     request_deserializer=leadsync_dot_sync_dot_v1_dot_sync__service__pb2.ReconcileRequest.FromString,
                     response_serializer=leadsync_dot_sync_dot_v1_dot_sync__service__pb2.ReconcileResponse.SerializeToString,
+            ),
+            'PlanRecords': grpc.unary_unary_rpc_method_handler(
+                    servicer.PlanRecords,
+                    request_deserializer=leadsync_dot_sync_dot_v1_dot_sync__service__pb2.PlanRecordsRequest.FromString,
+                    response_serializer=leadsync_dot_sync_dot_v1_dot_sync__service__pb2.PlanRecordsResponse.SerializeToString,
             ),
             'SettleWrites': grpc.unary_unary_rpc_method_handler(
                     servicer.SettleWrites,
@@ -411,6 +428,33 @@ class SyncService:
             '/leadsync.sync.v1.SyncService/Reconcile',
             leadsync_dot_sync_dot_v1_dot_sync__service__pb2.ReconcileRequest.SerializeToString,
             leadsync_dot_sync_dot_v1_dot_sync__service__pb2.ReconcileResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PlanRecords(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadsync.sync.v1.SyncService/PlanRecords',
+            leadsync_dot_sync_dot_v1_dot_sync__service__pb2.PlanRecordsRequest.SerializeToString,
+            leadsync_dot_sync_dot_v1_dot_sync__service__pb2.PlanRecordsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -41,6 +41,8 @@ class SyncServiceStub:
     """Hands out due lanes of one integration, waiting up to `wait_seconds` for some."""
     Reconcile: _grpc.UnaryUnaryMultiCallable[_sync_service_pb2.ReconcileRequest, _sync_service_pb2.ReconcileResponse]
     """Decides on observed records, each in the transaction that keeps the decision."""
+    PlanRecords: _grpc.UnaryUnaryMultiCallable[_sync_service_pb2.PlanRecordsRequest, _sync_service_pb2.PlanRecordsResponse]
+    """Says what Reconcile would decide on records that were read, without a lease and without keeping anything."""
     SettleWrites: _grpc.UnaryUnaryMultiCallable[_sync_service_pb2.SettleWritesRequest, _sync_service_pb2.SettleWritesResponse]
     """Keeps what came of writes and ends their leases."""
     ReleaseWork: _grpc.UnaryUnaryMultiCallable[_sync_service_pb2.ReleaseWorkRequest, _sync_service_pb2.ReleaseWorkResponse]
@@ -81,6 +83,8 @@ class SyncServiceAsyncStub(SyncServiceStub):
     """Hands out due lanes of one integration, waiting up to `wait_seconds` for some."""
     Reconcile: _aio.UnaryUnaryMultiCallable[_sync_service_pb2.ReconcileRequest, _sync_service_pb2.ReconcileResponse]  # type: ignore[assignment]
     """Decides on observed records, each in the transaction that keeps the decision."""
+    PlanRecords: _aio.UnaryUnaryMultiCallable[_sync_service_pb2.PlanRecordsRequest, _sync_service_pb2.PlanRecordsResponse]  # type: ignore[assignment]
+    """Says what Reconcile would decide on records that were read, without a lease and without keeping anything."""
     SettleWrites: _aio.UnaryUnaryMultiCallable[_sync_service_pb2.SettleWritesRequest, _sync_service_pb2.SettleWritesResponse]  # type: ignore[assignment]
     """Keeps what came of writes and ends their leases."""
     ReleaseWork: _aio.UnaryUnaryMultiCallable[_sync_service_pb2.ReleaseWorkRequest, _sync_service_pb2.ReleaseWorkResponse]  # type: ignore[assignment]
@@ -142,6 +146,14 @@ class SyncServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_sync_service_pb2.ReconcileResponse, _abc.Awaitable[_sync_service_pb2.ReconcileResponse]]:
         """Decides on observed records, each in the transaction that keeps the decision."""
+
+    @_abc_1.abstractmethod
+    def PlanRecords(
+        self,
+        request: _sync_service_pb2.PlanRecordsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_sync_service_pb2.PlanRecordsResponse, _abc.Awaitable[_sync_service_pb2.PlanRecordsResponse]]:
+        """Says what Reconcile would decide on records that were read, without a lease and without keeping anything."""
 
     @_abc_1.abstractmethod
     def SettleWrites(

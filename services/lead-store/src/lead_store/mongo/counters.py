@@ -31,7 +31,7 @@ class Counters:
         if moved:
             self.collection.update_one({"_id": integration_id}, {"$inc": moved}, upsert=True, session=session)
 
-    def deletions_left(self, target: Target, now: datetime, session: ClientSession) -> int:
+    def deletions_left(self, target: Target, now: datetime, session: ClientSession | None) -> int:
         """How many deletions this hour may still bring (L7)."""
         counted = self.collection.find_one({"_id": target.integration_id}, session=session) or {}
         hour = counted.get("deletions", {})

@@ -89,7 +89,7 @@ def write_result(path: str, message: pb.WriteResult) -> WriteResult:
 def _state(path: str, message: pb.Observation) -> State:
     match message.WhichOneof("state"):
         case "present":
-            return _present(path, message.present)
+            return present_record(f"{path}.present", message.present)
         case "archived":
             return Archived()
         case "absent":
@@ -102,11 +102,12 @@ def _state(path: str, message: pb.Observation) -> State:
             raise Invalid(f"{path}.state", "is required")
 
 
-def _present(path: str, message: pb.PresentRecord) -> Present:
+def present_record(path: str, message: pb.PresentRecord) -> Present:
+    """A record that was there."""
     if not message.HasField("modified_at"):
-        raise Invalid(f"{path}.present.modified_at", "is required")
+        raise Invalid(f"{path}.modified_at", "is required")
     return Present(
-        record_id=required(f"{path}.present.record_id", message.record_id),
+        record_id=required(f"{path}.record_id", message.record_id),
         modified_at=from_timestamp(message.modified_at),
         readings=_readings(message.readings),
         source_system=message.source_system,

@@ -9,7 +9,7 @@ from leadsync.sync.v1.sync_service_pb2_grpc import SyncServiceServicer
 from lead_store.domain.errors import Invalid
 from lead_store.rpc.requests import required
 from lead_store.rpc.times import from_timestamp
-from lead_store.rpc.work_mapping import decision_message, lease_message, observation, write_result
+from lead_store.rpc.work_mapping import decision_message, lease_message, observation, present_record, write_result
 from lead_store.usecases.lease import MOST_LEASES, LeaseWork
 from lead_store.usecases.work import Work
 
@@ -46,6 +46,14 @@ class WorkService(SyncServiceServicer):
         verdicts = self.work.reconcile(worker_id, seen)
         decisions = [decision_message(o.lane_id, verdict) for o, verdict in zip(seen, verdicts, strict=True)]
         return pb.ReconcileResponse(decisions=decisions)
+
+    def PlanRecords(self, request: pb.PlanRecordsRequest, context: Any) -> pb.PlanRecordsResponse:  # noqa: N802, ARG002
+        """Say what would be decided."""
+        integration_id = required("integration_id", request.integration_id)
+        _at_most("records", len(request.records))
+        records = [present_record(f"records[{n}]", record) for n, record in enumerate(request.records)]
+        verdicts = self.work.plan(integration_id, records)
+        return pb.PlanRecordsResponse(decisions=[decision_message("", verdict) for verdict in verdicts])
 
     def SettleWrites(self, request: pb.SettleWritesRequest, context: Any) -> pb.SettleWritesResponse:  # noqa: N802, ARG002
         """Note what came of writes."""
