@@ -117,7 +117,7 @@ class Model:
             lane = Lane("i/lead/lead", "t", "i", lead_id="lead", due_at=LONG_AGO, lease_until=LONG_AGO)
             return World(lead, (), (lane, None), (None, None), False, (), -1, budget, edits=1)
         base = {name: Base("0", "0") for name in self.names}
-        lead = lead.with_link(Link("i", "hubspot", "r", base=base, mapping="m", seen=_at(0)))
+        lead = lead.with_link(Link("i", "hubspot", record_id="r", base=base, mapping="m", seen=_at(0)))
         lane = Lane("i/record/r", "t", "i", record_id="r", lead_id="lead", lease_until=LONG_AGO)
         first = (("0",) * self.fields, False, frozenset(self.names))
         return World(lead, (first,), (None, lane), (None, None), False, (), 0, budget)
@@ -423,8 +423,8 @@ class Model:
         return len(parent), "", []
 
 
-def _at(version: int) -> datetime:
-    return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=version)
+def _at(version: int) -> datetime:  # on the CRM's clock, which agrees with the database's
+    return NOW + timedelta(seconds=version)
 
 
 def _edits_here(w: World) -> int:

@@ -489,6 +489,7 @@ def test_r17_an_erasure_leaves_nothing_but_hashes_and_refuses_a_re_import(lead_s
     lead_store.put_target()
     events = b'[{"objectId":1,"propertyValue":"secret name"},{"objectId":2,"propertyValue":"stays"}]'
     lead_store.deliver(touch("1", inbox.TOUCH_KIND_CREATED), touch("2"), raw=events, records=["1", "2"])
+    eventually(lambda: len(lead_store.work(sync_service_pb2.WORK_STATE_DUE)) == 2)
     leases = {lease.record_id: lease for lease in lead_store.lease().leases}
     lead_store.reconcile(
         present(leases["1"], at(0), email="ann@x.org", first_name="secret name"),

@@ -197,6 +197,7 @@ class LeaseWorkRequest(_message.Message):
     INTEGRATION_ID_FIELD_NUMBER: _builtins.int
     RECORDS_FIELD_NUMBER: _builtins.int
     BUSY_INTEGRATION_IDS_FIELD_NUMBER: _builtins.int
+    LEAVING_FIELD_NUMBER: _builtins.int
     worker_id: _builtins.str
     """Required. Id of the asking process, new at each start."""
     max_leases: _builtins.int
@@ -205,6 +206,8 @@ class LeaseWorkRequest(_message.Message):
     """Seconds to wait for work; 0 = answer at once, more than 20 = 20."""
     integration_id: _builtins.str
     """With `records`: the integration whose page was read. Empty = any integration that this process works or may take over."""
+    leaving: _builtins.bool
+    """True = the process is about to end: nothing is leased, and the integrations that it works are free for others at once."""
     @_builtins.property
     def records(self) -> _containers.RepeatedCompositeFieldContainer[Global___PageRecord]:
         """Records of a page just read, at most 100. Only those changed since their last reading are leased (R9)."""
@@ -222,10 +225,11 @@ class LeaseWorkRequest(_message.Message):
         integration_id: _builtins.str = ...,
         records: _abc.Iterable[Global___PageRecord] | None = ...,
         busy_integration_ids: _abc.Iterable[_builtins.str] | None = ...,
+        leaving: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["busy_integration_ids", b"busy_integration_ids", "integration_id", b"integration_id", "max_leases", b"max_leases", "records", b"records", "wait_seconds", b"wait_seconds", "worker_id", b"worker_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["busy_integration_ids", b"busy_integration_ids", "integration_id", b"integration_id", "leaving", b"leaving", "max_leases", b"max_leases", "records", b"records", "wait_seconds", b"wait_seconds", "worker_id", b"worker_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

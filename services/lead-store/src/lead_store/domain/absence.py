@@ -6,7 +6,7 @@ Nothing is unlinked on a 404 alone. More deletions than the cap wait for a perso
 from collections import Counter
 from dataclasses import replace
 
-from lead_store.domain.lane import ABSENT_APART, LaneTouch, Notes
+from lead_store.domain.lane import ABSENT_APART, READ_LAG, LaneTouch, Notes
 from lead_store.domain.lead import Lead
 from lead_store.domain.link import Link
 from lead_store.domain.pair import own_link, pair_is_busy
@@ -19,7 +19,7 @@ def absent(case: Case) -> Verdict:
     lane = case.lane
     link = own_link(case)
     if (link is None or not link.attached) and lane.notes.erased_at is None:
-        return skipped(case, "record_gone", replace(lane.notes, created=False))
+        return _nobody_to_link(case, "record_gone")
     if lane.notes.absent_at is None:
         notes = replace(lane.notes, absent_at=case.now)
         return released(case, "record_missing", case.now + ABSENT_APART, notes)
@@ -34,7 +34,7 @@ def unlink(case: Case, reason: str) -> Verdict:
     """Follow a proven deletion as the integration's policy says, after its grace period and within its cap."""
     lead, link, deletions = case.lead, own_link(case), case.target.deletions
     if lead is None or link is None or not link.attached:
-        return skipped(case, reason, replace(case.lane.notes, created=False))
+        return _nobody_to_link(case, reason)
     if deletions.policy is DeletePolicy.IGNORE:
         return skipped(case, "deletion_ignored", _settled(case.lane.notes))
     busy = pair_is_busy(case, link)
@@ -51,16 +51,15 @@ def unlink(case: Case, reason: str) -> Verdict:
 
 def merged_away(case: Case, into: str) -> Verdict:
     """The record lives on under another id: its lane goes on there, and looks for this record's lead first (R15)."""
-    lead = case.lead if own_link(case) else None
-    touch = LaneTouch(
-        case.lane.tenant_id, case.lane.integration_id, record_id=into, match_lead_id=lead.lead_id if lead else ""
-    )
+    lane, notes = case.lane, case.lane.notes
+    lead_id = case.lead.lead_id if case.lead and own_link(case) else notes.match_lead_id
+    touch = LaneTouch(lane.tenant_id, lane.integration_id, record_id=into, match_lead_id=lead_id, run_id=lane.run_id)
     return Verdict(Outcome.UNCHANGED, reason="record_merged", record_id=into, touches=[touch])
 
 
 def _detach(case: Case, lead: Lead, link: Link, reason: str) -> Verdict:
     """Detach the link: it stays with its record id and the reason, so that a restore finds the lead (R13)."""
-    after = lead.with_link(replace(link, detached_reason=reason, pending=None))
+    after = lead.with_link(replace(link, detached_reason=reason))  # a left-over write is judged when it comes back (R2)
     if case.target.deletions.policy is DeletePolicy.DELETE_LEAD:
         after = replace(after, deleted_at=case.now)
     verdict = Verdict(Outcome.UNLINKED, reason=reason, before=lead, lead=after, record_id=case.lane.record_id)
@@ -82,6 +81,16 @@ def _erase(case: Case) -> Verdict:
     verdict = Verdict(Outcome.ERASED, LaneEnd.DONE, "erased", case.lane.record_id, before=case.lead, erases=True)
     verdict.notes = Notes()
     verdict.counts = Counter(from_crm_unlinked=1 if link else 0, linked=-1 if link else 0, deletions=1)
+    return verdict
+
+
+def _nobody_to_link(case: Case, reason: str) -> Verdict:
+    """The record was never linked. A lead that was sent here looks again, a little later: now it can be created."""
+    verdict = skipped(case, reason, replace(case.lane.notes, created=False, match_lead_id="", match_email=""))
+    waiting = case.hopeful
+    if waiting is not None and waiting.deleted_at is None and not waiting.is_linked(case.target.integration_id):
+        again = LaneTouch(waiting.tenant_id, case.target.integration_id, lead_id=waiting.lead_id, delay=READ_LAG)
+        verdict.touches.append(again)
     return verdict
 
 

@@ -2,17 +2,24 @@
 
 from dataclasses import replace
 
-from lead_store.domain.fields import can_be_named
+from lead_store.domain.fields import can_be_named, email_digest
 from lead_store.domain.lane import LaneTouch, Notes
-from lead_store.domain.link import Link, WriteKind
-from lead_store.domain.pair import pair_is_busy, planned_write
+from lead_store.domain.link import WriteKind
+from lead_store.domain.pair import link_for, own_rules_only, pair_is_busy, planned_write
 from lead_store.domain.verdict import Case, FieldChange, LaneEnd, Outcome, Verdict, skipped
 
 
 def hand_over(case: Case, record_id: str) -> Verdict:
     """The lead's mark or e-mail was found on a record: the record's own lane goes on from here (R6)."""
-    lead_id = case.lead.lead_id if case.lead else ""
-    touch = LaneTouch(case.lane.tenant_id, case.lane.integration_id, record_id=record_id, match_lead_id=lead_id)
+    lane, lead = case.lane, case.lead
+    touch = LaneTouch(
+        lane.tenant_id,
+        lane.integration_id,
+        record_id=record_id,
+        match_lead_id=lead.lead_id if lead else "",
+        match_email=email_digest(lead.values) if lead else "",
+        run_id=lane.run_id,
+    )
     return Verdict(Outcome.RELEASED, LaneEnd.IDLE, "record_found", record_id, touches=[touch])
 
 
@@ -21,7 +28,7 @@ def create_record(case: Case) -> Verdict:
     lead, lane, target = case.lead, case.lane, case.target
     if lead is None or lead.deleted_at is not None:
         return skipped(case, "lead_deleted", Notes())
-    link = lead.link(target.integration_id) or Link(target.integration_id, target.provider)
+    link = link_for(case, lead)
     if link.attached:
         return hand_over(case, link.record_id)
     if link.detached_reason and not lane.notes.push:  # R13
@@ -32,7 +39,8 @@ def create_record(case: Case) -> Verdict:
     if not target.direction.to_crm:
         return skipped(case, "direction", Notes())
     values = {name: lead.values[name] for name in target.rules if name in lead.values}
-    values = {name: v for name, v in values.items() if name not in link.refused or link.refused[name].value != v}
+    refused = own_rules_only(case, link)
+    values = {name: v for name, v in values.items() if name not in refused or refused[name].value != v}
     if not can_be_named(values):
         return skipped(case, "no_name", Notes())
     write = planned_write(case, WriteKind.CREATE, values, None)

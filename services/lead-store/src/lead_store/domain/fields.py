@@ -1,5 +1,6 @@
 """The fields of a lead: their names and when two values are the same."""
 
+import hashlib
 import re
 from collections.abc import Mapping
 
@@ -8,6 +9,7 @@ CUSTOM_PREFIX = "custom_fields."
 NAMING_FIELDS = ("email", "first_name", "last_name")
 MAX_VALUE_LENGTH = 65_536  # HubSpot keeps at most 65,536 characters in a text property
 MAX_CUSTOM_FIELDS = 200
+MAX_LEAD_LENGTH = 500_000  # characters; links, base and pending repeat values, and a document has 16 MiB
 
 _PLAIN_NUMBER = re.compile(r"\+?[0-9 ().\-/\u00a0]*[0-9][0-9 ().\-/\u00a0]*")
 _NOT_DIALLED = re.compile(r"[^0-9+]")
@@ -40,6 +42,11 @@ def same(field: str, one: str, other: str) -> bool:
 def email_key(values: Mapping[str, str]) -> str:
     """The e-mail by which leads and records are matched; empty if there is none, and then it matches nothing."""
     return normal_form("email", values.get("email", ""))
+
+
+def email_digest(values: Mapping[str, str]) -> str:
+    """Tells whether an e-mail is still the one of before, without being it."""
+    return hashlib.sha256(email_key(values).encode()).hexdigest()[:16]
 
 
 def can_be_named(values: Mapping[str, str]) -> bool:

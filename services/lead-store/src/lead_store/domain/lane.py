@@ -26,6 +26,7 @@ class Notes:
     stale_since: datetime | None = None  # first reading older than what had been seen (R1)
     read_at: datetime | None = None  # newest modified-at of a full reading (R9)
     match_lead_id: str = ""  # lead without a record that found this one by its e-mail
+    match_email: str = ""  # digest of the e-mail that it was found by; empty = the CRM itself named this record
     push: bool = False  # a person asked for a new record in place of a detached one (R13)
     erased_at: datetime | None = None  # when an event last said that the person's data was erased (R17)
     gone_at: datetime | None = None  # first proof of a deletion, for its grace period
@@ -73,6 +74,8 @@ class LaneTouch:
     erased: bool = False
     push: bool = False
     match_lead_id: str = ""
+    match_email: str = ""
+    delay: timedelta = timedelta()
     run_id: str = ""
     event_source: str = ""
 

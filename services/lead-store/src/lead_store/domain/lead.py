@@ -6,7 +6,7 @@ from datetime import datetime
 
 from lead_store.domain.fields import email_key
 from lead_store.domain.link import Link
-from lead_store.domain.rules import Direction
+from lead_store.domain.rules import Direction, Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,11 @@ class Lead:
     def link(self, integration_id: str) -> Link | None:
         """The lead's link of an integration."""
         return next((link for link in self.links if link.integration_id == integration_id), None)
+
+    def had_record(self, target: Target, record_id: str) -> bool:
+        """Whether the lead was linked to this record of the target's account, by this connection or an earlier one."""
+        account = (target.provider, target.account_id)
+        return any(link.record_id == record_id and (link.provider, link.account_id) == account for link in self.links)
 
     def is_linked(self, integration_id: str) -> bool:
         """Whether the lead has a record in this integration's CRM that is kept the same."""

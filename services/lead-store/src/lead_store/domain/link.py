@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from lead_store.domain.breaker import Swing
 from lead_store.domain.merge import Base, Conflict
 from lead_store.domain.rules import Reading, Version
+
+CLOCKS_APART = timedelta(seconds=60)  # how far the CRM's clock may be behind the database's
 
 
 class WriteKind(StrEnum):
@@ -28,6 +30,7 @@ class Pending:
     until: datetime  # end of the writer's lease
     values: Mapping[str, str]
     basis: datetime | None = None  # modified-at of the reading it was planned on; None for a create
+    planned_at: datetime | None = None  # by the database's clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,7 @@ class Refusal:
 
     value: str
     reason: str
+    rules: str = ""  # fingerprint of the target it was refused under; another one is worth another try
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,7 @@ class Link:
 
     integration_id: str
     provider: str
+    account_id: str = ""
     record_id: str = ""
     former_record_ids: tuple[str, ...] = ()
     base: Mapping[str, Base] = field(default_factory=dict)
@@ -96,7 +101,8 @@ def recover(link: Link, pending: Pending, readings: Mapping[str, Reading]) -> Li
     spelling. Otherwise it never left. Either way nothing is pending any more. `readings` must carry history.
     """
     base = dict(link.base)
-    landed = {name: ours for name in pending.values if (ours := _own_version(readings.get(name), pending.basis))}
+    after = _landed_after(link, pending)
+    landed = {name: ours for name in pending.values if (ours := _own_version(readings.get(name), after))}
     for name, version in landed.items():
         base[name] = Base(pending.values[name], version.crm)
     wrote = Wrote(pending.basis, tuple(landed)) if landed and pending.basis else link.wrote
@@ -122,10 +128,19 @@ def look_for_overwritten(link: Link, readings: Mapping[str, Reading]) -> Link:
     return replace(link, wrote=None, overwritten=found)
 
 
-def _own_version(reading: Reading | None, basis: datetime | None) -> Version | None:
+def _landed_after(link: Link, pending: Pending) -> datetime | None:
+    """From when on a version of ours can be this write; a create is only in a record that is new since its planning."""
+    if pending.kind is WriteKind.UPDATE or pending.planned_at is None:
+        return pending.basis
+    if link.record_id in link.former_record_ids:
+        return datetime.max.replace(tzinfo=UTC)
+    return pending.planned_at - CLOCKS_APART
+
+
+def _own_version(reading: Reading | None, after: datetime | None) -> Version | None:
     """Our newest version after a moment."""
     versions = reading.versions if reading else ()
-    return next((v for v in versions if v.ours and (basis is None or v.changed_at > basis)), None)
+    return next((v for v in versions if v.ours and (after is None or v.changed_at > after)), None)
 
 
 def settle(link: Link, pending: Pending, answer: Mapping[str, Reading], modified_at: datetime | None) -> Link:

@@ -5,7 +5,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from lead_store.domain.lane import READ_LAG
-from lead_store.domain.link import Link, Pending, WriteKind
+from lead_store.domain.lead import Lead
+from lead_store.domain.link import Link, Pending, Refusal, WriteKind
 from lead_store.domain.verdict import Case, LaneEnd, Outcome, Verdict, released
 
 
@@ -18,7 +19,9 @@ def pair_is_busy(case: Case, link: Link) -> Verdict | None:
     if pending is None:
         return None
     if pending.lane_id == lane.lane_id and pending.fence == lane.fence:
-        return Verdict(Outcome.PUSHED, LaneEnd.HELD, before=case.lead, write=pending, record_id=lane.record_id)
+        return Verdict(
+            Outcome.PUSHED, LaneEnd.HELD, before=case.lead, write=pending, record_id=lane.record_id, repeated=True
+        )
     free_at = pending.until + READ_LAG
     if case.now < free_at:
         return released(case, "pair_busy", free_at)
@@ -44,4 +47,20 @@ def attach(link: Link, record_id: str) -> Link:
 def planned_write(case: Case, kind: WriteKind, values: Mapping[str, str], basis: datetime | None) -> Pending:
     """A write under this lease, to be stored on the link before it is handed out."""
     lane = case.lane
-    return Pending(case.new_write_id, kind, lane.lane_id, lane.fence, lane.lease_until or case.now, values, basis)
+    until = lane.lease_until or case.now
+    return Pending(case.new_write_id, kind, lane.lane_id, lane.fence, until, values, basis, planned_at=case.now)
+
+
+def link_for(case: Case, lead: Lead) -> Link:
+    """The lead's link of the case's integration; a new one goes on from an earlier connection of the same account."""
+    target = case.target
+    if (link := lead.link(target.integration_id)) is not None:
+        return link
+    earlier = [old for old in lead.links if (old.provider, old.account_id) == (target.provider, target.account_id)]
+    link = earlier[-1] if earlier else Link(target.integration_id, target.provider, target.account_id)
+    return replace(link, integration_id=target.integration_id, pending=None, wrote=None)
+
+
+def own_rules_only(case: Case, link: Link) -> dict[str, Refusal]:
+    """Refusals that still count: those of the present mapping and rules (R21)."""
+    return {name: no for name, no in link.refused.items() if no.rules == case.target.fingerprint}

@@ -9,13 +9,13 @@ from lead_store.domain.absence import absent, merged_away, unlink
 from lead_store.domain.breaker import hold_swinging, resting
 from lead_store.domain.creation import create_record, hand_over
 from lead_store.domain.fields import can_be_named
-from lead_store.domain.identity import Found, find_lead
+from lead_store.domain.identity import Found, find_lead, holders
 from lead_store.domain.lane import READ_LAG, STALE_LIMIT, Notes, lane_id, touches_of
 from lead_store.domain.lead import Lead, empty_lead, should_import_from_crm
 from lead_store.domain.link import Link, WriteKind, look_for_overwritten, recover
 from lead_store.domain.merge import Base, Ours, Plan, Theirs, plan
 from lead_store.domain.observation import Absent, Archived, Merged, Present, Unreadable
-from lead_store.domain.pair import attach, pair_is_busy, planned_write
+from lead_store.domain.pair import attach, link_for, own_rules_only, pair_is_busy, planned_write
 from lead_store.domain.rules import Direction
 from lead_store.domain.verdict import (
     Case,
@@ -74,46 +74,62 @@ def _present_linked(case: Case, lead: Lead, found: Found, notes: Notes) -> Verdi
     if lead.deleted_at is not None:
         return skipped(case, "lead_deleted", notes)
     present, lane = present_of(case), case.lane
-    link = lead.link(case.target.integration_id) or Link(case.target.integration_id, case.target.provider)
+    link = link_for(case, lead)
     stale = link.seen is not None and present.modified_at < link.seen and link.record_id == lane.record_id
-    not_now = pair_is_busy(case, link) or _too_old(case, link, stale=stale)
+    others = [other for other in holders(case) if other.lead_id != lead.lead_id]
+    not_now = _somebody_writes(case, link, others) or _too_old(case, link, stale=stale)
     if not_now is not None:
         return not_now
     left_over = link.pending
     if not present.with_history and (left_over is not None or link.wrote is not None):  # R2, R3
         return Verdict(Outcome.NEEDS_HISTORY, LaneEnd.KEPT)
+    newly = not link.attached or link.record_id != lane.record_id
+    link = attach(link, lane.record_id)
     if left_over is not None:
         link = recover(link, left_over, present.readings)
     link = look_for_overwritten(link, present.readings)
-    newly = not link.attached or link.record_id != lane.record_id
-    verdict = _merge(case, lead, attach(link, lane.record_id), notes, newly=newly)
+    verdict = _merge(case, lead, replace(link, seen=None) if stale else link, notes, newly=newly)
+    if verdict.outcome is Outcome.NEEDS_HISTORY:
+        return verdict
     if left_over is not None and left_over.lane_id != lane.lane_id:
         verdict.ended_lanes.append(left_over.lane_id)
-    verdict.counts["stale_accepted"] += stale
-    verdict.counts["linked"] += newly and verdict.end is not LaneEnd.KEPT
-    _settle_identity(case, lead, link, found, verdict)
+    verdict.counts.update(stale_accepted=int(stale), linked=int(newly))
+    _settle_identity(case, lead, found, others, verdict)
     return verdict
 
 
-def _settle_identity(case: Case, lead: Lead, link: Link, found: Found, verdict: Verdict) -> None:
+def _somebody_writes(case: Case, link: Link, others: list[Lead]) -> Verdict | None:
+    """Keep off while a write on the pair, or on one that this one replaces, is under way (R5)."""
+    links = [other.link(case.target.integration_id) for other in others]
+    busy = (pair_is_busy(case, one) for one in [link, *filter(None, links)])
+    return next((verdict for verdict in busy if verdict is not None), None)
+
+
+def _settle_identity(case: Case, lead: Lead, found: Found, others: list[Lead], verdict: Verdict) -> None:
     """What a link means for others: the lead's lane, its e-mail, leads of merged records, leads that hoped for it."""
+    integration_id = case.target.integration_id
     if found.newly:
-        verdict.idle_lanes.append(lane_id(link.integration_id, lead_id=lead.lead_id))
+        verdict.idle_lanes.append(lane_id(integration_id, lead_id=lead.lead_id))
     if found.by_email:
         verdict.email_keys.append(lead.email_key)
-    verdict.duplicates = [_detach_duplicate(other, link) for other in case.merged if other.lead_id != lead.lead_id]
+    gone = [_let_go(case, other) for other in others]
+    verdict.duplicates = [(before, after) for before, after in gone if after != before]
     verdict.counts.update(from_crm_unlinked=len(verdict.duplicates), linked=-len(verdict.duplicates))
     rival = case.hopeful
-    if rival is not None and rival.lead_id != lead.lead_id and not rival.is_linked(link.integration_id):
+    link = rival.link(integration_id) if rival is not None else None
+    settled = link is not None and (link.attached or link.detached_reason == "duplicate_lead")
+    if rival is not None and rival.lead_id != lead.lead_id and rival.deleted_at is None and not settled:
         # Another lead found this record by its e-mail. Two leads for one record need a person.
-        verdict.failed_lanes[lane_id(link.integration_id, lead_id=rival.lead_id)] = "ambiguous_match"
+        verdict.failed_lanes[lane_id(integration_id, lead_id=rival.lead_id)] = "ambiguous_match"
 
 
-def _detach_duplicate(lead: Lead, survivor: Link) -> tuple[Lead, Lead]:
-    """The lead without its record, which was merged into the survivor's: people may merge the leads too (R15)."""
-    link = lead.link(survivor.integration_id) or survivor
-    gone = replace(link, detached_reason="duplicate_lead", duplicate_of=survivor.record_id, pending=None)
-    return lead, lead.with_link(gone)
+def _let_go(case: Case, lead: Lead) -> tuple[Lead, Lead]:
+    """The lead without the record, which another one keeps: people may merge the leads too (R15)."""
+    link = lead.link(case.target.integration_id)
+    if link is None:
+        return lead, lead
+    reason = "lead_deleted" if lead.deleted_at is not None else "duplicate_lead"
+    return lead, lead.with_link(replace(link, detached_reason=reason, duplicate_of=case.lane.record_id))
 
 
 def _too_old(case: Case, link: Link, *, stale: bool) -> Verdict | None:
@@ -133,7 +149,7 @@ def _merge(case: Case, lead: Lead, link: Link, notes: Notes, *, newly: bool) -> 
     ours = Ours(
         lead.values,
         {name: change.at for name, change in lead.changed.items()},
-        {name: refusal.value for name, refusal in link.refused.items()},
+        {name: refusal.value for name, refusal in own_rules_only(case, link).items()},
     )
     theirs = Theirs(present.readings, present.modified_at, present.with_history)
     base = link.base_under(target.mapping)
@@ -161,9 +177,9 @@ def _merge(case: Case, lead: Lead, link: Link, notes: Notes, *, newly: bool) -> 
         mapping=target.mapping,
         pending=write,
         seen=link.saw(present.modified_at),
-        conflicts=result.conflicts,
+        conflicts={n: c for n, c in link.conflicts.items() if n not in present.readings} | result.conflicts,
         swings=swings,
-        refused={name: no for name, no in link.refused.items() if after.values.get(name, "") == no.value},
+        refused={n: no for n, no in own_rules_only(case, link).items() if after.values.get(n, "") == no.value},
     )
     if write is None and (again_at := resting(swings, case.now)) is not None:
         verdict.end, verdict.due_at, verdict.reason = LaneEnd.WAITING, again_at, "field_paused"
@@ -178,15 +194,17 @@ def _merge(case: Case, lead: Lead, link: Link, notes: Notes, *, newly: bool) -> 
 def _create_lead(case: Case, notes: Notes) -> Verdict:
     """Make a lead from a record that matches none."""
     present, target = present_of(case), case.target
-    values = {name: reading.value for name, reading in present.readings.items() if reading.value}
+    readings = {name: reading for name, reading in present.readings.items() if name in target.rules}
+    values = {name: reading.value for name, reading in readings.items() if reading.value}
     if not can_be_named(values):
         return skipped(case, "no_name", notes)
     lead = empty_lead(case.new_lead_id, target.tenant_id, target.provider, case.now)
     link = Link(
         target.integration_id,
         target.provider,
-        record_id=case.lane.record_id,
-        base={name: Base(reading.value, reading.crm) for name, reading in present.readings.items()},
+        target.account_id,
+        case.lane.record_id,
+        base={name: Base(reading.value, reading.crm) for name, reading in readings.items()},
         mapping=target.mapping,
         seen=present.modified_at,
     )
@@ -220,9 +238,18 @@ def _seen_notes(case: Case) -> Notes:
     """
     present, notes, lane = present_of(case), case.lane.notes, case.lane
     read_at = max(filter(None, (notes.read_at, present.modified_at)))
-    if lane.version != lane.claimed_version:
-        return replace(notes, created=False, present_at=case.now, absent_at=None, stale_since=None, read_at=read_at)
-    return Notes(present_at=case.now, read_at=read_at)
+    seen = Notes(present_at=case.now, read_at=read_at, event_source=notes.event_source)
+    if lane.version == lane.claimed_version:
+        return seen
+    since = lane.claimed_at or case.now
+    return replace(
+        seen,
+        match_lead_id=notes.match_lead_id,
+        match_email=notes.match_email,
+        push=notes.push,
+        deleted_at=notes.deleted_at if notes.deleted_at and notes.deleted_at > since else None,
+        erased_at=notes.erased_at if notes.erased_at and notes.erased_at > since else None,
+    )
 
 
 def _field_changes(result: Plan) -> dict[str, FieldChange]:

@@ -1,5 +1,6 @@
 """The rules by which an integration's fields are kept the same."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -86,9 +87,11 @@ class Target:
     revision: int = 0
     deletions: Deletions = field(default_factory=Deletions)
 
-    def merges_unlike(self, other: "Target") -> bool:
-        """Whether the same readings may lead to other decisions under the other target."""
-        return (self.direction, self.rules, self.mapping) != (other.direction, other.rules, other.mapping)
+    @property
+    def fingerprint(self) -> str:
+        """Differs when the same readings may lead to other decisions."""
+        rules = [f"{name}:{rule.merge}:{rule.blank}" for name, rule in sorted(self.rules.items())]
+        return hashlib.sha256("|".join([self.direction, self.mapping, *rules]).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from lead_store.domain.breaker import resting
-from lead_store.domain.lane import Lane, LaneTouch
+from lead_store.domain.lane import Lane, LaneTouch, Notes
 from lead_store.domain.lead import Lead
 from lead_store.domain.link import Link, Pending, Refusal, WriteKind, settle
 from lead_store.domain.rules import Direction, Reading, Target
@@ -89,17 +89,25 @@ def settle_write(case: SettleCase) -> Verdict | None:
 
 def _done(case: SettleCase, lead: Lead, link: Link, pending: Pending, done: Done) -> Verdict:
     created = pending.kind is WriteKind.CREATE
-    if created and case.holder is not None and case.holder.lead_id != lead.lead_id:
+    if case.holder is not None and case.holder.lead_id != lead.lead_id and created:
         # The CRM answers with a record that is another lead's: it has lost or re-used ids, and a person has to look.
         verdict = _base(case, lead, replace(link, pending=None), Outcome.FAILED)
         verdict.end, verdict.reason, verdict.record_id = LaneEnd.FAILED, "ambiguous_match", done.record_id
         verdict.counts["to_crm_failed"] += 1
         return verdict
+    moved = not created and done.record_id != link.record_id  # the record was merged away: its lane leads on (R15)
     old = {name: base.crm for name, base in link.base.items()}
-    link = replace(settle(link, pending, done.answer, done.modified_at), record_id=done.record_id)
+    link = settle(link, pending, done.answer, done.modified_at)
+    link = replace(link, record_id=done.record_id if created else link.record_id)
     after = lead.with_link(link).synced(Direction.TO_CRM, case.target.provider, case.now, done.modified_at)
     verdict = _base(case, lead, link, Outcome.SETTLED)
-    verdict.lead, verdict.record_id = after, done.record_id
+    verdict.lead, verdict.record_id, verdict.notes = (
+        after,
+        done.record_id,
+        replace(verdict.notes or Notes(), push=False),
+    )
+    if moved:
+        verdict.touches.append(_record_touch(case, done.record_id, match=True))
     verdict.counts["to_crm_synced"] += 1
     verdict.fields = {
         name: FieldChange("crm", old.get(name, ""), value, "the CRM took it") for name, value in pending.values.items()
@@ -118,7 +126,8 @@ def _done(case: SettleCase, lead: Lead, link: Link, pending: Pending, done: Done
 def _email_taken(case: SettleCase, lead: Lead, link: Link, pending: Pending, record_id: str) -> Verdict:
     """Follow a 409 only when nothing carried our mark, that is on a create; otherwise the e-mail alone fails (R12)."""
     if pending.kind is WriteKind.UPDATE:
-        return _refused(case, lead, link, pending, Refused("email_taken", ("email",)))
+        fields = ("email",) if "email" in pending.values else ()
+        return _refused(case, lead, link, pending, Refused("email_taken" if fields else "conflict", fields))
     if not record_id:
         return _refused(case, lead, link, pending, Refused("email_taken"))
     verdict = _base(case, lead, replace(link, pending=None), Outcome.RELEASED)
@@ -129,7 +138,7 @@ def _email_taken(case: SettleCase, lead: Lead, link: Link, pending: Pending, rec
 
 def _refused(case: SettleCase, lead: Lead, link: Link, pending: Pending, refused: Refused) -> Verdict:
     """Let the named fields wait alone and send the others again (R21); without names the whole work has failed."""
-    refusals = {name: Refusal(pending.values[name], refused.reason) for name in refused.fields}
+    refusals = {name: Refusal(pending.values[name], refused.reason, case.target.fingerprint) for name in refused.fields}
     link = replace(link, pending=None, refused={**link.refused, **refusals})
     verdict = _base(case, lead, link, Outcome.REFUSED)
     verdict.reason = refused.reason

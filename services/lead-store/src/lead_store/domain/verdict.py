@@ -99,6 +99,7 @@ class Verdict:
     email_keys: list[str] = field(default_factory=list)  # identities that the commit has to own (R16)
     counts: Counter[str] = field(default_factory=Counter)
     fields: dict[str, FieldChange] = field(default_factory=dict)
+    repeated: bool = False  # the holder asked twice and gets the same write: nothing new is kept or counted
     erases: bool = False  # the lead `before` and all that is known of it goes (R17)
     skipped: bool = False  # a `created` event on a record that the platform made itself
 

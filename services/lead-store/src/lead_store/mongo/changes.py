@@ -17,6 +17,7 @@ from lead_store.mongo.client import Document
 from lead_store.mongo.leads import lead_from
 
 HISTORY_LOST = {136, 280, 286}  # capped position lost, change stream fatal, change stream history lost
+NOT_A_TOKEN = {2, 9, 14, 50811, 260}  # bad value, failed to parse, type mismatch, invalid resume token
 AWAIT_MS = 500
 
 
@@ -59,10 +60,16 @@ def watch(leads: Collection[Document], tenant_id: str, resume_token: str) -> Ite
         yield LeadChanges(stream)
 
 
-def _expired(error: OperationFailure) -> OperationFailure | Expired:
+def _expired(error: OperationFailure) -> OperationFailure | Expired | Invalid:
     if error.code in HISTORY_LOST:
         return Expired("resume_token_expired", "too much has happened since: list the leads and watch from now on")
+    if error.code in NOT_A_TOKEN:
+        return _wrong_token()
     return error
+
+
+def _wrong_token() -> Invalid:
+    return Invalid("resume_token", "use the token of the last change that was seen", "resume_token")
 
 
 def _encode(token: Any) -> str:
@@ -73,4 +80,4 @@ def _decode(token: str) -> Any:
     try:
         return bson.decode(base64.urlsafe_b64decode(token.encode()))
     except (ValueError, bson.errors.BSONError) as error:
-        raise Invalid("resume_token", "use the token of the last change that was seen", "resume_token") from error
+        raise _wrong_token() from error

@@ -39,14 +39,17 @@ class Lanes:
             self.collection.bulk_write(updates[start : start + CHUNK], ordered=False, session=session)
         return len(updates)
 
-    def ensure(self, lanes: Iterable[LaneTouch]) -> None:
+    def ensure(self, lanes: Iterable[LaneTouch], now: datetime) -> None:
         """Make lanes that are missing, idle ones."""
-        updates = [UpdateOne({"_id": lane.lane_id}, {"$setOnInsert": _idle(lane)}, upsert=True) for lane in lanes]
+        updates = [UpdateOne({"_id": lane.lane_id}, {"$setOnInsert": _idle(lane, now)}, upsert=True) for lane in lanes]
         self.collection.bulk_write(updates, ordered=False)
 
-    def next_due(self, now: datetime, closed: list[str]) -> str | None:
-        """The integration whose lane has been due for longest; `now` is only a hint, the claim asks the database."""
-        query = {"due_at": {"$lte": now}, "lease_until": {"$lte": now}, "integration_id": {"$nin": closed}}
+    def next_due(self, now: datetime, integrations: list[str]) -> str | None:
+        """Which of these integrations has a lane that has been due for longest.
+
+        `now` is only a hint, the claim asks the database. Lanes of integrations that are gone are never looked at.
+        """
+        query = {"due_at": {"$lte": now}, "lease_until": {"$lte": now}, "integration_id": {"$in": integrations}}
         lane = self.collection.find_one(query, {"integration_id": 1}, sort=[("due_at", 1)])
         return lane["integration_id"] if lane else None
 
@@ -172,7 +175,7 @@ class Lanes:
     def drop_run(self, tenant_id: str, integration_id: str, run_id: str, now: datetime) -> int:
         """Let a run's lanes that nobody has begun rest; an event on the record or an edit makes them due again."""
         own = {"tenant_id": tenant_id, "integration_id": integration_id, "run_id": run_id}
-        query = {**own, "due_at": {"$type": "date"}, "lease_until": {"$lte": now}}
+        query = {**own, "due_at": {"$type": "date"}, "lease_until": {"$lte": now}, "written": {"$ne": True}}
         return self.collection.update_many(query, {"$unset": {"due_at": 1}, "$set": {"run_id": ""}}).modified_count
 
     def of_records(self, records: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Lane]:
@@ -183,7 +186,8 @@ class Lanes:
 
     def make_all_due(self, integration_id: str, run_id: str) -> None:
         """Make every lane of an integration due, as work of a run."""
-        due = {"version": {"$add": ["$version", 1]}, "due_at": {"$ifNull": ["$due_at", "$$NOW"]}, "failed_at": None}
+        due: Document = {"version": {"$add": ["$version", 1]}, "due_at": {"$ifNull": ["$due_at", "$$NOW"]}}
+        due |= {"failed_at": None, "first_failed_at": None, "attempts": 0}
         due["run_id"] = {"$cond": [{"$eq": [{"$type": "$due_at"}, "date"]}, "$run_id", {"$literal": run_id}]}
         self.collection.update_many({"integration_id": integration_id}, [{"$set": due}])
 
@@ -227,6 +231,7 @@ def _joined(touches: Iterable[LaneTouch]) -> list[LaneTouch]:
                 erased=touch.erased or seen.erased,
                 push=touch.push or seen.push,
                 match_lead_id=touch.match_lead_id or seen.match_lead_id,
+                match_email=touch.match_email or seen.match_email,
                 run_id=touch.run_id,
                 event_source=touch.event_source or seen.event_source,
             )
@@ -234,14 +239,14 @@ def _joined(touches: Iterable[LaneTouch]) -> list[LaneTouch]:
     return list(joined.values())
 
 
-def _idle(touch: LaneTouch) -> Document:
+def _idle(touch: LaneTouch, now: datetime) -> Document:
     return {
         "tenant_id": touch.tenant_id,
         "integration_id": touch.integration_id,
         "record_id": touch.record_id,
         "lead_id": touch.lead_id,
         "version": 0,
-        "fence": 0,
+        "fence": int(now.timestamp() * 1000),
         "worker": "",
         "lease_until": EPOCH,
         "attempts": 0,
@@ -251,7 +256,10 @@ def _idle(touch: LaneTouch) -> Document:
 
 
 def _touched(touch: LaneTouch) -> Document:
-    earliest = {"$min": [{"$toLong": "$due_at"}, {"$toLong": "$$NOW"}]}
+    wanted = {"$add": [{"$toLong": "$$NOW"}, _milliseconds(touch.delay)]}
+    earliest = {"$min": [{"$toLong": "$due_at"}, wanted]}
+    had_failed = {"$eq": [{"$type": "$failed_at"}, "date"]}
+    is_due = {"$eq": [{"$type": "$due_at"}, "date"]}  # live work stays live when a run asks for it too
     update: dict[str, Any] = {
         "tenant_id": {"$literal": touch.tenant_id},
         "integration_id": {"$literal": touch.integration_id},
@@ -259,12 +267,13 @@ def _touched(touch: LaneTouch) -> Document:
         "lead_id": {"$literal": touch.lead_id} if touch.lead_id else {"$ifNull": ["$lead_id", ""]},
         "version": {"$add": [{"$ifNull": ["$version", 0]}, 1]},
         "due_at": {"$toDate": earliest},
-        "fence": {"$ifNull": ["$fence", 0]},
+        "fence": {"$ifNull": ["$fence", {"$toLong": "$$NOW"}]},  # above any fence of a lane of this id that was dropped
         "worker": {"$ifNull": ["$worker", ""]},
         "lease_until": {"$ifNull": ["$lease_until", EPOCH]},
-        "attempts": {"$cond": [{"$eq": [{"$type": "$failed_at"}, "date"]}, 0, {"$ifNull": ["$attempts", 0]}]},
+        "attempts": {"$cond": [had_failed, 0, {"$ifNull": ["$attempts", 0]}]},
+        "first_failed_at": {"$cond": [had_failed, None, "$first_failed_at"]},
         "failed_at": None,
-        "run_id": {"$literal": touch.run_id},
+        "run_id": {"$cond": [is_due, "$run_id", {"$literal": touch.run_id}]} if touch.run_id else "",
     }
     if touch.created:
         update["created"] = True
@@ -278,6 +287,7 @@ def _touched(touch: LaneTouch) -> Document:
         update["event_source"] = {"$literal": touch.event_source}
     if touch.match_lead_id:
         update["match_lead_id"] = {"$literal": touch.match_lead_id}
+        update["match_email"] = touch.match_email
     return update
 
 

@@ -11,7 +11,7 @@ from pymongo.database import Database
 from pymongo.errors import BulkWriteError
 
 from lead_store.domain.lead import Change, CrmMetadata, Lead
-from lead_store.domain.rules import Direction
+from lead_store.domain.rules import Direction, Target
 from lead_store.mongo.client import Document
 from lead_store.mongo.links import link_document, link_from
 from lead_store.mongo.names import decode_keys, encode_key, encode_keys
@@ -58,14 +58,13 @@ class Leads:
         query = {"tenant_id": tenant_id, "email_key": {"$in": list(keys)}, "deleted_at": None}
         return [lead_from(document) for document in self.collection.find(query, session=session)]
 
-    def by_records(
-        self, tenant_id: str, integration_id: str, record_ids: Some[str], session: ClientSession | None = None
-    ) -> list[Lead]:
-        """Leads that are linked to one of these records, attached or not."""
+    def by_records(self, target: Target, record_ids: Some[str], session: ClientSession | None = None) -> list[Lead]:
+        """Leads that are or were linked to one of these records of a target's account."""
         if not record_ids:
             return []
-        link = {"integration_id": integration_id, "record_id": {"$in": list(record_ids)}}
-        query = {"tenant_id": tenant_id, "links": {"$elemMatch": link}}
+        account = {"provider": target.provider, "account_id": target.account_id}
+        link = {**account, "record_id": {"$in": list(record_ids)}}
+        query = {"tenant_id": target.tenant_id, "links": {"$elemMatch": link}}
         return [lead_from(document) for document in self.collection.find(query, session=session)]
 
     def page(self, tenant_id: str, after: str, limit: int, email_key: str) -> list[Lead]:
@@ -107,7 +106,8 @@ class Leads:
         self, tenant_id: str, integration_id: str, name: str, lead_id: str, after: str, limit: int
     ) -> list[Lead]:
         """Leads on which a field waits for a person, by id; empty filters match all."""
-        query: Document = {"tenant_id": tenant_id, "conflicts": {"$gt": 0}, "_id": lead_id or {"$gt": after}}
+        query: Document = {"tenant_id": tenant_id, "deleted_at": None, "conflicts": {"$gt": 0}}
+        query["_id"] = lead_id or {"$gt": after}
         if integration_id:
             query["links.integration_id"] = integration_id
         if name:
@@ -118,11 +118,10 @@ class Leads:
 
     def open_conflicts(self, tenant_id: str, integration_id: str) -> int:
         """Number of fields that wait for a person."""
-        pipeline: list[Document] = [
-            {"$match": {"tenant_id": tenant_id, "links.integration_id": integration_id, "conflicts": {"$gt": 0}}},
-            {"$group": {"_id": None, "conflicts": {"$sum": "$conflicts"}}},
-        ]
-        return next((int(row["conflicts"]) for row in self.collection.aggregate(pipeline)), 0)
+        query = {"tenant_id": tenant_id, "links.integration_id": integration_id, "conflicts": {"$gt": 0}}
+        leads = map(lead_from, self.collection.find({**query, "deleted_at": None}))
+        links = (lead.link(integration_id) for lead in leads)
+        return sum(len(link.conflicts) + len(link.overwritten) for link in links if link is not None)
 
 
 def _document(lead: Lead) -> Document:

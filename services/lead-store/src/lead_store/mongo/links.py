@@ -15,6 +15,7 @@ def link_document(link: Link) -> Document:
     return {
         "integration_id": link.integration_id,
         "provider": link.provider,
+        "account_id": link.account_id,
         "record_id": link.record_id,
         "former_record_ids": list(link.former_record_ids),
         "base": encode_keys({name: [base.platform, base.crm] for name, base in link.base.items()}),
@@ -22,7 +23,7 @@ def link_document(link: Link) -> Document:
         "pending": _pending_document(link.pending) if link.pending else None,
         "seen": link.seen,
         "conflicts": encode_keys({name: list(astuple(waits)) for name, waits in link.conflicts.items()}),
-        "refused": encode_keys({name: [refusal.value, refusal.reason] for name, refusal in link.refused.items()}),
+        "refused": encode_keys({name: list(astuple(refusal)) for name, refusal in link.refused.items()}),
         "detached_reason": link.detached_reason,
         "duplicate_of": link.duplicate_of,
         "wrote": [link.wrote.basis, list(link.wrote.fields)] if link.wrote else None,
@@ -36,6 +37,7 @@ def link_from(document: Document) -> Link:
     return Link(
         integration_id=document["integration_id"],
         provider=document["provider"],
+        account_id=document["account_id"],
         record_id=document["record_id"],
         former_record_ids=tuple(document["former_record_ids"]),
         base={name: Base(*pair) for name, pair in decode_keys(document["base"]).items()},
@@ -61,6 +63,7 @@ def _pending_document(pending: Pending) -> Document:
         "until": pending.until,
         "values": encode_keys(pending.values),
         "basis": pending.basis,
+        "planned_at": pending.planned_at,
     }
 
 
@@ -73,4 +76,5 @@ def _pending_from(document: dict[str, Any]) -> Pending:
         until=document["until"],
         values=decode_keys(document["values"]),
         basis=document["basis"],
+        planned_at=document["planned_at"],
     )

@@ -88,18 +88,21 @@ class Store:
 
     def _erase(self, lane: Lane, verdict: Verdict, session: ClientSession) -> None:
         """Forget a person: lead, decisions and lanes go, keyed hashes stay (R17)."""
-        lead, records = verdict.before, [lane.record_id]
+        lead = verdict.before
+        records = {lane.integration_id: {lane.record_id}}
         if lead is not None:
             if not self.leads.erase(lead, session):
                 raise Contended
-            records += lead.record_ids
+            for link in lead.links:
+                records.setdefault(link.integration_id, set()).update({link.record_id, *link.former_record_ids} - {""})
             self.decisions.forget_lead(lead.tenant_id, lead.lead_id, session)
             self.lanes.forget_lead(lead.tenant_id, lead.lead_id, lane.lane_id, session)
-        email_key = lead.email_key if lead is not None else ""
-        target = self.targets.get(lane.integration_id, session=session)
-        if target is not None:
-            self.deliveries.strip(target, records, session)
-        self.tombstones.bury(lane.tenant_id, lane.integration_id, records, email_key, session)
+        for integration_id, record_ids in records.items():
+            target = self.targets.get(integration_id, session=session)
+            if target is not None:
+                self.deliveries.strip(target, record_ids, session)
+            self.tombstones.bury(lane.tenant_id, integration_id, record_ids, session)
+        self.tombstones.bury_email(lane.tenant_id, lead.email_key if lead is not None else "", session)
 
     def _write_leads(self, verdicts: list[Verdict], session: ClientSession) -> None:
         self.leads.insert((v.lead for v in verdicts if v.lead is not None and v.before is None), session)
@@ -115,7 +118,8 @@ def _counts(verdicts: list[Verdict]) -> Counter[str]:
     counts: Counter[str] = Counter()
     for verdict in verdicts:
         counts.update(verdict.counts)
-        counts["decided"] += verdict.outcome not in UNDECIDED and verdict.end is not LaneEnd.KEPT
+        decided = verdict.outcome not in UNDECIDED and verdict.end is not LaneEnd.KEPT
+        counts["decided"] += decided and not verdict.repeated
     return counts
 
 
@@ -134,5 +138,5 @@ def _entries(decided: list[tuple[Lane, Verdict]], now: datetime) -> list[Entry]:
             fields=verdict.fields,
         )
         for lane, verdict in decided
-        if verdict.outcome not in UNTOLD
+        if verdict.outcome not in UNTOLD and not verdict.repeated
     ]

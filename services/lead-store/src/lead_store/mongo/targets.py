@@ -26,17 +26,35 @@ class Targets:
         return cls(database["targets"])
 
     def put(self, target: Target) -> bool:
-        """Store a target unless a newer revision is there; False if another integration has the account."""
+        """Store a target unless a newer revision is there; False if another integration or tenant has the account."""
+        own = {"_id": target.integration_id, "tenant_id": target.tenant_id}
+        document = _document(target)
         try:
-            self.collection.update_one(
-                {"_id": target.integration_id, "revision": {"$lte": target.revision}},
-                {"$set": _document(target), "$setOnInsert": {"worker": "", "worker_until": EPOCH}},
-                upsert=True,
-            )
-        except DuplicateKeyError as error:
-            if "account_id" in str(error.details):
-                return False
-        return True
+            while True:
+                older = {**own, "revision": {"$lte": target.revision}}
+                if self.collection.update_one(older, {"$set": document}).matched_count:
+                    return True
+                if self.collection.find_one(own) is not None:
+                    return True  # a newer one is there
+                try:
+                    fresh = {"applied": target.fingerprint, "worker": "", "worker_until": EPOCH}
+                    self.collection.insert_one({**own, **document, **fresh})
+                except DuplicateKeyError:
+                    if self.collection.find_one(own) is None:
+                        return False
+                else:
+                    return True
+        except DuplicateKeyError:  # a change of account
+            return False
+
+    def unapplied(self, target: Target) -> bool:
+        """Whether the lanes have not been made due yet for what this target says (R19)."""
+        query = {"_id": target.integration_id, "revision": target.revision, "applied": {"$ne": target.fingerprint}}
+        return self.collection.find_one(query, {"_id": 1}) is not None
+
+    def applied(self, target: Target) -> None:
+        """Note that they have."""
+        self.collection.update_one({"_id": target.integration_id}, {"$set": {"applied": target.fingerprint}})
 
     def remove(self, tenant_id: str, integration_id: str) -> None:
         """Forget a target."""
@@ -58,10 +76,9 @@ class Targets:
         found = [_target(document) for document in self.collection.find({"$or": wanted})] if wanted else []
         return {(target.provider, target.account_id): target for target in found}
 
-    def closed_to(self, worker_id: str) -> list[str]:
-        """Integrations whose work this process may not have: paused, or worked by another process."""
-        free = {"$or": [{"worker": worker_id}, {"$expr": _free()}]}
-        query = {"$or": [{"paused": True}, {"$nor": [free]}]}
+    def open_to(self, worker_id: str) -> list[str]:
+        """Integrations whose work this process may have: not paused, and not worked by another process."""
+        query = {"paused": False, "$or": [{"worker": worker_id}, {"$expr": _free()}]}
         return [document["_id"] for document in self.collection.find(query, {"_id": 1})]
 
     def take(self, integration_id: str, worker_id: str, tenure: timedelta) -> bool:

@@ -24,13 +24,15 @@ class Tombstones:
         """The tombstones of a database; they hash e-mails as identities do."""
         return cls(database["tombstones"], identities)
 
-    def bury(
-        self, tenant_id: str, integration_id: str, record_ids: Iterable[str], email_key: str, session: ClientSession
-    ) -> None:
-        """Refuse these records and this e-mail from now on."""
-        ids = [_record(integration_id, record_id) for record_id in record_ids if record_id]
-        if email_key:
-            ids.append(self.identities.hashed(tenant_id, email_key))
+    def bury(self, tenant_id: str, integration_id: str, record_ids: Iterable[str], session: ClientSession) -> None:
+        """Refuse these records from now on."""
+        self._put(tenant_id, [_record(integration_id, record_id) for record_id in record_ids], session)
+
+    def bury_email(self, tenant_id: str, email_key: str, session: ClientSession) -> None:
+        """Refuse this e-mail from now on; an empty one refuses nothing."""
+        self._put(tenant_id, [self.identities.hashed(tenant_id, email_key)] if email_key else [], session)
+
+    def _put(self, tenant_id: str, ids: list[str], session: ClientSession) -> None:
         updates = [UpdateOne({"_id": _id}, {"$set": {"tenant_id": tenant_id}}, upsert=True) for _id in ids]
         if updates:
             self.collection.bulk_write(updates, session=session)

@@ -62,3 +62,8 @@ def is_away(error: PyMongoError) -> bool:
     if isinstance(error, OperationFailure):
         return error.code in {6, 7, 89, 91, 189, 10107, 11600, 11602, 13435, 13436}  # network, shutdown, no primary
     return isinstance(error, ConnectionFailure | ServerSelectionTimeoutError)
+
+
+def is_unreachable(error: Exception) -> bool:
+    """Whether it is the database that failed, not what it was asked for."""
+    return isinstance(error, Unavailable) or (isinstance(error, PyMongoError) and is_away(error))

@@ -6,6 +6,7 @@ from typing import Any
 from leadsync.lead.v1 import lead_service_pb2 as pb
 from leadsync.lead.v1.lead_service_pb2_grpc import LeadServiceServicer
 
+from lead_store.domain.errors import Invalid
 from lead_store.rpc.lead_mapping import explanation_message, lead_message, masked_values, values_of
 from lead_store.rpc.paging import decode_token, encode_token, page_limit
 from lead_store.rpc.requests import bounded, required
@@ -42,6 +43,8 @@ class LeadService(LeadServiceServicer):
     def ListLeads(self, request: pb.ListLeadsRequest, context: Any) -> pb.ListLeadsResponse:  # noqa: N802, ARG002
         """List leads."""
         tenant_id, email = required("tenant_id", request.tenant_id), bounded("email", request.email, LONGEST_EMAIL)
+        if email and not email.strip():
+            raise Invalid("email", "is blank")
         limit = page_limit(request.page_size)
         after = decode_token(request.page_token, tenant_id, email)
         leads = self.leads.page(tenant_id, after, limit + 1, email)

@@ -107,13 +107,15 @@ class SyncService(ConflictService):
 
     def GetRunWork(self, request: pb.GetRunWorkRequest, context: Any) -> pb.GetRunWorkResponse:  # noqa: N802, ARG002
         """Get how much of a run's work is still to do."""
-        target = self.status.target(request.tenant_id, request.integration_id)
+        tenant_id, integration_id = required("tenant_id", request.tenant_id), request.integration_id
+        target = self.status.target(tenant_id, required("integration_id", integration_id))
         pending, failed = self.targets.run_work(target, required("run_id", request.run_id))
         return pb.GetRunWorkResponse(pending=pending, failed=failed)
 
     def DropRunWork(self, request: pb.DropRunWorkRequest, context: Any) -> pb.DropRunWorkResponse:  # noqa: N802, ARG002
         """Let go of a run's work that nobody has begun."""
-        target = self.status.target(request.tenant_id, request.integration_id)
+        tenant_id, integration_id = required("tenant_id", request.tenant_id), request.integration_id
+        target = self.status.target(tenant_id, required("integration_id", integration_id))
         dropped = self.targets.drop_run_work(target, required("run_id", request.run_id))
         return pb.DropRunWorkResponse(dropped=dropped)
 

@@ -30,6 +30,7 @@ OUTCOMES = {
     Outcome.FAILED: pb.OUTCOME_FAILED,
     Outcome.ERASED: pb.OUTCOME_ERASED,
 }
+LONGEST_WAIT_MS = 24 * 3600 * 1000
 KINDS = {WriteKind.CREATE: pb.WRITE_KIND_CREATE, WriteKind.UPDATE: pb.WRITE_KIND_UPDATE}
 
 
@@ -58,6 +59,11 @@ def decision_message(lane_id: str, verdict: Verdict) -> pb.Decision:
     )
 
 
+def waiting_time(milliseconds: int) -> timedelta:
+    """How long to wait, a day at most: whatever is asked for, a lane is looked at again."""
+    return timedelta(milliseconds=min(max(0, milliseconds), LONGEST_WAIT_MS))
+
+
 def observation(path: str, message: pb.Observation) -> Observation:
     """What a worker saw."""
     return Observation(
@@ -78,7 +84,7 @@ def write_result(path: str, message: pb.WriteResult) -> WriteResult:
         case "email_taken":
             outcome = EmailTaken(message.email_taken.record_id)
         case "not_sent":
-            retry_after = timedelta(milliseconds=max(0, message.not_sent.retry_after_ms))
+            retry_after = waiting_time(message.not_sent.retry_after_ms)
             outcome = NotSent(required(f"{path}.not_sent.reason", message.not_sent.reason), retry_after)
         case _:
             raise Invalid(f"{path}.outcome", "is required; for a write that may have landed send no result at all")

@@ -1,6 +1,5 @@
 """The part of SyncService that a worker calls: lease, reconcile, settle, release."""
 
-from datetime import timedelta
 from typing import Any
 
 from leadsync.sync.v1 import sync_service_pb2 as pb
@@ -9,7 +8,14 @@ from leadsync.sync.v1.sync_service_pb2_grpc import SyncServiceServicer
 from lead_store.domain.errors import Invalid
 from lead_store.rpc.requests import required
 from lead_store.rpc.times import from_timestamp
-from lead_store.rpc.work_mapping import decision_message, lease_message, observation, present_record, write_result
+from lead_store.rpc.work_mapping import (
+    decision_message,
+    lease_message,
+    observation,
+    present_record,
+    waiting_time,
+    write_result,
+)
 from lead_store.usecases.lease import MOST_LEASES, LeaseWork
 from lead_store.usecases.work import Work
 
@@ -24,6 +30,9 @@ class WorkService(SyncServiceServicer):
     def LeaseWork(self, request: pb.LeaseWorkRequest, context: Any) -> pb.LeaseWorkResponse:  # noqa: N802
         """Hand out due lanes, or those of a page."""
         worker_id = required("worker_id", request.worker_id)
+        if request.leaving:
+            self.leases.leave(worker_id)
+            return pb.LeaseWorkResponse()
         if request.records:
             integration_id = required("integration_id", request.integration_id)
             _at_most("records", len(request.records))
@@ -69,7 +78,7 @@ class WorkService(SyncServiceServicer):
         _at_most("releases", len(request.releases))
         for n, release in enumerate(request.releases):
             reason = required(f"releases[{n}].reason", release.reason)
-            wait = timedelta(milliseconds=max(0, release.retry_after_ms))
+            wait = waiting_time(release.retry_after_ms)
             match release.kind:
                 case pb.RELEASE_KIND_WAITING:
                     self.work.release(worker_id, release.lane_id, release.fence, reason, wait, counts=False)

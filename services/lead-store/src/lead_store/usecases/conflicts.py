@@ -1,17 +1,17 @@
 """Conflicts: list them, settle them, take a decision back, and explain how a lead came to its values."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 
 from lead_store.domain.conflict import OpenConflict, open_conflicts, resolve
-from lead_store.domain.errors import NotAllowed, NotFound, StaleEtag
-from lead_store.domain.lane import LaneTouch
+from lead_store.domain.errors import Invalid, NotAllowed, NotFound, StaleEtag
+from lead_store.domain.lane import LaneTouch, touches_of
 from lead_store.domain.lead import Lead
 from lead_store.domain.verdict import FieldChange
 from lead_store.mongo.decisions import Entry
 from lead_store.mongo.store import Store
 from lead_store.mongo.transaction import Contended, Session
-from lead_store.usecases.leads import PLATFORM, Leads, check_values
+from lead_store.usecases.leads import PLATFORM, Leads, check_named, check_values
 from lead_store.usecases.lease import WorkBell
 
 UNDO_WITHIN = timedelta(days=90)
@@ -64,12 +64,17 @@ class Conflicts:
                 return resolved, False
             for lead, conflicts in page:
                 for conflict in conflicts:
-                    self.resolve(
-                        tenant_id, lead.lead_id, conflict.integration_id, field, Choice(side), conflict.etag, actor
-                    )
-                    resolved += 1
+                    resolved += self._try(tenant_id, lead.lead_id, conflict, Choice(side), actor)
             after = page[-1][0].lead_id
         return resolved, bool(self.page(tenant_id, integration_id, field, "", after, 1))
+
+    def _try(self, tenant_id: str, lead_id: str, conflict: OpenConflict, choice: Choice, actor: str) -> bool:
+        """Settle one of many; one that has changed or cannot be settled so keeps waiting."""
+        try:
+            self.resolve(tenant_id, lead_id, conflict.integration_id, conflict.field, choice, conflict.etag, actor)
+        except (Invalid, NotFound, StaleEtag):
+            return False
+        return True
 
     def undo(self, tenant_id: str, decision_id: str, actor: str) -> str:
         """Set what a decision changed on a lead back, as an ordinary edit: it moves no base."""
@@ -81,7 +86,10 @@ class Conflicts:
         before = {name: change.before for name, change in entry.fields.items() if change.side == PLATFORM}
         if not before:
             raise NotAllowed("nothing_to_undo", "the decision changed nothing on the lead")
-        self.leads.update(tenant_id, entry.lead_id, before, "", actor)
+        lead = self.leads.get(tenant_id, entry.lead_id)
+        if any(lead.values.get(name, "") != entry.fields[name].after for name in before):
+            raise NotAllowed("changed_since", "the lead has been changed since: edit it instead")
+        self.leads.update(tenant_id, entry.lead_id, before, str(lead.revision), actor)
         return entry.lead_id
 
     def explain(self, tenant_id: str, lead_id: str, field: str, before: str, limit: int) -> list[Entry]:
@@ -102,7 +110,7 @@ class Conflicts:
         actor: str,
     ) -> str:
         lead = self.store.leads.get(tenant_id, lead_id, session)
-        if lead is None:
+        if lead is None or lead.deleted_at is not None:
             raise NotFound("lead_not_found", f"no lead {lead_id} in this tenant")
         conflict = next(iter(open_conflicts(lead, integration_id, field)), None)
         if conflict is None:
@@ -110,12 +118,29 @@ class Conflicts:
         if conflict.etag != etag:
             raise StaleEtag("the conflict has changed since it was read: look at it again")
         now, value = self.store.now(), choice.of(conflict)
-        check_values({field: value})
-        if not self.store.leads.replace(resolve(lead, conflict, value, now, PLATFORM), session):
+        if not choice.side:
+            check_values({field: value})
+        after = resolve(lead, conflict, value, now, PLATFORM)
+        check_named(after.values)
+        if not self.store.leads.replace(after, session):
             raise Contended
-        touch = LaneTouch(tenant_id, integration_id, record_id=conflict.record_id, lead_id=lead_id)
-        self.store.lanes.touch([touch], session)
+        targets = self.store.targets.of_tenant(tenant_id, session)
+        own = [target for target in targets if target.integration_id == integration_id]
+        touches = touches_of(after, targets) + [
+            LaneTouch(tenant_id, integration_id, record_id=conflict.record_id, lead_id=lead_id) for _ in own
+        ]
+        self.store.lanes.touch(touches, session)  # R20
+        self.store.identities.own(tenant_id, [after.email_key] if field == "email" else [], session)
         change = FieldChange(PLATFORM, conflict.ours, value, "a person resolved the conflict")
-        entry = Entry(tenant_id, lead_id, "resolved", now, actor or PLATFORM, integration_id, conflict.record_id)
-        self.store.decisions.insert([entry := replace(entry, fields={field: change})], session)
+        entry = Entry(
+            tenant_id,
+            lead_id,
+            "resolved",
+            now,
+            actor or PLATFORM,
+            integration_id,
+            conflict.record_id,
+            fields={field: change},
+        )
+        self.store.decisions.insert([entry], session)
         return entry.decision_id

@@ -11,6 +11,7 @@ from lead_store.domain.errors import Invalid, NotFound, StaleEtag, Unavailable
 from lead_store.domain.fields import (
     CUSTOM_PREFIX,
     MAX_CUSTOM_FIELDS,
+    MAX_LEAD_LENGTH,
     MAX_VALUE_LENGTH,
     can_be_named,
     email_key,
@@ -39,8 +40,7 @@ class Leads:
     def create(self, tenant_id: str, request_id: str, values: Mapping[str, str], actor: str) -> Lead:
         """Create a lead. A repeated request id answers the lead that the first call made."""
         check_values(values)
-        if not can_be_named(values):
-            raise Invalid("lead", "a lead needs an e-mail, a first name or a last name", "no_name")
+        check_named(values)
         now = self.store.now()
         lead = empty_lead(str(uuid6.uuid7()), tenant_id, self.platform, now, request_id)
         lead = lead.with_values(values, now, PLATFORM)
@@ -79,10 +79,9 @@ class Leads:
 
         def change(lead: Lead) -> Lead:
             after = lead.with_values(values, now, PLATFORM)
-            if after is not lead and not can_be_named(after.values):
-                raise Invalid("lead", "a lead needs an e-mail, a first name or a last name", "no_name")
-            if sum(name.startswith(CUSTOM_PREFIX) for name in after.values) > MAX_CUSTOM_FIELDS:
-                raise Invalid("custom_fields", f"a lead has at most {MAX_CUSTOM_FIELDS} custom fields")
+            if after is not lead:
+                check_named(after.values)
+            check_size(after.values)
             return after
 
         return self._change(tenant_id, lead_id, etag, actor, "updated", now, change)
@@ -148,10 +147,23 @@ class Leads:
         return lead
 
 
-def check_values(values: Mapping[str, str]) -> None:
-    """Refuse unknown fields, oversized values and e-mails that no mail system would take."""
+def check_size(values: Mapping[str, str]) -> None:
+    """Refuse a lead that, with its links and history, would not fit into one document."""
     if sum(name.startswith(CUSTOM_PREFIX) for name in values) > MAX_CUSTOM_FIELDS:
         raise Invalid("custom_fields", f"a lead has at most {MAX_CUSTOM_FIELDS} custom fields")
+    if sum(map(len, values.values())) > MAX_LEAD_LENGTH:
+        raise Invalid("lead", f"longer than {MAX_LEAD_LENGTH} characters in all")
+
+
+def check_named(values: Mapping[str, str]) -> None:
+    """Refuse a lead that nothing names."""
+    if not can_be_named(values):
+        raise Invalid("lead", "a lead needs an e-mail, a first name or a last name", "no_name")
+
+
+def check_values(values: Mapping[str, str]) -> None:
+    """Refuse unknown fields, oversized values and e-mails that no mail system would take."""
+    check_size(values)
     for name, value in values.items():
         if not is_field(name):
             raise Invalid(name, "no such field; custom fields are named by 1 to 64 letters, digits or underscores")

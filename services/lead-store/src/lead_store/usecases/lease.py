@@ -73,6 +73,11 @@ class LeaseWork:
         self.store.targets.leave(worker_id)  # the process has gone: the next one need not wait for its tenure to end
         return LeasedWork()
 
+    def leave(self, worker_id: str) -> None:
+        """Let others have the integrations of a process that ends."""
+        self.store.targets.leave(worker_id)
+        self.bell.ring()
+
     def page(self, worker_id: str, integration_id: str, records: list[tuple[str, datetime]]) -> LeasedWork:
         """Lease the records of a page that has just been read, but for those read since they changed (R9).
 
@@ -92,13 +97,14 @@ class LeaseWork:
         ]
         if not behind:
             return LeasedWork()
-        self.store.lanes.ensure(behind)
+        self.store.lanes.ensure(behind, self.store.now())
         return self._claim(worker_id, [touch.lane_id for touch in behind], idle=True)
 
     def _lease_some(self, worker_id: str, limit: int, busy: list[str]) -> LeasedWork:
         targets, lanes = self.store.targets, self.store.lanes
         now = self.store.now()
-        integration_id = lanes.next_due(now, targets.closed_to(worker_id) + busy)
+        mine = [integration_id for integration_id in targets.open_to(worker_id) if integration_id not in busy]
+        integration_id = lanes.next_due(now, mine) if mine else None
         if integration_id is None or not targets.take(integration_id, worker_id, self.lease):
             return LeasedWork()
         return self._claim(worker_id, lanes.due(integration_id, now, limit), idle=False)

@@ -23,11 +23,11 @@ class Targets:
 
         Changed rules, mapping or direction make all its lanes due, behind live work (R19).
         """
-        before = self.store.targets.get(target.integration_id)
         if not self.store.targets.put(target):
             raise AlreadyExists("account_connected", "another integration has this account")
-        if before is not None and before.merges_unlike(target):
+        if self.store.targets.unapplied(target):
             self.store.lanes.make_all_due(target.integration_id, run_id=f"rules-{target.revision}")
+            self.store.targets.applied(target)
         self.store.deliveries.reopen(target.provider, target.account_id)
 
     def remove(self, tenant_id: str, integration_id: str) -> None:
@@ -66,7 +66,7 @@ class Targets:
             link = current.link(integration_id) if current else None
             if current is None or link is None or link.detached_reason:
                 return
-            gone = replace(link, detached_reason="integration_removed", pending=None)
+            gone = replace(link, detached_reason="integration_removed")
             if not self.store.leads.replace(current.with_link(gone), session):
                 raise Contended
 

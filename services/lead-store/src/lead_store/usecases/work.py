@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import structlog
 
-from lead_store.domain.errors import NotFound
+from lead_store.domain.errors import NotFound, StoreError
 from lead_store.domain.lane import Lane, backoff, lane_id
 from lead_store.domain.observation import Observation, Present
 from lead_store.domain.reconcile import reconcile
@@ -20,7 +20,7 @@ from lead_store.domain.rules import Target
 from lead_store.domain.settlement import Done, SettleCase, WriteResult, settle_write
 from lead_store.domain.verdict import LaneEnd, Outcome, Verdict
 from lead_store.mongo.store import Store
-from lead_store.mongo.transaction import Contended, Session
+from lead_store.mongo.transaction import Contended, Session, is_unreachable
 from lead_store.usecases.lease import WorkBell
 from lead_store.usecases.narration import tell
 from lead_store.usecases.world import World, read_world
@@ -112,6 +112,13 @@ class Work:
             decided = self.store.transact(commit(items), tries=1)
         except Contended:
             decided = [self._alone(commit([item]), worker_id, item) for item in items]
+        except StoreError:
+            raise
+        except Exception as error:  # one bad record must not hold up its neighbours
+            if is_unreachable(error):
+                raise
+            log.warning("A batch is decided one by one", reason=type(error).__name__, items=len(items))
+            decided = [self._alone(commit([item]), worker_id, item) for item in items]
         tell(decided)
         if any(verdict.touches for _, verdict in decided):
             self.bell.ring()
@@ -127,6 +134,12 @@ class Work:
                 self.release(worker_id, item.lane_id, item.fence, "contended", timedelta(), counts=False)
                 return None, Verdict(Outcome.RELEASED, LaneEnd.KEPT, "contended")
             return None, FENCED
+        except Exception as error:  # it fails alone, where people see it
+            if is_unreachable(error):
+                raise
+            log.exception("A record cannot be decided", lane_id=item.lane_id)
+            self.fail(worker_id, item.lane_id, item.fence, "cannot_be_stored")
+            return None, Verdict(Outcome.FAILED, LaneEnd.KEPT, "cannot_be_stored")
 
     def _reconcile_in(
         self, worker_id: str, observations: list[Observation], now: datetime, session: Session
@@ -166,7 +179,7 @@ class Work:
         ).values():
             world.keep(lead)
         written = {result.outcome.record_id for result in results if isinstance(result.outcome, Done)}
-        holders = self.store.leads.by_records(target.tenant_id, target.integration_id, written, session)
+        holders = self.store.leads.by_records(target, written, session)
         holder_of = {link.record_id: lead for lead in holders if (link := lead.link(target.integration_id))}
         decided: list[tuple[Lane | None, Verdict]] = []
         for lane, result in zip(lanes, results, strict=True):
@@ -177,6 +190,8 @@ class Work:
                 decided.append((None, FENCED))
                 continue
             world.take_in(verdict)
+            if verdict.lead is not None and isinstance(result.outcome, Done):
+                holder_of.setdefault(result.outcome.record_id, verdict.lead)
             decided.append((lane, verdict))
         return decided
 

@@ -43,7 +43,7 @@ class World:
             lead=self.leads.get(lane.lead_id),
             marked=self.leads.get(present.marked_lead_id) if present else None,
             hopeful=self.leads.get(lane.notes.match_lead_id),
-            by_email=self._with_email(_email_of(present)) if present else (),
+            by_email=self._candidates(lane, present) if present else (),
             merged=self._linked_to(present.merged_record_ids) if present else (),
             other_targets=self.other_targets,
             tombstoned=present is not None and self._is_erased(present),
@@ -67,6 +67,18 @@ class World:
         for _, after in verdict.duplicates:
             self.keep(replace(after, revision=after.revision + 1))
         self.deletions_left -= verdict.counts["deletions"]
+
+    def knows(self, lane: Lane) -> bool:
+        """Whether the lane names a live lead that is linked to its record."""
+        lead = self.leads.get(lane.lead_id)
+        link = lead.link(self.target.integration_id) if lead is not None and lead.deleted_at is None else None
+        return link is not None and link.record_id == lane.record_id
+
+    def _candidates(self, lane: Lane, present: Present) -> tuple[Lead, ...]:
+        """Leads that had this record through an earlier connection of its account, else those with its e-mail."""
+        target = self.target
+        before = tuple(lead for lead in self.leads.values() if lead.had_record(target, lane.record_id))
+        return before or self._with_email(_email_of(present))
 
     def _with_email(self, key: str) -> tuple[Lead, ...]:
         """Live leads with this e-mail; none for an empty one."""
@@ -95,25 +107,25 @@ def read_world(
 ) -> World:
     """Read what the decisions on these lanes may look at; lanes that are not held are left out."""
     world = World(target, tuple(other_targets), now)
-    ids, emails, merged, records = set[str](), set[str](), set[str](), set[str]()
-    for lane, observation in seen:
-        if lane is None:
-            continue
-        ids |= {lane.lead_id, lane.notes.match_lead_id}
-        records.add(lane.record_id)
-        if isinstance(observation.state, Present) and lane.record_id:
-            ids.add(observation.state.marked_lead_id)
-            merged |= set(observation.state.merged_record_ids)
-            if not lane.lead_id:
-                emails.add(_email_of(observation.state))
+    held = [(lane, observation.state) for lane, observation in seen if lane is not None]
+    present = [(lane, state) for lane, state in held if isinstance(state, Present) and lane.record_id]
+    ids = {lead_id for lane, _ in held for lead_id in (lane.lead_id, lane.notes.match_lead_id)}
+    ids |= {state.marked_lead_id for _, state in present}
+    for lead in store.leads.by_ids(target.tenant_id, ids - {""}, session).values():
+        world.keep(lead)
+    records = {lane.record_id for lane, _ in held}
+    merged = {record_id for _, state in present for record_id in state.merged_record_ids}
+    # A record whose lane names no lead that has it is looked up by its id, by those merged into it, and by e-mail.
+    strangers = [(lane, state) for lane, state in present if not world.knows(lane)]
+    emails = {_email_of(state) for _, state in strangers}
+    unknown = merged | {lane.record_id for lane, _ in strangers}
     for lead in [
         *store.leads.by_emails(target.tenant_id, emails - {""}, session),
-        *store.leads.by_records(target.tenant_id, target.integration_id, merged, session),
-        *store.leads.by_ids(target.tenant_id, ids - {""}, session).values(),
+        *store.leads.by_records(target, unknown, session),
     ]:
         world.keep(lead)
     world.erased_emails = store.tombstones.of_emails(target.tenant_id, emails, session)
-    world.erased_records = store.tombstones.of_records(target.integration_id, records | merged, session)
+    world.erased_records = store.tombstones.of_records(target.integration_id, (records | merged) - {""}, session)
     if any(isinstance(observation.state, Archived | Absent) for _, observation in seen):
         world.deletions_left = store.counters.deletions_left(target, now, session)
     return world
