@@ -32,8 +32,8 @@ def wait_until(condition: Callable[[], bool], timeout: float = 10.0) -> None:
 class RunningSimulator:
     """A simulator behind a real socket, in a thread."""
 
-    def __init__(self) -> None:
-        app = build_app(Simulator(Settings()))
+    def __init__(self, simulator: Simulator | None = None) -> None:
+        app = build_app(simulator or Simulator(Settings()))
         config = uvicorn.Config(app, port=0, http=CuttableProtocol, log_level="error", timeout_graceful_shutdown=1)
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, daemon=True)

@@ -1,7 +1,8 @@
-"""`python -m hubspot_simulator`: start the simulator and serve until told to stop."""
+"""`python -m hubspot_simulator`. Exit codes: 0 stopped, 1 cannot listen or save, 2 wrong settings or state file."""
 
 import logging
 import os
+import signal
 import sys
 
 import uvicorn
@@ -9,19 +10,36 @@ import uvicorn
 from hubspot_simulator.core.simulator import Simulator
 from hubspot_simulator.http.app import build_app
 from hubspot_simulator.http.cutting import CuttableProtocol
-from hubspot_simulator.settings import settings_from
+from hubspot_simulator.keeping import StateError, StateKeeper
+from hubspot_simulator.settings import Settings, settings_from
 
 
-def main() -> None:
-    """Read the environment and serve."""
+def main() -> int:
+    """Read the environment and the state file, serve until SIGTERM or SIGINT, and return the exit code."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     try:
         settings = settings_from(os.environ)
-    except ValueError as error:
-        sys.exit(f"hubspot-simulator: {error}")
+        simulator = Simulator(settings)
+        keeper = StateKeeper(settings.state, simulator) if settings.state else None
+        if keeper:
+            keeper.open()
+    except (ValueError, StateError) as error:
+        return _refused(error, 2)
+    if not _serve(settings, simulator, keeper):
+        return 1
+    try:
+        if keeper:
+            keeper.close()
+    except StateError as error:
+        return _refused(error, 1)
+    return 0
+
+
+def _serve(settings: Settings, simulator: Simulator, keeper: StateKeeper | None) -> bool:
+    """Serve until told to stop; whether it ever served."""
     config = uvicorn.Config(
-        build_app(Simulator(settings)),
+        build_app(simulator, keeper),
         host=settings.host,
         port=settings.port,
         http=CuttableProtocol,
@@ -29,9 +47,19 @@ def main() -> None:
         access_log=False,
         timeout_graceful_shutdown=1,
     )
+    server = uvicorn.Server(config)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        # uvicorn raises the signal once more for the handler of before, which by default would end us with -15.
+        signal.signal(number, server.handle_exit)
     logging.getLogger(__name__).info("HubSpot simulator on http://%s:%s", settings.host, settings.port)
-    uvicorn.Server(config).run()
+    server.run()
+    return server.started
+
+
+def _refused(error: Exception, code: int) -> int:
+    sys.stderr.write(f"hubspot-simulator: {error}\n")
+    return code
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

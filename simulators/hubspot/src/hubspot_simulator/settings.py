@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,8 @@ class Settings:
     client_secret: str = "simulator-secret"  # noqa: S105 - of the simulator
     developer_key: str = "simulator-developer-key"
     seed: int = 0
+    state: Path | None = None
+    """The state file; without one everything is forgotten at the end."""
 
 
 def settings_from(environment: Mapping[str, str]) -> Settings:
@@ -47,4 +50,5 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
         client_secret=text("CLIENT_SECRET", default.client_secret),
         developer_key=text("DEVELOPER_KEY", default.developer_key),
         seed=number("SEED", default.seed),
+        state=Path(state) if (state := text("STATE", "")) else None,
     )

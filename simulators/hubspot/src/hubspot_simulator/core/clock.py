@@ -10,19 +10,19 @@ class Clock:
 
     def __init__(self, read: Callable[[], float] = time.time) -> None:
         self._read = read
-        self._offset_ms = 0
+        self.offset_ms = 0
 
     def now_ms(self) -> int:
         """The present, in milliseconds since the epoch."""
-        return int(self._read() * 1000) + self._offset_ms
+        return int(self._read() * 1000) + self.offset_ms
 
     def advance(self, seconds: float) -> None:
         """Move the present forward."""
-        self._offset_ms += int(seconds * 1000)
+        self.offset_ms += int(seconds * 1000)
 
     def reset(self) -> None:
         """Go back to wall time."""
-        self._offset_ms = 0
+        self.offset_ms = 0
 
 
 def iso(ms: int) -> str:

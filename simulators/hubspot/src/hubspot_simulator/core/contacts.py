@@ -1,7 +1,7 @@
 """The contacts of one account: identity (ids, merged ids, e-mails, unique values), and the writes."""
 
 from bisect import bisect_left, insort
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from random import Random
 
 from hubspot_simulator.core.authors import Author
@@ -25,7 +25,13 @@ class ContactStore:
     """Every contact of one account, indexed by id, merged id, e-mail and unique property."""
 
     def __init__(
-        self, portal_id: int, catalog: Catalog, clock: Clock, rng: Random, on_change: Callable[[Change], None]
+        self,
+        portal_id: int,
+        catalog: Catalog,
+        clock: Clock,
+        rng: Random,
+        on_change: Callable[[Change], None],
+        last_id: int = FIRST_ID,
     ) -> None:
         self.portal_id = portal_id
         self.catalog = catalog
@@ -36,7 +42,7 @@ class ContactStore:
         self._order: list[int] = []
         self._merged_into: dict[int, int] = {}
         self._owners: dict[tuple[str, str], int] = {}
-        self._last_id = FIRST_ID
+        self.last_id = last_id
         self.blocked_emails: set[str] = set()
         self.read_lag_ms = 0
 
@@ -165,8 +171,8 @@ class ContactStore:
 
     def next_id(self) -> int:
         """A new record id: 12 digits, growing, with gaps."""
-        self._last_id += self._rng.randint(1, 50)
-        return self._last_id
+        self.last_id += self._rng.randint(1, 50)
+        return self.last_id
 
     def identifiers(self, values: Mapping[str, str]) -> list[tuple[str, str]]:
         """What identifies a contact of these values: e-mails and unique values."""
@@ -183,6 +189,16 @@ class ContactStore:
         self._by_id[contact.id] = contact
         insort(self._order, contact.id)
         self._claim(contact)
+
+    def load(self, contacts: Iterable[Contact], blocked_emails: Iterable[str]) -> None:
+        """Take in contacts of before, in id order, with the merged ids that lead to them. Nothing is announced."""
+        for contact in contacts:
+            self._by_id[contact.id] = contact
+            self._order.append(contact.id)
+            self.alias(contact.merged_ids, contact.id)
+            if not contact.archived:
+                self._claim(contact)
+        self.blocked_emails.update(blocked_emails)
 
     def remove(self, contact: Contact) -> None:
         """Forget a contact and the merged ids that led to it."""

@@ -1,6 +1,6 @@
 """The property definitions of one account, and their groups."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -18,15 +18,15 @@ FIELD_TYPES = {
     "datetime": {"date"},
     "phone_number": {"phonenumber"},
 }
-_TEXTS = {
-    "label": "label",
-    "groupName": "group_name",
-    "description": "description",
-    "type": "type",
-    "fieldType": "field_type",
-    "displayOrder": "display_order",
-    "hidden": "hidden",
-    "formField": "form_field",
+_FIELDS: Mapping[str, tuple[str, Callable[[Any], object]]] = {
+    "label": ("label", str),
+    "groupName": ("group_name", str),
+    "description": ("description", str),
+    "type": ("type", str),
+    "fieldType": ("field_type", str),
+    "displayOrder": ("display_order", int),
+    "hidden": ("hidden", bool),
+    "formField": ("form_field", bool),
 }
 
 
@@ -40,6 +40,11 @@ class Catalog:
         self._by_name = {found.name: found for found in defaults}
         self._groups: dict[str, dict[str, Any]] = {}
         self.create_group({"name": DEFAULT_GROUP, "label": "Contact information", "displayOrder": 0})
+
+    def load(self, definitions: Iterable[Definition], groups: Mapping[str, dict[str, Any]]) -> None:
+        """Have these definitions and groups and no others."""
+        self._by_name = {found.name: found for found in definitions}
+        self._groups = dict(groups)
 
     def find(self, name: str) -> Definition | None:
         """The live definition of that name."""
@@ -138,7 +143,8 @@ class Catalog:
         del self._groups[name]
 
     def _store(self, found: Definition, body: Mapping[str, Any]) -> Definition:
-        changes = {ours: body[theirs] for theirs, ours in _TEXTS.items() if theirs in body}
+        given = {theirs: body[theirs] for theirs in _FIELDS if body.get(theirs) is not None}
+        changes: dict[str, Any] = {_FIELDS[theirs][0]: _FIELDS[theirs][1](value) for theirs, value in given.items()}
         found = replace(found, updated_ms=self._clock.now_ms(), **changes)
         if "options" in body:
             found = found.with_options(list(body["options"] or []))

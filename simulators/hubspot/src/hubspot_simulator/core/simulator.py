@@ -10,7 +10,7 @@ from hubspot_simulator.core.behaviour import Behaviour
 from hubspot_simulator.core.calls import CallLog, WriteLog
 from hubspot_simulator.core.changes import Change
 from hubspot_simulator.core.clock import Clock
-from hubspot_simulator.core.contacts import ContactStore
+from hubspot_simulator.core.contacts import FIRST_ID, ContactStore
 from hubspot_simulator.core.errors import resource_not_found
 from hubspot_simulator.core.events import events_of
 from hubspot_simulator.core.faults import FaultPlan
@@ -34,18 +34,25 @@ class Portal:
 
 
 class Simulator:
-    """The root of the state. `on_work` is called whenever there may be something new to deliver."""
+    """The root of the state.
+
+    `on_work` is called whenever there may be something new to deliver, `on_call` after everything that may have changed
+    the state.
+    """
 
     def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
         self.settings = settings
         self.clock = clock or Clock()
         self.on_work: Callable[[], None] = lambda: None
+        self.on_call: Callable[[], None] = lambda: None
+        self.starts = 0
+        self._first_id = FIRST_ID
         self.started()
 
     def started(self, keep_apps: bool = False) -> None:
         """Begin again, with the account and app of the settings; `keep_apps` keeps apps and tokens."""
         self.clock.reset()
-        self.rng = Random(self.settings.seed)  # noqa: S311 - repeatable, and guards nothing
+        self.rng = Random(self._seed())  # noqa: S311 - repeatable, and guards nothing
         self.behaviour = Behaviour()
         self.outbox = Outbox(self.rng)
         self.limiter = RateLimiter(self.clock)
@@ -57,9 +64,19 @@ class Simulator:
         if not keep_apps:
             self.apps: dict[int, App] = {}
             self.tokens = TokenRegistry(self.clock, self.rng)
-            self._install_default()
+            self.install_default()
         for portal_id in old_portals:
             self.add_portal(portal_id)
+
+    def resume(self, starts: int, last_id: int, clock_offset_ms: int) -> None:
+        """Go on after so many starts, without accounts yet. Ids and event ids of before are not given again."""
+        self.starts, self._first_id, self.clock.offset_ms = starts, last_id, clock_offset_ms
+        self.rng.seed(self._seed())
+        self.portals.clear()
+
+    def last_id(self) -> int:
+        """The highest record id that any account has given."""
+        return max([self._first_id, *(portal.contacts.last_id for portal in self.portals.values())])
 
     def reset_logs(self) -> None:
         """Count calls and writes from zero."""
@@ -91,6 +108,7 @@ class Simulator:
             self.clock,
             self.rng,
             lambda change: self._changed(self.portals[portal_id], change),
+            self._first_id,
         )
         portal = Portal(portal_id, catalog, contacts, SearchIndex(contacts))
         self._apply_lags(portal)
@@ -109,6 +127,17 @@ class Simulator:
         book = SubscriptionBook(self.clock, 6_500_000 + len(self.apps) * 10_000)
         self.apps[app_id] = App(app_id, client_id, client_secret, developer_key, book, scopes=scopes)
         return self.apps[app_id]
+
+    def install_default(self) -> None:
+        """Have the account, app and credentials of the settings, whatever else there is."""
+        given = self.settings
+        app = self.apps.get(given.app_id)
+        if app is None:
+            app = self.add_app(given.app_id, given.client_id, given.client_secret, given.developer_key)
+        app.client_id, app.client_secret, app.developer_key = given.client_id, given.client_secret, given.developer_key
+        self.install(app, given.portal_id)
+        self.tokens.add(Token(given.token, app.id, given.portal_id, app.scopes))
+        self.tokens.issue_refresh(app, given.portal_id, given.refresh_token)
 
     def install(self, app: App, portal_id: int) -> None:
         """Install an app in an account; from then on the account's events go to it."""
@@ -136,6 +165,10 @@ class Simulator:
                 contact.touch(now)
                 portal.search.note(Change("update", contact, now, Author("CRM", None)))
 
+    def _seed(self) -> int | str:
+        """Another one after each restart, so that event ids and tokens do not come again."""
+        return f"{self.settings.seed}/{self.starts}" if self.starts else self.settings.seed
+
     def _apply_lags(self, portal: Portal) -> None:
         portal.search.set_lag(int(self.behaviour.search_lag_seconds * 1000))
         portal.contacts.read_lag_ms = int(self.behaviour.read_lag_seconds * 1000)
@@ -153,10 +186,3 @@ class Simulator:
                 for event in events_of(change, portal.id, app, portal.catalog, self.behaviour, self.rng):
                     self.outbox.add(app, event, now)
         self.on_work()
-
-    def _install_default(self) -> None:
-        given = self.settings
-        app = self.add_app(given.app_id, given.client_id, given.client_secret, given.developer_key)
-        self.install(app, given.portal_id)
-        self.tokens.add(Token(given.token, app.id, given.portal_id, app.scopes))
-        self.tokens.issue_refresh(app, given.portal_id, given.refresh_token)

@@ -1,6 +1,6 @@
 """Webhook subscriptions of one app, and what they may be."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,10 +68,10 @@ class Subscription:
 class SubscriptionBook:
     """All subscriptions of one app."""
 
-    def __init__(self, clock: Clock, first_id: int) -> None:
+    def __init__(self, clock: Clock, last_id: int, subscriptions: Iterable[Subscription] = ()) -> None:
         self._clock = clock
-        self._last_id = first_id
-        self._by_id: dict[int, Subscription] = {}
+        self.last_id = last_id
+        self._by_id = {one.id: one for one in subscriptions}
 
     def __iter__(self) -> Iterator[Subscription]:
         return iter(self._by_id.values())
@@ -101,9 +101,9 @@ class SubscriptionBook:
                 f"allowed per application ({MAX_SUBSCRIPTIONS}).",
             )
         type_id = body.get("objectTypeId") or ("0-1" if event_type.startswith("object.") else None)
-        self._last_id += 1
+        self.last_id += 1
         made = Subscription(
-            self._last_id,
+            self.last_id,
             event_type,
             str(name) if name else None,
             str(type_id) if type_id else None,

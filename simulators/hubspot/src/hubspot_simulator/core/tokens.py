@@ -1,6 +1,6 @@
 """Access tokens: private app tokens without an end, OAuth tokens of 30 minutes, refresh tokens, codes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 
 from hubspot_simulator.core.apps import App
@@ -32,29 +32,36 @@ class Grant:
     scopes: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """Everything that was issued, by its value."""
+
+    access: dict[str, Token] = field(default_factory=dict)
+    refresh: dict[str, Grant] = field(default_factory=dict)
+    codes: dict[str, Grant] = field(default_factory=dict)
+
+
 class TokenRegistry:
-    """Everything that was issued."""
+    """Issues tokens and knows them again."""
 
     def __init__(self, clock: Clock, rng: Random) -> None:
         self._clock = clock
         self._rng = rng
-        self._access: dict[str, Token] = {}
-        self._refresh: dict[str, Grant] = {}
-        self._codes: dict[str, Grant] = {}
+        self.issued = Issued()
 
     def add(self, token: Token) -> None:
         """Make a token known."""
-        self._access[token.value] = token
+        self.issued.access[token.value] = token
 
     def revoke(self, value: str) -> bool:
         """Forget an access or refresh token."""
-        found = self._access.pop(value, None) or self._refresh.pop(value, None)
+        found = self.issued.access.pop(value, None) or self.issued.refresh.pop(value, None)
         return found is not None
 
     def authenticate(self, header: str | None) -> Token:
         """The token of an Authorization header; 401 if it is missing, unknown or expired."""
         scheme, _, value = (header or "").partition(" ")
-        token = self._access.get(value.strip()) if scheme.lower() == "bearer" else None
+        token = self.issued.access.get(value.strip()) if scheme.lower() == "bearer" else None
         if token is None:
             raise unauthenticated()
         if token.expires_ms is not None and token.expires_ms <= self._clock.now_ms():
@@ -64,34 +71,34 @@ class TokenRegistry:
 
     def find(self, value: str) -> Token | None:
         """A token by its value, expired or not."""
-        return self._access.get(value)
+        return self.issued.access.get(value)
 
     def find_refresh(self, value: str) -> Grant | None:
         """A refresh token by its value."""
-        return self._refresh.get(value)
+        return self.issued.refresh.get(value)
 
     def issue_code(self, app: App, portal_id: int, scopes: tuple[str, ...]) -> str:
         """An authorization code, good for one exchange."""
         code = self._random("code")
-        self._codes[code] = Grant(code, app.id, portal_id, scopes)
+        self.issued.codes[code] = Grant(code, app.id, portal_id, scopes)
         return code
 
     def issue_refresh(self, app: App, portal_id: int, value: str | None = None) -> str:
         """A refresh token without an end; not rotated (whether HubSpot rotates is undocumented)."""
         value = value or self._random("na1-refresh")
-        self._refresh[value] = Grant(value, app.id, portal_id, app.scopes)
+        self.issued.refresh[value] = Grant(value, app.id, portal_id, app.scopes)
         return value
 
     def exchange_code(self, app: App, code: str) -> tuple[Token, str]:
         """A code for an access token and a refresh token."""
-        grant = self._codes.pop(code, None)
+        grant = self.issued.codes.pop(code, None)
         if grant is None or grant.app_id != app.id:
             raise _refused("BAD_AUTH_CODE", "missing or unknown auth code")
         return self._issue(grant), self.issue_refresh(app, grant.portal_id)
 
     def refresh(self, app: App, refresh_token: str) -> tuple[Token, str]:
         """A new access token; the answer repeats the refresh token."""
-        grant = self._refresh.get(refresh_token)
+        grant = self.issued.refresh.get(refresh_token)
         if grant is None or grant.app_id != app.id:
             raise _refused("BAD_REFRESH_TOKEN", "refresh token is invalid, expired or revoked")
         return self._issue(grant), refresh_token

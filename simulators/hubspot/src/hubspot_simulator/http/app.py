@@ -15,23 +15,29 @@ from hubspot_simulator.core.simulator import Simulator
 from hubspot_simulator.http.control import control_routes
 from hubspot_simulator.http.replies import json_response
 from hubspot_simulator.http.routes import api_routes
+from hubspot_simulator.keeping import StateKeeper
 from hubspot_simulator.sender import Sender
 
 
-def build_app(simulator: Simulator) -> Starlette:
-    """The application over one simulator; the sender runs while the application does."""
+def build_app(simulator: Simulator, keeper: StateKeeper | None = None) -> Starlette:
+    """The application over one simulator; the sender, and a keeper if there is one, run while it does."""
     sender = Sender(simulator)
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         simulator.on_work = sender.notify
-        task = asyncio.create_task(sender.run())
+        tasks = [asyncio.create_task(sender.run())]
+        if keeper is not None:
+            simulator.on_call = keeper.notify
+            tasks.append(asyncio.create_task(keeper.run()))
         try:
             yield
         finally:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+            for task in tasks:
+                task.cancel()
+            for task in tasks:
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
 
     app = Starlette(
         routes=[*control_routes(simulator, sender), *api_routes(simulator)],

@@ -130,11 +130,13 @@ def control_routes(simulator: Simulator, sender: Sender) -> list[Route]:
     """Every control endpoint."""
     contacts, apps = ContactControl(simulator), AppControl(simulator)
     routes = [*SystemControl(simulator, sender).routes(), *contacts.routes(), *apps.routes()]
-    return [Route(f"/_control{path}", _endpoint(handler), methods=[method]) for method, path, handler in routes]
+    return [
+        Route(f"/_control{path}", _endpoint(simulator, handler), methods=[method]) for method, path, handler in routes
+    ]
 
 
 def _endpoint(
-    handler: Callable[[Request], Awaitable[Answer]],
+    simulator: Simulator, handler: Callable[[Request], Awaitable[Answer]]
 ) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         try:
@@ -143,6 +145,8 @@ def _endpoint(
             status, body = error.status, error.body("control")
         except (TypeError, ValueError, KeyError) as error:
             status, body = 400, {"status": "error", "message": f"{type(error).__name__}: {error}"}
+        finally:
+            simulator.on_call()
         return json_response(status, body)
 
     return endpoint

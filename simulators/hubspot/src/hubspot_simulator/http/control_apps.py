@@ -1,5 +1,6 @@
 """The control API's accounts, apps and tokens, and the settings page of a private app."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from starlette.requests import Request
@@ -50,7 +51,7 @@ class AppControl:
             str(body.get("client_id", f"client-{app_id}")),
             str(body.get("client_secret", f"secret-{app_id}")),
             str(body.get("developer_key", default.developer_key)),
-            tuple(body.get("scopes", ALL_SCOPES)),
+            _texts(body.get("scopes", ALL_SCOPES)),
         )
         for portal_id in body.get("portals", [default.portal_id]):
             self._simulator.install(app, int(portal_id))
@@ -80,7 +81,7 @@ class AppControl:
         ends = body.get("expires_in")
         ends_ms = None if ends is None else self._simulator.clock.now_ms() + int(ends) * 1000
         value = str(body.get("token") or f"pat-na1-{portal.id}-{app.id}")
-        token = Token(value, app.id, portal.id, tuple(body.get("scopes", app.scopes)), ends_ms)
+        token = Token(value, app.id, portal.id, _texts(body.get("scopes", app.scopes)), ends_ms)
         self._simulator.tokens.add(token)
         return 201, {
             "token": token.value,
@@ -109,6 +110,10 @@ class AppControl:
         app, portal = self._simulator.app(body.get("app_id")), self._simulator.portal(body.get("portal_id"))
         self._simulator.install(app, portal.id)
         return app, portal.id
+
+
+def _texts(given: Iterable[object]) -> tuple[str, ...]:
+    return tuple(str(one) for one in given)
 
 
 def _shown(app: App) -> dict[str, Any]:

@@ -114,7 +114,8 @@ class ContactControl:
 def _author(body: dict[str, Any]) -> Author:
     """CRM_UI and a user, unless the body gives `source` (IMPORT, …), `source_id` or `user_id`."""
     user_id = int(body.get("user_id", DEFAULT_USER_ID))
-    return person_author(user_id, str(body.get("source", "CRM_UI")), body.get("source_id"))
+    source_id = body.get("source_id")
+    return person_author(user_id, str(body.get("source", "CRM_UI")), None if source_id is None else str(source_id))
 
 
 def _made_up(number: int, body: dict[str, Any]) -> dict[str, str]:

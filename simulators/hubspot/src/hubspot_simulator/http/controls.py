@@ -1,9 +1,9 @@
 """What the parts of the control API share."""
 
-import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import msgspec
 from starlette.requests import Request
 
 from hubspot_simulator.core.errors import validation
@@ -16,7 +16,7 @@ async def body_of(request: Request) -> dict[str, Any]:
     """The JSON object that was sent; nothing is an empty object."""
     raw = await request.body()
     try:
-        body = json.loads(raw) if raw else {}
+        body = msgspec.json.decode(raw) if raw else {}
     except ValueError as error:
         raise validation("The body is not JSON") from error
     if not isinstance(body, dict):

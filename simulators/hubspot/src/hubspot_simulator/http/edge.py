@@ -1,7 +1,6 @@
 """What every API call goes through: fault, token, scopes, rate limit, the endpoint itself, and the log."""
 
 import asyncio
-import json
 import logging
 import time
 from collections.abc import Mapping
@@ -10,6 +9,7 @@ from typing import Any, Literal
 from urllib.parse import parse_qsl
 from uuid import uuid4
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -62,6 +62,7 @@ class Edge:
             return await cut(request)
         correlation_id = str(uuid4())
         call, status, body, headers = self._answer(call, raw, fault, correlation_id)
+        self._simulator.on_call()
         if fault is not None and fault.answer_delay_seconds:
             await asyncio.sleep(fault.answer_delay_seconds)
         if fault is not None and fault.drop_after:
@@ -131,7 +132,7 @@ class Edge:
         if self._route.search and len(raw) > 3_000:
             raise validation("The request body is too long: at most 3000 characters")
         try:
-            body = json.loads(raw)
+            body = msgspec.json.decode(raw)
         except ValueError as error:
             raise validation("Invalid input JSON on line 1, column 1: the body is not JSON") from error
         if not isinstance(body, dict):
