@@ -3,6 +3,7 @@
 import grpc
 import pytest
 from lead_store_calls import INTEGRATION, TENANT, LeadStore, at, done, present, touch
+from lead_store_moves import conflicts, resolve
 from leadsync.lead.v1 import lead_service_pb2
 from leadsync.sync.v1 import sync_pb2
 from leadsync.sync.v1 import sync_service_pb2 as pb
@@ -20,25 +21,6 @@ def contested(store: LeadStore) -> str:
     (decision,) = store.reconcile(seen)
     assert not decision.HasField("write")
     return lead_id
-
-
-def conflicts(store: LeadStore) -> list[pb.Conflict]:
-    """All open conflicts."""
-    return list(store.sync.ListConflicts(pb.ListConflictsRequest(tenant_id=TENANT), timeout=5).conflicts)
-
-
-def resolve(store: LeadStore, conflict: pb.Conflict, **choice: object) -> str:
-    """Settle a conflict as its person would."""
-    request = pb.ResolveConflictRequest(
-        tenant_id=TENANT,
-        lead_id=conflict.lead_id,
-        integration_id=conflict.integration_id,
-        field=conflict.field,
-        etag=conflict.etag,
-        actor="ann",
-        **choice,  # type: ignore[arg-type]
-    )
-    return str(store.sync.ResolveConflict(request, timeout=5).decision_id)
 
 
 def next_decision(store: LeadStore, phone: str, modified: float = 5) -> sync_pb2.Decision:

@@ -2,29 +2,13 @@
 
 import threading
 import uuid
-from collections.abc import Callable
 from typing import Any
 
 import grpc
 import pytest
-from google.rpc import error_details_pb2
-from grpc_status import rpc_status
 from lead_store_calls import TENANT, LeadStore
+from lead_store_moves import refusal
 from leadsync.lead.v1 import lead_pb2, lead_service_pb2
-
-
-def refusal(call: Callable[[], Any]) -> tuple[grpc.StatusCode, str, str]:
-    """The status, reason and first wrong field of a call that has to fail."""
-    with pytest.raises(grpc.RpcError) as failure:
-        call()
-    status = rpc_status.from_call(failure.value)
-    assert status is not None
-    info, bad = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
-    for detail in status.details:
-        detail.Unpack(info)
-        detail.Unpack(bad)
-    assert info.domain == "leadsync"
-    return failure.value.code(), info.reason, bad.field_violations[0].field if bad.field_violations else ""
 
 
 def test_a_lead_is_stored_as_given(lead_store: LeadStore) -> None:

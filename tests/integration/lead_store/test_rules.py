@@ -20,17 +20,12 @@ from lead_store_calls import (
     stamp,
     touch,
 )
+from lead_store_moves import minute_later, touched
 from leadsync.inbox.v1 import inbox_service_pb2 as inbox
 from leadsync.lead.v1 import lead_pb2
 from leadsync.sync.v1 import sync_pb2, sync_service_pb2
 
 OTHER = "integration-2"
-
-
-def touched(store: LeadStore, record_id: str = "1", kind: int = inbox.TOUCH_KIND_CHANGED) -> sync_pb2.Lease:
-    """Deliver an event on a record and lease its lane."""
-    store.deliver(touch(record_id, kind))
-    return store.lease_one()
 
 
 def crash_with_pending(store: LeadStore, lead_id: str, phone: str) -> sync_pb2.Lease:
@@ -464,13 +459,6 @@ def test_r15_of_two_linked_leads_the_mark_decides_and_the_other_is_detached(lead
         lead_store.reconcile(present(lead_store.lease_one(), at(9), **seen))
     assert lead_store.get(second).links[0].record_id == "3"
     assert lead_store.work() == []
-
-
-def minute_later(store: LeadStore, lane_id: str) -> sync_pb2.Lease:
-    """Let the first absent reading lie a minute back, and lease the lane again."""
-    past = datetime.now(UTC) - timedelta(seconds=61)
-    store.database.lanes.update_one({"_id": lane_id}, {"$set": {"absent_at": past, "due_at": past}})
-    return store.lease_one()
 
 
 def everything(store: LeadStore) -> str:

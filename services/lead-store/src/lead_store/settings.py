@@ -28,6 +28,7 @@ class Settings:
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> "Settings":
         """Read settings; SettingsError names every fault at once."""
+        env = {name: value for name, value in env.items() if value}  # an empty variable counts as unset
         faults: list[str] = []
         if not env.get("MONGO_URL"):
             faults.append("MONGO_URL: say where MongoDB is, e.g. mongodb://127.0.0.1:27117/?directConnection=true")

@@ -14,6 +14,7 @@ from pymongo.errors import BulkWriteError
 from lead_store.domain.delivery import Delivery, DeliveryQuery, KeptDelivery, Touch, TouchKind, without_records
 from lead_store.domain.rules import Target
 from lead_store.mongo.client import Document
+from lead_store.mongo.one_by_one import update_each, when
 
 RETENTION = timedelta(days=30)
 DUPLICATE_KEY = 11000
@@ -65,7 +66,12 @@ class Deliveries:
         update = {"state": state, "reason": reason, "tenant_id": "", "integration_id": ""}
         if target is not None:
             update |= {"tenant_id": target.tenant_id, "integration_id": target.integration_id}
-        self.collection.update_many({"_id": {"$in": list(keys)}, "state": "new"}, {"$set": update}, session=session)
+        query = {"_id": {"$in": list(keys)}, "state": "new"}
+        if session is None:
+            literal = {name: {"$literal": value} for name, value in update.items()}
+            update_each(self.collection, query, when({"$eq": ["$state", "new"]}, literal))
+        else:
+            self.collection.update_many(query, {"$set": update}, session=session)
 
     def get(self, tenant_id: str, key: str) -> KeptDelivery | None:
         """A tenant's delivery, with its events."""
@@ -104,7 +110,7 @@ class Deliveries:
     def reopen(self, provider: str, account_id: str) -> int:
         """Make unroutable deliveries of an account new again, since a target for it appeared."""
         query = {"provider": provider, "account_id": account_id, "state": "unroutable"}
-        return self.collection.update_many(query, {"$set": {"state": "new"}}).modified_count
+        return update_each(self.collection, query, when({"$eq": ["$state", "unroutable"]}, {"state": "new"}))
 
 
 def _kept(document: Document) -> KeptDelivery:
@@ -124,7 +130,7 @@ def _document(delivery: Delivery, now: datetime) -> Document:
         "touches": [
             [t.object_type, t.record_id, t.kind.value, t.occurred_at, t.source, t.into] for t in delivery.touches
         ],
-        "record_ids": sorted({touch.record_id for touch in delivery.touches}),
+        "record_ids": sorted({touch.record_id for touch in delivery.touches} | set(delivery.event_record_ids) - {""}),
         "event_record_ids": list(delivery.event_record_ids),
         "event_count": delivery.event_count,
         "ignored_count": delivery.ignored_count,

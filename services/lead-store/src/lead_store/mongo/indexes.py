@@ -9,14 +9,14 @@ INDEXES: dict[str, list[IndexModel]] = {
     "targets": [IndexModel([("provider", ASCENDING), ("account_id", ASCENDING)], unique=True)],
     "leads": [
         IndexModel([("tenant_id", ASCENDING), ("_id", ASCENDING)]),
-        IndexModel([("tenant_id", ASCENDING), ("email_key", ASCENDING)]),
+        IndexModel([("email_ref", ASCENDING)]),
         IndexModel(
             [("tenant_id", ASCENDING), ("request_id", ASCENDING)],
             unique=True,
             partialFilterExpression={"request_id": {"$gt": ""}},
         ),
         IndexModel([("links.integration_id", ASCENDING), ("_id", ASCENDING)]),
-        IndexModel([("tenant_id", ASCENDING), ("links.record_id", ASCENDING)]),
+        IndexModel([("links.ref", ASCENDING)]),
         IndexModel(
             [("tenant_id", ASCENDING), ("_id", ASCENDING)],
             partialFilterExpression={"conflicts": {"$gt": 0}},

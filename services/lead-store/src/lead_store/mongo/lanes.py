@@ -14,6 +14,7 @@ from pymongo.database import Database
 from lead_store.domain.lane import GIVE_UP_AFTER, READ_LAG, Lane, LaneTouch, Notes, lane_id
 from lead_store.domain.verdict import UNDECIDED, LaneEnd, Verdict
 from lead_store.mongo.client import EPOCH, Document
+from lead_store.mongo.one_by_one import delete_each, update_each, when
 
 NOTES = tuple(Notes.__dataclass_fields__)
 CHUNK = 500
@@ -68,8 +69,9 @@ class Lanes:
     ) -> list[Lane]:
         """Lease those of the lanes that are due by the database's clock, or idle. Each gets a new fence."""
         until = {"$add": ["$$NOW", _milliseconds(lease)]}
-        names = ("lease_until",) if idle else ("due_at", "lease_until")
-        past = [{"$lte": [{"$toLong": f"${name}"}, {"$toLong": "$$NOW"}]} for name in names]
+        may_lease = [_passed("lease_until"), {"$ne" if idle else "$eq": [{"$type": "$due_at"}, "date"]}]
+        if not idle:
+            may_lease.append(_passed("due_at"))
         claimed = {
             "fence": {"$add": ["$fence", 1]},
             "claim": {"$literal": token},
@@ -80,9 +82,8 @@ class Lanes:
             "due_at": until,
             "failed_at": None,
         }
-        due_at = {"$exists": False} if idle else {"$type": "date"}
-        query = {"_id": {"$in": lane_ids}, "due_at": due_at, "$expr": {"$and": past}}
-        if self.collection.update_many(query, [{"$set": claimed}]).modified_count == 0:
+        claims = [UpdateOne({"_id": lane}, when({"$and": may_lease}, claimed)) for lane in lane_ids]
+        if self.collection.bulk_write(claims, ordered=False).modified_count == 0:
             return []
         return [_lane(document) for document in self.collection.find({"claim": token})]
 
@@ -161,7 +162,7 @@ class Lanes:
         again: Document = {"failed_at": None, "first_failed_at": None, "attempts": 0, "due_at": "$$NOW"}
         again["approved"] = {"$eq": ["$reason", "delete_cap"]}
         again["version"] = {"$add": ["$version", 1]}
-        return self.collection.update_many(query, [{"$set": again}]).modified_count
+        return update_each(self.collection, query, when({"$eq": [{"$type": "$failed_at"}, "date"]}, again))
 
     def run_work(self, integration_id: str, run_id: str) -> tuple[int, int]:
         """Number of a run's lanes that are due or leased, and that have failed."""
@@ -176,7 +177,8 @@ class Lanes:
         """Let a run's lanes that nobody has begun rest; an event on the record or an edit makes them due again."""
         own = {"tenant_id": tenant_id, "integration_id": integration_id, "run_id": run_id}
         query = {**own, "due_at": {"$type": "date"}, "lease_until": {"$lte": now}, "written": {"$ne": True}}
-        return self.collection.update_many(query, {"$unset": {"due_at": 1}, "$set": {"run_id": ""}}).modified_count
+        still = {"$and": [{"$eq": ["$run_id", {"$literal": run_id}]}, _passed("lease_until")]}
+        return update_each(self.collection, query, when(still, {"due_at": "$$REMOVE", "run_id": ""}))
 
     def of_records(self, records: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Lane]:
         """The lanes of (integration id, record id) pairs, as far as there are any."""
@@ -189,7 +191,7 @@ class Lanes:
         due: Document = {"version": {"$add": ["$version", 1]}, "due_at": {"$ifNull": ["$due_at", "$$NOW"]}}
         due |= {"failed_at": None, "first_failed_at": None, "attempts": 0}
         due["run_id"] = {"$cond": [{"$eq": [{"$type": "$due_at"}, "date"]}, "$run_id", {"$literal": run_id}]}
-        self.collection.update_many({"integration_id": integration_id}, [{"$set": due}])
+        update_each(self.collection, {"integration_id": integration_id}, [{"$set": due}])
 
     def forget_lead(self, tenant_id: str, lead_id: str, but: str, session: ClientSession) -> None:
         """Drop all lanes of an erased lead but the one whose work this is."""
@@ -197,7 +199,7 @@ class Lanes:
 
     def drop(self, integration_id: str) -> None:
         """Forget all lanes of an integration."""
-        self.collection.delete_many({"integration_id": integration_id})
+        delete_each(self.collection, {"integration_id": integration_id})
 
     def page(self, query: Document, after: str, limit: int) -> list[Lane]:
         """Lanes that match a query, by id."""
@@ -213,6 +215,11 @@ class Lanes:
         query = {"integration_id": integration_id, "due_at": {"$type": "date"}}
         lane = self.collection.find_one(query, {"due_at": 1}, sort=[("due_at", 1)])
         return lane["due_at"] if lane else None
+
+
+def _passed(name: str) -> Document:
+    """Whether a time lies in the past, by the database's clock."""
+    return {"$lte": [{"$toLong": f"${name}"}, {"$toLong": "$$NOW"}]}
 
 
 def _joined(touches: Iterable[LaneTouch]) -> list[LaneTouch]:

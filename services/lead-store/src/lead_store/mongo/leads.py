@@ -13,7 +13,7 @@ from pymongo.errors import BulkWriteError
 from lead_store.domain.lead import Change, CrmMetadata, Lead
 from lead_store.domain.rules import Direction, Target
 from lead_store.mongo.client import Document
-from lead_store.mongo.links import link_document, link_from
+from lead_store.mongo.links import link_document, link_from, record_ref
 from lead_store.mongo.names import decode_keys, encode_key, encode_keys
 
 DUPLICATE_KEY = 11000
@@ -55,24 +55,27 @@ class Leads:
         """Live leads whose e-mail has one of these keys."""
         if not keys:
             return []
-        query = {"tenant_id": tenant_id, "email_key": {"$in": list(keys)}, "deleted_at": None}
+        refs = [_email_ref(tenant_id, key) for key in keys]
+        query = {"email_ref": {"$in": refs}, "tenant_id": tenant_id, "deleted_at": None}
         return [lead_from(document) for document in self.collection.find(query, session=session)]
 
     def by_records(self, target: Target, record_ids: Some[str], session: ClientSession | None = None) -> list[Lead]:
         """Leads that are or were linked to one of these records of a target's account."""
         if not record_ids:
             return []
-        account = {"provider": target.provider, "account_id": target.account_id}
-        link = {**account, "record_id": {"$in": list(record_ids)}}
-        query = {"tenant_id": target.tenant_id, "links": {"$elemMatch": link}}
+        refs = [record_ref(target.provider, target.account_id, record_id) for record_id in record_ids]
+        query = {"links.ref": {"$in": refs}, "tenant_id": target.tenant_id}
         return [lead_from(document) for document in self.collection.find(query, session=session)]
 
     def page(self, tenant_id: str, after: str, limit: int, email_key: str) -> list[Lead]:
         """Live leads with a greater id, in the order of their ids, which is that of their making."""
-        query: Document = {"tenant_id": tenant_id, "_id": {"$gt": after}, "deleted_at": None}
-        if email_key:
-            query["email_key"] = email_key
-        return [lead_from(document) for document in self.collection.find(query).sort("_id", 1).limit(limit)]
+        live: Document = {"tenant_id": tenant_id, "deleted_at": None}
+        if email_key:  # few have it: found by that alone, and sorted here
+            found = self.collection.find({"email_ref": _email_ref(tenant_id, email_key), **live})
+            leads = sorted(map(lead_from, found), key=lambda lead: lead.lead_id)
+            return [lead for lead in leads if lead.lead_id > after][:limit]
+        found = self.collection.find({**live, "_id": {"$gt": after}}).sort("_id", 1).limit(limit)
+        return [lead_from(document) for document in found]
 
     def insert(self, leads: Iterable[Lead], session: ClientSession) -> None:
         """Insert new leads at revision 1."""
@@ -130,7 +133,7 @@ def _document(lead: Lead) -> Document:
         "tenant_id": lead.tenant_id,
         "values": encode_keys(lead.values),
         "changed": encode_keys({name: [change.at, change.source] for name, change in lead.changed.items()}),
-        "email_key": lead.email_key,
+        "email_ref": _email_ref(lead.tenant_id, lead.email_key) if lead.email_key else "",
         "metadata": _metadata_document(lead.metadata),
         "links": [link_document(link) for link in lead.links],
         "conflicts": sum(len(link.conflicts) + len(link.overwritten) for link in lead.links),
@@ -159,6 +162,11 @@ def lead_from(document: Document) -> Lead:
         deleted_at=document["deleted_at"],
         request_id=document.get("request_id", ""),
     )
+
+
+def _email_ref(tenant_id: str, email_key: str) -> str:
+    """Tenant and e-mail in one value: a single-field index serves many of them at once on every server."""
+    return f"{tenant_id}/{email_key}"
 
 
 def _metadata_document(metadata: CrmMetadata) -> dict[str, str | int | datetime | None]:

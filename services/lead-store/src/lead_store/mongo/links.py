@@ -17,6 +17,7 @@ def link_document(link: Link) -> Document:
         "provider": link.provider,
         "account_id": link.account_id,
         "record_id": link.record_id,
+        "ref": record_ref(link.provider, link.account_id, link.record_id) if link.record_id else "",
         "former_record_ids": list(link.former_record_ids),
         "base": encode_keys({name: [base.platform, base.crm] for name, base in link.base.items()}),
         "mapping": link.mapping,
@@ -52,6 +53,11 @@ def link_from(document: Document) -> Link:
         swings={name: Swing(*values) for name, values in decode_keys(document["swings"]).items()},
         overwritten={name: Overwritten(*values) for name, values in decode_keys(document["overwritten"]).items()},
     )
+
+
+def record_ref(provider: str, account_id: str, record_id: str) -> str:
+    """A record of an account in one value, for look-ups."""
+    return f"{provider}/{account_id}/{record_id}"
 
 
 def _pending_document(pending: Pending) -> Document:

@@ -1,0 +1,46 @@
+"""Changing many documents by many single writes.
+
+Outside a transaction the embedded server's `update_many` and `delete_many` hold the collection while they wait for a
+document that an open transaction has changed; the transaction then waits for the collection, and neither ever ends.
+Single writes let go between tries. MongoDB takes them as well, in one round trip per chunk.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from pymongo import DeleteOne, UpdateOne
+from pymongo.collection import Collection
+
+from lead_store.mongo.client import Document
+
+CHUNK = 500
+
+
+def when(condition: Document, values: Document) -> list[Document]:
+    """An update that sets values only where a condition holds, decided by the server when the write is carried out.
+
+    As part of the update it leaves `_id` as the only thing that is looked up; the embedded server reads the whole
+    collection for a condition in the query.
+    """
+    return [{"$set": {name: {"$cond": [condition, value, f"${name}"]} for name, value in values.items()}}]
+
+
+def update_each(collection: Collection[Document], query: Document, update: list[Document]) -> int:
+    """Update every document that matches; answers how many changed. What has to hold still, `update` says by `when`."""
+    changed = 0
+    for ids in _chunks(collection, query):
+        writes = [UpdateOne({"_id": _id}, update) for _id in ids]
+        changed += collection.bulk_write(writes, ordered=False).modified_count
+    return changed
+
+
+def delete_each(collection: Collection[Document], query: Document) -> None:
+    """Delete every document that matches."""
+    for ids in _chunks(collection, query):
+        collection.bulk_write([DeleteOne({"_id": _id}) for _id in ids], ordered=False)
+
+
+def _chunks(collection: Collection[Document], query: Document) -> Iterator[list[Any]]:
+    ids = [document["_id"] for document in collection.find(query, {"_id": 1})]
+    for start in range(0, len(ids), CHUNK):
+        yield ids[start : start + CHUNK]

@@ -1,0 +1,140 @@
+"""What people, operators and workers do with a lead-store, a few calls at a time."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import grpc
+import pytest
+from google.rpc import error_details_pb2
+from grpc_status import rpc_status
+from lead_store_calls import INTEGRATION, TENANT, WORKER, LeadStore, absent, at, done, eventually, present, touch
+from leadsync.inbox.v1 import inbox_service_pb2 as inbox
+from leadsync.lead.v1 import lead_pb2, lead_service_pb2
+from leadsync.sync.v1 import sync_pb2
+from leadsync.sync.v1 import sync_service_pb2 as pb
+
+
+def refusal(call: Callable[[], Any]) -> tuple[grpc.StatusCode, str, str]:
+    """The status, reason and first wrong field of a call that has to fail."""
+    with pytest.raises(grpc.RpcError) as failure:
+        call()
+    status = rpc_status.from_call(failure.value)
+    assert status is not None
+    info, bad = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
+    for detail in status.details:
+        detail.Unpack(info)
+        detail.Unpack(bad)
+    assert info.domain == "leadsync"
+    return failure.value.code(), info.reason, bad.field_violations[0].field if bad.field_violations else ""
+
+
+def touched(store: LeadStore, record_id: str = "1", kind: int = inbox.TOUCH_KIND_CHANGED) -> sync_pb2.Lease:
+    """Deliver an event on a record and lease its lane."""
+    store.deliver(touch(record_id, kind))
+    return store.lease_one()
+
+
+def lease_of(store: LeadStore, record_id: str, integration_id: str = INTEGRATION) -> sync_pb2.Lease:
+    """Lease whatever is due until the lane of this record is among it."""
+    wanted = f"{integration_id}/record/{record_id}"
+    lease: sync_pb2.Lease = eventually(
+        lambda: next((lease for lease in store.lease(wait=1).leases if lease.lane_id == wanted), None)
+    )
+    return lease
+
+
+def minute_later(store: LeadStore, lane_id: str) -> sync_pb2.Lease:
+    """Let the first absent reading lie a minute back, and lease the lane again."""
+    past = datetime.now(UTC) - timedelta(seconds=61)
+    store.database.lanes.update_one({"_id": lane_id}, {"$set": {"absent_at": past, "due_at": past}})
+    return store.lease_one()
+
+
+def merged_into(lease: sync_pb2.Lease, record_id: str) -> sync_pb2.Observation:
+    """The record lives on under another id."""
+    merged = sync_pb2.MergedRecord(into_record_id=record_id)
+    return sync_pb2.Observation(lane_id=lease.lane_id, fence=lease.fence, merged=merged)
+
+
+def pushed_out(store: LeadStore, lead_id: str, record_id: str, modified: float, **values: str) -> None:
+    """Let the one lead that is due become this record, and read the record once."""
+    lease = store.lease_one()
+    (decision,) = store.reconcile(absent(lease))
+    assert decision.write.kind == sync_pb2.WRITE_KIND_CREATE
+    assert store.settle(lease, decision.write, **done(record_id, at(modified), **values))
+    seen = present(store.lease_one(), at(modified), marked=lead_id, source_system="jazzaam", **values)
+    store.reconcile(seen)
+
+
+def settle_all(store: LeadStore, *results: tuple[sync_pb2.Lease, sync_pb2.Decision, dict[str, Any]]) -> list[bool]:
+    """Report what came of several writes in one call."""
+    written = [
+        sync_pb2.WriteResult(lane_id=lease.lane_id, fence=lease.fence, write_id=decision.write.write_id, **outcome)
+        for lease, decision, outcome in results
+    ]
+    request = pb.SettleWritesRequest(worker_id=WORKER, results=written)
+    return [settlement.settled for settlement in store.sync.SettleWrites(request, timeout=10).settlements]
+
+
+def give_back(store: LeadStore, lease: sync_pb2.Lease, kind: int, wait_ms: int = 0) -> None:
+    """End a lease without a decision."""
+    release = pb.Release(
+        lane_id=lease.lane_id,
+        fence=lease.fence,
+        kind=kind,  # type: ignore[arg-type]
+        reason="crm_error",
+        retry_after_ms=wait_ms,
+    )
+    store.sync.ReleaseWork(pb.ReleaseWorkRequest(worker_id=WORKER, releases=[release]), timeout=5)
+
+
+def push(store: LeadStore, *lead_ids: str, run_id: str = "", integration_id: str = INTEGRATION) -> int:
+    """Make leads due; answers how many lanes that made."""
+    request = pb.RequestSyncRequest(tenant_id=TENANT, integration_id=integration_id, lead_ids=lead_ids, run_id=run_id)
+    return store.sync.RequestSync(request, timeout=5).queued
+
+
+def drop_run(store: LeadStore, run_id: str, tenant_id: str = TENANT) -> int:
+    """Drop what nobody has begun of a run; answers how many lanes that was."""
+    request = pb.DropRunWorkRequest(tenant_id=tenant_id, integration_id=INTEGRATION, run_id=run_id)
+    return store.sync.DropRunWork(request, timeout=5).dropped
+
+
+def disconnect(store: LeadStore, integration_id: str = INTEGRATION) -> None:
+    """Remove a target."""
+    store.sync.RemoveTarget(pb.RemoveTargetRequest(tenant_id=TENANT, integration_id=integration_id), timeout=5)
+
+
+def delete(store: LeadStore, lead_id: str) -> None:
+    """Delete a lead."""
+    store.leads.DeleteLead(lead_service_pb2.DeleteLeadRequest(tenant_id=TENANT, lead_id=lead_id), timeout=5)
+
+
+def holders(store: LeadStore, record_id: str) -> list[str]:
+    """Leads that are linked to this record."""
+    return [
+        lead.lead_id
+        for lead in store.all_leads()
+        for link in lead.links
+        if link.record_id == record_id and link.state == lead_pb2.LINK_STATE_ACTIVE
+    ]
+
+
+def conflicts(store: LeadStore) -> list[pb.Conflict]:
+    """All open conflicts."""
+    return list(store.sync.ListConflicts(pb.ListConflictsRequest(tenant_id=TENANT), timeout=5).conflicts)
+
+
+def resolve(store: LeadStore, conflict: pb.Conflict, **choice: object) -> str:
+    """Settle a conflict as its person would."""
+    request = pb.ResolveConflictRequest(
+        tenant_id=TENANT,
+        lead_id=conflict.lead_id,
+        integration_id=conflict.integration_id,
+        field=conflict.field,
+        etag=conflict.etag,
+        actor="ann",
+        **choice,  # type: ignore[arg-type]
+    )
+    return str(store.sync.ResolveConflict(request, timeout=5).decision_id)
