@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from crm_connector.clients.lead_store import GrpcLeadStore
 from crm_connector.hubspot.provider import HubSpot, HubSpotCrm
 from crm_connector.mongo import indexes
 from crm_connector.mongo.client import connect
-from crm_connector.rpc.lead_store import GrpcLeadStore
 from integration.connector import support
 from integration.connector.support import Parts, Simulator, StoreDouble
 from pymongo.database import Database

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ import grpc
 import httpx
 import uuid6
 from crm_connector.bootstrap import now
+from crm_connector.clients.lead_store import GrpcLeadStore, open_channel
 from crm_connector.domain.integration import Credential, CredentialKind, Direction, Integration
 from crm_connector.domain.observation import Lease, LeaseBatch
 from crm_connector.hubspot.client import Transport
@@ -24,14 +26,24 @@ from crm_connector.hubspot.paths import Paths
 from crm_connector.hubspot.provider import DEFAULT_MAPPING, HubSpot, HubSpotApp, HubSpotCrm
 from crm_connector.mongo.cursors import MongoCursors
 from crm_connector.mongo.integrations import MongoIntegrations
+from crm_connector.mongo.runs import MongoRuns
 from crm_connector.mongo.subscriptions import MongoSubscriptions
-from crm_connector.rpc.lead_store import GrpcLeadStore, open_channel
 from crm_connector.usecases.connections import Connections, StaticToken
 from crm_connector.usecases.integrations import Integrations, NewIntegration
+from crm_connector.usecases.loop import Busy
+from crm_connector.usecases.runner import Runner
+from crm_connector.usecases.runs import Runs
 from crm_connector.usecases.targets import Targets
 from crm_connector.usecases.webhooks import Webhooks
+from crm_connector.usecases.work import Job
 from crm_connector.vault import AesVault
+from google.protobuf import any_pb2
+from google.rpc import code_pb2, error_details_pb2, status_pb2
+from grpc_status import rpc_status
 from hubspot_simulator.client import ControlClient
+from lead_store import bootstrap
+from lead_store.settings import Settings
+from lead_store_calls import LeadStore
 from leadsync.sync.v1 import sync_pb2, sync_service_pb2, sync_service_pb2_grpc
 from pymongo.database import Database
 
@@ -125,8 +137,12 @@ def unchanged(seen: sync_pb2.Observation) -> sync_pb2.Decision:
     return sync_pb2.Decision(lane_id=seen.lane_id, outcome=sync_pb2.OUTCOME_UNCHANGED)
 
 
+# Whatever a test does not need is answered UNIMPLEMENTED, also what the contract gains later.
+_Servicer: Any = sync_service_pb2_grpc.SyncServiceServicer
+
+
 @dataclass
-class StoreDouble(sync_service_pb2_grpc.SyncServiceServicer):
+class StoreDouble(_Servicer):  # type: ignore[misc]
     """Stands for lead-store: hands out what a test puts into `queue`, decides by `decide`, and keeps all it is told."""
 
     decide: Decide = unchanged
@@ -139,6 +155,14 @@ class StoreDouble(sync_service_pb2_grpc.SyncServiceServicer):
     targets: dict[str, sync_pb2.Target] = field(default_factory=dict)
     removed: list[str] = field(default_factory=list)
     unavailable: int = 0
+    away_reason: str = "store_unavailable"
+    refused: int = 0
+    contended: int = 0
+    lease_ms: int = 60_000
+    pending: int = 0
+    run_requests: list[sync_service_pb2.RequestSyncRequest] = field(default_factory=list)
+    dropped_runs: list[str] = field(default_factory=list)
+    when_asked: Callable[[], object] = lambda: None
     held: int = 0
     most_held: int = 0
 
@@ -167,6 +191,7 @@ class StoreDouble(sync_service_pb2_grpc.SyncServiceServicer):
     def LeaseWork(self, request: Any, context: Any) -> Any:  # noqa: N802
         """Hand out what is in the queue, or answer a page."""
         if request.records and self.page is not None:
+            self._fail(context)
             return self.page(request)
         with self.changed:
             self.lease_requests.append(request)
@@ -178,13 +203,14 @@ class StoreDouble(sync_service_pb2_grpc.SyncServiceServicer):
             self.held -= 1
             found = self._next(request)
             if found is None:
-                return sync_service_pb2.LeaseWorkResponse(lease_ms=60_000)
+                return sync_service_pb2.LeaseWorkResponse(lease_ms=self.lease_ms)
             self.queue.remove(found)
             return found
 
-    def Reconcile(self, request: Any, _context: Any) -> Any:  # noqa: N802
+    def Reconcile(self, request: Any, context: Any) -> Any:  # noqa: N802
         """Decide as the test says."""
         self.observations.extend(request.observations)
+        self._refuse(context)
         return sync_service_pb2.ReconcileResponse(decisions=[self.decide(seen) for seen in request.observations])
 
     def SettleWrites(self, request: Any, context: Any) -> Any:  # noqa: N802
@@ -192,13 +218,37 @@ class StoreDouble(sync_service_pb2_grpc.SyncServiceServicer):
         self._fail(context)
         self.results.extend(request.results)
         return sync_service_pb2.SettleWritesResponse(
-            settlements=[sync_service_pb2.Settlement(settled=True) for _ in request.results]
+            settlements=[sync_service_pb2.Settlement(settled=self._settles()) for _ in request.results]
         )
 
     def ReleaseWork(self, request: Any, _context: Any) -> Any:  # noqa: N802
         """Keep releases."""
         self.releases.extend(request.releases)
         return sync_service_pb2.ReleaseWorkResponse()
+
+    def ListWork(self, _request: Any, _context: Any) -> Any:  # noqa: N802
+        """Nothing is due."""
+        return sync_service_pb2.ListWorkResponse()
+
+    def RequestSync(self, request: Any, context: Any) -> Any:  # noqa: N802
+        """Keep what a run hands over, and count it as pending."""
+        self._fail(context)
+        self.when_asked()
+        self.run_requests.append(request)
+        self.pending += len(request.lead_ids)
+        return sync_service_pb2.RequestSyncResponse(queued=len(request.lead_ids))
+
+    def GetRunWork(self, _request: Any, context: Any) -> Any:  # noqa: N802
+        """Tell what is pending."""
+        self._fail(context)
+        return sync_service_pb2.GetRunWorkResponse(pending=self.pending)
+
+    def DropRunWork(self, request: Any, context: Any) -> Any:  # noqa: N802
+        """Drop what is pending."""
+        self._fail(context)
+        self.dropped_runs.append(request.run_id)
+        dropped, self.pending = self.pending, 0
+        return sync_service_pb2.DropRunWorkResponse(dropped=dropped)
 
     def state_of(self, lane_id: str) -> str:
         """Kind of the last observation of a lane."""
@@ -212,10 +262,22 @@ class StoreDouble(sync_service_pb2_grpc.SyncServiceServicer):
         busy = set(request.busy_integration_ids)
         return next((response for response in self.queue if response.integration_id not in busy), None)
 
+    def _settles(self) -> bool:
+        self.contended -= 1
+        return self.contended < 0
+
+    def _refuse(self, context: Any) -> None:
+        if self.refused:
+            self.refused -= 1
+            context.abort(grpc.StatusCode.INVALID_ARGUMENT, "no")
+
     def _fail(self, context: Any) -> None:
         if self.unavailable:
             self.unavailable -= 1
-            context.abort(grpc.StatusCode.UNAVAILABLE, "not now")
+            info = any_pb2.Any()
+            info.Pack(error_details_pb2.ErrorInfo(reason=self.away_reason, domain="leadsync"))
+            status = status_pb2.Status(code=code_pb2.UNAVAILABLE, message="not now", details=[info])
+            context.abort_with_status(rpc_status.to_status(status))
 
 
 @contextmanager
@@ -242,13 +304,13 @@ def lead_store(target: str) -> Iterator[GrpcLeadStore]:
 
 @contextmanager
 def hubspot(
-    base_url: str, timeout: float = 10.0, *, developer_key: str = DEVELOPER_KEY, stop: threading.Event | None = None
+    base_url: str, timeout: float = 10.0, *, developer_key: str = DEVELOPER_KEY, version: str = "v3"
 ) -> Iterator[HubSpot]:
     """Build the provider against some address."""
     transport = Transport(base_url, timeout)
     app = HubSpotApp(CLIENT_ID, CLIENT_SECRET, developer_key)
     try:
-        yield HubSpot(transport, Paths("v3"), "jazzaam", app, stop or threading.Event())
+        yield HubSpot(transport, Paths(version), "jazzaam", app, threading.Event())
     finally:
         transport.close()
 
@@ -317,6 +379,8 @@ class Parts:
     targets: Targets
     webhooks: Webhooks
     integrations: Integrations
+    stored_runs: MongoRuns
+    runs: Runs
 
 
 def parts(db: Database[dict[str, Any]], provider: HubSpot, store: GrpcLeadStore) -> Parts:
@@ -328,7 +392,28 @@ def parts(db: Database[dict[str, Any]], provider: HubSpot, store: GrpcLeadStore)
     integrations = Integrations(
         repository, cursors, vault, connections, targets, webhooks, lambda: str(uuid6.uuid7()), now
     )
-    return Parts(repository, cursors, subscriptions, vault, connections, targets, webhooks, integrations)
+    stored_runs = MongoRuns(db)
+    runs = Runs(stored_runs, repository, store, lambda: str(uuid6.uuid7()), now)
+    return Parts(
+        repository, cursors, subscriptions, vault, connections, targets, webhooks, integrations, stored_runs, runs
+    )
+
+
+def a_runner(parts: Parts, store: GrpcLeadStore, calls: Callable[[], int] = lambda: 0) -> Runner:
+    """Wire a runner as the bootstrap does."""
+    crm = parts.connections.crm
+    job, stop = Job(store, crm), threading.Event()
+    return Runner(parts.stored_runs, parts.repository, store, crm, job, Busy(), calls=calls, now=now, stop=stop)
+
+
+@contextmanager
+def real_lead_store(mongo_url: str) -> Iterator[tuple[LeadStore, str]]:
+    """Run a lead-store with a database of its own: for looking inside, and its address."""
+    settings = Settings(mongo_url=mongo_url, identity_key=b"k" * 32, database=f"test_{uuid.uuid4().hex[:12]}", port=0)
+    with bootstrap.run(settings, threading.Event()) as port, grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        inside = LeadStore(channel, mongo_url, settings.database)
+        yield inside, f"127.0.0.1:{port}"
+        inside.drop()
 
 
 def wish(**changes: Any) -> NewIntegration:

@@ -62,7 +62,7 @@ def test_missing_options_are_added_and_others_kept(parts: Parts, simulator: Simu
     """An origin mark that is there keeps its options and gets ours."""
     option = {"label": "Fair", "value": "fair", "hidden": False, "displayOrder": 0}
     with support.http(simulator.url) as api:
-        body = {"name": "lead_source_system", "label": "Source", "groupName": "contactinformation"}
+        body: dict[str, Any] = {"name": "lead_source_system", "label": "Source", "groupName": "contactinformation"}
         body |= {"type": "enumeration", "fieldType": "select", "options": [option]}
         assert api.post("/crm/v3/properties/contacts", json=body).status_code == 201
 
@@ -332,7 +332,7 @@ def test_a_deletion_that_broke_off_is_finished_by_the_upkeep(parts: Parts, doubl
     with pytest.raises(StoreUnavailableError):
         parts.integrations.delete("tenant-1", made.integration_id)
     with pytest.raises(ConnectorError):
-        parts.connections.get(made.integration_id)
+        parts.connections.crm(made.integration_id)
     _upkeep(parts).turn()
 
     assert parts.repository.all() == []
@@ -340,4 +340,4 @@ def test_a_deletion_that_broke_off_is_finished_by_the_upkeep(parts: Parts, doubl
 
 
 def _upkeep(parts: Parts) -> Upkeep:
-    return Upkeep(parts.repository, parts.integrations, parts.targets, threading.Event())
+    return Upkeep(parts.repository, parts.integrations, parts.targets)

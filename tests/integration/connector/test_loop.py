@@ -6,8 +6,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from crm_connector.clients.lead_store import GrpcLeadStore
 from crm_connector.domain.observation import LeaseBatch
-from crm_connector.rpc.lead_store import GrpcLeadStore
 from crm_connector.usecases.loop import WorkLoop
 from integration.connector import support
 from integration.connector.support import StoreDouble, wait_until
@@ -65,6 +65,17 @@ def test_an_idle_process_holds_one_call(store: GrpcLeadStore, double: StoreDoubl
 
     assert (double.lease_requests[0].wait_seconds, double.most_held) == (20, 1)
     assert time.monotonic() - began < 3
+
+
+def test_short_leases_are_not_waited_for_long(store: GrpcLeadStore, double: StoreDouble) -> None:
+    """R4: a lease counts from before the call, so a call that is held longer than it allows would be for nothing."""
+    jobs = Jobs()
+    jobs.go.set()
+    double.lease_ms = 15_000
+    double.offer(work("a"))
+
+    with looping(store, jobs):
+        wait_until(lambda: 1 in [request.wait_seconds for request in double.lease_requests])
 
 
 def test_an_integration_is_worked_by_one_job_at_a_time(store: GrpcLeadStore, double: StoreDouble) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import grpc
 import pytest
+from crm_connector.mongo.client import connect
 from google.protobuf import field_mask_pb2
 from google.rpc import error_details_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -27,7 +28,7 @@ COMMAND = [sys.executable, "-m", "crm_connector"]
 @contextmanager
 def running(mongo_url: str, store_url: str, hubspot_url: str, **more: str) -> Iterator[tuple[int, Any]]:
     """Run crm-connector on an empty database; its port and its process."""
-    port = support.free_port()
+    port, prefix = support.free_port(), f"test_{uuid.uuid4().hex[:12]}"
     environment = {
         "MONGO_URL": mongo_url,
         "LEAD_STORE_URL": store_url,
@@ -35,10 +36,13 @@ def running(mongo_url: str, store_url: str, hubspot_url: str, **more: str) -> It
         "HUBSPOT_BASE_URL": hubspot_url,
         "LEADSYNC_SECRET_KEY": "k" * 32,
         "HUBSPOT_DEVELOPER_API_KEY": support.DEVELOPER_KEY,
-        "LEADSYNC_DATABASE_PREFIX": f"test_{uuid.uuid4().hex[:12]}",
+        "LEADSYNC_DATABASE_PREFIX": prefix,
     }
     with support.child(COMMAND, port, **(environment | more)) as process:
         yield port, process
+    client = connect(mongo_url)
+    client.drop_database(f"{prefix}_crm_connector")
+    client.close()
 
 
 @pytest.fixture
@@ -57,7 +61,12 @@ def stub(process: tuple[int, Any]) -> Iterator[integration_service_pb2_grpc.Inte
 
 def _request(**more: Any) -> integration_service_pb2.CreateIntegrationRequest:
     wished = integration_pb2.Integration(direction=lead_pb2.DIRECTION_BIDIRECTIONAL)
-    values = {"tenant_id": "t", "provider": "hubspot", "access_token": support.TOKEN, "integration": wished}
+    values: dict[str, Any] = {
+        "tenant_id": "t",
+        "provider": "hubspot",
+        "access_token": support.TOKEN,
+        "integration": wished,
+    }
     return integration_service_pb2.CreateIntegrationRequest(**(values | more))
 
 
@@ -65,12 +74,21 @@ def _refusal(call: Any, request: Any) -> tuple[grpc.StatusCode, str, list[str]]:
     """Status, reason and fields of a refused call."""
     with pytest.raises(grpc.RpcError) as caught:
         call(request, timeout=10)
+    assert isinstance(caught.value, grpc.Call)
     status = rpc_status.from_call(caught.value)
+    assert status is not None
     info, violations = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
     for detail in status.details:
         _ = detail.Unpack(info) or detail.Unpack(violations)
     assert info.domain == "leadsync"
     return caught.value.code(), info.reason, [violation.field for violation in violations.field_violations]
+
+
+def _health(channel: grpc.Channel) -> int:
+    """How the service says it is."""
+    stub: Any = health_pb2_grpc.HealthStub(channel)
+    request = health_pb2.HealthCheckRequest(service="leadsync.integration.v1.IntegrationService")
+    return int(stub.Check(request, timeout=5).status)
 
 
 def test_a_due_record_is_worked_end_to_end(
@@ -128,16 +146,62 @@ def test_health_is_serving_and_sigterm_ends_it_in_order(process: tuple[int, Any]
     """SIGTERM ends the process with 0 within five seconds, also while it holds a call."""
     port, started = process
     with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
-        stub = health_pb2_grpc.HealthStub(channel)
-        answer = stub.Check(
-            health_pb2.HealthCheckRequest(service="leadsync.integration.v1.IntegrationService"), timeout=5
-        )
-    assert answer.status == health_pb2.HealthCheckResponse.SERVING
+        wait_until(lambda: _health(channel) == health_pb2.HealthCheckResponse.SERVING)
     wait_until(lambda: double.held == 1)
 
     started.send_signal(signal.SIGTERM)
 
     assert started.wait(6) == 0
+
+
+def test_runs_doctor_and_fields_are_served(stub: integration_service_pb2_grpc.IntegrationServiceStub) -> None:
+    """An import is started once, worked, shown and listed; a push can be cancelled; checks and fields are told."""
+    pb, codes = integration_service_pb2, grpc.StatusCode
+    made = stub.CreateIntegration(_request(), timeout=10).integration
+    key = {"tenant_id": "t", "integration_id": made.integration_id}
+    started = stub.StartImport(pb.StartImportRequest(**key, request_id="r"), timeout=5).run
+    assert (started.kind, started.created_at.seconds > 0) == (integration_pb2.RUN_KIND_IMPORT, True)
+    assert started.run_id == stub.StartImport(pb.StartImportRequest(**key, request_id="r"), timeout=5).run.run_id
+
+    def shown(run: integration_pb2.Run) -> integration_pb2.Run:
+        return stub.GetRun(pb.GetRunRequest(tenant_id="t", run_id=run.run_id), timeout=5).run
+
+    wait_until(lambda: shown(started).state == integration_pb2.RUN_STATE_SUCCEEDED)
+    assert (shown(started).calls, shown(started).HasField("ended_at")) == (2, True)
+    push = stub.StartPush(pb.StartPushRequest(**key, lead_ids=["lead-1", "lead-2"]), timeout=5).run
+    again = _refusal(stub.StartPush, pb.StartPushRequest(**key))
+    assert again == (codes.FAILED_PRECONDITION, "run_in_progress", [])
+    cancelled = stub.CancelRun(pb.CancelRunRequest(tenant_id="t", run_id=push.run_id), timeout=5).run
+    assert (cancelled.state, cancelled.total) == (integration_pb2.RUN_STATE_CANCELLED, 2)
+
+    first = stub.ListRuns(pb.ListRunsRequest(tenant_id="t", page_size=1), timeout=5)
+    rest = stub.ListRuns(pb.ListRunsRequest(tenant_id="t", page_token=first.next_page_token), timeout=5)
+    assert [run.run_id for run in [*first.runs, *rest.runs]] == [push.run_id, started.run_id]
+    assert rest.next_page_token == ""
+    only = pb.ListRunsRequest(tenant_id="t", kind=integration_pb2.RUN_KIND_IMPORT)
+    assert [run.run_id for run in stub.ListRuns(only, timeout=5).runs] == [started.run_id]
+
+    checks = {check.name: check.state for check in stub.CheckIntegration(pb.CheckIntegrationRequest(**key)).checks}
+    assert (checks["token"], checks["url"]) == (integration_pb2.CHECK_STATE_OK, integration_pb2.CHECK_STATE_WARNING)
+    fields = {field.property: field for field in stub.ListCrmFields(pb.ListCrmFieldsRequest(**key), timeout=10).fields}
+    assert (fields["email"].mapped_to, fields["hs_lead_status"].options[0].value) == ("email", "NEW")
+
+    missing = _refusal(stub.GetRun, pb.GetRunRequest(tenant_id="u", run_id=push.run_id))
+    assert missing == (codes.NOT_FOUND, "run_not_found", [])
+    many = pb.StartPushRequest(**key, lead_ids=["x"] * 10_001)
+    assert _refusal(stub.StartPush, many) == (codes.INVALID_ARGUMENT, "invalid_field", ["lead_ids"])
+
+
+def test_without_mongodb_it_says_that_it_does_not_serve() -> None:
+    """Health is answered from the start, and calls say what is missing."""
+    nobody = f"mongodb://127.0.0.1:{support.free_port()}/?serverSelectionTimeoutMS=500"
+    port = support.free_port()
+    environment = {"MONGO_URL": nobody, "CRM_CONNECTOR_PORT": str(port), "LEADSYNC_SECRET_KEY": "k" * 32}
+    with support.child(COMMAND, port, **environment), grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        assert _health(channel) == health_pb2.HealthCheckResponse.NOT_SERVING
+        stub = integration_service_pb2_grpc.IntegrationServiceStub(channel)
+        refusal = _refusal(stub.ListIntegrations, integration_service_pb2.ListIntegrationsRequest(tenant_id="t"))
+    assert refusal == (grpc.StatusCode.UNAVAILABLE, "store_unavailable", [])
 
 
 def test_a_faulty_configuration_ends_it_with_2_and_says_why() -> None:

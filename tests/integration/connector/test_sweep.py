@@ -6,9 +6,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+import structlog
 from crm_connector.bootstrap import now
+from crm_connector.clients.lead_store import GrpcLeadStore
 from crm_connector.domain.integration import Direction, Integration
-from crm_connector.rpc.lead_store import GrpcLeadStore
 from crm_connector.usecases.integrations import Changes
 from crm_connector.usecases.sweep import Sweep
 from crm_connector.usecases.work import Job
@@ -41,7 +42,7 @@ def sweep(parts: Parts, store: GrpcLeadStore, double: StoreDouble) -> Sweep:
 def a_sweep(parts: Parts, store: GrpcLeadStore, clock: Callable[[], datetime]) -> Sweep:
     """Wire a sweep as the bootstrap does."""
     crm = parts.connections.crm
-    return Sweep(parts.repository, parts.cursors, store, crm, Job(store, crm), clock, threading.Event())
+    return Sweep(parts.repository, parts.cursors, crm, Job(store, crm), clock, threading.Event())
 
 
 def test_a_page_is_decided_on_its_own_readings(
@@ -131,6 +132,22 @@ def test_the_cursor_stays_if_a_page_is_not_done(
 
     assert parts.cursors.get(integration.integration_id) is None
     double.page = lease_all
+    sweep.turn()
+    assert parts.cursors.get(integration.integration_id) is not None
+
+
+def test_a_busy_integration_is_postponed_quietly(
+    sweep: Sweep, parts: Parts, integration: Integration, double: StoreDouble, simulator: Simulator
+) -> None:
+    """L5: while another process works the integration the cursor stays, and nobody need look at it."""
+    simulator.control.create_contacts(1)
+    double.unavailable, double.away_reason = 1, "integration_busy"
+
+    with structlog.testing.capture_logs() as logged:
+        sweep.turn()
+    assert parts.cursors.get(integration.integration_id) is None
+    assert [(entry["log_level"], entry["reason"]) for entry in logged] == [("debug", "integration_busy")]
+
     sweep.turn()
     assert parts.cursors.get(integration.integration_id) is not None
 

@@ -3,11 +3,11 @@
 from typing import Any
 
 import pytest
+from crm_connector.clients.lead_store import GrpcLeadStore
 from crm_connector.domain.errors import PreconditionError
 from crm_connector.domain.integration import Credential, CredentialKind
 from crm_connector.hubspot.provider import DEFAULT_MAPPING
 from crm_connector.hubspot.subscriptions import LIFECYCLE_EVENTS
-from crm_connector.rpc.lead_store import GrpcLeadStore
 from crm_connector.usecases.integrations import Changes
 from integration.connector import support
 from integration.connector.support import Parts, Simulator, StoreDouble, wish
@@ -92,6 +92,31 @@ def test_a_newly_mapped_property_is_subscribed(parts: Parts) -> None:
     assert ("contact.propertyChange", "hs_lead_status") in {(s.event, s.property) for s in found}
 
 
+def test_a_property_that_nobody_maps_any_more_is_dropped(parts: Parts, simulator: Simulator) -> None:
+    """A subscription of ours goes with the last mapping of its property; somebody else's stays."""
+    first = parts.integrations.create(wish(mapping={"email": "email", "phone": "phone"}))
+    simulator.control.add_portal(777, int(support.APP_ID))
+    token = simulator.control.add_token(token="pat-na1-777", portal_id=777)
+    other = wish(
+        credential=Credential(CredentialKind.ACCESS_TOKEN, token), mapping={"email": "email", "status": "city"}
+    )
+    second = parts.integrations.create(other)
+    with support.hubspot(simulator.url) as provider:
+        admin = provider.webhooks(support.APP_ID)
+        assert admin is not None
+        admin.create("contact.propertyChange", "fax")
+    parts.webhooks.enable("tenant-1", first.integration_id)
+
+    def properties() -> set[str]:
+        return {s.property for s in parts.webhooks.status("tenant-1", first.integration_id).subscriptions} - {""}
+
+    assert properties() == {"email", "phone", "city", "fax"}
+    parts.integrations.update("tenant-1", first.integration_id, Changes(mapping={"email": "email"}), "")
+    assert properties() == {"email", "city", "fax"}
+    parts.integrations.delete("tenant-1", second.integration_id)
+    assert properties() == {"email", "fax"}
+
+
 def test_without_a_developer_key_a_person_is_told_what_to_click(
     db: Database[dict[str, Any]], store: GrpcLeadStore, simulator: Simulator, double: StoreDouble
 ) -> None:
@@ -129,8 +154,32 @@ def test_a_broken_connection_does_not_show_the_developer_key() -> None:
         with pytest.raises(Exception, match="cannot be reached") as caught:
             admin.list()
 
-    seen, error = "", caught.value
+    seen = ""
+    error: BaseException | None = caught.value
     while error is not None:
         seen += repr(error) + str(error)
         error = error.__cause__ if error.__suppress_context__ else error.__cause__ or error.__context__
     assert "secret-key-42" not in seen
+
+
+def test_the_last_known_state_is_shown_while_hubspot_is_away(parts: Parts, simulator: Simulator) -> None:
+    """Showing the state needs no answer from HubSpot."""
+    made = parts.integrations.create(wish())
+    enabled = parts.webhooks.enable("tenant-1", made.integration_id)
+    simulator.control.fault(path=f"/webhooks/v3/{support.APP_ID}/subscriptions", status=502)
+
+    shown = parts.webhooks.status("tenant-1", made.integration_id)
+
+    assert set(shown.subscriptions) == set(enabled.subscriptions)
+
+
+def test_a_subscription_that_somebody_else_just_made_is_taken(parts: Parts, simulator: Simulator) -> None:
+    """Two processes that subscribe at once do not disturb each other."""
+    simulator.control.set_webhooks("https://x.example.com", [{"eventType": "contact.creation"}])
+    with support.hubspot(simulator.url) as provider:
+        admin = provider.webhooks(support.APP_ID)
+        assert admin is not None
+        (there,) = admin.list()
+
+        assert admin.create("contact.creation", "") == there
+    assert parts.repository.all() == []

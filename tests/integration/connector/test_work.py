@@ -1,12 +1,16 @@
 """The work on leased records, against the HubSpot simulator and a double of lead-store."""
 
+import socket
 import time
+from typing import Any
 
 import pytest
+import structlog
 from crm_connector.bootstrap import now
+from crm_connector.clients.lead_store import GrpcLeadStore
+from crm_connector.domain.errors import StoreUnavailableError
 from crm_connector.domain.observation import Lease, LeaseBatch, Observation, Present
-from crm_connector.hubspot.provider import HubSpotCrm
-from crm_connector.rpc.lead_store import GrpcLeadStore
+from crm_connector.hubspot.provider import HubSpot, HubSpotCrm
 from crm_connector.usecases.work import Job
 from integration.connector import support
 from integration.connector.support import (
@@ -101,7 +105,7 @@ def test_a_merged_record_names_its_survivor(job: Job, double: StoreDouble, simul
 
 
 def test_missing_scopes_are_unreadable_never_absent(
-    store: GrpcLeadStore, provider: support.HubSpot, double: StoreDouble, simulator: Simulator
+    store: GrpcLeadStore, provider: HubSpot, double: StoreDouble, simulator: Simulator
 ) -> None:
     """R14: a 403 says nothing about a record."""
     record_id = simulator.control.create_contact({"email": "ada@example.com"})
@@ -329,7 +333,7 @@ def test_a_crm_that_cannot_be_reached_makes_work_wait(store: GrpcLeadStore, doub
     assert {sync_service_pb2.RELEASE_KIND_WAITING} == {release.kind for release in double.releases}
 
 
-def test_a_refused_token_makes_work_wait(store: GrpcLeadStore, provider: support.HubSpot, double: StoreDouble) -> None:
+def test_a_refused_token_makes_work_wait(store: GrpcLeadStore, provider: HubSpot, double: StoreDouble) -> None:
     """A 401 needs a person, and the work waits for them."""
     Job(store, lambda _: support.a_crm(provider, "pat-na1-wrong")).run(a_batch(*record_leases(["1"])))
 
@@ -359,3 +363,118 @@ def test_a_broken_part_releases_its_batch(store: GrpcLeadStore, double: StoreDou
 
     (release,) = double.releases
     assert (release.kind, release.reason) == (sync_service_pb2.RELEASE_KIND_RETRY, "connector_error")
+
+
+def test_a_decided_write_leaves_although_a_later_reading_fails(
+    job: Job, double: StoreDouble, simulator: Simulator
+) -> None:
+    """One record that needs another look, which fails, holds up no write that is decided."""
+    first, second = simulator.control.create_contacts(2)
+
+    def decide(seen: sync_pb2.Observation) -> sync_pb2.Decision:
+        if seen.present.record_id == first:
+            return support.update(seen, phone="1")
+        return sync_pb2.Decision(lane_id=seen.lane_id, outcome=sync_pb2.OUTCOME_NEEDS_HISTORY)
+
+    double.decide = decide
+    simulator.control.fault(path="/crm/v3/objects/contacts/batch/read", skip=1, status=503)
+    job.run(a_batch(*record_leases([first, second])))
+
+    assert double.result_of(f"lane-{first}").HasField("done")
+    assert [(release.lane_id, release.reason) for release in double.releases] == [(f"lane-{second}", "crm_error")]
+
+
+def test_a_refused_reconcile_gives_the_work_back(job: Job, double: StoreDouble, simulator: Simulator) -> None:
+    """A call that lead-store will never take counts as an attempt, so that it fails in the end and is seen."""
+    record_id = simulator.control.create_contact({"email": "ada@example.com"})
+    double.refused = 1
+
+    job.run(a_batch(*record_leases([record_id])))
+
+    (release,) = double.releases
+    expected = (sync_service_pb2.RELEASE_KIND_RETRY, "lead_store_invalid_argument")
+    assert (release.kind, release.reason) == expected
+
+
+@pytest.mark.parametrize("version", ["2025-09", "2026-03", "2026-09"])
+@pytest.mark.usefixtures("crm")
+def test_dated_api_versions_work_alike(
+    store: GrpcLeadStore, double: StoreDouble, simulator: Simulator, version: str
+) -> None:
+    """Reading and writing, with a bad value among good ones, work under every version of the API."""
+    ids = simulator.control.create_contacts(3)
+    bad = ids[1]
+    double.decide = lambda seen: support.update(seen, email="no-email" if seen.present.record_id == bad else "")
+
+    with support.hubspot(simulator.url, version=version) as dated:
+        Job(store, lambda _: support.a_crm(dated)).run(a_batch(*record_leases([*ids, "123"])))
+
+    assert double.state_of("lane-123") == "absent"
+    assert double.result_of(f"lane-{bad}").refused.reason == "invalid_email"
+    assert sum(result.HasField("done") for result in double.results) == 2
+
+
+def test_r4_a_connection_that_came_late_carries_no_write(
+    store: GrpcLeadStore, double: StoreDouble, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """R4: when looking up the name takes longer than connecting may, nothing is sent on the connection."""
+    look_up = socket.getaddrinfo
+
+    def slowly(host: Any, port: Any, *args: Any, **more: Any) -> Any:
+        if str(port) in simulator.url:
+            time.sleep(0.4)  # the connect timeout is 0.3 s
+        return look_up(host, port, *args, **more)
+
+    with support.hubspot(simulator.url, timeout=1.0) as hasty:
+        monkeypatch.setattr(socket, "getaddrinfo", slowly)
+        Job(store, lambda _: support.a_crm(hasty)).run(a_batch(*record_leases(["1"])))
+
+    assert [release.reason for release in double.releases] == ["crm_unavailable"]
+    assert simulator.call_count(BATCH_READ) == 0
+
+
+def test_our_database_being_away_makes_work_wait(store: GrpcLeadStore, double: StoreDouble) -> None:
+    """Without the integration's document nothing can be read; the work is given back and counts no attempt."""
+
+    def away(_: str) -> HubSpotCrm:
+        raise StoreUnavailableError("store_unavailable")
+
+    Job(store, away).run(a_batch(*record_leases(["1"])))
+
+    (release,) = double.releases
+    assert (release.kind, release.reason) == (sync_service_pb2.RELEASE_KIND_WAITING, "store_unavailable")
+
+
+def test_a_result_that_does_not_settle_is_sent_again(job: Job, double: StoreDouble, simulator: Simulator) -> None:
+    """A result that lost against another change of its lead settles at the next try; the others are not repeated."""
+    ids = simulator.control.create_contacts(3)
+    double.decide = lambda seen: support.update(seen, phone="1")
+    double.contended = 2
+
+    job.run(a_batch(*record_leases(ids)))
+
+    lanes = [result.lane_id for result in double.results]
+    assert lanes == [*(f"lane-{record_id}" for record_id in ids), f"lane-{ids[0]}", f"lane-{ids[1]}"]
+
+
+def test_r4_leases_that_are_too_short_for_any_write_are_told_once(job: Job, simulator: Simulator) -> None:
+    """R4: with such leases nothing would ever be written, so somebody has to hear of it, but not all the time."""
+    ids = simulator.control.create_contacts(1)
+
+    with structlog.testing.capture_logs() as logged:
+        for seconds in (21.0, 20.0, 20.0):
+            job.run(a_batch(*record_leases(ids), seconds=seconds))
+
+    errors = [entry for entry in logged if entry["log_level"] == "error"]
+    assert [(entry["event"], entry["needed_seconds"]) for entry in errors] == [("leases_too_short", 21.0)]
+
+
+def test_what_became_of_a_batch_is_counted(job: Job, double: StoreDouble, simulator: Simulator) -> None:
+    """Decisions by name; what is still due waits."""
+    ids = simulator.control.create_contacts(3)
+    outcomes = dict(
+        zip(ids, (sync_pb2.OUTCOME_CREATED, sync_pb2.OUTCOME_RELEASED, sync_pb2.OUTCOME_NEEDS_READING), strict=True)
+    )
+    double.decide = lambda seen: sync_pb2.Decision(lane_id=seen.lane_id, outcome=outcomes[seen.present.record_id])
+
+    assert job.run(a_batch(*record_leases(ids))) == {"created": 1, "waiting": 2}

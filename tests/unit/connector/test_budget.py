@@ -40,7 +40,7 @@ def test_an_idle_bucket_is_full_again_and_no_fuller() -> None:
 
 
 def _calls_from(bucket: budget.Bucket, now: float) -> list[float]:
-    calls = []
+    calls: list[float] = []
     while True:
         bucket, wait = budget.take(bucket, now)
         if wait:
@@ -116,3 +116,11 @@ def test_headers_without_numbers_change_nothing() -> None:
         account.learn(headers)
 
     account.acquire(send_by=100.0)
+
+
+def test_an_unknown_time_zone_counts_as_utc() -> None:
+    """A zone that this machine does not know delays nothing for ever."""
+    evening = datetime(2026, 7, 1, 21, 0, tzinfo=UTC)
+    account = AccountBudget(threading.Event(), "Mars/Olympus", monotonic=Clock(), now=lambda: evening)
+
+    assert account.exhausted(RateLimitedError("daily_limit")).retry_after == 3 * 3600.0

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 import structlog
 import uuid6
 
+from crm_connector.clients.lead_store import GrpcLeadStore, open_channel
 from crm_connector.domain.errors import StoreUnavailableError
 from crm_connector.hubspot.client import Transport
 from crm_connector.hubspot.paths import Paths
@@ -19,14 +20,18 @@ from crm_connector.mongo import indexes
 from crm_connector.mongo.client import connect
 from crm_connector.mongo.cursors import MongoCursors
 from crm_connector.mongo.integrations import MongoIntegrations
+from crm_connector.mongo.runs import MongoRuns
 from crm_connector.mongo.subscriptions import MongoSubscriptions
 from crm_connector.rpc.integration_service import IntegrationServicer
-from crm_connector.rpc.lead_store import GrpcLeadStore, open_channel
 from crm_connector.rpc.server import Server
 from crm_connector.settings import Settings
+from crm_connector.usecases.background import repeat
 from crm_connector.usecases.connections import Connections
+from crm_connector.usecases.doctor import Doctor
 from crm_connector.usecases.integrations import Integrations
-from crm_connector.usecases.loop import WorkLoop
+from crm_connector.usecases.loop import Busy, WorkLoop
+from crm_connector.usecases.runner import Runner
+from crm_connector.usecases.runs import Runs
 from crm_connector.usecases.sweep import Sweep
 from crm_connector.usecases.targets import Targets
 from crm_connector.usecases.upkeep import Upkeep
@@ -34,6 +39,8 @@ from crm_connector.usecases.webhooks import Webhooks
 from crm_connector.usecases.work import Job
 from crm_connector.vault import AesVault
 
+# Runs worked at once; the others get their turn page by page.
+_RUNNERS = 2
 _log = structlog.get_logger()
 
 
@@ -55,29 +62,30 @@ class Service:
             channel = open_channel(settings.lead_store_url)
             stack.callback(channel.close)
             self._store = GrpcLeadStore(channel, worker_id=str(uuid.uuid4()))
-            self._build(
-                HubSpot(transport, Paths(settings.hubspot_api_version), settings.platform, _app(settings), stop)
-            )
+            paths, app = Paths(settings.hubspot_api_version), _app(settings)
+            self._build(HubSpot(transport, paths, settings.platform, app, stop), transport.calls_of_thread)
             self._closing = stack.pop_all()
 
-    def _build(self, hubspot: HubSpot) -> None:
+    def _build(self, hubspot: HubSpot, calls: Callable[[], int]) -> None:
         """Wire the use cases to their edges."""
-        repository, cursors = MongoIntegrations(self._db), MongoCursors(self._db)
-        vault, targets = AesVault(self._settings.secret_keys), Targets(self._store)
+        settings, store, stop = self._settings, self._store, self._stop
+        repository, cursors, runs = MongoIntegrations(self._db), MongoCursors(self._db), MongoRuns(self._db)
+        vault, targets, busy = AesVault(settings.secret_keys), Targets(store), Busy()
         connections = Connections(repository, vault, {"hubspot": hubspot})
-        webhooks = Webhooks(repository, MongoSubscriptions(self._db), connections, targets, self._settings.api_url)
-        integrations = Integrations(
-            repository, cursors, vault, connections, targets, webhooks, lambda: str(uuid6.uuid7()), now
-        )
-        job = Job(self._store, connections.crm, self._metrics.work)
-        self._loop = WorkLoop(self._store, job.run, self._stop)
-        self._sweep = Sweep(repository, cursors, self._store, connections.crm, job, now, self._stop)
-        self._upkeep = Upkeep(repository, integrations, targets, self._stop)
-        servicer = IntegrationServicer(integrations, webhooks)
-        self.server = Server(servicer, self._settings.host, self._settings.port)
+        webhooks = Webhooks(repository, MongoSubscriptions(self._db), connections, targets, settings.api_url)
+        integrations = Integrations(repository, cursors, vault, connections, targets, webhooks, _new_id, now)
+        job = Job(store, connections.crm, self._metrics.work)
+        self._loop = WorkLoop(store, job.run, stop, busy)
+        self._sweep = Sweep(repository, cursors, connections.crm, job, now, stop)
+        self._upkeep = Upkeep(repository, integrations, targets)
+        self._runner = Runner(runs, repository, store, connections.crm, job, busy, calls=calls, now=now, stop=stop)
+        doctor = Doctor(repository, connections, webhooks, settings.api_url, settings.hubspot_base_url)
+        servicer = IntegrationServicer(integrations, webhooks, Runs(runs, repository, store, _new_id, now), doctor, now)
+        self.server = Server(servicer, settings.host, settings.port)
 
     def start(self) -> None:
-        """Wait for MongoDB, then serve and work."""
+        """Answer health checks, wait for MongoDB, then serve and work."""
+        self.server.start()
         while not self._stop.is_set():
             try:
                 indexes.ensure(self._db)
@@ -87,11 +95,12 @@ class Service:
                 self._stop.wait(1.0)
         if self._settings.metrics_port:
             self._metrics.serve(self._settings.host, self._settings.metrics_port, self._closing)
-        self.server.start()
+        self.server.serve()
         self._threads = [
             _thread("work", self._loop.run),
             _thread("sweep", lambda: self._sweep.run(self._settings.sweep_seconds)),
-            _thread("upkeep", self._upkeep.run),
+            _thread("upkeep", lambda: repeat(self._upkeep.turn, "upkeep", self._stop)),
+            *(_thread("run", lambda: repeat(self._runner.turn, "run", self._stop)) for _ in range(_RUNNERS)),
         ]
         _log.info("serving", host=self._settings.host, port=self.server.port)
 
@@ -103,6 +112,8 @@ class Service:
         self.server.stop()
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
+        self._runner.give_up()
+        self._store.leave()
         self._closing.close()
         _log.info("stopped")
 
@@ -111,6 +122,10 @@ def now() -> datetime:
     """Give the time, in the milliseconds that MongoDB keeps."""
     at = datetime.now(UTC)
     return at.replace(microsecond=at.microsecond // 1000 * 1000)
+
+
+def _new_id() -> str:
+    return str(uuid6.uuid7())
 
 
 def _app(settings: Settings) -> HubSpotApp:

@@ -6,16 +6,32 @@ from datetime import datetime
 from typing import Protocol
 
 from crm_connector.domain.integration import Account, CredentialKind, Integration
-from crm_connector.domain.mapping import FieldMapping
+from crm_connector.domain.mapping import CrmField, FieldMapping
 from crm_connector.domain.observation import Lease, Observation, Present, Write, WriteOutcome
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Records of a sweep, least recently modified first; `next_position` is None on the last page."""
+    """Records of a sweep or an import; `next_position` is None on the last page."""
 
     records: tuple[Present, ...]
     next_position: object | None
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """The properties that fields may be mapped to, and in plain words what is wrong with our own marks."""
+
+    fields: tuple[CrmField, ...]
+    mark_faults: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """Calls of the account per day, as the CRM last told."""
+
+    per_day: int
+    remaining: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +78,7 @@ class Crm(Protocol):
         ...
 
     def account(self, *, writes: bool) -> Account:
-        """Ask whose the credential is. MissingScopesError if it may not do what we need."""
+        """Ask whose the credential is, and which scopes it lacks; none if the CRM does not say which it has."""
         ...
 
     def prepare(self, mapping: FieldMapping, *, writes: bool) -> None:
@@ -79,6 +95,22 @@ class Crm(Protocol):
 
     def changed_since(self, since: datetime, position: object | None, deadline: float) -> Page:
         """Page through the records modified at or after `since`, oldest first."""
+        ...
+
+    def all_records(self, position: str, deadline: float) -> Page:
+        """Page through all records, in an order that does not change; positions are texts, empty = the start."""
+        ...
+
+    def count(self) -> int:
+        """Ask how many records there are; never exact."""
+        ...
+
+    def schema(self) -> Schema:
+        """Read the properties."""
+        ...
+
+    def quota(self) -> Quota | None:
+        """Give what the last answers told of the daily quota; None if nothing. No call is made."""
         ...
 
 
@@ -121,6 +153,10 @@ class CrmProvider(Protocol):
 
 class WebhookAdmin(Protocol):
     """The subscriptions of one app."""
+
+    def target(self) -> str:
+        """Ask where the app's webhooks are sent to; empty if nowhere."""
+        ...
 
     def set_target(self, url: str) -> None:
         """Have all webhooks of the app sent to `url`."""

@@ -73,6 +73,12 @@ class StoreUnavailableError(ConnectorError):
     kind = Kind.UNAVAILABLE
 
 
+class StoreRefusedError(ConnectorError):
+    """lead-store refused a call as such; repeating it does not help."""
+
+    kind = Kind.UNAVAILABLE
+
+
 class CrmError(ConnectorError):
     """A CRM call did not do what it was meant to."""
 

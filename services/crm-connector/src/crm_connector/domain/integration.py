@@ -51,6 +51,25 @@ class FieldRule:
     blank: BlankRule = BlankRule.UNSPECIFIED
 
 
+class DeletePolicy(Enum):
+    """What happens to a lead whose record was deleted in the CRM."""
+
+    UNSPECIFIED = "unspecified"
+    UNLINK = "unlink"
+    DELETE_LEAD = "delete_lead"
+    IGNORE = "ignore"
+
+
+@dataclass(frozen=True, slots=True)
+class Deletions:
+    """How deletions in the CRM are followed; zeros stand for lead-store's defaults."""
+
+    policy: DeletePolicy = DeletePolicy.UNSPECIFIED
+    grace_seconds: int = 0
+    cap_number: int = 0
+    cap_percent: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Credential:
     """A secret and its kind: an access token, or an OAuth refresh token. Never printed."""
@@ -61,11 +80,11 @@ class Credential:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What a credential says about itself."""
+    """What a credential says about itself; `missing_scopes` are those that we need and it lacks."""
 
     account_id: str
     app_id: str = ""
-    scopes: tuple[str, ...] = ()
+    missing_scopes: tuple[str, ...] = ()
     time_zone: str = "UTC"
 
 
@@ -83,6 +102,7 @@ class Integration:
     mapping: Mapping[str, str]
     created_at: datetime
     rules: tuple[FieldRule, ...] = ()
+    deletions: Deletions = field(default_factory=Deletions)
     paused: bool = False
     webhooks_enabled: bool = False
     revision: int = 1

@@ -56,6 +56,29 @@ class FieldMapping:
         return tuple(sorted(self.fields[name] for name in names if name in self.fields))
 
 
+@dataclass(frozen=True, slots=True)
+class CrmField:
+    """One property of the CRM; `options` are (value, label), none = any value."""
+
+    property: str
+    label: str = ""
+    type: str = ""
+    read_only: bool = False
+    options: tuple[tuple[str, str], ...] = ()
+
+
+def faults(mapping: FieldMapping, known: Iterable[CrmField], *, writes: bool) -> dict[str, str]:
+    """Say for each mapped field whose property cannot be used what is wrong, in plain words."""
+    fields = {field.property: field for field in known}
+    found: dict[str, str] = {}
+    for field, name in mapping.properties.items():
+        if name not in fields:
+            found[field] = f"The CRM has no property `{name}`. Create it there or map another one."
+        elif writes and fields[name].read_only:
+            found[field] = f"The CRM calculates property `{name}`, so it cannot be written. Map another one."
+    return found
+
+
 def check(properties: Mapping[str, str]) -> FieldMapping:
     """Check a mapping that a person gave.
 

@@ -7,9 +7,10 @@ five times a second. We use 90 % and follow what the answers announce.
 import threading
 import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from crm_connector.crm import Quota
 from crm_connector.domain import budget
 from crm_connector.domain.errors import RateLimitedError
 
@@ -34,6 +35,7 @@ class AccountBudget:
         self._lock = threading.Lock()
         self._calls = budget.full(_CALLS_PER_TEN_SECONDS, 10.0, monotonic())
         self._searches = budget.full(_SEARCHES_PER_SECOND, 1.0, monotonic())
+        self.daily: Quota | None = None
 
     def acquire(self, send_by: float, *, search: bool = False) -> None:
         """Wait for a call, until the monotonic time `send_by` at most.
@@ -52,7 +54,10 @@ class AccountBudget:
             self._stop.wait(wait)
 
     def learn(self, headers: Mapping[str, str]) -> None:
-        """Follow the limit that an answer announces; searches announce none."""
+        """Follow the limit that an answer announces, and note the daily quota; not every answer has both."""
+        per_day, remaining = (headers.get(f"X-HubSpot-RateLimit-Daily{tail}", "") for tail in ("", "-Remaining"))
+        if per_day.isdecimal() and remaining.isdecimal():
+            self.daily = Quota(int(per_day), int(remaining))
         limit = headers.get("X-HubSpot-RateLimit-Max", "")
         interval = headers.get("X-HubSpot-RateLimit-Interval-Milliseconds", "")
         if not (limit.isdecimal() and interval.isdecimal() and int(limit) and int(interval)):
@@ -83,10 +88,11 @@ class AccountBudget:
 
     def _until_midnight(self) -> float:
         """Seconds until the portal's next day begins, when its daily quota starts anew."""
+        zone: tzinfo
         try:
             zone = ZoneInfo(self._time_zone)
-        except (ZoneInfoNotFoundError, ValueError):
-            zone = ZoneInfo("UTC")
+        except (ZoneInfoNotFoundError, ValueError):  # unknown, or a system without time zones
+            zone = UTC
         now = self._now()
         day_after = (now.astimezone(zone) + timedelta(days=1)).date()
         midnight = datetime(day_after.year, day_after.month, day_after.day, tzinfo=zone)

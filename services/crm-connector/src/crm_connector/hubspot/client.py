@@ -1,5 +1,6 @@
 """One HTTP call to HubSpot: token, budget, deadline, and every failure told apart by whether it may have landed."""
 
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -69,6 +70,7 @@ class Transport:
         self._base_url = base_url.rstrip("/")
         self.timeout = timeout
         self._observe = observe
+        self._calls = threading.local()
         self._session = requests.Session()
         # shared by threads, which is sound as long as nothing is kept between calls: no cookies, no redirects
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
@@ -79,6 +81,10 @@ class Transport:
     def close(self) -> None:
         """Close all connections."""
         self._session.close()
+
+    def calls_of_thread(self) -> int:
+        """Number of answers that the calling thread has got so far."""
+        return getattr(self._calls, "made", 0)
 
     def send(
         self,
@@ -109,6 +115,7 @@ class Transport:
             self._observe(method, 0)
             # `from None`: the text of the original holds the URL, and with it perhaps a key
             raise _failure(error) from None
+        self._calls.made = self.calls_of_thread() + 1
         self._observe(method, response.status_code)
         return response.status_code, body, response.headers
 
@@ -129,7 +136,7 @@ class HubSpotClient:
     def __init__(self, transport: Transport, paths: Paths, budget: AccountBudget, token: TokenSource) -> None:
         self._transport = transport
         self.paths = paths
-        self._budget = budget
+        self.budget = budget
         self._token = token
 
     @property
@@ -155,11 +162,11 @@ class HubSpotClient:
         """
         latest = time.monotonic() + 10.0 if send_by is None else send_by
         token = self._token.get()
-        self._budget.acquire(latest, search=search)
+        self.budget.acquire(latest, search=search)
         if time.monotonic() > latest:
             raise LeaseTooShortError
         status, body, headers = self._transport.send(method, path, token=token, json=json, params=params)
-        self._budget.learn(headers)
+        self.budget.learn(headers)
         if status < 300:
             return Answer(status, body)
         raise self._failed(error_of(status, body, headers), token, search=search)
@@ -167,7 +174,7 @@ class HubSpotClient:
     def _failed(self, error: CrmError, token: str, *, search: bool) -> CrmError:
         """Let the budget and the token source learn from an error."""
         if isinstance(error, RateLimitedError):
-            return self._budget.exhausted(error, search=search)
+            return self.budget.exhausted(error, search=search)
         if isinstance(error, AuthFailedError) and error.reason == "crm_auth_expired":
             self._token.reject(token)
         return error

@@ -1,6 +1,7 @@
 """OAuth tokens, and what a credential says about itself."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
@@ -17,6 +18,11 @@ from crm_connector.hubspot.client import Answer, HubSpotClient, Transport
 from crm_connector.hubspot.errors import error_of
 from crm_connector.hubspot.paths import Paths
 from crm_connector.hubspot.wire import AccountDetails, OAuthInfo, OAuthTokens, TokenInfo
+
+READ_CONTACTS, WRITE_CONTACTS = "crm.objects.contacts.read", "crm.objects.contacts.write"
+READ_PROPERTIES = "crm.schemas.contacts.read"
+# What a token needs: connecting and the doctor look at it.
+SCOPES = (READ_CONTACTS, WRITE_CONTACTS, READ_PROPERTIES, "crm.schemas.contacts.write")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +62,17 @@ class OAuthApp:
         return Tokens(tokens.access_token, tokens.refresh_token, tokens.expires_in)
 
 
-def read_account(client: HubSpotClient, kind: CredentialKind, token: str) -> Account:
+def missing_scopes(granted: Sequence[str], *, writes: bool) -> tuple[str, ...]:
+    """Say which scopes are missing; none if HubSpot does not say which there are.
+
+    Who may read contacts may read their properties (HubSpot's public API specs); who never writes needs no leave to.
+    """
+    spared = {READ_PROPERTIES} if READ_CONTACTS in granted else set()
+    spared |= set() if writes else {WRITE_CONTACTS}
+    return tuple(scope for scope in SCOPES if scope not in {*granted, *spared}) if granted else ()
+
+
+def read_account(client: HubSpotClient, kind: CredentialKind, token: str, *, writes: bool) -> Account:
     """Ask HubSpot whose this token is.
 
     Raises:
@@ -73,7 +89,7 @@ def read_account(client: HubSpotClient, kind: CredentialKind, token: str) -> Acc
             hub_id, app_id, scopes = private.hub_id, private.app_id, private.scopes
     except (CrmRejectedError, MissingScopesError):
         raise _refused() from None
-    return Account(str(hub_id), str(app_id or ""), tuple(scopes), _time_zone(client))
+    return Account(str(hub_id), str(app_id or ""), missing_scopes(scopes, writes=writes), _time_zone(client))
 
 
 def _time_zone(client: HubSpotClient) -> str:

@@ -1,12 +1,14 @@
 """The properties of contacts: our two marks, and whether a mapping can work."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
+from crm_connector.crm import Schema
 from crm_connector.domain.errors import CrmRejectedError, InvalidError, PreconditionError
-from crm_connector.domain.mapping import FieldMapping
+from crm_connector.domain.mapping import CrmField, FieldMapping, faults
 from crm_connector.hubspot.client import HubSpotClient
 from crm_connector.hubspot.contacts import LEAD_MARK, SOURCE_MARK
 from crm_connector.hubspot.errors import is_conflict
@@ -33,13 +35,30 @@ class PropertySetup:
         """
         known = self._definitions()
         for field, name in mapping.properties.items():
-            _check_property(field, name, known.get(name), writes=writes)
+            if name in (LEAD_MARK, SOURCE_MARK):
+                raise _unusable(field, f"Property `{name}` is leadsync's own mark.")
+        for field, fault in faults(mapping, _fields(known), writes=writes).items():
+            raise _unusable(field, fault)
+        for name, wanted in _unfit(known).items():
+            raise PreconditionError("property_conflict", _conflict(name, wanted))
         if LEAD_MARK not in known:
             known = self._create(_lead_mark(), known)
-        _check_lead_mark(known[LEAD_MARK])
         if SOURCE_MARK not in known:
             known = self._create(_source_mark(self._options()), known)
-        self._check_source_mark(known[SOURCE_MARK])
+        if missing := self._missing_options(known[SOURCE_MARK]):
+            body = {"options": msgspec.to_builtins([*known[SOURCE_MARK].options, *missing])}
+            self.client.call("PATCH", self.client.paths.properties(SOURCE_MARK), json=body)
+
+    def schema(self) -> Schema:
+        """Read the properties that may be mapped, and look at our marks."""
+        known = self._definitions()
+        unfit = _unfit(known)
+        found = [f"HubSpot has no contact property `{name}`." for name in (LEAD_MARK, SOURCE_MARK) if name not in known]
+        found += [_conflict(name, wanted) for name, wanted in unfit.items()]
+        if SOURCE_MARK in known and SOURCE_MARK not in unfit:
+            values = [option.value for option in self._missing_options(known[SOURCE_MARK])]
+            found += [f"Property `{SOURCE_MARK}` lacks the options {', '.join(values)}."] if values else []
+        return Schema(_fields(known), tuple(found))
 
     def _definitions(self) -> dict[str, Property]:
         answer = self.client.call("GET", self.client.paths.properties()).as_(Properties)
@@ -56,45 +75,47 @@ class PropertySetup:
         created = answer.as_(Property)
         return known | {created.name: created}
 
-    def _check_source_mark(self, found: Property) -> None:
-        """Add the options that are missing, keeping those that are there."""
-        if found.type != "enumeration":
-            raise _conflict(SOURCE_MARK, "a dropdown select")
+    def _missing_options(self, found: Property) -> list[Option]:
         values = {option.value for option in found.options}
-        if missing := [option for option in self._options() if option.value not in values]:
-            body = {"options": msgspec.to_builtins([*found.options, *missing])}
-            self.client.call("PATCH", self.client.paths.properties(SOURCE_MARK), json=body)
+        return [option for option in self._options() if option.value not in values]
 
     def _options(self) -> list[Option]:
         labels = _SOURCES if self.platform in _SOURCES else _SOURCES | {self.platform: self.platform}
         return [Option(label, value, display_order=order) for order, (value, label) in enumerate(labels.items())]
 
 
-def _check_property(field: str, name: str, found: Property | None, *, writes: bool) -> None:
-    """Refuse a mapping that HubSpot would refuse later, record by record."""
-    if name in (LEAD_MARK, SOURCE_MARK):
-        problem = f"Property `{name}` is leadsync's own mark."
-    elif found is None:
-        problem = f"HubSpot has no contact property `{name}`. Create it there or map another one."
-    elif writes and found.read_only:
-        problem = f"HubSpot calculates property `{name}`, so it cannot be written. Map another one."
-    else:
-        return
-    raise InvalidError("invalid_field_mapping", problem, field=f"field_mapping.{field}")
+def _fields(known: Mapping[str, Property]) -> tuple[CrmField, ...]:
+    """Properties that a lead field may be mapped to, by name."""
+    return tuple(
+        CrmField(p.name, p.label, p.type, p.read_only, tuple((o.value, o.label) for o in p.options if not o.hidden))
+        for name, p in sorted(known.items())
+        if name not in (LEAD_MARK, SOURCE_MARK)
+    )
 
 
-def _check_lead_mark(found: Property) -> None:
-    """The mark must be unique: an upsert finds its record by it. HubSpot cannot change that afterwards."""
-    if found.type != "string" or not found.has_unique_value:
-        raise _conflict(LEAD_MARK, "a single-line text with unique values")
+def _unfit(known: Mapping[str, Property]) -> dict[str, str]:
+    """Say what those of our marks that are there would have to be instead.
+
+    The lead mark must be unique: an upsert finds its record by it. HubSpot cannot change that afterwards.
+    """
+    lead, source = known.get(LEAD_MARK), known.get(SOURCE_MARK)
+    unfit = {}
+    if lead is not None and (lead.type != "string" or not lead.has_unique_value):
+        unfit[LEAD_MARK] = "a single-line text with unique values"
+    if source is not None and source.type != "enumeration":
+        unfit[SOURCE_MARK] = "a dropdown select"
+    return unfit
 
 
-def _conflict(name: str, wanted: str) -> PreconditionError:
-    message = (
+def _unusable(field: str, problem: str) -> InvalidError:
+    return InvalidError("invalid_field_mapping", problem, field=f"field_mapping.{field}")
+
+
+def _conflict(name: str, wanted: str) -> str:
+    return (
         f"HubSpot has a contact property `{name}` of another kind. It has to be {wanted}: "
         "delete or rename it in HubSpot under Settings > Properties, then connect again."
     )
-    return PreconditionError("property_conflict", message)
 
 
 def _lead_mark() -> dict[str, Any]:

@@ -5,8 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from crm_connector.crm import Page, Tokens, TokenSource
-from crm_connector.domain.errors import MissingScopesError
+from crm_connector.crm import Page, Quota, Schema, Tokens, TokenSource
 from crm_connector.domain.integration import Account, CredentialKind, Integration
 from crm_connector.domain.mapping import FieldMapping
 from crm_connector.domain.observation import Lease, Observation, Write, WriteOutcome
@@ -55,20 +54,8 @@ class HubSpotCrm:
         return self.client.timeout
 
     def account(self, *, writes: bool) -> Account:
-        """Ask whose the credential is, and whether it may do what we need.
-
-        Raises:
-            MissingScopesError: naming the scopes; not if HubSpot does not say which it has.
-
-        """
-        account = oauth.read_account(self.client, self.kind, self.token.get())
-        needed = {"crm.objects.contacts.read", "crm.schemas.contacts.write"}
-        needed |= {"crm.objects.contacts.write"} if writes else set()
-        if account.scopes and (missing := sorted(needed - set(account.scopes))):
-            raise MissingScopesError(
-                f"Add these scopes to the HubSpot app and connect again: {', '.join(missing)}.", scopes=tuple(missing)
-            )
-        return account
+        """Ask whose the credential is, and which scopes it lacks."""
+        return oauth.read_account(self.client, self.kind, self.token.get(), writes=writes)
 
     def prepare(self, mapping: FieldMapping, *, writes: bool) -> None:
         """Check a mapping and set up our marks."""
@@ -85,6 +72,22 @@ class HubSpotCrm:
     def changed_since(self, since: datetime, position: object | None, deadline: float) -> Page:
         """Read a page of a sweep."""
         return search.search_page(self._reader(), since, position, deadline)
+
+    def all_records(self, position: str, deadline: float) -> Page:
+        """Read a page of an import."""
+        return search.list_page(self._reader(), position, deadline)
+
+    def count(self) -> int:
+        """Ask how many contacts there are."""
+        return search.count(self.client)
+
+    def schema(self) -> Schema:
+        """Read the properties of contacts."""
+        return PropertySetup(self.client, self.platform).schema()
+
+    def quota(self) -> Quota | None:
+        """Give the daily quota of the last answer."""
+        return self.client.budget.daily
 
     def _reader(self) -> ContactReader:
         return ContactReader(self.client, self.mapping, self.app_id)

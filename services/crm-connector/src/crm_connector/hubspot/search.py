@@ -1,8 +1,9 @@
-"""The pages of a sweep, by search.
+"""The pages of a sweep, by search, and of an import, by listing.
 
-Offsets are not used for paging: a record that is modified meanwhile moves to the end and lets another one slip through,
-and HubSpot ends at 10,000. Each page starts at the last modification of the page before instead. When more records than
-fit on a page share one millisecond, that millisecond is paged through by record id (HubSpot's bulk edits do that).
+A search finds what has changed, but lags behind. Its offsets are not used for paging: a record that is modified
+meanwhile moves to the end and lets another one slip through, and HubSpot ends at 10,000. Each page starts at the last
+modification of the page before instead. When more records than fit on a page share one millisecond, that millisecond is
+paged through by record id (HubSpot's bulk edits do that).
 """
 
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from crm_connector.crm import Page
+from crm_connector.hubspot.client import HubSpotClient
 from crm_connector.hubspot.contacts import ContactReader
 from crm_connector.hubspot.wire import SearchAnswer
 
@@ -35,6 +37,22 @@ def search_page(reader: ContactReader, since: datetime, position: object | None,
     more = found.paging is not None and found.paging.next is not None and bool(records)
     last = (_milliseconds(records[-1].modified_at), records[-1].record_id) if records else (0, "")
     return Page(records, _next(start, last, more=more))
+
+
+def list_page(reader: ContactReader, position: str, deadline: float) -> Page:
+    """List one page of all contacts, by id; the position is the `after` of the page before."""
+    params = {"limit": str(PAGE_SIZE), "properties": ",".join(reader.property_names)}
+    params |= {"after": position} if position else {}
+    client = reader.client
+    found = client.call("GET", client.paths.contacts(), params=params, send_by=deadline).as_(SearchAnswer)
+    records = tuple(reader.present(contact) for contact in found.results if not contact.archived)
+    return Page(records, found.paging.next.after if found.paging and found.paging.next else None)
+
+
+def count(client: HubSpotClient) -> int:
+    """Ask how many contacts there are; the index of the search lags behind."""
+    body = {"filterGroups": [], "limit": 1}
+    return client.call("POST", client.paths.contacts("search"), json=body, search=True).as_(SearchAnswer).total
 
 
 def _next(start: Position, last: tuple[int, str], *, more: bool) -> Position | None:

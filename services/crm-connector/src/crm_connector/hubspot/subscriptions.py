@@ -14,7 +14,7 @@ from crm_connector.hubspot.client import Answer, Transport
 from crm_connector.hubspot.contacts import chunks
 from crm_connector.hubspot.errors import error_of
 from crm_connector.hubspot.paths import Paths
-from crm_connector.hubspot.wire import Subscriptions, SubscriptionWire
+from crm_connector.hubspot.wire import Subscriptions, SubscriptionWire, WebhookSettings
 
 LIFECYCLE_EVENTS = (
     "contact.creation",
@@ -42,6 +42,15 @@ class AppWebhooks:
     app_id: str
     developer_key: str = field(repr=False)
 
+    def target(self) -> str:
+        """Ask where all webhooks of the app are sent to."""
+        try:
+            return self._call("GET", "settings").as_(WebhookSettings).target_url
+        except CrmRejectedError as error:
+            if error.status != 404:
+                raise
+            return ""
+
     def set_target(self, url: str) -> None:
         """Have all webhooks of the app sent to `url`."""
         throttling = {"maxConcurrentRequests": _CONCURRENT_REQUESTS}
@@ -52,9 +61,15 @@ class AppWebhooks:
         return [_subscription(found) for found in self._call("GET", "subscriptions").as_(Subscriptions).results]
 
     def create(self, event: str, name: str) -> CrmSubscription:
-        """Subscribe, active from the start (HubSpot's default is paused)."""
+        """Subscribe, active from the start (HubSpot's default is paused); one that somebody else just made is fine."""
         body = {"eventType": event, "active": True} | ({"propertyName": name} if name else {})
-        return _subscription(self._call("POST", "subscriptions", body).as_(SubscriptionWire))
+        try:
+            return _subscription(self._call("POST", "subscriptions", body).as_(SubscriptionWire))
+        except CrmRejectedError as error:
+            same = [found for found in self.list() if (found.event, found.property) == (event, name)]
+            if error.status != 409 or not same:
+                raise
+            return same[0]
 
     def set_active(self, subscription_ids: Sequence[str], *, active: bool) -> None:
         """Pause or resume."""

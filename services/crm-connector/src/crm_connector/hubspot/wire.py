@@ -69,9 +69,10 @@ class Paging(msgspec.Struct):
 
 
 class SearchAnswer(msgspec.Struct):
-    """Answer of a search; `total` is not reliable and not read."""
+    """Answer of a search, or of listing, which has no total. The total is only good for a forecast."""
 
     results: list[Contact] = []
+    total: int = 0
     paging: Paging | None = None
 
 
@@ -95,6 +96,7 @@ class Property(msgspec.Struct, rename="camel"):
     """Definition of a property."""
 
     name: str
+    label: str = ""
     type: str = ""
     field_type: str = ""
     calculated: bool = False
@@ -122,6 +124,12 @@ class SubscriptionWire(msgspec.Struct, rename="camel"):
     event_type: str
     property_name: str | None = None
     active: bool = False
+
+
+class WebhookSettings(msgspec.Struct, rename="camel"):
+    """Where an app's webhooks are sent to."""
+
+    target_url: str = ""
 
 
 class Subscriptions(msgspec.Struct):

@@ -1,9 +1,11 @@
-"""The connection to MongoDB, and its errors as ours."""
+"""The connection to MongoDB, its errors as ours, and our types as documents: a field is a field."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
+import msgspec
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
@@ -32,3 +34,9 @@ def mapped_errors() -> Iterator[None]:
         yield
     except PyMongoError as error:
         raise StoreUnavailableError("store_unavailable", "MongoDB did not answer as it should.") from error
+
+
+def document_of(value: Any) -> dict[str, Any]:
+    """Turn one of our dataclasses into a document; enums become their values."""
+    document: dict[str, Any] = msgspec.to_builtins(value, builtin_types=(datetime,))
+    return document

@@ -9,13 +9,13 @@ from crm_connector.mongo.client import mapped_errors
 
 
 class MongoCursors:
-    """Implements CursorRepository."""
+    """Reads and writes cursors."""
 
     def __init__(self, db: Database[dict[str, Any]]) -> None:
         self._collection = db.cursors
 
     def get(self, integration_id: str) -> datetime | None:
-        """Get the cursor of an integration's sweep."""
+        """Get the cursor of an integration's sweep; None before the first."""
         with mapped_errors():
             found = self._collection.find_one({"_id": integration_id})
         if found is None:
@@ -29,6 +29,6 @@ class MongoCursors:
             self._collection.update_one({"_id": integration_id}, {"$max": {"modified_at": cursor}}, upsert=True)
 
     def delete(self, integration_id: str) -> None:
-        """Forget it."""
+        """Forget it; repeatable."""
         with mapped_errors():
             self._collection.delete_one({"_id": integration_id})

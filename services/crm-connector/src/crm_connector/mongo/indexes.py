@@ -1,4 +1,4 @@
-"""The indexes; two of them are rules: one integration per account, one per request."""
+"""The indexes; the unique ones are rules: one integration per account, one running run of a kind, one per request."""
 
 from typing import Any
 
@@ -6,6 +6,9 @@ from pymongo import ASCENDING, IndexModel
 from pymongo.database import Database
 
 from crm_connector.mongo.client import mapped_errors
+
+# What came of a run is of interest for a while.
+_RUN_KEPT_SECONDS = 90 * 86_400
 
 
 def ensure(db: Database[dict[str, Any]]) -> None:
@@ -22,5 +25,24 @@ def ensure(db: Database[dict[str, Any]]) -> None:
                 ),
                 IndexModel([("tenant_id", ASCENDING), ("_id", ASCENDING)], name="by_tenant"),
                 IndexModel([("provider", ASCENDING), ("app_id", ASCENDING)], name="by_app"),
+            ]
+        )
+        db.runs.create_indexes(
+            [
+                IndexModel(
+                    [("integration_id", ASCENDING), ("kind", ASCENDING)],
+                    name="one_running",
+                    unique=True,
+                    partialFilterExpression={"state": "running"},
+                ),
+                IndexModel(
+                    [("tenant_id", ASCENDING), ("request_id", ASCENDING)],
+                    name="one_per_request",
+                    unique=True,
+                    partialFilterExpression={"request_id": {"$gt": ""}},
+                ),
+                IndexModel([("tenant_id", ASCENDING), ("_id", ASCENDING)], name="by_tenant"),
+                IndexModel([("state", ASCENDING), ("until", ASCENDING)], name="by_turn"),
+                IndexModel([("ended_at", ASCENDING)], name="expires", expireAfterSeconds=_RUN_KEPT_SECONDS),
             ]
         )

@@ -1,32 +1,25 @@
 """The collection `integrations`: one document per connected account, its credential sealed inside."""
 
-from dataclasses import replace
 from typing import Any
 
+import msgspec
 from pymongo import ASCENDING
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
 from crm_connector.domain.errors import ExistsError, NotFoundError, StaleEtagError
-from crm_connector.domain.integration import (
-    BlankRule,
-    CredentialKind,
-    Direction,
-    FieldRule,
-    Integration,
-    MergeRule,
-)
-from crm_connector.mongo.client import mapped_errors
+from crm_connector.domain.integration import Integration
+from crm_connector.mongo.client import document_of, mapped_errors
 
 
 class MongoIntegrations:
-    """Implements IntegrationRepository."""
+    """Reads and writes integrations. StoreUnavailableError when MongoDB does not answer."""
 
     def __init__(self, db: Database[dict[str, Any]]) -> None:
         self._collection = db.integrations
 
     def add(self, integration: Integration, sealed: bytes) -> None:
-        """Keep a new one."""
+        """Keep a new one. ExistsError `account_connected`, also if only the request id is known."""
         document = {"_id": integration.integration_id, **_document(integration), "credential": sealed}
         if integration.request_id:
             document["request_id"] = integration.request_id
@@ -38,7 +31,7 @@ class MongoIntegrations:
                 raise ExistsError("account_connected", message) from error
 
     def get(self, tenant_id: str, integration_id: str) -> Integration:
-        """Get one of the tenant's; one that is being deleted is gone."""
+        """Get one of the tenant's; one that is being deleted is gone. NotFoundError `integration_not_found`."""
         with mapped_errors():
             found = self._collection.find_one({"_id": integration_id, "tenant_id": tenant_id, "deleting": False})
         if found is None:
@@ -46,7 +39,7 @@ class MongoIntegrations:
         return _integration(found)
 
     def find(self, integration_id: str) -> Integration | None:
-        """Get one of any tenant."""
+        """Get one of any tenant; None if it is gone."""
         with mapped_errors():
             found = self._collection.find_one({"_id": integration_id})
         return None if found is None else _integration(found)
@@ -58,24 +51,24 @@ class MongoIntegrations:
         return None if found is None else _integration(found)
 
     def page(self, tenant_id: str, after: str, limit: int) -> list[Integration]:
-        """List the tenant's; their ids are in the order of their making."""
+        """List the tenant's after this id; ids are in the order of their making."""
         query = {"tenant_id": tenant_id, "_id": {"$gt": after}, "deleting": False}
         with mapped_errors():
             return [_integration(found) for found in self._collection.find(query).sort("_id", ASCENDING).limit(limit)]
 
     def all(self) -> list[Integration]:
-        """List all of them."""
+        """List all of them, those being deleted included."""
         with mapped_errors():
             return [_integration(found) for found in self._collection.find({}).sort("_id", ASCENDING)]
 
     def of_app(self, provider: str, app_id: str) -> list[Integration]:
-        """List those of one app."""
+        """List those of one app that are not being deleted."""
         query = {"provider": provider, "app_id": app_id, "deleting": False}
         with mapped_errors():
             return [_integration(found) for found in self._collection.find(query)]
 
     def replace(self, integration: Integration, expected_revision: int, sealed: bytes | None = None) -> None:
-        """Store a change made on the expected revision."""
+        """Store a change made on the expected revision, else StaleEtagError."""
         changes = _document(integration) | ({"credential": sealed} if sealed is not None else {})
         query = {"_id": integration.integration_id, "revision": expected_revision, "deleting": False}
         with mapped_errors():
@@ -85,7 +78,7 @@ class MongoIntegrations:
             raise StaleEtagError
 
     def mark_deleting(self, tenant_id: str, integration_id: str) -> Integration | None:
-        """Start a deletion."""
+        """Start a deletion; None if there is nothing to delete."""
         key = {"_id": integration_id, "tenant_id": tenant_id}
         with mapped_errors():
             self._collection.update_one(
@@ -95,12 +88,12 @@ class MongoIntegrations:
         return None if found is None else _integration(found)
 
     def delete(self, integration_id: str) -> None:
-        """Delete the document."""
+        """Delete the document; repeatable."""
         with mapped_errors():
             self._collection.delete_one({"_id": integration_id})
 
     def sealed(self, integration_id: str) -> bytes:
-        """Get the sealed credential."""
+        """Get the sealed credential. NotFoundError if it is gone."""
         with mapped_errors():
             found = self._collection.find_one({"_id": integration_id}, {"credential": 1})
         if found is None:
@@ -120,44 +113,13 @@ def _missing() -> NotFoundError:
 
 
 def _document(integration: Integration) -> dict[str, Any]:
-    """Build the document without its id, request id and credential. The mapping is a list: its fields hold dots."""
-    return {
-        "tenant_id": integration.tenant_id,
-        "provider": integration.provider,
-        "account_id": integration.account_id,
-        "app_id": integration.app_id,
-        "credential_kind": integration.credential_kind.value,
-        "direction": integration.direction.value,
-        "mapping": [{"field": field, "property": name} for field, name in sorted(integration.mapping.items())],
-        "rules": [{"field": r.field, "rule": r.rule.value, "blank": r.blank.value} for r in integration.rules],
-        "paused": integration.paused,
-        "webhooks_enabled": integration.webhooks_enabled,
-        "revision": integration.revision,
-        "time_zone": integration.time_zone,
-        "deleting": integration.deleting,
-        "created_at": integration.created_at,
-    }
+    """Build the document without its ids and credential. The mapping is a list: its fields hold dots."""
+    document = document_of(integration)
+    del document["integration_id"], document["request_id"]
+    mapping = [{"field": field, "property": name} for field, name in sorted(integration.mapping.items())]
+    return document | {"mapping": mapping}
 
 
 def _integration(document: dict[str, Any]) -> Integration:
-    bare = Integration(
-        integration_id=document["_id"],
-        tenant_id=document["tenant_id"],
-        provider=document["provider"],
-        account_id=document["account_id"],
-        app_id=document["app_id"],
-        credential_kind=CredentialKind(document["credential_kind"]),
-        direction=Direction(document["direction"]),
-        mapping={entry["field"]: entry["property"] for entry in document["mapping"]},
-        created_at=document["created_at"],
-    )
-    return replace(
-        bare,
-        rules=tuple(FieldRule(r["field"], MergeRule(r["rule"]), BlankRule(r["blank"])) for r in document["rules"]),
-        paused=document["paused"],
-        webhooks_enabled=document["webhooks_enabled"],
-        revision=document["revision"],
-        request_id=document.get("request_id", ""),
-        time_zone=document["time_zone"],
-        deleting=document["deleting"],
-    )
+    mapping = {entry["field"]: entry["property"] for entry in document["mapping"]}
+    return msgspec.convert(document | {"integration_id": document["_id"], "mapping": mapping}, Integration)

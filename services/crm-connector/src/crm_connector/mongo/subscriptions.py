@@ -11,7 +11,7 @@ from crm_connector.mongo.client import mapped_errors
 
 
 class MongoSubscriptions:
-    """Implements SubscriptionRepository."""
+    """Reads and writes the state of apps."""
 
     def __init__(self, db: Database[dict[str, Any]]) -> None:
         self._collection = db.subscriptions
@@ -30,7 +30,7 @@ class MongoSubscriptions:
             self._collection.update_one({"_id": f"{provider}:{app_id}"}, {"$set": document}, upsert=True)
 
     def get(self, provider: str, app_id: str) -> list[CrmSubscription]:
-        """Get the last known state."""
+        """Get the last known state; empty if none."""
         with mapped_errors():
             found = self._collection.find_one({"_id": f"{provider}:{app_id}"})
         if found is None:
@@ -38,6 +38,6 @@ class MongoSubscriptions:
         return [CrmSubscription(s["id"], s["event"], s["property"], active=s["active"]) for s in found["subscriptions"]]
 
     def delete(self, provider: str, app_id: str) -> None:
-        """Forget an app."""
+        """Forget an app; repeatable."""
         with mapped_errors():
             self._collection.delete_one({"_id": f"{provider}:{app_id}"})

@@ -1,1 +1,1 @@
-"""The gRPC edge: our service and our client of lead-store; pb2 types never leave this folder."""
+"""The gRPC edge: our service; pb2 types never leave this folder."""

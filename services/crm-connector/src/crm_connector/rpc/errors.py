@@ -1,5 +1,6 @@
 """From our errors to gRPC status with `google.rpc.ErrorInfo`, in one interceptor."""
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -9,14 +10,20 @@ from google.protobuf import any_pb2
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
-from crm_connector.domain.errors import ConnectorError
+from crm_connector.domain.errors import ConnectorError, StoreUnavailableError
 
 DOMAIN = "leadsync"
+# A call that comes while we start waits so long for MongoDB.
+_START_SECONDS = 2.0
 _log = structlog.get_logger()
 
 
 class ErrorInterceptor(grpc.ServerInterceptor):
     """Answers expected errors with their status and reason, and everything else with INTERNAL and no detail."""
+
+    def __init__(self, ready: threading.Event) -> None:
+        """Our own calls wait for `ready` for a moment; health checks do not."""
+        self._ready = ready
 
     def intercept_service(
         self,
@@ -28,9 +35,12 @@ class ErrorInterceptor(grpc.ServerInterceptor):
         if handler is None or handler.unary_unary is None:
             return handler
         method, inner = handler_call_details.method, handler.unary_unary
+        ours = method.startswith("/leadsync.")
 
         def guarded(request: Any, context: grpc.ServicerContext) -> Any:
             try:
+                if ours:
+                    self._wait_for_start()
                 return inner(request, context)
             except ConnectorError as error:
                 context.abort_with_status(rpc_status.to_status(_status(error)))
@@ -45,6 +55,10 @@ class ErrorInterceptor(grpc.ServerInterceptor):
             request_deserializer=handler.request_deserializer,
             response_serializer=handler.response_serializer,
         )
+
+    def _wait_for_start(self) -> None:
+        if not self._ready.wait(_START_SECONDS):
+            raise StoreUnavailableError("store_unavailable", "crm-connector is waiting for MongoDB.")
 
 
 def _status(error: ConnectorError) -> status_pb2.Status:

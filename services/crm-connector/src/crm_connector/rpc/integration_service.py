@@ -1,37 +1,51 @@
 """`leadsync.integration.v1.IntegrationService`: translates, and calls the use cases."""
+# ruff: noqa: N802 - the contract's names
 
-import grpc
+from collections.abc import Callable
+from datetime import datetime
+from typing import Protocol
+
+from grpc import ServicerContext as Context
 from leadsync.integration.v1 import integration_service_pb2 as pb
 from leadsync.integration.v1 import integration_service_pb2_grpc as pb_grpc
 
+from crm_connector.domain.run import RunKind
 from crm_connector.rpc import mapping
+from crm_connector.usecases.doctor import Doctor
 from crm_connector.usecases.integrations import Integrations
+from crm_connector.usecases.runs import Runs
 from crm_connector.usecases.webhooks import Webhooks
 
 
 class IntegrationServicer(pb_grpc.IntegrationServiceServicer):
     """Serves integrations; errors are turned into statuses by the interceptor."""
 
-    def __init__(self, integrations: Integrations, webhooks: Webhooks) -> None:
+    def __init__(
+        self,
+        integrations: Integrations,
+        webhooks: Webhooks,
+        runs: Runs,
+        doctor: Doctor,
+        now: Callable[[], datetime],
+    ) -> None:
         self._integrations = integrations
         self._webhooks = webhooks
+        self._runs = runs
+        self._doctor = doctor
+        self._now = now
 
-    def CreateIntegration(  # noqa: N802 - the contract's name
-        self, request: pb.CreateIntegrationRequest, _context: grpc.ServicerContext
+    def CreateIntegration(
+        self, request: pb.CreateIntegrationRequest, _context: Context
     ) -> pb.CreateIntegrationResponse:
         """Connect a CRM account."""
         created = self._integrations.create(mapping.new_integration(request))
         return pb.CreateIntegrationResponse(integration=mapping.integration(created))
 
-    def GetIntegration(  # noqa: N802
-        self, request: pb.GetIntegrationRequest, _context: grpc.ServicerContext
-    ) -> pb.GetIntegrationResponse:
+    def GetIntegration(self, request: pb.GetIntegrationRequest, _context: Context) -> pb.GetIntegrationResponse:
         """Get an integration."""
         return pb.GetIntegrationResponse(integration=mapping.integration(self._integrations.get(*_key(request))))
 
-    def ListIntegrations(  # noqa: N802
-        self, request: pb.ListIntegrationsRequest, _context: grpc.ServicerContext
-    ) -> pb.ListIntegrationsResponse:
+    def ListIntegrations(self, request: pb.ListIntegrationsRequest, _context: Context) -> pb.ListIntegrationsResponse:
         """List a tenant's integrations."""
         size = mapping.page_size(request.page_size)
         tenant_id = mapping.identifier(request.tenant_id, "tenant_id")
@@ -40,50 +54,85 @@ class IntegrationServicer(pb_grpc.IntegrationServiceServicer):
         page = [mapping.integration(each) for each in found[:size]]
         return pb.ListIntegrationsResponse(integrations=page, next_page_token=token)
 
-    def UpdateIntegration(  # noqa: N802
-        self, request: pb.UpdateIntegrationRequest, _context: grpc.ServicerContext
+    def UpdateIntegration(
+        self, request: pb.UpdateIntegrationRequest, _context: Context
     ) -> pb.UpdateIntegrationResponse:
         """Change an integration."""
         changed = self._integrations.update(*_key(request), mapping.changes(request), request.etag)
         return pb.UpdateIntegrationResponse(integration=mapping.integration(changed))
 
-    def DeleteIntegration(  # noqa: N802
-        self, request: pb.DeleteIntegrationRequest, _context: grpc.ServicerContext
+    def DeleteIntegration(
+        self, request: pb.DeleteIntegrationRequest, _context: Context
     ) -> pb.DeleteIntegrationResponse:
         """Disconnect a CRM account."""
         self._integrations.delete(*_key(request))
         return pb.DeleteIntegrationResponse()
 
-    def EnableWebhooks(  # noqa: N802
-        self, request: pb.EnableWebhooksRequest, _context: grpc.ServicerContext
-    ) -> pb.EnableWebhooksResponse:
+    def EnableWebhooks(self, request: pb.EnableWebhooksRequest, _context: Context) -> pb.EnableWebhooksResponse:
         """Make deliveries count."""
         return pb.EnableWebhooksResponse(webhooks=mapping.webhook_state(self._webhooks.enable(*_key(request))))
 
-    def DisableWebhooks(  # noqa: N802
-        self, request: pb.DisableWebhooksRequest, _context: grpc.ServicerContext
-    ) -> pb.DisableWebhooksResponse:
+    def DisableWebhooks(self, request: pb.DisableWebhooksRequest, _context: Context) -> pb.DisableWebhooksResponse:
         """Make deliveries not count."""
         return pb.DisableWebhooksResponse(webhooks=mapping.webhook_state(self._webhooks.disable(*_key(request))))
 
-    def GetWebhookStatus(  # noqa: N802
-        self, request: pb.GetWebhookStatusRequest, _context: grpc.ServicerContext
-    ) -> pb.GetWebhookStatusResponse:
+    def GetWebhookStatus(self, request: pb.GetWebhookStatusRequest, _context: Context) -> pb.GetWebhookStatusResponse:
         """Show the app's webhooks."""
         return pb.GetWebhookStatusResponse(webhooks=mapping.webhook_state(self._webhooks.status(*_key(request))))
 
+    def StartImport(self, request: pb.StartImportRequest, _context: Context) -> pb.StartImportResponse:
+        """Start an import."""
+        request_id = mapping.request_id(request.request_id)
+        started = self._runs.start(*_key(request), RunKind.IMPORT, request_id)
+        return pb.StartImportResponse(run=mapping.run(started, self._now()))
 
-_Keyed = (
-    pb.GetIntegrationRequest
-    | pb.UpdateIntegrationRequest
-    | pb.DeleteIntegrationRequest
-    | pb.EnableWebhooksRequest
-    | pb.DisableWebhooksRequest
-    | pb.GetWebhookStatusRequest
-)
+    def StartPush(self, request: pb.StartPushRequest, _context: Context) -> pb.StartPushResponse:
+        """Start a push."""
+        request_id, lead_ids = mapping.request_id(request.request_id), mapping.lead_ids(request.lead_ids)
+        started = self._runs.start(*_key(request), RunKind.PUSH, request_id, lead_ids)
+        return pb.StartPushResponse(run=mapping.run(started, self._now()))
+
+    def GetRun(self, request: pb.GetRunRequest, _context: Context) -> pb.GetRunResponse:
+        """Get a run."""
+        return pb.GetRunResponse(run=mapping.run(self._runs.get(*_run_key(request)), self._now()))
+
+    def ListRuns(self, request: pb.ListRunsRequest, _context: Context) -> pb.ListRunsResponse:
+        """List a tenant's runs."""
+        size, before = mapping.page_size(request.page_size), mapping.page_start(request.page_token)
+        tenant_id, kind = mapping.identifier(request.tenant_id, "tenant_id"), mapping.run_kind(request.kind)
+        found = self._runs.page(tenant_id, request.integration_id, kind, before, size + 1)
+        token = mapping.page_token(found[size - 1].run_id) if len(found) > size else ""
+        runs = [mapping.run(each, self._now()) for each in found[:size]]
+        return pb.ListRunsResponse(runs=runs, next_page_token=token)
+
+    def CancelRun(self, request: pb.CancelRunRequest, _context: Context) -> pb.CancelRunResponse:
+        """Cancel a run."""
+        return pb.CancelRunResponse(run=mapping.run(self._runs.cancel(*_run_key(request)), self._now()))
+
+    def CheckIntegration(self, request: pb.CheckIntegrationRequest, _context: Context) -> pb.CheckIntegrationResponse:
+        """Check an integration."""
+        checks = self._doctor.check(*_key(request))
+        return pb.CheckIntegrationResponse(checks=[mapping.check(each) for each in checks])
+
+    def ListCrmFields(self, request: pb.ListCrmFieldsRequest, _context: Context) -> pb.ListCrmFieldsResponse:
+        """List the CRM's properties."""
+        fields = self._integrations.fields(*_key(request))
+        return pb.ListCrmFieldsResponse(fields=[mapping.crm_field(*each) for each in fields])
+
+
+class _Keyed(Protocol):
+    """A request about one integration."""
+
+    tenant_id: str
+    integration_id: str
 
 
 def _key(request: _Keyed) -> tuple[str, str]:
     """Tenant and integration, both required."""
     tenant_id = mapping.identifier(request.tenant_id, "tenant_id")
     return tenant_id, mapping.identifier(request.integration_id, "integration_id")
+
+
+def _run_key(request: pb.GetRunRequest | pb.CancelRunRequest) -> tuple[str, str]:
+    """Tenant and run, both required."""
+    return mapping.identifier(request.tenant_id, "tenant_id"), mapping.identifier(request.run_id, "run_id")

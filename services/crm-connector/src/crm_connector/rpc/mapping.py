@@ -1,60 +1,102 @@
 """Between our types and `leadsync.integration.v1`; requests are checked here."""
 
 import base64
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 from leadsync.integration.v1 import integration_pb2, integration_service_pb2
 from leadsync.sync.v1 import sync_pb2
 
+from crm_connector.clients.mapping import (
+    BLANK_RULES,
+    DELETE_POLICIES,
+    DIRECTIONS,
+    MERGE_RULES,
+    deletions,
+    field_rule,
+    message,
+)
 from crm_connector.domain.errors import InvalidError
-from crm_connector.domain.integration import Credential, CredentialKind, Direction, FieldRule, Integration
-from crm_connector.rpc.sync_mapping import BLANK_RULES, DIRECTIONS, MERGE_RULES, field_rule, moment
+from crm_connector.domain.integration import Credential, CredentialKind, Deletions, Direction, FieldRule, Integration
+from crm_connector.domain.mapping import CrmField
+from crm_connector.domain.run import Run, RunKind, RunState
+from crm_connector.usecases.doctor import Check, CheckState
 from crm_connector.usecases.integrations import Changes, NewIntegration, OAuthCode
 from crm_connector.usecases.webhooks import WebhookState
 
-_KINDS = {
-    CredentialKind.ACCESS_TOKEN: integration_pb2.CREDENTIAL_KIND_ACCESS_TOKEN,
-    CredentialKind.OAUTH: integration_pb2.CREDENTIAL_KIND_OAUTH,
-}
+_KINDS = {kind: integration_pb2.CredentialKind.Value(f"CREDENTIAL_KIND_{kind.name}") for kind in CredentialKind}
+_RUN_KINDS = {kind: integration_pb2.RunKind.Value(f"RUN_KIND_{kind.name}") for kind in RunKind}
+_RUN_STATES = {state: integration_pb2.RunState.Value(f"RUN_STATE_{state.name}") for state in RunState}
+_CHECK_STATES = {state: integration_pb2.CheckState.Value(f"CHECK_STATE_{state.name}") for state in CheckState}
 _MAX_SECRET, _MAX_ID, _MAX_REQUEST_ID = 4_096, 128, 64
-_DEFAULT_PAGE, _MAX_PAGE = 50, 200
+_MAX_GRACE = 30 * 24 * 3600  # seconds
+_DEFAULT_PAGE, _MAX_PAGE, _MAX_LEADS = 50, 200, 10_000
 
 
 def integration(found: Integration) -> integration_pb2.Integration:
     """Build the message; no secret is part of it."""
-    return integration_pb2.Integration(
-        integration_id=found.integration_id,
-        tenant_id=found.tenant_id,
-        provider=found.provider,
-        account_id=found.account_id,
-        app_id=found.app_id,
+    return message(
+        integration_pb2.Integration,
+        found,
         credential_kind=_KINDS[found.credential_kind],
         direction=DIRECTIONS[found.direction],
         field_mapping=dict(found.mapping),
         field_rules=[field_rule(rule) for rule in found.rules],
-        paused=found.paused,
-        webhooks_enabled=found.webhooks_enabled,
-        etag=found.etag,
-        created_at=moment(found.created_at),
+        deletions=deletions(found.deletions),
     )
 
 
 def webhook_state(state: WebhookState) -> integration_service_pb2.WebhookState:
     """Build the message of a webhook state."""
-    return integration_service_pb2.WebhookState(
-        enabled=state.enabled,
-        url=state.url,
-        subscriptions=[
-            integration_service_pb2.Subscription(
-                subscription_id=s.subscription_id, event=s.event, property=s.property, active=s.active
-            )
-            for s in state.subscriptions
-        ],
-        managed=state.managed,
-        instructions=state.instructions,
-        events=state.events,
+    subscriptions = [message(integration_service_pb2.Subscription, found) for found in state.subscriptions]
+    return message(integration_service_pb2.WebhookState, state, subscriptions=subscriptions)
+
+
+def run(found: Run, now: datetime) -> integration_pb2.Run:
+    """Build the message of a run; how fast it is counts at this moment."""
+    return message(
+        integration_pb2.Run,
+        found,
+        kind=_RUN_KINDS[found.kind],
+        state=_RUN_STATES[found.state],
+        outcomes={name: count for name, count in found.outcomes.items() if count},
+        rate=found.rate(now),
+        forecast_at=found.forecast_at(now),
     )
+
+
+def run_kind(value: Any) -> RunKind | None:
+    """Read the kind of a filter; None = all."""
+    for kind, number in _RUN_KINDS.items():
+        if number == value:
+            return kind
+    if value:
+        raise _invalid("kind", "There is no such kind of run.")
+    return None
+
+
+def check(found: Check) -> integration_pb2.Check:
+    """Build the message of a check."""
+    return message(integration_pb2.Check, found, state=_CHECK_STATES[found.state])
+
+
+def crm_field(found: CrmField, mapped_to: str) -> integration_pb2.CrmField:
+    """Build the message of a property."""
+    options = [integration_pb2.CrmFieldOption(value=value, label=label) for value, label in found.options]
+    return message(integration_pb2.CrmField, found, options=options, mapped_to=mapped_to)
+
+
+def lead_ids(given: Sequence[str]) -> list[str]:
+    """Check the leads of a push."""
+    if len(given) > _MAX_LEADS:
+        raise _invalid("lead_ids", f"Name {_MAX_LEADS:,} leads at most, or none for all.")
+    return [identifier(lead_id, "lead_ids") for lead_id in given]
+
+
+def request_id(text: str) -> str:
+    """Check the key of a repeatable call."""
+    return _bounded(text, "request_id", _MAX_REQUEST_ID)
 
 
 def new_integration(request: integration_service_pb2.CreateIntegrationRequest) -> NewIntegration:
@@ -70,11 +112,12 @@ def new_integration(request: integration_service_pb2.CreateIntegrationRequest) -
         provider=identifier(request.provider, "provider"),
         credential=_credential(request),
         direction=_direction(wished.direction),
-        request_id=_bounded(request.request_id, "request_id", _MAX_REQUEST_ID),
+        request_id=request_id(request.request_id),
         account_id=_bounded(request.account_id, "account_id", _MAX_ID),
         app_id=_bounded(request.app_id, "app_id", _MAX_ID),
         mapping=dict(wished.field_mapping),
         rules=_rules(wished.field_rules),
+        deletions=_deletions(wished.deletions),
         paused=wished.paused,
     )
 
@@ -86,7 +129,7 @@ def changes(request: integration_service_pb2.UpdateIntegrationRequest) -> Change
         InvalidError: `invalid_field` for an unknown path, a missing mask or two credentials.
 
     """
-    wished, known = request.integration, {"direction", "field_mapping", "field_rules", "paused"}
+    wished, known = request.integration, {"direction", "field_mapping", "field_rules", "paused", "deletions"}
     paths = set(request.update_mask.paths)
     if unknown := sorted(paths - known):
         raise _invalid(
@@ -106,6 +149,7 @@ def changes(request: integration_service_pb2.UpdateIntegrationRequest) -> Change
         mapping=dict(wished.field_mapping) if "field_mapping" in paths else None,
         rules=_rules(wished.field_rules) if "field_rules" in paths else None,
         paused=wished.paused if "paused" in paths else None,
+        deletions=_deletions(wished.deletions) if "deletions" in paths else None,
         credential=credential,
     )
 
@@ -171,11 +215,21 @@ def _rules(messages: Iterable[sync_pb2.FieldRule]) -> tuple[FieldRule, ...]:
     merge = {number: rule for rule, number in MERGE_RULES.items()}
     blank = {number: rule for rule, number in BLANK_RULES.items()}
     rules = []
-    for message in messages:
-        if message.rule not in merge or message.blank not in blank:
+    for given in messages:
+        if given.rule not in merge or given.blank not in blank:
             raise _invalid("field_rules", "There is no such rule.")
-        rules.append(FieldRule(message.field, merge[message.rule], blank[message.blank]))
+        rules.append(FieldRule(given.field, merge[given.rule], blank[given.blank]))
     return tuple(rules)
+
+
+def _deletions(given: sync_pb2.Deletions) -> Deletions:
+    policies = {number: policy for policy, number in DELETE_POLICIES.items()}
+    numbers = (given.grace_seconds, given.cap_number, given.cap_percent)
+    if given.policy not in policies:
+        raise _invalid("deletions.policy", "There is no such policy.")
+    if min(numbers) < 0 or given.cap_percent > 100 or given.grace_seconds > _MAX_GRACE:
+        raise _invalid("deletions", "Numbers are not negative, a grace is at most 30 days, a share at most 100.")
+    return Deletions(policies[given.policy], *numbers)
 
 
 def _bounded(text: str, name: str, limit: int) -> str:

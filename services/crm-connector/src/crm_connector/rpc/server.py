@@ -1,5 +1,6 @@
 """The gRPC server: our service, health and reflection."""
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import grpc
@@ -28,7 +29,8 @@ class Server:
         """
         pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="rpc")
         options = [("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", 4 * 1024 * 1024)]
-        self._server = grpc.server(pool, interceptors=[ErrorInterceptor()], options=options)
+        self._ready = threading.Event()
+        self._server = grpc.server(pool, interceptors=[ErrorInterceptor(self._ready)], options=options)
         self._health = health.HealthServicer()
         integration_service_pb2_grpc.add_IntegrationServiceServicer_to_server(servicer, self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
@@ -39,12 +41,20 @@ class Server:
             raise OSError(f"Cannot listen on {host}:{port}; is another crm-connector running?") from error
 
     def start(self) -> None:
-        """Serve, and say so to health checks."""
+        """Answer health checks; other calls wait a little for `serve`."""
+        self._tell(health_pb2.HealthCheckResponse.NOT_SERVING)
         self._server.start()
-        for name in ("", SERVICE):
-            self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
+
+    def serve(self) -> None:
+        """Serve, and say so to health checks."""
+        self._ready.set()
+        self._tell(health_pb2.HealthCheckResponse.SERVING)
 
     def stop(self) -> None:
         """Take no more calls and let those in flight end."""
         self._health.enter_graceful_shutdown()
         self._server.stop(_GRACE_SECONDS).wait()
+
+    def _tell(self, status: int) -> None:
+        for name in ("", SERVICE):
+            self._health.set(name, status)

@@ -3,14 +3,14 @@
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 import structlog
 
 from crm_connector.crm import Crm, CrmProvider, TokenSource
 from crm_connector.domain.errors import InvalidError, NotFoundError
 from crm_connector.domain.integration import Credential, CredentialKind, Integration
-from crm_connector.ports import IntegrationRepository, Vault
+from crm_connector.mongo.integrations import MongoIntegrations
+from crm_connector.vault import AesVault
 
 # HubSpot's access tokens last 30 minutes; refreshing this long before covers a job that has just begun.
 _REFRESH_AHEAD_SECONDS = 120.0
@@ -80,23 +80,15 @@ def token_source(provider: CrmProvider, credential: Credential, rotated: Callabl
     return OAuthToken(provider, credential.secret, rotated)
 
 
-@dataclass(frozen=True, slots=True)
-class Connection:
-    """An integration as it was loaded, with its client."""
-
-    integration: Integration
-    crm: Crm
-
-
 class Connections:
-    """Gives the connection of an integration, always for its present revision and credential."""
+    """Gives the client of an integration, always for its present revision and credential."""
 
-    def __init__(self, integrations: IntegrationRepository, vault: Vault, providers: Mapping[str, CrmProvider]) -> None:
+    def __init__(self, integrations: MongoIntegrations, vault: AesVault, providers: Mapping[str, CrmProvider]) -> None:
         self._integrations = integrations
         self._vault = vault
         self._providers = providers
         self._lock = threading.Lock()
-        self._made: dict[str, tuple[int, Connection]] = {}
+        self._made: dict[str, tuple[int, Crm]] = {}
 
     def provider(self, name: str) -> CrmProvider:
         """Give a provider.
@@ -110,8 +102,8 @@ class Connections:
             raise InvalidError("unknown_provider", message, field="provider")
         return self._providers[name]
 
-    def get(self, integration_id: str) -> Connection:
-        """Give the connection.
+    def crm(self, integration_id: str) -> Crm:
+        """Give the client.
 
         Raises:
             NotFoundError: `integration_not_found`, also while it is being deleted.
@@ -122,42 +114,26 @@ class Connections:
             self.forget(integration_id)
             raise NotFoundError("integration_not_found", "There is no such integration.")
         with self._lock:
-            known = self._made.get(integration_id)
-            if known is not None and known[0] == integration.revision:
-                return known[1]
-            connection = self._connect(integration)
-            self._made[integration_id] = (integration.revision, connection)
-            return connection
-
-    def crm(self, integration_id: str) -> Crm:
-        """Give the client of an integration."""
-        return self.get(integration_id).crm
+            revision, crm = self._made.get(integration_id, (0, None))
+            if crm is None or revision != integration.revision:
+                crm = self._connect(integration)
+                self._made[integration_id] = (integration.revision, crm)
+            return crm
 
     def forget(self, integration_id: str) -> None:
         """Drop what is kept of an integration."""
         with self._lock:
             self._made.pop(integration_id, None)
 
-    def _connect(self, integration: Integration) -> Connection:
-        provider = self.provider(integration.provider)
-        sealed = self._integrations.sealed(integration.integration_id)
-        credential = self._vault.open(integration.integration_id, sealed)
-        kept = Kept(self._integrations, self._vault, integration.integration_id, sealed)
-        return Connection(integration, provider.connect(integration, token_source(provider, credential, kept.rotated)))
+    def _connect(self, integration: Integration) -> Crm:
+        """Open the credential; a refresh token that the CRM replaces is kept in its place."""
+        integration_id, provider = integration.integration_id, self.provider(integration.provider)
+        latest = [self._integrations.sealed(integration_id)]
 
+        def rotated(refresh_token: str) -> None:
+            latest.append(self._vault.seal(integration_id, Credential(CredentialKind.OAUTH, refresh_token)))
+            self._integrations.reseal(integration_id, latest[-2], latest[-1])
+            _log.info("refresh_token_rotated", integration_id=integration_id)
 
-class Kept:
-    """Keeps a rotated refresh token in place of the one that was loaded."""
-
-    def __init__(self, integrations: IntegrationRepository, vault: Vault, integration_id: str, sealed: bytes) -> None:
-        self._integrations = integrations
-        self._vault = vault
-        self._integration_id = integration_id
-        self._sealed = sealed
-
-    def rotated(self, refresh_token: str) -> None:
-        """Seal and store the new one."""
-        sealed = self._vault.seal(self._integration_id, Credential(CredentialKind.OAUTH, refresh_token))
-        self._integrations.reseal(self._integration_id, self._sealed, sealed)
-        self._sealed = sealed
-        _log.info("refresh_token_rotated", integration_id=self._integration_id)
+        credential = self._vault.open(integration_id, latest[0])
+        return provider.connect(integration, token_source(provider, credential, rotated))

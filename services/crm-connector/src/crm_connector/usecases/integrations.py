@@ -8,20 +8,24 @@ import structlog
 
 from crm_connector.crm import Crm, CrmProvider
 from crm_connector.domain import mapping
-from crm_connector.domain.errors import ExistsError, InvalidError, StaleEtagError
+from crm_connector.domain.errors import ExistsError, InvalidError, MissingScopesError, StaleEtagError
 from crm_connector.domain.integration import (
     Account,
     Credential,
     CredentialKind,
+    Deletions,
     Direction,
     FieldRule,
     Integration,
     check_rules,
 )
-from crm_connector.ports import CursorRepository, IntegrationRepository, Vault
+from crm_connector.domain.mapping import CrmField
+from crm_connector.mongo.cursors import MongoCursors
+from crm_connector.mongo.integrations import MongoIntegrations
 from crm_connector.usecases.connections import Connections, token_source
 from crm_connector.usecases.targets import Targets
 from crm_connector.usecases.webhooks import Webhooks
+from crm_connector.vault import AesVault
 
 _log = structlog.get_logger()
 
@@ -47,6 +51,7 @@ class NewIntegration:
     app_id: str = ""
     mapping: Mapping[str, str] = field(default_factory=dict)
     rules: tuple[FieldRule, ...] = ()
+    deletions: Deletions = field(default_factory=Deletions)
     paused: bool = False
 
 
@@ -58,6 +63,7 @@ class Changes:
     mapping: Mapping[str, str] | None = None
     rules: tuple[FieldRule, ...] | None = None
     paused: bool | None = None
+    deletions: Deletions | None = None
     credential: Credential | None = None
 
 
@@ -75,9 +81,9 @@ class Integrations:
 
     def __init__(
         self,
-        repository: IntegrationRepository,
-        cursors: CursorRepository,
-        vault: Vault,
+        repository: MongoIntegrations,
+        cursors: MongoCursors,
+        vault: AesVault,
         connections: Connections,
         targets: Targets,
         webhooks: Webhooks,
@@ -115,6 +121,7 @@ class Integrations:
             mapping=checked.properties,
             created_at=self._now(),
             rules=rules,
+            deletions=wish.deletions,
             paused=wish.paused,
             request_id=wish.request_id,
             time_zone=proven.account.time_zone,
@@ -128,6 +135,13 @@ class Integrations:
     def page(self, tenant_id: str, after: str, limit: int) -> list[Integration]:
         """List them, oldest first, after this id."""
         return self._repository.page(tenant_id, after, limit)
+
+    def fields(self, tenant_id: str, integration_id: str) -> list[tuple[CrmField, str]]:
+        """List the CRM's properties by name, each with the lead field that is mapped to it, if any."""
+        integration = self._repository.get(tenant_id, integration_id)
+        mapped = integration.field_mapping.fields
+        known = self._connections.crm(integration_id).schema().fields
+        return [(field, mapped.get(field.property, "")) for field in known]
 
     def update(self, tenant_id: str, integration_id: str, changes: Changes, etag: str) -> Integration:
         """Change one. Nothing happens if it already is as wished."""
@@ -209,6 +223,7 @@ def _apply(current: Integration, changes: Changes) -> Integration:
         direction=changes.direction or current.direction,
         mapping=checked.properties,
         rules=rules,
+        deletions=changes.deletions or current.deletions,
         paused=current.paused if changes.paused is None else changes.paused,
     )
 
@@ -222,6 +237,10 @@ def _prove(provider: CrmProvider, given: Credential | OAuthCode, *, writes: bool
     source = token_source(provider, given, lambda token: latest.append(Credential(CredentialKind.OAUTH, token)))
     crm = provider.open(source, given.kind)
     account = crm.account(writes=writes)
+    if account.missing_scopes:
+        scopes = ", ".join(account.missing_scopes)
+        message = f"Add these scopes to the CRM's app and connect again: {scopes}."
+        raise MissingScopesError(message, scopes=account.missing_scopes)
     return _Proven(latest[-1], account, crm)
 
 

@@ -6,13 +6,15 @@ from collections.abc import Callable
 
 import structlog
 
-from crm_connector.domain.errors import StoreUnavailableError
+from crm_connector.clients.lead_store import GrpcLeadStore
+from crm_connector.domain.errors import StoreRefusedError, StoreUnavailableError
 from crm_connector.domain.observation import LeaseBatch
-from crm_connector.ports import LeadStore
 
 # An integration is left alone this long after a job began, so that a burst of events becomes one batch.
 BATCHING_SECONDS = 0.25
 _HELD_SECONDS = 20
+# A lease counts from before the call (R4), so a call is not held longer than leaves this much of it, if that can be.
+_LEFT_SECONDS = 40
 _RETRY_SECONDS = 1.0
 _log = structlog.get_logger()
 
@@ -56,24 +58,34 @@ class Busy:
         with self._changed:
             self._changed.wait(seconds)
 
-    def wait_until_idle(self, seconds: float) -> bool:
-        """Wait until no job runs, at most so long; whether none does."""
+    def wait_until_idle(self, seconds: float, integration_id: str = "") -> bool:
+        """Wait until no job runs (of this integration, if one is named), at most so long; whether none does."""
         with self._changed:
-            return self._changed.wait_for(lambda: not self._running, seconds)
+            return self._changed.wait_for(
+                lambda: integration_id not in self._running if integration_id else not self._running, seconds
+            )
 
 
 class WorkLoop:
     """Leases and hands over to `work`, until told to stop."""
 
     def __init__(
-        self, store: LeadStore, work: Callable[[LeaseBatch], None], stop: threading.Event, *, max_jobs: int = 8
+        self,
+        store: GrpcLeadStore,
+        work: Callable[[LeaseBatch], object],
+        stop: threading.Event,
+        busy: Busy | None = None,
+        *,
+        max_jobs: int = 8,
     ) -> None:
+        """`busy` tells others, such as a run, which integrations have live work."""
         self._store = store
         self._work = work
         self._stop = stop
         self._max_jobs = max_jobs
-        self._busy = Busy()
+        self._busy = busy or Busy()
         self._reachable = True
+        self._held_seconds = _HELD_SECONDS
 
     def run(self) -> None:
         """Lease until told to stop, then give the jobs that run a few seconds to end."""
@@ -103,8 +115,8 @@ class WorkLoop:
     def _lease(self, busy: list[str]) -> LeaseBatch | None:
         """Ask for work: held open while there is nothing else to do, else answered at once. None = not reachable."""
         try:
-            batch = self._store.lease(0 if busy else _HELD_SECONDS, busy)
-        except StoreUnavailableError as error:
+            batch = self._store.lease(0 if busy else self._held_seconds, busy)
+        except (StoreUnavailableError, StoreRefusedError) as error:
             if self._reachable and not self._stop.is_set():
                 _log.warning("lead_store_unreachable", reason=error.reason)
             self._reachable = False
@@ -112,6 +124,7 @@ class WorkLoop:
         if not self._reachable:
             _log.info("lead_store_reachable")
         self._reachable = True
+        self._held_seconds = max(1, min(_HELD_SECONDS, int(batch.lease_seconds) - _LEFT_SECONDS))
         return batch
 
     def _start(self, batch: LeaseBatch) -> None:

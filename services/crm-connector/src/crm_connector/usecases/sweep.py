@@ -14,8 +14,9 @@ import structlog
 from crm_connector.crm import Crm
 from crm_connector.domain.errors import ConnectorError
 from crm_connector.domain.integration import Integration
-from crm_connector.domain.observation import Observation, Present
-from crm_connector.ports import CursorRepository, IntegrationRepository, LeadStore
+from crm_connector.mongo.cursors import MongoCursors
+from crm_connector.mongo.integrations import MongoIntegrations
+from crm_connector.usecases.background import repeat
 from crm_connector.usecases.work import Job
 
 # A search may lag behind by half a minute, so the last minute is never taken as seen, and is looked at again.
@@ -29,9 +30,8 @@ class Sweep:
 
     def __init__(
         self,
-        integrations: IntegrationRepository,
-        cursors: CursorRepository,
-        store: LeadStore,
+        integrations: MongoIntegrations,
+        cursors: MongoCursors,
         crm: Callable[[str], Crm],
         job: Job,
         now: Callable[[], datetime],
@@ -39,21 +39,20 @@ class Sweep:
     ) -> None:
         self._integrations = integrations
         self._cursors = cursors
-        self._store = store
         self._crm = crm
         self._job = job
         self._now = now
         self._stop = stop
 
     def run(self, every_seconds: float) -> None:
-        """Sweep again and again, until told to stop."""
-        while not self._stop.wait(every_seconds):
-            try:
-                self.turn()
-            except ConnectorError as error:
-                _log.warning("sweep_postponed", reason=error.reason)
-            except Exception:  # noqa: BLE001 - the loop outlives everything
-                _log.exception("sweep_failed", reason="unexpected")
+        """Sweep again and again, for the first time after a while, until told to stop."""
+
+        def turn() -> float:
+            self.turn()
+            return every_seconds
+
+        self._stop.wait(every_seconds)
+        repeat(turn, "sweep", self._stop)
 
     def turn(self) -> None:
         """Sweep every integration once; one that fails does not stop the others."""
@@ -65,8 +64,10 @@ class Sweep:
             try:
                 pages = self.sweep(integration)
                 _log.debug("swept", integration_id=integration.integration_id, pages=pages)
-            except ConnectorError as error:
-                _log.warning("sweep_postponed", reason=error.reason, integration_id=integration.integration_id)
+            except ConnectorError as error:  # the cursor stays where it is
+                quiet = error.reason == "integration_busy"  # the process that works it sweeps it too
+                log = _log.debug if quiet else _log.warning
+                log("sweep_postponed", reason=error.reason, integration_id=integration.integration_id)
             except Exception:  # noqa: BLE001 - nor does one that is broken
                 _log.exception("sweep_failed", reason="unexpected", integration_id=integration.integration_id)
 
@@ -79,25 +80,13 @@ class Sweep:
         while not self._stop.is_set():
             page = crm.changed_since(cursor - OVERLAP, position, time.monotonic() + _PAGE_SECONDS)
             if page.records:
-                self._work_off(integration, page.records)
+                self._job.run_page(integration.integration_id, page.records)
                 self._advance(integration, page.records[-1].modified_at)
             pages += 1
             position = page.next_position
             if position is None:
                 break
         return pages
-
-    def _work_off(self, integration: Integration, records: tuple[Present, ...]) -> None:
-        """Lease the changed ones and have them decided on what the page showed."""
-        batch = self._store.lease_page(integration.integration_id, records)
-        seen = {record.record_id: record for record in records}
-        observations = [
-            Observation(lease.lane_id, lease.fence, seen[lease.record_id], read_before_lease=True)
-            for lease in batch.leases
-            if lease.record_id in seen
-        ]
-        if batch.leases:
-            self._job.run(batch, observations)
 
     def _advance(self, integration: Integration, modified_at: datetime) -> None:
         """Keep how far we are, but not closer to now than the search's lag."""

@@ -4,9 +4,9 @@ import threading
 
 import structlog
 
-from crm_connector.domain.errors import StoreUnavailableError
+from crm_connector.clients.lead_store import GrpcLeadStore
+from crm_connector.domain.errors import StoreRefusedError, StoreUnavailableError
 from crm_connector.domain.integration import Integration
-from crm_connector.ports import LeadStore
 
 _log = structlog.get_logger()
 
@@ -14,7 +14,7 @@ _log = structlog.get_logger()
 class Targets:
     """Publishes and withdraws targets, one at a time, so that a removed one is not put back by a slower thread."""
 
-    def __init__(self, store: LeadStore) -> None:
+    def __init__(self, store: GrpcLeadStore) -> None:
         self._store = store
         self._lock = threading.Lock()
         self._due: set[str] = set()
@@ -27,7 +27,7 @@ class Targets:
                 return True
             try:
                 self._store.put_target(integration)
-            except StoreUnavailableError as error:
+            except (StoreUnavailableError, StoreRefusedError) as error:
                 self._due.add(integration.integration_id)
                 _log.warning("target_not_put", reason=error.reason, integration_id=integration.integration_id)
                 return False

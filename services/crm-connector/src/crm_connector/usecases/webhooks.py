@@ -9,7 +9,8 @@ import structlog
 from crm_connector.crm import CrmSubscription, WebhookAdmin
 from crm_connector.domain.errors import ConnectorError, CrmError
 from crm_connector.domain.integration import Integration
-from crm_connector.ports import IntegrationRepository, SubscriptionRepository
+from crm_connector.mongo.integrations import MongoIntegrations
+from crm_connector.mongo.subscriptions import MongoSubscriptions
 from crm_connector.usecases.connections import Connections
 from crm_connector.usecases.targets import Targets
 
@@ -33,8 +34,8 @@ class Webhooks:
 
     def __init__(
         self,
-        integrations: IntegrationRepository,
-        subscriptions: SubscriptionRepository,
+        integrations: MongoIntegrations,
+        subscriptions: MongoSubscriptions,
         connections: Connections,
         targets: Targets,
         api_url: str,
@@ -63,6 +64,21 @@ class Webhooks:
         """Show the state, as the CRM has it."""
         return self._state(self._integrations.get(tenant_id, integration_id))
 
+    def faults(self, integration: Integration) -> list[str] | None:
+        """Say in plain words what keeps the app's subscriptions from working; None if the CRM has no API to ask."""
+        if not (admin := self._admin(integration)):
+            return None
+        active = {(found.event, found.property): found.active for found in admin.list()}
+        wanted = self._wanted(integration)
+        missing = [f"{event} {name}".strip() for event, name in wanted if (event, name) not in active]
+        paused = [f"{event} {name}".strip() for event, name in wanted if active.get((event, name)) is False]
+        target, url = admin.target(), self._url(integration)
+        return [
+            *([f"The app sends its webhooks to {target or 'nowhere'} instead of {url}."] if target != url else []),
+            *([f"Not subscribed: {', '.join(missing)}."] if missing else []),
+            *([f"Paused: {', '.join(paused)}."] if paused else []),
+        ]
+
     def mapping_changed(self, integration: Integration) -> None:
         """Subscribe to newly mapped properties. A failure is logged: the sweep covers what is not subscribed yet."""
         if not integration.webhooks_enabled:
@@ -73,14 +89,19 @@ class Webhooks:
             _log.warning("subscriptions_not_ensured", reason=error.reason, integration_id=integration.integration_id)
 
     def integration_deleted(self, integration: Integration) -> None:
-        """Drop the app's subscriptions with its last integration, pause them with its last enabled one."""
-        if self._integrations.of_app(integration.provider, integration.app_id):
-            self._pause_unused(integration)
-            return
+        """Drop the app's subscriptions with its last integration; before that only those that nobody else maps."""
+        others = self._integrations.of_app(integration.provider, integration.app_id)
         if admin := self._admin(integration):
-            for subscription in self._ours(integration, admin.list()):
-                admin.remove(subscription.subscription_id)
-        self._subscriptions.delete(integration.provider, integration.app_id)
+            with self._lock:
+                if others:
+                    self._drop_unmapped(others[0], admin)
+                else:
+                    for subscription in self._ours(integration, admin.list()):
+                        admin.remove(subscription.subscription_id)
+        if others:
+            self._pause_unused(others[0])
+        else:
+            self._subscriptions.delete(integration.provider, integration.app_id)
 
     def _flag(self, integration: Integration, *, enabled: bool) -> Integration:
         """Store the flag and tell lead-store."""
@@ -105,7 +126,15 @@ class Webhooks:
             for event, name in wanted:
                 if (event, name) not in known:
                     admin.create(event, name)
+            self._drop_unmapped(integration, admin)
             self._keep(integration, admin.list())
+
+    def _drop_unmapped(self, integration: Integration, admin: WebhookAdmin) -> None:
+        """Drop subscriptions that we made to properties that no integration of the app maps any more."""
+        wanted = set(self._wanted(integration))
+        for found in self._subscriptions.get(integration.provider, integration.app_id):
+            if found.property and (found.event, found.property) not in wanted:
+                admin.remove(found.subscription_id)
 
     def _pause_unused(self, integration: Integration) -> None:
         """Pause the app's subscriptions if none of its integrations is enabled."""

@@ -4,93 +4,131 @@ Every lease taken ends in exactly one of four ways: a decision without a write, 
 write may have landed and nobody knows, by itself.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 
 import structlog
 
+from crm_connector.clients.lead_store import GrpcLeadStore
 from crm_connector.crm import Crm
 from crm_connector.domain.errors import (
     PERSON_RETRY_SECONDS,
     ConnectorError,
     CrmError,
     CrmRejectedError,
+    StoreRefusedError,
     StoreUnavailableError,
 )
 from crm_connector.domain.observation import (
+    LATE_LANDING_SECONDS,
     Decision,
     Lease,
     LeaseBatch,
     Observation,
     Outcome,
+    Present,
     Release,
     ReleaseKind,
     Write,
     WriteResult,
 )
-from crm_connector.ports import LeadStore
 
 # Rounds of reading and asking again; two suffice (a page that is too old, then history), the third is for luck.
 _ROUNDS = 3
+_STORE_RETRY_SECONDS = 2.0
+# What a lease must hold besides the call and its late landing for any write to be sent: reading, deciding.
+_SPARE_SECONDS = 1.0
+# Conclusions after which a lane is still due.
+_UNDECIDED = {"released", "fenced"}
 _log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class _Open:
+    """A batch at work: the leases that are not decided yet, the writes to send, and what became of the others."""
+
+    batch: LeaseBatch
+    leases: dict[str, Lease]
+    writes: list[tuple[Lease, Write]] = field(default_factory=list)
+    outcomes: Counter[str] = field(default_factory=Counter)
 
 
 class Job:
     """Works off one batch of leases."""
 
     def __init__(
-        self, store: LeadStore, crm: Callable[[str], Crm], count: Callable[[str, str], None] = lambda *_: None
+        self, store: GrpcLeadStore, crm: Callable[[str], Crm], count: Callable[[str, str], None] = lambda *_: None
     ) -> None:
         """`crm` gives the client of an integration; `count` hears of decisions and writes by name."""
         self._store = store
         self._crm = crm
         self._count = count
+        self._told = False
 
-    def run(self, batch: LeaseBatch, page: Sequence[Observation] = ()) -> None:
-        """Work off a batch, whose records have been read as a `page` before or are read now. Never raises."""
-        still_open = {lease.lane_id: lease for lease in batch.leases}
-        try:
+    def run(self, batch: LeaseBatch, page: Sequence[Observation] = ()) -> Counter[str]:
+        """Work off a batch, whose records have been read as a `page` before or are read now. Never raises.
+
+        What became of the records, by name: decisions, and `waiting` for those that are still due.
+        """
+        work = _Open(batch, {lease.lane_id: lease for lease in batch.leases})
+        with self._guarded(work):
             crm = self._crm(batch.integration_id)
-            writes = self._decide(crm, batch, still_open, list(page))
-            self._carry_out(crm, batch, writes)
-        except StoreUnavailableError as error:
-            # nothing to give back to: the leases end by themselves
-            _log.warning("work_stopped", reason=error.reason, integration_id=batch.integration_id)
-        except CrmRejectedError as error:
-            self._give_back(batch, still_open, ReleaseKind.RETRY, error.reason)
-        except CrmError as error:
-            self._give_back(batch, still_open, ReleaseKind.WAITING, error.reason, error.retry_after)
-        except ConnectorError as error:  # the integration is gone, or its credential cannot be opened
-            self._give_back(batch, still_open, ReleaseKind.WAITING, error.reason, PERSON_RETRY_SECONDS)
-        except Exception:  # noqa: BLE001 - one job must not end the loop
-            _log.exception("work_failed", reason="unexpected", integration_id=batch.integration_id)
-            self._give_back(batch, still_open, ReleaseKind.RETRY, "connector_error")
+            self._check_lease(crm, batch)
+            try:
+                self._decide(crm, work, list(page))
+            finally:  # also if a later reading failed: what is decided waits for nothing
+                self._carry_out(crm, work)
+        return work.outcomes
 
-    def _decide(
-        self, crm: Crm, batch: LeaseBatch, still_open: dict[str, Lease], observations: list[Observation]
-    ) -> list[tuple[Lease, Write]]:
-        """Have every record decided, reading again what lead-store wants to see again; the writes it asks for."""
-        writes: list[tuple[Lease, Write]] = []
-        read, read_by = {seen.lane_id for seen in observations}, batch.read_by(crm.timeout)
-        unread = [lease for lane_id, lease in still_open.items() if lane_id not in read]
+    def run_page(self, integration_id: str, records: Sequence[Present]) -> tuple[Counter[str], set[str]]:
+        """Lease those records of a page that changed since their last reading (R9), and work them off as they are (R8).
+
+        What became of them, and the ids of those that were not leased: read already, or due anyway.
+        """
+        seen = {record.record_id: record for record in records}
+        batch = self._store.lease_page(integration_id, records) if records else None
+        if batch is None or not batch.leases:
+            return Counter(), set(seen)
+        observations = [
+            Observation(lease.lane_id, lease.fence, seen[lease.record_id], read_before_lease=True)
+            for lease in batch.leases
+            if lease.record_id in seen
+        ]
+        return self.run(batch, observations), set(seen) - {lease.record_id for lease in batch.leases}
+
+    def _check_lease(self, crm: Crm, batch: LeaseBatch) -> None:
+        """Say once that lead-store's leases are too short for any write: then everything waits for ever (R4)."""
+        needed = crm.timeout + LATE_LANDING_SECONDS + _SPARE_SECONDS
+        if batch.lease_seconds < needed and not self._told:
+            self._told = True
+            leased = batch.lease_seconds
+            _log.error("leases_too_short", reason="lease_too_short", lease_seconds=leased, needed_seconds=needed)
+
+    def _decide(self, crm: Crm, work: _Open, observations: list[Observation]) -> None:
+        """Have every record decided, reading again what lead-store wants to see again; collect the writes."""
+        read, read_by = {seen.lane_id for seen in observations}, work.batch.read_by(crm.timeout)
+        unread = [lease for lane_id, lease in work.leases.items() if lane_id not in read]
         for _ in range(_ROUNDS):
             observations = [*observations, *(crm.observe(unread, read_by) if unread else ())]
             if not observations:
-                return writes
+                return
             unread = []
             for decision in self._store.reconcile(observations):
                 self._count("decision", decision.name)
-                if decision.outcome is Outcome.DECIDED:
-                    lease = still_open.pop(decision.lane_id)
-                    writes += [(lease, decision.write)] if decision.write else []
-                else:
-                    unread.append(_again(still_open[decision.lane_id], decision))
+                if decision.outcome is not Outcome.DECIDED:
+                    unread.append(_again(work.leases[decision.lane_id], decision))
+                    continue
+                lease = work.leases.pop(decision.lane_id)
+                work.outcomes["waiting" if decision.name in _UNDECIDED else decision.name] += 1
+                work.writes.extend([(lease, decision.write)] if decision.write else [])
             observations = []
-        self._give_back(batch, still_open, ReleaseKind.RETRY, "undecided")
-        return writes
+        self._give_back(work, ReleaseKind.RETRY, "undecided")
 
-    def _carry_out(self, crm: Crm, batch: LeaseBatch, writes: list[tuple[Lease, Write]]) -> None:
+    def _carry_out(self, crm: Crm, work: _Open) -> None:
         """Send writes while their whole deadline fits in the lease (R4); settle those whose outcome is known."""
+        batch, writes = work.batch, work.writes
         if not writes:
             return
         outcomes = crm.write([write for _, write in writes], batch.send_by(crm.timeout))
@@ -105,18 +143,36 @@ class Job:
         settled = self._store.settle(results, batch.ends_at) if results else 0
         _log.info("written", integration_id=batch.integration_id, writes=len(writes), settled=settled, unknown=unknown)
 
-    def _give_back(
-        self, batch: LeaseBatch, still_open: dict[str, Lease], kind: ReleaseKind, reason: str, wait: float = 0.0
-    ) -> None:
+    @contextmanager
+    def _guarded(self, work: _Open) -> Iterator[None]:
+        """Give back what is not decided when something goes wrong."""
+        try:
+            yield
+        except StoreUnavailableError as error:  # MongoDB, or lead-store: then the leases end by themselves
+            self._give_back(work, ReleaseKind.WAITING, error.reason, _STORE_RETRY_SECONDS)
+        except (CrmRejectedError, StoreRefusedError) as error:
+            self._give_back(work, ReleaseKind.RETRY, error.reason)
+        except CrmError as error:
+            self._give_back(work, ReleaseKind.WAITING, error.reason, error.retry_after)
+        except ConnectorError as error:  # the integration is gone, or its credential cannot be opened
+            self._give_back(work, ReleaseKind.WAITING, error.reason, PERSON_RETRY_SECONDS)
+        except Exception:  # noqa: BLE001 - one job must not end the loop
+            _log.exception("work_failed", reason="unexpected", integration_id=work.batch.integration_id)
+            self._give_back(work, ReleaseKind.RETRY, "connector_error")
+
+    def _give_back(self, work: _Open, kind: ReleaseKind, reason: str, wait: float = 0.0) -> None:
         """Release what is not decided, so that it need not wait for its lease to end."""
-        if not still_open:
+        if not work.leases:
             return
-        _log.warning("work_released", reason=reason, lanes=len(still_open), integration_id=batch.integration_id)
-        releases = [Release(lane.lane_id, lane.fence, kind, reason, int(wait * 1000)) for lane in still_open.values()]
+        integration_id = work.batch.integration_id
+        _log.warning("work_released", reason=reason, lanes=len(work.leases), integration_id=integration_id)
+        releases = [Release(lane.lane_id, lane.fence, kind, reason, int(wait * 1000)) for lane in work.leases.values()]
+        work.outcomes["waiting"] += len(work.leases)
+        work.leases.clear()
         try:
             self._store.release(releases)
-        except StoreUnavailableError as error:
-            _log.warning("release_failed", reason=error.reason, integration_id=batch.integration_id)
+        except (StoreUnavailableError, StoreRefusedError) as error:
+            _log.warning("release_failed", reason=error.reason, integration_id=integration_id)
 
 
 def _again(lease: Lease, decision: Decision) -> Lease:

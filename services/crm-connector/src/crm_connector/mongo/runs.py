@@ -1,0 +1,107 @@
+"""The collection `runs`: imports and pushes, each with the lease of whoever works it at the moment.
+
+A lease is for one page. The database's clock decides it, and each claim has an owner of its own, so that a page worked
+by one that lost its lease is not counted twice. `until` of a run that nobody has is when it was worked last.
+"""
+
+from collections.abc import Collection
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import pymongo
+from pymongo import ASCENDING, DESCENDING
+from pymongo.database import Database
+from pymongo.errors import DuplicateKeyError
+
+from crm_connector.domain.errors import NotFoundError, PreconditionError
+from crm_connector.domain.run import Run, RunKind, RunState
+from crm_connector.mongo.client import document_of, mapped_errors
+
+# Longer than listing a page may take, and than working it off usually does.
+LEASE_MS = 30_000
+_FIXED = ("run_id", "tenant_id", "integration_id", "kind", "created_at", "request_id", "lead_ids")
+_RUNNING = RunState.RUNNING.value
+_NOBODYS = {"owner": "", "until": datetime.fromtimestamp(0, UTC)}
+
+
+class MongoRuns:
+    """Reads and writes runs. StoreUnavailableError when MongoDB does not answer."""
+
+    def __init__(self, db: Database[dict[str, Any]]) -> None:
+        self._collection = db.runs
+
+    def add(self, run: Run) -> None:
+        """Keep a new one. PreconditionError `run_in_progress` while there is one like it, or its request is known."""
+        with mapped_errors():
+            try:
+                self._collection.insert_one({"_id": run.run_id, **document_of(run), **_NOBODYS})
+            except DuplicateKeyError as error:
+                message = f"This integration's {run.kind.value} is at work already. Wait for it or cancel it."
+                raise PreconditionError("run_in_progress", message) from error
+
+    def get(self, tenant_id: str, run_id: str) -> Run:
+        """Get one of the tenant's. NotFoundError `run_not_found`."""
+        with mapped_errors():
+            found = self._collection.find_one({"_id": run_id, "tenant_id": tenant_id})
+        if found is None:
+            raise NotFoundError("run_not_found", "There is no such run.")
+        return _run(found)
+
+    def by_request(self, tenant_id: str, request_id: str) -> Run | None:
+        """Get the one that a request started."""
+        with mapped_errors():
+            found = self._collection.find_one({"tenant_id": tenant_id, "request_id": request_id})
+        return None if found is None else _run(found)
+
+    def page(self, tenant_id: str, integration_id: str, kind: RunKind | None, before: str, limit: int) -> list[Run]:
+        """List the tenant's before this id, newest first; ids are in the order of their making."""
+        query: dict[str, Any] = {"tenant_id": tenant_id}
+        query |= {"_id": {"$lt": before}} if before else {}
+        query |= {"integration_id": integration_id} if integration_id else {}
+        query |= {"kind": kind.value} if kind else {}
+        with mapped_errors():
+            found = self._collection.find(query, {"lead_ids": 0}).sort("_id", DESCENDING).limit(limit)
+            return [_run(document) for document in found]
+
+    def claim(self, owner: str, resting: Collection[str]) -> Run | None:
+        """Lease the run that was worked longest ago, but for those resting here; None if none is free."""
+        query = {"state": _RUNNING, "_id": {"$nin": list(resting)}}
+        free = {"$lte": [{"$toLong": "$until"}, {"$toLong": "$$NOW"}]}
+        lease = {"owner": {"$literal": owner}, "until": {"$add": ["$$NOW", LEASE_MS]}}
+        with mapped_errors():
+            for candidate in self._collection.find(query, {"_id": 1}).sort("until", ASCENDING).limit(20):
+                key = {"_id": candidate["_id"], "state": _RUNNING, "$expr": free}
+                if self._collection.update_one(key, [{"$set": lease}]).modified_count:
+                    found = self._collection.find_one({"_id": candidate["_id"], "owner": owner})
+                    return None if found is None else _run(found)
+        return None
+
+    def keep(self, run: Run, owner: str, *, release: bool) -> bool:
+        """Store how far a leased run is and renew its lease, or release it; False if it is lost or was cancelled."""
+        changed: dict[str, Any] = {
+            name: {"$literal": value} for name, value in document_of(run).items() if name not in _FIXED
+        }
+        changed["until"] = "$$NOW" if release else {"$add": ["$$NOW", LEASE_MS]}
+        if run.handed_over or run.state is not RunState.RUNNING:
+            changed["lead_ids"] = []
+        key = {"_id": run.run_id, "owner": owner, "state": _RUNNING}
+        with mapped_errors():
+            return self._collection.update_one(key, [{"$set": changed}]).matched_count == 1
+
+    def give_up(self, owners: Collection[str]) -> None:
+        """End the leases of these owners, within a second: somebody else may go on at once."""
+        with mapped_errors(), pymongo.timeout(1.0):
+            self._collection.update_many(
+                {"owner": {"$in": list(owners)}, "state": _RUNNING}, [{"$set": {"owner": "", "until": "$$NOW"}}]
+            )
+
+    def cancel(self, run_id: str, now: datetime) -> None:
+        """End a running one; nothing happens to one that has ended."""
+        changes = {"state": RunState.CANCELLED.value, "ended_at": now, "reason": "", "lead_ids": []}
+        with mapped_errors():
+            self._collection.update_one({"_id": run_id, "state": _RUNNING}, {"$set": changes})
+
+
+def _run(document: dict[str, Any]) -> Run:
+    return msgspec.convert(document, Run)

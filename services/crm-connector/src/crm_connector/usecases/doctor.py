@@ -1,0 +1,186 @@
+"""The doctor: checks everything that a sync needs and says in plain words what is wrong and what to do."""
+
+import ipaddress
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from urllib.parse import urlsplit
+
+from crm_connector.crm import Crm, Quota
+from crm_connector.domain.errors import ConnectorError
+from crm_connector.domain.integration import Account, Integration
+from crm_connector.domain.mapping import faults
+from crm_connector.mongo.integrations import MongoIntegrations
+from crm_connector.usecases.connections import Connections
+from crm_connector.usecases.webhooks import Webhooks
+
+_SET_AGAIN = "Set the integration's token again: leadsync then sets up what is missing."
+_WAIT = "Nothing: leadsync tries again by itself. Look at the CRM's status page if it lasts."
+_FIXES = {
+    "crm_auth_failed": "Make a new token in the CRM and set it as the integration's credential.",
+    "crm_auth_expired": _WAIT,
+    "crm_unavailable": _WAIT,
+    "crm_timeout": _WAIT,
+    "crm_error": _WAIT,
+    "crm_migrating": _WAIT,
+    "rate_limited": _WAIT,
+    "daily_limit": "Wait until midnight in the CRM account's time zone, or raise its API limit.",
+    "credential_unreadable": "Restore the key in LEADSYNC_SECRET_KEY, or set the integration's credential again.",
+    "oauth_not_configured": "Set HUBSPOT_CLIENT_ID and HUBSPOT_CLIENT_SECRET and restart crm-connector.",
+    "developer_key_refused": "Set HUBSPOT_DEVELOPER_API_KEY to the key of the developer account that owns the app.",
+}
+
+
+class CheckState(Enum):
+    """How a check ended."""
+
+    OK = "ok"
+    WARNING = "warning"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One check; `fix` is empty if there is nothing to do."""
+
+    name: str
+    state: CheckState
+    finding: str
+    fix: str = ""
+
+
+class Doctor:
+    """Looks, changes nothing."""
+
+    def __init__(
+        self,
+        integrations: MongoIntegrations,
+        connections: Connections,
+        webhooks: Webhooks,
+        api_url: str,
+        crm_url: str,
+    ) -> None:
+        """`api_url` is where a CRM calls us, `crm_url` where we call it."""
+        self._integrations = integrations
+        self._connections = connections
+        self._webhooks = webhooks
+        self._api_url = api_url
+        self._crm_url = crm_url
+
+    def check(self, tenant_id: str, integration_id: str) -> list[Check]:
+        """Check an integration; a broken one has failed checks. NotFoundError if there is none."""
+        integration = self._integrations.get(tenant_id, integration_id)
+        return [
+            *self._account(integration),
+            _guarded("subscriptions", lambda: self._subscriptions(integration)),
+            self._url(),
+        ]
+
+    def _account(self, integration: Integration) -> list[Check]:
+        """Check what only a working token can tell."""
+        try:
+            crm = self._connections.crm(integration.integration_id)
+            account = crm.account(writes=integration.writes_crm)
+        except ConnectorError as error:
+            unknown = [
+                Check(name, CheckState.FAILED, "Not checked, since the CRM was not to be asked.", "See `token`.")
+                for name in ("scopes", "properties", "mapping", "quota")
+            ]
+            return [_failed("token", error), *unknown]
+        return [
+            _token(integration, account),
+            _scopes(account),
+            *_schema(integration, crm),
+            _guarded("quota", lambda: _quota(crm.quota())),
+        ]
+
+    def _subscriptions(self, integration: Integration) -> Check:
+        if not integration.webhooks_enabled:
+            finding = "Webhooks are not enabled: changes in the CRM arrive with the next sweep only."
+            return Check("subscriptions", CheckState.WARNING, finding, "Enable the integration's webhooks.")
+        found = self._webhooks.faults(integration)
+        if found is None:
+            finding = "leadsync cannot look at the subscriptions of this kind of app."
+            state = self._webhooks.status(integration.tenant_id, integration.integration_id)
+            return Check("subscriptions", CheckState.WARNING, finding, state.instructions)
+        if found:
+            fix = "Enable the integration's webhooks again: that sets the address and subscribes to what is missing."
+            return Check("subscriptions", CheckState.FAILED, " ".join(found), fix)
+        return Check("subscriptions", CheckState.OK, "All subscriptions are there and active.")
+
+    def _url(self) -> Check:
+        """Check whether a CRM out there can call us; one on this machine can anyway."""
+        fault = address_fault(self._api_url)
+        if not fault:
+            return Check("url", CheckState.OK, f"The CRM calls {self._api_url}.")
+        fix = "Set API_URL to the public https address under which the CRM reaches webhook-gateway, and restart."
+        if address_fault(self._crm_url):
+            return Check("url", CheckState.WARNING, f"{fault} That is enough for a CRM on this machine only.", fix)
+        return Check("url", CheckState.FAILED, fault, fix)
+
+
+def address_fault(url: str) -> str:
+    """Say why nobody on the Internet can use an address safely; empty if they can."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    try:
+        private = not ipaddress.ip_address(host).is_global
+    except ValueError:
+        private = "." not in host or host.endswith((".local", ".localhost", ".internal"))
+    if private:
+        return f"{host} is an address of this machine or of a private network."
+    return "" if parts.scheme == "https" else f"{url} is not https."
+
+
+def _token(integration: Integration, account: Account) -> Check:
+    if account.account_id != integration.account_id:
+        finding = f"The token belongs to account {account.account_id} instead of {integration.account_id}."
+        return Check("token", CheckState.FAILED, finding, "Set a token of the right account.")
+    return Check("token", CheckState.OK, f"The token is valid for account {account.account_id}.")
+
+
+def _scopes(account: Account) -> Check:
+    if missing := ", ".join(account.missing_scopes):
+        fix = f"Add {missing} to the CRM's app, then set the new token."
+        return Check("scopes", CheckState.FAILED, f"The token lacks the scopes {missing}.", fix)
+    return Check("scopes", CheckState.OK, "The token has all scopes that leadsync needs.")
+
+
+def _schema(integration: Integration, crm: Crm) -> list[Check]:
+    """Check our marks and the mapped properties with one call."""
+    try:
+        schema = crm.schema()
+    except ConnectorError as error:
+        return [_failed("properties", error), _failed("mapping", error)]
+    properties = Check("properties", CheckState.OK, "leadsync's own properties are as they have to be.")
+    if schema.mark_faults:
+        properties = Check("properties", CheckState.FAILED, " ".join(schema.mark_faults), _SET_AGAIN)
+    wrong = faults(integration.field_mapping, schema.fields, writes=integration.writes_crm)
+    if wrong:
+        finding = " ".join(f"{field}: {fault}" for field, fault in wrong.items())
+        return [properties, Check("mapping", CheckState.FAILED, finding, "Change the integration's field mapping.")]
+    finding = f"All {len(integration.mapping)} mapped properties are there."
+    return [properties, Check("mapping", CheckState.OK, finding)]
+
+
+def _quota(quota: Quota | None) -> Check:
+    if quota is None:
+        return Check("quota", CheckState.OK, "The CRM announces no daily quota for this app.")
+    finding = f"{quota.remaining:,} of {quota.per_day:,} calls are left today."
+    if quota.remaining == 0:
+        return Check("quota", CheckState.FAILED, finding, _FIXES["daily_limit"])
+    if quota.remaining < quota.per_day / 10:
+        fix = "Find out which program of this account calls so often, or raise its API limit."
+        return Check("quota", CheckState.WARNING, finding, fix)
+    return Check("quota", CheckState.OK, finding)
+
+
+def _guarded(name: str, check: Callable[[], Check]) -> Check:
+    try:
+        return check()
+    except ConnectorError as error:
+        return _failed(name, error)
+
+
+def _failed(name: str, error: ConnectorError) -> Check:
+    return Check(name, CheckState.FAILED, error.message, _FIXES.get(error.reason, "See what the finding says."))

@@ -1,0 +1,199 @@
+"""Works runs, one page at a time: lease the run that was worked longest ago, do its next page, give it back.
+
+So all runs get their turn, a killed process loses one page at most, and whoever takes a run over goes on where it was.
+A page may be done twice, which is harmless: records that were read are not leased again, and leads may be due twice.
+"""
+
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+
+import structlog
+
+from crm_connector.clients.lead_store import GrpcLeadStore
+from crm_connector.crm import Crm
+from crm_connector.domain.errors import (
+    ConnectorError,
+    CrmError,
+    CrmRejectedError,
+    MissingScopesError,
+    NotFoundError,
+    StoreUnavailableError,
+)
+from crm_connector.domain.run import Run, RunKind, RunState, is_allowed
+from crm_connector.mongo.integrations import MongoIntegrations
+from crm_connector.mongo.runs import MongoRuns
+from crm_connector.usecases.loop import Busy
+from crm_connector.usecases.runs import drop_work
+from crm_connector.usecases.work import Job
+
+# Lanes of a push that are due at once: more would make lead-store's look for due work slow.
+MOST_PENDING, LEADS_PER_PAGE = 2_000, 200
+_LOOK_SECONDS, _IDLE_SECONDS = 0.5, 0.5
+# Live work goes first, but does not hold up a run for longer than this per page.
+_LIVE_WORK_SECONDS = 2.0
+_LIST_SECONDS = 10.0
+_FIRST_REST_SECONDS, _LONGEST_REST_SECONDS, _PAUSED_SECONDS = 1.0, 30.0, 5.0
+_log = structlog.get_logger()
+
+
+class _LostError(Exception):
+    """The run was cancelled, or somebody else has it."""
+
+
+class Runner:
+    """Works runs on the thread that calls `turn`; several threads may."""
+
+    def __init__(
+        self,
+        runs: MongoRuns,
+        integrations: MongoIntegrations,
+        store: GrpcLeadStore,
+        crm: Callable[[str], Crm],
+        job: Job,
+        busy: Busy,
+        *,
+        calls: Callable[[], int],
+        now: Callable[[], datetime],
+        stop: threading.Event,
+    ) -> None:
+        """`busy` knows the live work; `calls` counts the CRM calls of the calling thread."""
+        self._runs = runs
+        self._integrations = integrations
+        self._store = store
+        self._crm = crm
+        self._job = job
+        self._busy = busy
+        self._calls = calls
+        self._now = now
+        self._stop = stop
+        self._lock = threading.Lock()
+        self._owners: set[str] = set()
+        self._rests: dict[str, tuple[float, float]] = {}
+
+    def turn(self) -> float:
+        """Do the next page of a run, if there is one; seconds to pause before the next turn."""
+        owner = str(uuid.uuid4())
+        with self._lock:
+            self._owners.add(owner)
+            resting = [run_id for run_id, (until, _) in self._rests.items() if until > time.monotonic()]
+        try:
+            run = self._runs.claim(owner, resting)
+            if run is None:
+                return _IDLE_SECONDS
+            self._work(run.begun(self._now()), owner)
+            return 0.0
+        finally:
+            with self._lock:
+                self._owners.discard(owner)
+
+    def give_up(self) -> None:
+        """Give back the runs at work, for the process is about to end."""
+        with self._lock:
+            owners = set(self._owners)
+        try:
+            if owners:
+                self._runs.give_up(owners)
+        except StoreUnavailableError as error:  # then their leases end by themselves
+            _log.warning("runs_not_given_up", reason=error.reason, runs=len(owners))
+
+    def _work(self, run: Run, owner: str) -> None:
+        """Do one page, and keep how far the run is."""
+        try:
+            after, pause = self._next(run, owner)
+        except _LostError:
+            return
+        except ConnectorError as error:
+            after, pause = self._after(run, error)
+        except Exception:  # noqa: BLE001 - one run must not end the others
+            _log.exception("run_page_failed", reason="unexpected", run_id=run.run_id)
+            after, pause = self._rest(run, "connector_error")
+        self._put_off(run, pause)
+        if self._runs.keep(after, owner, release=True):
+            if after.state is not RunState.RUNNING:
+                _log.info("run_ended", run_id=run.run_id, state=after.state.value, reason=after.reason, done=after.done)
+        elif run.kind is RunKind.PUSH and self._runs.get(run.tenant_id, run.run_id).state is RunState.CANCELLED:
+            drop_work(self._store, run)  # what was queued while it was cancelled
+
+    def _next(self, run: Run, owner: str) -> tuple[Run, float]:
+        """Do the next page of whatever kind: the run after it, and seconds to leave it alone."""
+        integration = self._integrations.get(run.tenant_id, run.integration_id)
+        if not is_allowed(run.kind, integration):
+            return run.ended(RunState.FAILED, self._now(), "direction"), 0.0
+        if integration.paused:
+            return self._rest(run, "paused")[0], _PAUSED_SECONDS
+        run = run.resting("")
+        return (self._import(run, owner), 0.0) if run.kind is RunKind.IMPORT else self._push(run)
+
+    def _import(self, run: Run, owner: str) -> Run:
+        """Have one page of records decided."""
+        before = self._calls()
+        self._busy.wait_until_idle(_LIVE_WORK_SECONDS, run.integration_id)
+        crm = self._crm(run.integration_id)
+        page = crm.all_records(run.position, time.monotonic() + _LIST_SECONDS)
+        if run.fresh:
+            run = replace(run, total=_total(crm))
+        if self._stop.is_set():
+            return run
+        if not self._runs.keep(run, owner, release=False):
+            raise _LostError
+        outcomes, unleased = self._job.run_page(run.integration_id, page.records)
+        waiting = self._store.waiting(run.tenant_id, run.integration_id, unleased)
+        outcomes += {"waiting": waiting, "unchanged": len(unleased) - waiting}
+        after = run.imported(outcomes, self._calls() - before, str(page.next_position or ""))
+        return after if page.next_position else after.ended(RunState.SUCCEEDED, self._now())
+
+    def _push(self, run: Run) -> tuple[Run, float]:
+        """Look how far the leads are, then hand over a page of them, unless too many are pending."""
+        tenant_id, integration_id = run.tenant_id, run.integration_id
+        if run.fresh and (missing := self._crm(integration_id).account(writes=True).missing_scopes):
+            raise MissingScopesError(scopes=missing)
+        pending, failed = self._store.run_work(tenant_id, integration_id, run.run_id)
+        run = run.looked_at(pending, failed)
+        if run.handed_over and not pending:
+            return run.ended(RunState.SUCCEEDED, self._now()), 0.0
+        if run.handed_over or pending + LEADS_PER_PAGE > MOST_PENDING:
+            return run, _LOOK_SECONDS
+        lead_ids, position = self._leads(run)
+        queued = self._store.request_sync(tenant_id, integration_id, lead_ids, run.run_id) if lead_ids else 0
+        return run.handed(len(lead_ids), queued, position), 0.0
+
+    def _leads(self, run: Run) -> tuple[list[str], str]:
+        """Give the next page of leads and where the page after it begins; empty after the last."""
+        if not run.lead_ids:
+            return self._store.leads(run.tenant_id, run.position, LEADS_PER_PAGE)
+        start = int(run.position or 0)
+        end = start + LEADS_PER_PAGE
+        return list(run.lead_ids[start:end]), str(end) if end < len(run.lead_ids) else ""
+
+    def _after(self, run: Run, error: ConnectorError) -> tuple[Run, float]:
+        """Fail what no waiting mends; let everything else wait."""
+        if isinstance(error, (NotFoundError, MissingScopesError, CrmRejectedError)):
+            return run.ended(RunState.FAILED, self._now(), error.reason), 0.0
+        return self._rest(run, error.reason, error.retry_after)
+
+    def _rest(self, run: Run, reason: str, seconds: float = 0.0) -> tuple[Run, float]:
+        """Have a run wait, longer each time, or as long as we were told."""
+        if reason != run.reason:
+            _log.warning("run_waits", run_id=run.run_id, reason=reason, integration_id=run.integration_id)
+        _, last = self._rests.get(run.run_id, (0.0, 0.0))
+        pause = min(max(_FIRST_REST_SECONDS, last * 2), _LONGEST_REST_SECONDS)
+        return run.resting(reason), max(seconds, pause)
+
+    def _put_off(self, run: Run, seconds: float) -> None:
+        """Leave a run alone in this process; another one may have what it needs, such as the integration's lease."""
+        with self._lock:
+            self._rests.pop(run.run_id, None)
+            if seconds:
+                self._rests[run.run_id] = (time.monotonic() + seconds, seconds)
+
+
+def _total(crm: Crm) -> int:
+    """Ask how many records there are; 0 if the CRM does not say."""
+    try:
+        return crm.count()
+    except CrmError:
+        return 0

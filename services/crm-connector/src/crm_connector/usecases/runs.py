@@ -1,0 +1,85 @@
+"""Starting, showing and cancelling runs; the runner works them."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+import structlog
+
+from crm_connector.clients.lead_store import GrpcLeadStore
+from crm_connector.domain.errors import PreconditionError, StoreRefusedError
+from crm_connector.domain.run import Run, RunKind, RunState, is_allowed
+from crm_connector.mongo.integrations import MongoIntegrations
+from crm_connector.mongo.runs import MongoRuns
+
+_log = structlog.get_logger()
+
+
+class Runs:
+    """The use cases on runs."""
+
+    def __init__(
+        self,
+        runs: MongoRuns,
+        integrations: MongoIntegrations,
+        store: GrpcLeadStore,
+        new_id: Callable[[], str],
+        now: Callable[[], datetime],
+    ) -> None:
+        self._runs = runs
+        self._integrations = integrations
+        self._store = store
+        self._new_id = new_id
+        self._now = now
+
+    def start(
+        self, tenant_id: str, integration_id: str, kind: RunKind, request_id: str, lead_ids: Sequence[str] = ()
+    ) -> Run:
+        """Start a run; a repeated request gives the first one.
+
+        Raises:
+            NotFoundError: `integration_not_found`.
+            PreconditionError: `direction` if the integration's does not allow it, `run_in_progress`.
+
+        """
+        if request_id and (started := self._runs.by_request(tenant_id, request_id)):
+            return started
+        integration = self._integrations.get(tenant_id, integration_id)
+        if not is_allowed(kind, integration):
+            message = f"The direction of this integration is {integration.direction.value}: there is nothing to do."
+            raise PreconditionError("direction", message)
+        leads = tuple(dict.fromkeys(lead_ids))
+        run = Run(
+            self._new_id(), tenant_id, integration_id, kind, self._now(), request_id, total=len(leads), lead_ids=leads
+        )
+        try:
+            self._runs.add(run)
+        except PreconditionError:
+            if request_id and (started := self._runs.by_request(tenant_id, request_id)):
+                return started
+            raise
+        _log.info("run_started", run_id=run.run_id, kind=kind.value, integration_id=integration_id)
+        return run
+
+    def get(self, tenant_id: str, run_id: str) -> Run:
+        """Get one."""
+        return self._runs.get(tenant_id, run_id)
+
+    def page(self, tenant_id: str, integration_id: str, kind: RunKind | None, before: str, limit: int) -> list[Run]:
+        """List them, newest first, before this id."""
+        return self._runs.page(tenant_id, integration_id, kind, before, limit)
+
+    def cancel(self, tenant_id: str, run_id: str) -> Run:
+        """End a run; what it has begun is finished. What nobody has begun of a push is let go, also the second time."""
+        self._runs.cancel(self._runs.get(tenant_id, run_id).run_id, self._now())
+        run = self._runs.get(tenant_id, run_id)
+        if run.kind is RunKind.PUSH and run.state is RunState.CANCELLED:
+            drop_work(self._store, run)
+        return run
+
+
+def drop_work(store: GrpcLeadStore, run: Run) -> None:
+    """Let go of a push's work that nobody has begun; none is left of an integration that is gone."""
+    try:
+        store.drop_run_work(run.tenant_id, run.integration_id, run.run_id)
+    except StoreRefusedError as error:
+        _log.warning("run_work_not_dropped", reason=error.reason, run_id=run.run_id)
