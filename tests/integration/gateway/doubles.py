@@ -53,6 +53,8 @@ class FakeInbox(inbox_grpc.InboxServiceServicer):
         self.gate.set()
         self.arrived = asyncio.Condition()
         self.refuse: set[str] = set()
+        self.works: list[inbox_pb.RecordWork] = []
+        self.asked: list[inbox_pb.ListDeliveriesRequest] = []
 
     async def RecordDeliveries(
         self, request: inbox_pb.RecordDeliveriesRequest, context: Context
@@ -71,6 +73,26 @@ class FakeInbox(inbox_grpc.InboxServiceServicer):
             self.kept[item.delivery_key] = item
         return answer
 
+    async def GetDelivery(self, request: inbox_pb.GetDeliveryRequest, context: Context) -> inbox_pb.GetDeliveryResponse:
+        """Get; every delivery is of the tenant `acme`."""
+        item = self.kept.get(request.delivery_key) if request.tenant_id == "acme" else None
+        if item is None:
+            await fail(context, code_pb2.NOT_FOUND, "delivery_not_found", "the tenant has no such delivery")
+        return inbox_pb.GetDeliveryResponse(delivery=self._seen(item))
+
+    async def ListDeliveries(
+        self, request: inbox_pb.ListDeliveriesRequest, context: Context
+    ) -> inbox_pb.ListDeliveriesResponse:
+        """List all, whatever is asked for; what that was is remembered."""
+        del context
+        self.asked.append(request)
+        return inbox_pb.ListDeliveriesResponse(deliveries=[self._seen(item) for item in self.kept.values()])
+
+    def _seen(self, item: inbox_pb.Delivery) -> inbox_pb.KeptDelivery:
+        return inbox_pb.KeptDelivery(
+            delivery=item, state=inbox_pb.DELIVERY_STATE_ROUTED, integration_id="i", records=self.works
+        )
+
     async def wait_calls(self, count: int) -> None:
         """Wait until so many calls have arrived."""
         async with self.arrived:
@@ -85,6 +107,7 @@ class FakeLeads(lead_service_pb2_grpc.LeadServiceServicer):
         self.requests: dict[tuple[str, str], str] = {}
         self.actors: list[str] = []
         self.masks: list[list[str]] = []
+        self.explained: list[lead_service_pb.ExplainLeadRequest] = []
 
     async def _get(self, context: Context, tenant: str, lead_id: str) -> lead_pb2.Lead:
         lead = self.leads.get((tenant, lead_id))
@@ -121,7 +144,10 @@ class FakeLeads(lead_service_pb2_grpc.LeadServiceServicer):
         self, request: lead_service_pb.ListLeadsRequest, context: Context
     ) -> lead_service_pb.ListLeadsResponse:
         """List one page; the token is the number of leads before it."""
-        del context
+        if request.page_token and not request.page_token.isdecimal():
+            await fail(
+                context, code_pb2.INVALID_ARGUMENT, "page_token", "use the token of the page before", "page_token"
+            )
         mine = [lead for (tenant, _), lead in self.leads.items() if tenant == request.tenant_id]
         found = [lead for lead in mine if not request.email or lead.email == request.email]
         start = int(request.page_token or "0")
@@ -134,6 +160,8 @@ class FakeLeads(lead_service_pb2_grpc.LeadServiceServicer):
         self, request: lead_service_pb.UpdateLeadRequest, context: Context
     ) -> lead_service_pb.UpdateLeadResponse:
         """Set the masked fields."""
+        if not request.update_mask.paths:
+            await fail(context, code_pb2.INVALID_ARGUMENT, "invalid_field", "name the fields", "update_mask")
         lead = await self._get(context, request.tenant_id, request.lead_id)
         if request.etag and request.etag != lead.etag:
             await fail(context, code_pb2.ABORTED, "stale_etag", "the lead has moved on")
@@ -157,13 +185,77 @@ class FakeLeads(lead_service_pb2_grpc.LeadServiceServicer):
         del self.leads[request.tenant_id, request.lead_id]
         return lead_service_pb.DeleteLeadResponse()
 
+    async def ExplainLead(
+        self, request: lead_service_pb.ExplainLeadRequest, context: Context
+    ) -> lead_service_pb.ExplainLeadResponse:
+        """Explain one decision on two fields; what was asked for is remembered."""
+        await self._get(context, request.tenant_id, request.lead_id)
+        self.explained.append(request)
+        found = lead_service_pb.Explanation(
+            decision_id="decision",
+            outcome="updated",
+            actor="i",
+            integration_id="i",
+            record_id="7",
+            event_source="CRM_UI:userId:7",
+        )
+        found.decided_at.FromMilliseconds(1_782_371_970_000)
+        found.fields.add(field="first_name", side="platform", before="", after="Ann", because="only the CRM changed it")
+        found.fields.add(field="custom_fields.a_b", side="crm", before="x")
+        return lead_service_pb.ExplainLeadResponse(explanations=[found], next_page_token="more")
+
 
 class FakeSync(sync_grpc.SyncServiceServicer):
-    """Fixed counters of the integrations in `known`; remembers what was asked for."""
+    """Fixed counters of the integrations in `known`, and the conflicts given; remembers what was asked for."""
 
     def __init__(self) -> None:
         self.known: set[str] = set()
         self.asked: list[sync_pb.RequestSyncRequest] = []
+        self.conflicts: list[sync_pb.Conflict] = []
+        self.looked: list[sync_pb.ListConflictsRequest] = []
+        self.resolved: list[sync_pb.ResolveConflictRequest | sync_pb.ResolveConflictsRequest] = []
+        self.undone: list[sync_pb.UndoDecisionRequest] = []
+
+    async def ListConflicts(
+        self, request: sync_pb.ListConflictsRequest, context: Context
+    ) -> sync_pb.ListConflictsResponse:
+        """List those of a lead, or all."""
+        del context
+        self.looked.append(request)
+        found = [item for item in self.conflicts if request.lead_id in {"", item.lead_id}]
+        return sync_pb.ListConflictsResponse(conflicts=found, next_page_token="more" if request.page_size else "")
+
+    async def ResolveConflict(
+        self, request: sync_pb.ResolveConflictRequest, context: Context
+    ) -> sync_pb.ResolveConflictResponse:
+        """Settle, if it is there and was seen as it is."""
+        key = (request.lead_id, request.integration_id, request.field)
+        item = next((i for i in self.conflicts if (i.lead_id, i.integration_id, i.field) == key), None)
+        if item is None:
+            await fail(context, code_pb2.NOT_FOUND, "conflict_not_found", "the field does not wait for anybody")
+        if item.etag != request.etag:
+            await fail(context, code_pb2.ABORTED, "stale_etag", "the conflict has changed since it was read")
+        self.resolved.append(request)
+        return sync_pb.ResolveConflictResponse(decision_id="decision")
+
+    async def ResolveConflicts(
+        self, request: sync_pb.ResolveConflictsRequest, context: Context
+    ) -> sync_pb.ResolveConflictsResponse:
+        """Settle 1,000, of more."""
+        del context
+        self.resolved.append(request)
+        return sync_pb.ResolveConflictsResponse(resolved=1000, more=True)
+
+    async def UndoDecision(
+        self, request: sync_pb.UndoDecisionRequest, context: Context
+    ) -> sync_pb.UndoDecisionResponse:
+        """Undo; a decision whose id is a reason is refused for it, and one that is no `decision` is unknown."""
+        if request.decision_id in {"undo_too_late", "nothing_to_undo", "changed_since"}:
+            await fail(context, code_pb2.FAILED_PRECONDITION, request.decision_id, "it cannot be undone")
+        if request.decision_id != "decision":
+            await fail(context, code_pb2.NOT_FOUND, "decision_not_found", "the tenant has no such decision")
+        self.undone.append(request)
+        return sync_pb.UndoDecisionResponse(lead_id="lead")
 
     async def RequestSync(self, request: sync_pb.RequestSyncRequest, context: Context) -> sync_pb.RequestSyncResponse:
         """Make due."""
@@ -195,18 +287,16 @@ class FakeSync(sync_grpc.SyncServiceServicer):
         return answer
 
     async def ListWork(self, request: sync_pb.ListWorkRequest, context: Context) -> sync_pb.ListWorkResponse:
-        """List one lane in the state asked for."""
+        """List one lane in the state asked for, or failed."""
         del context
         work = sync_pb.Work(
             lane_id="lane",
             integration_id=request.integration_id,
-            state=request.state,
+            state=request.state or sync_pb.WORK_STATE_FAILED,
             attempts=2,
             reason="rate_limited",
         )
         return sync_pb.ListWorkResponse(work=[work])
-
-    PutTarget = RemoveTarget = LeaseWork = Reconcile = SettleWrites = ReleaseWork = None  # type: ignore[assignment]
 
 
 class FakeConnector(integration_service_pb2_grpc.IntegrationServiceServicer):
@@ -216,6 +306,9 @@ class FakeConnector(integration_service_pb2_grpc.IntegrationServiceServicer):
         self.items: dict[tuple[str, str], integration_pb2.Integration] = {}
         self.created: list[connector_pb.CreateIntegrationRequest] = []
         self.updated: list[connector_pb.UpdateIntegrationRequest] = []
+        self.runs: dict[str, integration_pb2.Run] = {}
+        self.started: list[connector_pb.StartImportRequest | connector_pb.StartPushRequest] = []
+        self.checks = [integration_pb2.Check(name="token", state=integration_pb2.CHECK_STATE_OK, finding="It works.")]
 
     async def _get(self, context: Context, request: Any) -> integration_pb2.Integration:
         item = self.items.get((request.tenant_id, request.integration_id))
@@ -256,6 +349,10 @@ class FakeConnector(integration_service_pb2_grpc.IntegrationServiceServicer):
         if request.etag and request.etag != item.etag:
             await fail(context, code_pb2.ABORTED, "stale_etag", "the integration has moved on")
         self.updated.append(request)
+        given = request.integration.deletions
+        if given.cap_percent == 13:
+            field = "integration.deletions.cap_percent"
+            await fail(context, code_pb2.INVALID_ARGUMENT, "invalid_field", "this share is unlucky", field)
         for path in request.update_mask.paths:
             item.ClearField(path)
             request.update_mask.MergeMessage(request.integration, item)
@@ -282,6 +379,65 @@ class FakeConnector(integration_service_pb2_grpc.IntegrationServiceServicer):
         """Get the state."""
         return connector_pb.GetWebhookStatusResponse(webhooks=await self._webhooks(request, context))
 
+    def _start(self, request: Any, kind: integration_pb2.RunKind.ValueType) -> integration_pb2.Run:
+        self.started.append(request)
+        run = integration_pb2.Run(
+            run_id=f"run-{len(self.started)}",
+            integration_id=request.integration_id,
+            kind=kind,
+            state=integration_pb2.RUN_STATE_RUNNING,
+        )
+        run.created_at.FromMilliseconds(1_782_371_970_000)
+        self.runs[run.run_id] = run
+        return run
+
+    async def StartImport(self, request: Any, context: Context) -> Any:
+        """Start; one at a time."""
+        if any(run.integration_id == request.integration_id for run in self.runs.values()):
+            await fail(context, code_pb2.FAILED_PRECONDITION, "run_in_progress", "an import is running")
+        return connector_pb.StartImportResponse(run=self._start(request, integration_pb2.RUN_KIND_IMPORT))
+
+    async def StartPush(self, request: Any, context: Context) -> Any:
+        """Start."""
+        del context
+        return connector_pb.StartPushResponse(run=self._start(request, integration_pb2.RUN_KIND_PUSH))
+
+    async def _run(self, request: Any, context: Context) -> integration_pb2.Run:
+        if request.run_id not in self.runs or request.tenant_id != "acme":
+            await fail(context, code_pb2.NOT_FOUND, "run_not_found", "the tenant has no such run")
+        return self.runs[request.run_id]
+
+    async def GetRun(self, request: Any, context: Context) -> Any:
+        """Get."""
+        return connector_pb.GetRunResponse(run=await self._run(request, context))
+
+    async def ListRuns(self, request: Any, context: Context) -> Any:
+        """List those of a kind."""
+        del context
+        found = [run for run in self.runs.values() if request.kind in {0, run.kind}]
+        return connector_pb.ListRunsResponse(runs=found)
+
+    async def CancelRun(self, request: Any, context: Context) -> Any:
+        """Cancel."""
+        run = await self._run(request, context)
+        run.state = integration_pb2.RUN_STATE_CANCELLED
+        return connector_pb.CancelRunResponse(run=run)
+
+    async def CheckIntegration(self, request: Any, context: Context) -> Any:
+        """Find what `checks` says."""
+        await self._get(context, request)
+        return connector_pb.CheckIntegrationResponse(checks=self.checks)
+
+    async def ListCrmFields(self, request: Any, context: Context) -> Any:
+        """List two properties."""
+        await self._get(context, request)
+        option = integration_pb2.CrmFieldOption(value="OPEN", label="Open")
+        fields = [
+            integration_pb2.CrmField(property="firstname", label="First", type="string", mapped_to="first_name"),
+            integration_pb2.CrmField(property="hs_x", label="X", type="enumeration", read_only=True, options=[option]),
+        ]
+        return connector_pb.ListCrmFieldsResponse(fields=fields)
+
     async def _webhooks(self, request: Any, context: Context) -> connector_pb.WebhookState:
         item = await self._get(context, request)
         subscriptions = [
@@ -304,8 +460,8 @@ class Store:
 
     def __init__(self) -> None:
         self.inbox = FakeInbox()
-        self.leads = FakeLeads()
-        self.sync = FakeSync()
+        self.leads = FakeLeads()  # type: ignore[abstract]  # only what the gateway calls
+        self.sync = FakeSync()  # type: ignore[abstract]
         self.health = health.aio.HealthServicer()
         self.port = 0
 

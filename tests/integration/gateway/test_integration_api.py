@@ -2,6 +2,7 @@ from typing import Any
 
 import pytest
 from integration.gateway.harness import Harness, gateway
+from leadsync.integration.v1 import integration_pb2
 from leadsync.lead.v1 import lead_pb2
 from leadsync.sync.v1 import sync_pb2
 
@@ -16,6 +17,7 @@ BODY: dict[str, Any] = {
     "direction": "from_crm",
     "fieldMapping": {"email": "email", "firstName": "firstname", "customFields.score_1": "hs_score"},
     "fieldRules": {"firstName": {"rule": "ask", "blank": "clear"}, "email": {}},
+    "policies": {"deletions": {"policy": "delete_lead", "graceSeconds": 3600, "capNumber": 5}},
     "paused": False,
 }
 
@@ -45,6 +47,9 @@ async def test_an_integration_goes_round() -> None:
                 "firstName": {"rule": "ask", "blank": "clear"},
                 "email": {"rule": "newest", "blank": "keep"},
             },
+            "policies": {
+                "deletions": {"policy": "delete_lead", "graceSeconds": 3600, "capNumber": 5, "capPercent": 20}
+            },
             "paused": False,
             "webhooksEnabled": False,
             "createdAt": None,
@@ -53,6 +58,7 @@ async def test_an_integration_goes_round() -> None:
         assert (sent.tenant_id, sent.request_id, sent.access_token) == ("acme", "k", "pat-very-secret")
         assert dict(sent.integration.field_mapping)["custom_fields.score_1"] == "hs_score"
         assert sent.integration.field_rules[0].rule == sync_pb2.MERGE_RULE_ASK
+        assert sent.integration.deletions.policy == sync_pb2.DELETE_POLICY_DELETE_LEAD
         got = await door.call("GET", f"{CRM}/{created['id']}", "viewer")
         listed = await door.call("GET", CRM, "viewer")
         assert (got.json(), listed.json()) == (created, {"integrations": [created], "nextPageToken": None})
@@ -91,6 +97,11 @@ async def test_a_connected_account_is_a_conflict() -> None:
             {"fieldRules": {"email": {"rule": "x", "blank": 1, "else": 1}, "phone": 5}},
             {"fieldRules.email.rule", "fieldRules.email.blank", "fieldRules.email.else", "fieldRules.phone"},
         ),
+        ({"policies": {}}, {"policies.deletions"}),
+        (
+            {"policies": {"deletions": {"policy": "erase", "graceSeconds": 2_592_001, "capNumber": 0, "cap": 1}}},
+            {f"policies.deletions.{name}" for name in ("policy", "graceSeconds", "capNumber", "cap")},
+        ),
         ({"paused": "yes", "portalId": 1.5, "surprise": 1}, {"paused", "portalId", "surprise"}),
     ],
 )
@@ -120,6 +131,21 @@ async def test_settings_change_and_the_account_does_not() -> None:
         assert {error["field"] for error in fixed.json()["errors"]} == {"provider", "portalId"}
         assert (await door.call("DELETE", path)).status_code == 204
         assert (await door.call("GET", path)).json()["reason"] == "integration_not_found"
+
+
+async def test_how_deletions_are_followed() -> None:
+    """Without a policy the defaults are shown; PATCH replaces it whole, alone, and a refusal names the outer field."""
+    async with gateway() as door:
+        created = (await door.call("POST", CRM, json={"provider": "hubspot", "accessToken": "x"})).json()
+        defaults = {"policy": "unlink", "graceSeconds": 0, "capNumber": 500, "capPercent": 20}
+        assert created["policies"] == {"deletions": defaults}
+        assert not door.connector.created[0].integration.HasField("deletions")
+        path, change = f"{CRM}/{created['id']}", {"policy": "ignore", "capPercent": 1}
+        changed = await door.call("PATCH", path, json={"policies": {"deletions": change}})
+        assert (changed.status_code, changed.json()["policies"]) == (200, {"deletions": defaults | change})
+        assert list(door.connector.updated[0].update_mask.paths) == ["deletions"]
+        refused = await door.call("PATCH", path, json={"policies": {"deletions": {"capPercent": 13}}})
+        assert (refused.status_code, refused.json()["errors"][0]["field"]) == (400, "policies.deletions.capPercent")
 
 
 async def test_webhooks_and_their_status() -> None:
@@ -162,25 +188,14 @@ async def test_sync_status() -> None:
             "oldestPendingSeconds": 9,
             "conflicts": 10,
             "failedWork": 11,
+            "totalReceived": 12,
+            "lastReceivedAt": "2026-06-25T07:19:30Z",
+            "runs": [],
         }
         missing = await door.call("GET", f"{CRM}/sync-status")
         assert missing.json()["errors"] == [{"field": "integrationId", "message": "is required"}]
         unknown = await door.call("GET", f"{CRM}/sync-status?integrationId=nope")
         assert (unknown.status_code, unknown.json()["reason"]) == (404, "integration_not_found")
-
-
-async def test_leads_are_pushed() -> None:
-    """sync-leads queues the leads that are named; without any it is refused."""
-    async with gateway() as door:
-        body: dict[str, Any] = {"integrationId": "i", "leadIds": ["a", "b"]}
-        response = await door.call("POST", f"{CRM}/sync-leads", "operator", json=body)
-        assert (response.status_code, response.json()) == (202, {"queued": 2})
-        (asked,) = door.store.sync.asked
-        assert (asked.tenant_id, list(asked.lead_ids), asked.failed) == ("acme", ["a", "b"], False)
-        for ids in (None, [], [1], "a", ["x"] * 1001):
-            wrong = await door.call("POST", f"{CRM}/sync-leads", json=body | {"leadIds": ids})
-            assert wrong.status_code == 400
-            assert wrong.json()["errors"][0]["field"].startswith("leadIds")
 
 
 async def test_work_is_listed_and_redriven() -> None:
@@ -202,4 +217,64 @@ async def test_work_is_listed_and_redriven() -> None:
         assert (await door.call("GET", "/api/v1/work?state=idle")).json()["errors"][0]["field"] == "state"
         redriven = await door.call("POST", "/api/v1/work/redrive", "operator", json={"integrationId": "i"})
         assert redriven.json() == {"queued": 3}
-        assert door.store.sync.asked[0].failed
+        some = {"integrationId": "i", "reason": "rate_limited", "laneIds": ["a", "b"]}
+        await door.call("POST", "/api/v1/work/redrive", "operator", json=some)
+        whole, part = door.store.sync.asked
+        assert (whole.tenant_id, whole.failed, whole.reason, list(whole.lane_ids)) == ("acme", True, "", [])
+        assert (part.failed, part.reason, list(part.lane_ids)) == (True, "rate_limited", ["a", "b"])
+        for wrong in ({}, {"integrationId": "i", "laneIds": []}, {"integrationId": "i", "laneIds": [1]}):
+            refused = await door.call("POST", "/api/v1/work/redrive", json=wrong)
+            assert (refused.status_code, refused.json()["reason"]) == (400, "invalid_field")
+
+
+async def test_the_doctor() -> None:
+    """What crm-connector finds is joined by whether webhooks can be verified and whether any has come in."""
+    async with gateway() as door:
+        path = f"{CRM}/{(await _connect(door))['id']}/check"
+        found = (await door.call("GET", path, "viewer")).json()
+        assert found["checks"][0] == {"name": "token", "state": "ok", "finding": "It works.", "fix": None}
+        assert [(check["name"], check["state"]) for check in found["checks"]] == [
+            ("token", "ok"), ("secret", "ok"), ("deliveries", "warning"),
+        ]  # fmt: skip
+        assert found["ok"]
+        door.store.sync.known.add(path.split("/")[-2])
+        door.connector.checks[0].state = integration_pb2.CHECK_STATE_FAILED
+        later = (await door.call("GET", path, "viewer")).json()
+        assert (later["ok"], later["checks"][2]["state"]) == (False, "ok")
+        assert "12 events" in later["checks"][2]["finding"]
+
+
+@pytest.mark.parametrize(
+    ("environment", "state"),
+    [
+        ({"HUBSPOT_CLIENT_SECRET": ""}, "failed"),
+        ({"HUBSPOT_CLIENT_SECRET": "7:of-another-app"}, "failed"),
+        ({"HUBSPOT_CLIENT_SECRET": "7:of-another-app,39522895:of-this-one"}, "ok"),
+        ({"HUBSPOT_CLIENT_SECRET": "", "LEADSYNC_ALLOW_UNSIGNED": "1"}, "warning"),
+    ],
+)
+async def test_the_doctor_knows_the_secret(environment: dict[str, str], state: str) -> None:
+    """A missing secret, or one of another app, is found, and the way to mend it is told without the secret."""
+    async with gateway(**environment) as door:
+        response = await door.call("GET", f"{CRM}/{(await _connect(door))['id']}/check")
+        (secret,) = [check for check in response.json()["checks"] if check["name"] == "secret"]
+        assert (secret["state"], bool(secret["fix"])) == (state, state != "ok")
+        assert "of-another-app" not in response.text
+
+
+async def test_the_crms_fields() -> None:
+    """The CRM's properties are listed with the lead field that each is mapped to, in the outside's names."""
+    async with gateway() as door:
+        listed = await door.call("GET", f"{CRM}/{(await _connect(door))['id']}/fields", "viewer")
+        common = {"readOnly": False, "options": []}
+        assert listed.json()["fields"] == [
+            {"property": "firstname", "label": "First", "type": "string", "mappedTo": "firstName", **common},
+            {
+                "property": "hs_x",
+                "label": "X",
+                "type": "enumeration",
+                "mappedTo": None,
+                "readOnly": True,
+                "options": [{"value": "OPEN", "label": "Open"}],
+            },
+        ]

@@ -58,8 +58,11 @@ async def test_links_and_their_fields() -> None:
         lead = door.store.leads.leads["acme", created["id"]]
         link = lead.links.add(integration_id="i", provider="hubspot", record_id="7", state=lead_pb2.LINK_STATE_DETACHED)
         link.detached_reason = "record_archived"
-        link.conflicts.add(field="first_name", ours="Ann", theirs="")
+        link.conflicts.add(field="first_name", ours="Ann", theirs="", overwritten=True)
         link.refused.add(field="custom_fields.a_b", reason="invalid_value")
+        swing = link.paused.add(field="job_title", value="CTO", replaced="cto", writer="WORKFLOWS:7")
+        swing.until.FromMilliseconds(1_782_371_970_000)
+        link.paused.add(field="phone", value="1")
         lead.crm_metadata.last_sync_direction = lead_pb2.DIRECTION_FROM_CRM
         lead.crm_metadata.last_synced_at.FromMilliseconds(1_782_371_970_123)
         shown = (await door.call("GET", f"{LEADS}/{created['id']}")).json()
@@ -70,8 +73,18 @@ async def test_links_and_their_fields() -> None:
                 "recordId": "7",
                 "state": "detached",
                 "detachedReason": "record_archived",
-                "conflicts": [{"field": "firstName", "ours": "Ann", "theirs": None}],
+                "conflicts": [{"field": "firstName", "ours": "Ann", "theirs": None, "overwritten": True}],
                 "refused": [{"field": "customFields.a_b", "reason": "invalid_value"}],
+                "paused": [
+                    {
+                        "field": "jobTitle",
+                        "value": "CTO",
+                        "replaced": "cto",
+                        "writer": "WORKFLOWS:7",
+                        "until": "2026-06-25T07:19:30Z",
+                    },
+                    {"field": "phone", "value": "1", "replaced": None, "writer": None, "until": None},
+                ],
             }
         ]
         assert shown["crmMetadata"]["lastSyncDirection"] == "from_crm"
@@ -194,7 +207,10 @@ async def test_wrong_queries(query: str) -> None:
 async def test_an_empty_change_is_refused() -> None:
     """PATCH with nothing in it says so."""
     async with gateway() as door:
-        assert (await door.call("PATCH", f"{LEADS}/x", json={})).status_code == 400
+        bodies: list[dict[str, Any]] = [{}, {"customFields": {}}]
+        for body in bodies:
+            response = await door.call("PATCH", f"{LEADS}/x", json=body)
+            assert (response.status_code, response.json()["errors"][0]["field"]) == (400, "body")
 
 
 async def test_unknown_addresses_and_methods() -> None:

@@ -70,6 +70,44 @@ def test_recorded_payloads(name: str) -> None:
     assert delivery.account_id == str(json.loads(body)[0]["portalId"])
 
 
+@pytest.mark.parametrize("name", EXPECTED)
+def test_whom_a_recorded_event_is_about(name: str) -> None:
+    """Every event names the contact that it is about, also if it is not synced; of a merge the one that survives."""
+    (delivery,) = parse((PAYLOADS / f"{name}.json").read_bytes(), ANY_APP)
+    touched = [touch.record_id for touch in EXPECTED[name]][:1]
+    others = {"object-deletion-custom-object": [""]}
+    associated = ["101"]  # kept without being synced
+    assert list(delivery.event_record_ids) == (touched or others.get(name, associated))
+
+
+def test_whom_events_are_about() -> None:
+    """There is one record for each event, in their order; none for another kind of record or what is no id."""
+    delivery = _one(
+        _event(objectId=7),
+        _event(subscriptionType="company.creation", objectId=8),
+        _event(subscriptionType="contact.somethingNew", objectId="9"),
+        _event(subscriptionType="contact.somethingNew", objectId={"odd": True}),
+        _event(subscriptionType="contact.somethingNew", objectId=True, fromObjectId=10**19),
+        _event(subscriptionType="object.somethingNew", objectId=1, objectTypeId="0-2", fromObjectId=2),
+        _event(subscriptionType="contact.merge", objectId=11, primaryObjectId=11, mergedObjectIds=[12]),
+        _event(subscriptionType="contact.merge", objectId=11, primaryObjectId=11, newObjectId=13, mergedObjectIds=[12]),
+        _event(objectId=7),
+    )
+    assert delivery.event_record_ids == ("7", "", "9", "", "", "", "11", "13", "7")
+
+
+def test_each_portal_gets_its_own_records() -> None:
+    """Where a request is split by portal, the records stay with their events."""
+    first, second = _parse(_event(objectId=1), _event(objectId=2, portalId=5), _event(objectId=3))
+    assert (first.event_record_ids, second.event_record_ids) == (("1", "3"), ("2",))
+
+
+def test_a_key_stays_what_it_was() -> None:
+    """The key of a request is the same in every release, so that one sent again meanwhile is known."""
+    (delivery,) = parse((PAYLOADS / "contact-merge.json").read_bytes(), ANY_APP)
+    assert delivery.delivery_key == "4a2082b6ff56d3365badd81e16217cc32a627f006b36470ad809c6b3f82e7bf0"
+
+
 @pytest.mark.parametrize(
     "name",
     ["company.creation", "contact.associationChange", "conversation.newMessage", "contact.somethingNew", "deal.merge"],
@@ -192,11 +230,11 @@ def test_odd_evidence_is_let_through() -> None:
     assert _one(_event(occurredAt=10**30)).touches[0].occurred_at_ms is None
 
 
-def test_notes_name_events_as_people_know_them() -> None:
-    """Every event has a note for the log, ignored or not."""
+def test_events_are_named_as_people_know_them() -> None:
+    """Every event is shown with its name, object and record, ignored or not."""
     delivery = _one(_event(objectId=12345), _event(subscriptionType="object.deletion", objectTypeId="0-1", objectId=7))
-    notes = [(note.event_type, note.object_type, note.record_id, note.ignored) for note in delivery.notes]
-    assert notes == [("contact.creation", "contact", "12345", False), ("object.deletion", "contact", "7", False)]
+    shown = [(event.type, event.object_type, event.record_id, event.ignored) for event in delivery.shown]
+    assert shown == [("contact.creation", "contact", "12345", False), ("object.deletion", "contact", "7", False)]
 
 
 _JSON = st.recursive(
@@ -232,7 +270,7 @@ def test_nothing_but_a_parse_error(body: bytes) -> None:
         return
     assert sum(delivery.event_count for delivery in deliveries) == len(json.loads(body))
     for delivery in deliveries:
-        assert len(list(delivery.notes)) == delivery.event_count
+        assert len(list(delivery.shown)) == delivery.event_count
         assert len({(touch.record_id, touch.kind) for touch in delivery.touches}) == len(delivery.touches)
         json.loads(delivery.events)
 

@@ -16,7 +16,7 @@ def anyio_backend() -> str:
 
 
 def _delivery(key: str, size: int = 10) -> Delivery:
-    parsed = ParsedDelivery(key, "1", b"x" * size, (), 1, 0, iter(()))
+    parsed = ParsedDelivery(key, "1", b"x" * size, ("",), (), 1, 0, iter(()))
     return Delivery("hubspot", parsed, {}, 0)
 
 

@@ -1,17 +1,20 @@
 import grpc
 import pytest
 from webhook_gateway.clients.errors import RemoteError, Violation
-from webhook_gateway.http.names import LEAD_FIELDS, inner_field, outer_field, outer_path
-from webhook_gateway.http.problems import from_remote
+from webhook_gateway.clients.names import inner_field, outer_field, outer_path
+from webhook_gateway.http.problems import Problem, from_remote
+from webhook_gateway.http.reading import read
 from webhook_gateway.http.statuses import http_status
+from webhook_gateway.model.basics import LeadField
+
+LEAD_FIELDS = ("email", "firstName", "lastName", "phone", "company", "jobTitle", "website", "status")
 
 
 @pytest.mark.parametrize("name", [*LEAD_FIELDS, "customFields.any_Name_1"])
 def test_field_names_go_round(name: str) -> None:
     """Every lead field has one name inside and one outside; a custom field's own name is never respelt."""
-    inner = inner_field(name)
-    assert inner is not None
-    assert outer_field(inner) == name
+    assert read(name, LeadField) == name
+    assert outer_field(inner_field(name)) == name
 
 
 @pytest.mark.parametrize(
@@ -19,7 +22,8 @@ def test_field_names_go_round(name: str) -> None:
 )
 def test_other_names_are_no_fields(name: str) -> None:
     """What is no lead field cannot be mapped."""
-    assert inner_field(name) is None
+    with pytest.raises(Problem):
+        read(name, LeadField)
 
 
 @pytest.mark.parametrize(
@@ -29,6 +33,7 @@ def test_other_names_are_no_fields(name: str) -> None:
         ("lead.custom_fields.snake_name", "customFields.snake_name"),
         ("integration.field_mapping.job_title", "fieldMapping.jobTitle"),
         ("integration.field_rules.custom_fields.a_b", "fieldRules.customFields.a_b"),
+        ("integration.deletions.cap_percent", "policies.deletions.capPercent"),
         ("lead_ids[3]", "leadIds[3]"),
         ("account_id", "portalId"),
         ("page_token", "pageToken"),

@@ -28,6 +28,7 @@ def test_ports_and_aliases() -> None:
     assert settings.api_url == "https://x.example/base"
     assert [(secret.app_id, secret.value) for secret in settings.hubspot_secrets] == [("7", b"alias")]
     assert settings.token_keys == (KEY, f"{KEY}2")
+    assert Settings.from_env({"LEADSYNC_TOKEN_KEY": KEY, "GATEWAY_PORT": "0"}).port == 0  # any free one
 
 
 def test_every_fault_is_told() -> None:

@@ -9,10 +9,12 @@ import structlog
 import uvicorn
 
 from webhook_gateway.clients.calls import open_channel
+from webhook_gateway.clients.conflicts import ConflictClient
 from webhook_gateway.clients.health import HealthClient
 from webhook_gateway.clients.inbox import InboxClient
 from webhook_gateway.clients.integrations import IntegrationClient
 from webhook_gateway.clients.leads import LeadClient
+from webhook_gateway.clients.runs import RunClient
 from webhook_gateway.clients.sync import SyncClient
 from webhook_gateway.http.app import build_app
 from webhook_gateway.http.auth import Tokens
@@ -33,12 +35,17 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
     """Build everything behind the routes, inside the running event loop."""
     metrics = Metrics()
     async with open_channel(settings.lead_store_url) as store, open_channel(settings.crm_connector_url) as connector:
-        intake = Intake(InboxClient(store).record, metrics)
+        registry = build_registry(settings)
+        inbox = InboxClient(store, registry)
+        intake = Intake(inbox.record, metrics)
         try:
             yield Services(
-                door=WebhookDoor(build_registry(settings), intake, metrics, settings.api_url),
+                door=WebhookDoor(registry, intake, metrics, settings.api_url),
+                inbox=inbox,
                 leads=LeadClient(store),
+                conflicts=ConflictClient(store),
                 integrations=IntegrationClient(connector),
+                runs=RunClient(connector),
                 sync=SyncClient(store),
                 store_health=HealthClient(store),
                 tokens=Tokens(settings.token_keys),
@@ -90,22 +97,12 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
             server = build_server(services)
             serving = asyncio.create_task(server.serve(sockets=[sock]))
             stopping = asyncio.create_task(stop.wait())
-            if not settings.hubspot_secrets:
-                _warn(settings)
+            check = services.door.provider("hubspot").check("")
+            if check.state != "ok":
+                log.warning(check.finding, fix=check.fix)
             log.info("webhook-gateway listens", host=settings.host, port=sock.getsockname()[1], url=settings.api_url)
             await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
             server.should_exit = True
             await serving
             stopping.cancel()
     log.info("webhook-gateway has stopped")
-
-
-def _warn(settings: Settings) -> None:
-    log = structlog.get_logger()
-    if settings.allow_unsigned:
-        log.warning(
-            "WEBHOOKS ARE NOT VERIFIED: anybody who can reach this address can report changes",
-            setting="LEADSYNC_ALLOW_UNSIGNED",
-        )
-    else:
-        log.warning("webhooks are refused until a client secret is set", setting="HUBSPOT_CLIENT_SECRET")

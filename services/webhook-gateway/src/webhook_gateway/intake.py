@@ -17,8 +17,9 @@ from webhook_gateway.metrics import Metrics
 from webhook_gateway.providers.base import ParsedDelivery
 
 MIB = 1024 * 1024
-# What a touch, and a delivery beside its events, weigh at most on the wire, roughly.
+# What a touch, the record of an event, and a delivery beside these weigh at most on the wire, roughly.
 _TOUCH_BYTES = 300
+_EVENT_BYTES = 24
 _DELIVERY_BYTES = 1024
 
 
@@ -34,7 +35,9 @@ class Delivery:
     @property
     def size(self) -> int:
         """Bytes it takes in a call, rounded up."""
-        return len(self.parsed.events) + _TOUCH_BYTES * len(self.parsed.touches) + _DELIVERY_BYTES
+        parsed = self.parsed
+        beside = _TOUCH_BYTES * len(parsed.touches) + _EVENT_BYTES * parsed.event_count + _DELIVERY_BYTES
+        return len(parsed.events) + beside
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +103,8 @@ class Intake:
         self._calls: set[asyncio.Task[None]] = set()
         self._requests = 0
         self._bytes = 0
+        metrics.intake_requests.set_function(lambda: self._requests)
+        metrics.intake_bytes.set_function(lambda: self._bytes)
 
     @contextmanager
     def admit(self) -> Iterator[Slot]:
@@ -108,21 +113,17 @@ class Intake:
             raise NotKeptError("intake_full")
         slot = Slot(self)
         self._requests += 1
-        self._metrics.intake_requests.set(self._requests)
         try:
             yield slot
         finally:
             self._requests -= 1
             self._bytes -= slot.size
-            self._metrics.intake_requests.set(self._requests)
-            self._metrics.intake_bytes.set(self._bytes)
 
     def reserve(self, size: int) -> None:
         """Count bytes that are held in memory. Raises NotKeptError if there is no room."""
         if self._bytes + size > self._limits.waiting_bytes:
             raise NotKeptError("intake_full")
         self._bytes += size
-        self._metrics.intake_bytes.set(self._bytes)
 
     async def keep(self, deliveries: Sequence[Delivery]) -> list[bool]:
         """Return once all are durable, saying for each whether it had been kept before. Raises NotKeptError."""

@@ -78,7 +78,7 @@ class _Reader:
             return None  # type: ignore[return-value]
 
     def port(self, name: str, default: int) -> int:
-        return self.checked(name, str(default), _port) or default
+        return self.checked(name, str(default), _port)
 
     def flag(self, name: str) -> bool:
         return self.checked(name, "0", _flag)

@@ -10,9 +10,6 @@ from webhook_gateway.clients.errors import from_rpc_error
 Req_contra = TypeVar("Req_contra", contravariant=True)
 Res_co = TypeVar("Res_co", covariant=True)
 
-QUICK_SECONDS = 5.0  # one look into a database
-SLOW_SECONDS = 30.0  # a CRM is called meanwhile
-
 # Reconnect soon after a restart, and notice a peer that is gone; a message can hold a whole webhook.
 _OPTIONS = (
     ("grpc.initial_reconnect_backoff_ms", 100),
@@ -37,11 +34,15 @@ def open_channel(address: str) -> grpc.aio.Channel:
     return grpc.aio.insecure_channel(address, options=_OPTIONS)
 
 
-async def call(
-    method: Method[Req_contra, Res_co], request: Req_contra, *, service: str, seconds: float = QUICK_SECONDS
-) -> Res_co:
-    """Call and wait. Raises RemoteError."""
-    try:
-        return await method(request, timeout=seconds)
-    except grpc.aio.AioRpcError as error:
-        raise from_rpc_error(error, service) from error
+class Client:
+    """A part of a service. Routes name its methods as handlers, so what these take is told by name: see `operation`."""
+
+    service = "store"  # as in the reason `store_unavailable`
+    seconds = 5.0  # deadline of a call: one look into a database
+
+    async def call(self, method: Method[Req_contra, Res_co], request: Req_contra, seconds: float = 0.0) -> Res_co:
+        """Call and wait. Raises RemoteError."""
+        try:
+            return await method(request, timeout=seconds or self.seconds)
+        except grpc.aio.AioRpcError as error:
+            raise from_rpc_error(error, self.service) from error

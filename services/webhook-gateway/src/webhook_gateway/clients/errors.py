@@ -1,12 +1,10 @@
 """What a failed call means: gRPC status and google.rpc details in, one plain exception out."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import grpc
-from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped, unused-ignore]
-
-_DETAILS_KEY = "grpc-status-details-bin"
+from google.rpc import error_details_pb2  # type: ignore[import-untyped, unused-ignore]
+from grpc_status import rpc_status
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +33,6 @@ class RemoteError(Exception):
         self.violations = violations
         self.retry_after_seconds = retry_after_seconds
 
-    @property
-    def not_found(self) -> bool:
-        """True if the tenant has no such thing."""
-        return self.code is grpc.StatusCode.NOT_FOUND
-
 
 # What a service did not say itself; `{}` is the service's name.
 _DEFAULTS = {
@@ -64,15 +57,16 @@ _SPEAKING = frozenset(
 
 
 def from_rpc_error(error: grpc.aio.AioRpcError, service: str) -> RemoteError:
-    """Translate a failed call to `service` (`lead_store` or `crm_connector`)."""
+    """Translate a failed call to `service` (`store` or `connector`)."""
     code = error.code()
     info = error_details_pb2.ErrorInfo()
     bad = error_details_pb2.BadRequest()
     retry = error_details_pb2.RetryInfo()
-    for detail in _details(error):
+    status = rpc_status.from_call(error)  # type: ignore[arg-type]  # it has all that is used of a call
+    for detail in status.details if status else ():
         for message in (info, bad, retry):
             detail.Unpack(message)
-    reason, text = _DEFAULTS.get(code, (code.name.lower(), "something went wrong inside"))
+    reason, text = _DEFAULTS.get(code, ("internal", "something went wrong inside"))
     return RemoteError(
         code,
         info.reason.lower() or reason.format(service),
@@ -80,10 +74,3 @@ def from_rpc_error(error: grpc.aio.AioRpcError, service: str) -> RemoteError:
         tuple(Violation(item.field, item.description) for item in bad.field_violations),
         retry.retry_delay.seconds + retry.retry_delay.nanos / 1e9 if retry.HasField("retry_delay") else None,
     )
-
-
-def _details(error: grpc.aio.AioRpcError) -> list[Any]:
-    for key, value in error.trailing_metadata() or ():
-        if key == _DETAILS_KEY and isinstance(value, bytes):
-            return list(status_pb2.Status.FromString(value).details)
-    return []

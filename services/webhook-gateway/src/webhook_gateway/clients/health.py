@@ -3,14 +3,14 @@
 import grpc
 from grpc_health.v1 import health_pb2
 
-from webhook_gateway.clients.calls import Method, call
+from webhook_gateway.clients.calls import Client, Method
 from webhook_gateway.clients.errors import RemoteError
 
-_SECONDS = 1.0
 
-
-class HealthClient:
+class HealthClient(Client):
     """Asks a service's standard gRPC health."""
+
+    seconds = 1.0
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
         # The package's own stub has no types for an asynchronous channel.
@@ -23,7 +23,7 @@ class HealthClient:
     async def serving(self) -> bool:
         """Say whether the service is up and serving; never raises."""
         try:
-            answer = await call(self._check, health_pb2.HealthCheckRequest(), service="store", seconds=_SECONDS)
+            answer = await self.call(self._check, health_pb2.HealthCheckRequest())
         except RemoteError:
             return False
         return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)

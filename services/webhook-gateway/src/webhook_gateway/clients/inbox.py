@@ -1,39 +1,39 @@
-"""lead-store's inbox: hands deliveries over."""
+"""lead-store's inbox: hands deliveries over, and shows those that were kept."""
 
+import asyncio
 from collections.abc import Sequence
+from datetime import UTC
 
 import grpc
 import structlog
-from google.protobuf.timestamp_pb2 import Timestamp
 from leadsync.inbox.v1 import inbox_service_pb2 as pb
 from leadsync.inbox.v1.inbox_service_pb2_grpc import InboxServiceStub
 
-from webhook_gateway.clients.calls import call
+from webhook_gateway.clients.calls import Client
 from webhook_gateway.clients.errors import RemoteError
+from webhook_gateway.clients.mapping import filled, number, plain, set_time
 from webhook_gateway.intake import Delivery, NotKeptError, RefusedError
-from webhook_gateway.providers.base import Touch, TouchKind
+from webhook_gateway.model.work import DeliveryQuery, EventPage, KeptDelivery, RecordWork
+from webhook_gateway.providers.base import Registry, Touch, TouchKind
 
-_KINDS = {
-    TouchKind.CREATED: pb.TOUCH_KIND_CREATED,
-    TouchKind.CHANGED: pb.TOUCH_KIND_CHANGED,
-    TouchKind.DELETED: pb.TOUCH_KIND_DELETED,
-    TouchKind.MERGED: pb.TOUCH_KIND_MERGED,
-    TouchKind.RESTORED: pb.TOUCH_KIND_RESTORED,
-    TouchKind.ERASED: pb.TOUCH_KIND_ERASED,
-}
+_KINDS = {kind: number(pb.TouchKind, kind.value) for kind in TouchKind}
 
 
-class InboxClient:
-    """Records deliveries; what `intake.Recorder` asks for."""
+class InboxClient(Client):
+    """Records deliveries, as `intake.Recorder`, and reads them; providers say how events look to people.
 
-    def __init__(self, channel: grpc.aio.Channel) -> None:
+    Every method but `record` raises RemoteError.
+    """
+
+    def __init__(self, channel: grpc.aio.Channel, registry: Registry) -> None:
         self._stub = InboxServiceStub(channel)
+        self._registry = registry
 
     async def record(self, deliveries: Sequence[Delivery], seconds: float) -> list[bool]:
         """Keep deliveries; True for each that had been kept before. Raises NotKeptError or RefusedError."""
         request = pb.RecordDeliveriesRequest(deliveries=[_delivery(item) for item in deliveries])
         try:
-            answer = await call(self._stub.RecordDeliveries, request, service="store", seconds=seconds)
+            answer = await self.call(self._stub.RecordDeliveries, request, seconds)
         except RemoteError as error:
             structlog.get_logger().warning(
                 "deliveries not kept", code=error.code.name, reason=error.reason, deliveries=len(deliveries)
@@ -45,6 +45,35 @@ class InboxClient:
             raise NotKeptError("answer_mismatch")
         return [item.duplicate for item in answer.recorded]
 
+    async def get_events(self, tenant: str, delivery_key: str) -> KeptDelivery:
+        """Get one delivery with its events, and what became of them."""
+        request = pb.GetDeliveryRequest(tenant_id=tenant, delivery_key=delivery_key)
+        return self._shown((await self.call(self._stub.GetDelivery, request)).delivery)
+
+    async def list_events(self, tenant: str, query: DeliveryQuery) -> EventPage:
+        """List what came in, newest first, and what became of it."""
+        request = filled(pb.ListDeliveriesRequest(tenant_id=tenant), query)
+        answer = await self.call(self._stub.ListDeliveries, request)
+        shown = []
+        for item in answer.deliveries:
+            shown.append(self._shown(item))
+            await asyncio.sleep(0)  # a page may hold thousands of events; webhooks do not wait for all of them
+        return EventPage(shown, answer.next_page_token or None)
+
+    def _shown(self, item: pb.KeptDelivery) -> KeptDelivery:
+        provider = self._registry.get(item.delivery.provider)
+        events = list(provider.show(item.delivery.events)) if provider else []
+        work = {record.record_id: plain(record, RecordWork) for record in item.records}
+        for event in events:
+            event.work = None if event.ignored else work.get(event.record_id or "")
+        return plain(
+            item,
+            KeptDelivery,
+            delivery_key=item.delivery.delivery_key,
+            received_at=item.delivery.received_at.ToDatetime(tzinfo=UTC),
+            events=events,
+        )
+
 
 def _delivery(item: Delivery) -> pb.Delivery:
     parsed = item.parsed
@@ -53,11 +82,12 @@ def _delivery(item: Delivery) -> pb.Delivery:
         provider=item.provider,
         account_id=parsed.account_id,
         events=parsed.events,
+        event_record_ids=parsed.event_record_ids,
         headers=item.headers,
         event_count=parsed.event_count,
         ignored_count=parsed.ignored_count,
     )
-    _set_time(delivery.received_at, item.received_at_ms)
+    set_time(delivery.received_at, item.received_at_ms)
     for touch in parsed.touches:
         _fill(delivery.touches.add(), touch)
     return delivery
@@ -71,10 +101,4 @@ def _fill(message: pb.Touch, touch: Touch) -> None:
     message.source = touch.source
     message.into_record_id = touch.into_record_id
     if touch.occurred_at_ms is not None:
-        _set_time(message.occurred_at, touch.occurred_at_ms)
-
-
-def _set_time(message: Timestamp, at_ms: int) -> None:
-    message.seconds, millis = divmod(at_ms, 1000)
-    message.nanos = millis * 1_000_000
-    message.SetInParent()  # so that 1970 itself is a time, not an absent one
+        set_time(message.occurred_at, touch.occurred_at_ms)

@@ -1,164 +1,167 @@
-"""crm-connector's integrations and their webhooks."""
+"""crm-connector's integrations, their webhooks and their health."""
 
 import grpc
 from google.protobuf.field_mask_pb2 import FieldMask
-from leadsync.integration.v1 import integration_pb2 as pb
-from leadsync.integration.v1 import integration_service_pb2 as service_pb
+from leadsync.integration.v1 import integration_pb2
+from leadsync.integration.v1 import integration_service_pb2 as pb
 from leadsync.integration.v1.integration_service_pb2_grpc import IntegrationServiceStub
 from leadsync.lead.v1 import lead_pb2
 from leadsync.sync.v1 import sync_pb2
+from msgspec import UNSET
 
-from webhook_gateway.clients.calls import SLOW_SECONDS, call
-from webhook_gateway.clients.words import (
-    BLANK_WORDS,
-    BLANKS,
-    CREDENTIAL_WORDS,
-    DIRECTION_WORDS,
-    DIRECTIONS,
-    RULE_WORDS,
-    RULES,
-    time_of,
-)
-from webhook_gateway.model import (
+from webhook_gateway.clients.calls import Client
+from webhook_gateway.clients.mapping import filled, number, plain
+from webhook_gateway.clients.names import inner_field, outer_field
+from webhook_gateway.model.basics import Paging, Tagged
+from webhook_gateway.model.integrations import (
+    Check,
+    CrmFields,
+    Deletions,
     FieldRule,
     Integration,
-    IntegrationSettings,
+    IntegrationChange,
+    IntegrationPage,
     NewIntegration,
-    Page,
-    PageQuery,
-    Subscription,
-    Tagged,
+    Policies,
     WebhookState,
 )
 
-_SERVICE = "connector"
+# What can be changed, and its path in the contract.
+_PATHS = {
+    "direction": "direction",
+    "field_mapping": "field_mapping",
+    "field_rules": "field_rules",
+    "policies": "deletions",
+    "paused": "paused",
+}
 
 
-class IntegrationClient:
+class IntegrationClient(Client):
     """Connects and configures CRM accounts of one tenant per call. Every method raises RemoteError."""
+
+    service = "connector"
+    seconds = 30.0  # a CRM is called meanwhile
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self._stub = IntegrationServiceStub(channel)
 
-    async def create(self, tenant: str, new: NewIntegration, *, request_id: str) -> Tagged[Integration]:
-        """Connect an account."""
-        request = service_pb.CreateIntegrationRequest(
+    async def create(self, tenant: str, new: NewIntegration, request_id: str) -> Tagged[Integration]:
+        """Connect an account, both ways unless told."""
+        message = _message(new)
+        message.direction = message.direction or lead_pb2.DIRECTION_BIDIRECTIONAL
+        request = pb.CreateIntegrationRequest(
             tenant_id=tenant,
             request_id=request_id,
             provider=new.provider,
-            account_id=new.account_id,
-            app_id=new.app_id,
-            integration=_message(new.settings),
+            account_id=_text(new.portal_id),
+            app_id=_text(new.app_id),
+            integration=message,
         )
         if new.access_token:
             request.access_token = new.access_token
-        elif new.refresh_token:
+        if new.refresh_token:
             request.refresh_token = new.refresh_token
-        elif new.code:
+        if new.code and new.redirect_uri:
             request.authorization_code.code = new.code
             request.authorization_code.redirect_uri = new.redirect_uri
-        answer = await call(self._stub.CreateIntegration, request, service=_SERVICE, seconds=SLOW_SECONDS)
-        return _tagged(answer.integration)
+        return _tagged((await self.call(self._stub.CreateIntegration, request)).integration)
 
-    async def get(self, tenant: str, integration_id: str) -> Tagged[Integration]:
+    async def get_integration(self, tenant: str, integration_id: str) -> Tagged[Integration]:
         """Get an integration."""
-        request = service_pb.GetIntegrationRequest(tenant_id=tenant, integration_id=integration_id)
-        return _tagged((await call(self._stub.GetIntegration, request, service=_SERVICE)).integration)
+        request = pb.GetIntegrationRequest(tenant_id=tenant, integration_id=integration_id)
+        return _tagged((await self.call(self._stub.GetIntegration, request)).integration)
 
-    async def list(self, tenant: str, page: PageQuery) -> Page[Integration]:
+    async def list_integrations(self, tenant: str, query: Paging) -> IntegrationPage:
         """List integrations, oldest first."""
-        request = service_pb.ListIntegrationsRequest(tenant_id=tenant, page_size=page.size, page_token=page.token)
-        answer = await call(self._stub.ListIntegrations, request, service=_SERVICE)
-        return Page([_tagged(item).value for item in answer.integrations], answer.next_page_token or None)
+        request = filled(pb.ListIntegrationsRequest(tenant_id=tenant), query)
+        answer = await self.call(self._stub.ListIntegrations, request)
+        return IntegrationPage([_plain(item) for item in answer.integrations], answer.next_page_token or None)
 
     async def update(
-        self,
-        tenant: str,
-        integration_id: str,
-        settings: IntegrationSettings,
-        *,
-        etag: str,
-        access_token: str = "",
-        refresh_token: str = "",
+        self, tenant: str, integration_id: str, change: IntegrationChange, etag: str
     ) -> Tagged[Integration]:
-        """Change the settings that are not None, and the credential if one is given."""
-        masked = ("direction", "field_mapping", "field_rules", "paused")
-        request = service_pb.UpdateIntegrationRequest(
+        """Change the settings that are given, and the credential if there is one."""
+        request = pb.UpdateIntegrationRequest(
             tenant_id=tenant,
             integration_id=integration_id,
-            integration=_message(settings),
-            update_mask=FieldMask(paths=[name for name in masked if getattr(settings, name) is not None]),
+            integration=_message(change),
+            update_mask=FieldMask(paths=[path for name, path in _PATHS.items() if getattr(change, name) is not UNSET]),
             etag=etag,
-            access_token=access_token,
-            refresh_token=refresh_token,
+            access_token=change.access_token or "",
+            refresh_token=change.refresh_token or "",
         )
-        answer = await call(self._stub.UpdateIntegration, request, service=_SERVICE, seconds=SLOW_SECONDS)
-        return _tagged(answer.integration)
+        return _tagged((await self.call(self._stub.UpdateIntegration, request)).integration)
 
-    async def delete(self, tenant: str, integration_id: str) -> None:
-        """Disconnect an account; leads and records stay."""
-        request = service_pb.DeleteIntegrationRequest(tenant_id=tenant, integration_id=integration_id)
-        await call(self._stub.DeleteIntegration, request, service=_SERVICE, seconds=SLOW_SECONDS)
+    async def delete_integration(self, tenant: str, integration_id: str) -> None:
+        """Disconnect a CRM account; leads and records stay."""
+        request = pb.DeleteIntegrationRequest(tenant_id=tenant, integration_id=integration_id)
+        await self.call(self._stub.DeleteIntegration, request)
 
     async def enable_webhooks(self, tenant: str, integration_id: str) -> WebhookState:
-        """Make deliveries count."""
-        request = service_pb.EnableWebhooksRequest(tenant_id=tenant, integration_id=integration_id)
-        return _state((await call(self._stub.EnableWebhooks, request, service=_SERVICE, seconds=SLOW_SECONDS)).webhooks)
+        """Make webhooks count."""
+        request = pb.EnableWebhooksRequest(tenant_id=tenant, integration_id=integration_id)
+        return _state((await self.call(self._stub.EnableWebhooks, request)).webhooks)
 
     async def disable_webhooks(self, tenant: str, integration_id: str) -> WebhookState:
-        """Make deliveries ignored."""
-        request = service_pb.DisableWebhooksRequest(tenant_id=tenant, integration_id=integration_id)
-        answer = await call(self._stub.DisableWebhooks, request, service=_SERVICE, seconds=SLOW_SECONDS)
-        return _state(answer.webhooks)
+        """Make webhooks ignored."""
+        request = pb.DisableWebhooksRequest(tenant_id=tenant, integration_id=integration_id)
+        return _state((await self.call(self._stub.DisableWebhooks, request)).webhooks)
 
     async def webhook_state(self, tenant: str, integration_id: str) -> WebhookState:
         """Get the state of the webhooks; the CRM may be asked."""
-        request = service_pb.GetWebhookStatusRequest(tenant_id=tenant, integration_id=integration_id)
-        answer = await call(self._stub.GetWebhookStatus, request, service=_SERVICE, seconds=SLOW_SECONDS)
-        return _state(answer.webhooks)
+        request = pb.GetWebhookStatusRequest(tenant_id=tenant, integration_id=integration_id)
+        return _state((await self.call(self._stub.GetWebhookStatus, request)).webhooks)
+
+    async def check(self, tenant: str, integration_id: str) -> list[Check]:
+        """Check everything that crm-connector can see; the CRM is asked."""
+        request = pb.CheckIntegrationRequest(tenant_id=tenant, integration_id=integration_id)
+        answer = await self.call(self._stub.CheckIntegration, request)
+        return [plain(item, Check) for item in answer.checks]
+
+    async def list_fields(self, tenant: str, integration_id: str) -> CrmFields:
+        """List the CRM's properties that a lead field may be mapped to."""
+        request = pb.ListCrmFieldsRequest(tenant_id=tenant, integration_id=integration_id)
+        return plain(await self.call(self._stub.ListCrmFields, request), CrmFields)
 
 
-def _message(settings: IntegrationSettings) -> pb.Integration:
+def _text(value: str | int | None) -> str:
+    return "" if value is None else str(value)
+
+
+def _message(change: IntegrationChange) -> integration_pb2.Integration:
     rules = [
-        sync_pb2.FieldRule(field=name, rule=RULES[rule.rule], blank=BLANKS[rule.blank])
-        for name, rule in (settings.field_rules or {}).items()
+        sync_pb2.FieldRule(
+            field=inner_field(name),
+            rule=number(sync_pb2.MergeRule, rule.rule),
+            blank=number(sync_pb2.BlankRule, rule.blank),
+        )
+        for name, rule in (change.field_rules or {}).items()
     ]
-    return pb.Integration(
-        direction=DIRECTIONS[settings.direction] if settings.direction else lead_pb2.DIRECTION_UNSPECIFIED,
-        field_mapping=settings.field_mapping or {},
+    message = integration_pb2.Integration(
+        direction=number(lead_pb2.Direction, change.direction),
+        field_mapping={inner_field(name): value for name, value in (change.field_mapping or {}).items()},
         field_rules=rules,
-        paused=bool(settings.paused),
+        paused=change.paused is True,
     )
+    if change.policies is not UNSET:
+        given = change.policies.deletions
+        message.deletions.policy = number(sync_pb2.DeletePolicy, given.policy)
+        message.deletions.grace_seconds = given.grace_seconds
+        message.deletions.cap_number = given.cap_number
+        message.deletions.cap_percent = given.cap_percent
+    return message
 
 
-def _tagged(item: pb.Integration) -> Tagged[Integration]:
-    value = Integration(
-        id=item.integration_id,
-        provider=item.provider,
-        portal_id=item.account_id,
-        app_id=item.app_id or None,
-        credential=CREDENTIAL_WORDS.get(item.credential_kind),
-        direction=DIRECTION_WORDS.get(item.direction, "unknown"),
-        field_mapping=dict(sorted(item.field_mapping.items())),
-        field_rules={r.field: FieldRule(RULE_WORDS[r.rule], BLANK_WORDS[r.blank]) for r in item.field_rules},
-        paused=item.paused,
-        webhooks_enabled=item.webhooks_enabled,
-        created_at=time_of(item, "created_at"),
-    )
-    return Tagged(value, item.etag)
+def _tagged(item: integration_pb2.Integration) -> Tagged[Integration]:
+    return Tagged(_plain(item), item.etag)
 
 
-def _state(state: service_pb.WebhookState) -> WebhookState:
+def _plain(item: integration_pb2.Integration) -> Integration:
+    rules = {outer_field(rule.field): plain(rule, FieldRule) for rule in item.field_rules}
+    policies = Policies(plain(item.deletions, Deletions))  # what is not set there is the default, as here
+    return plain(item, Integration, field_rules=rules, policies=policies)
+
+
+def _state(state: pb.WebhookState) -> WebhookState:
     active = next((item.subscription_id for item in state.subscriptions if item.active), None)
-    return WebhookState(
-        enabled=state.enabled,
-        subscription_id=active,
-        subscriptions=[
-            Subscription(item.subscription_id, item.event, item.property or None, item.active)
-            for item in state.subscriptions
-        ],
-        url=state.url,
-        events=list(state.events),
-        managed=state.managed,
-        instructions=state.instructions or None,
-    )
+    return plain(state, WebhookState, subscription_id=active)

@@ -1,113 +1,70 @@
 """lead-store's leads."""
 
-from collections.abc import Mapping
-
 import grpc
+import msgspec
 from google.protobuf.field_mask_pb2 import FieldMask
-from leadsync.lead.v1 import lead_pb2 as pb
-from leadsync.lead.v1 import lead_service_pb2 as service_pb
+from leadsync.lead.v1 import lead_pb2
+from leadsync.lead.v1 import lead_service_pb2 as pb
 from leadsync.lead.v1.lead_service_pb2_grpc import LeadServiceStub
 
-from webhook_gateway.clients.calls import call
-from webhook_gateway.clients.words import DIRECTION_WORDS, LINK_STATE_WORDS, time_of
-from webhook_gateway.model import CrmMetadata, FieldConflict, Lead, Link, Page, PageQuery, RefusedField, Tagged
+from webhook_gateway.clients.calls import Client
+from webhook_gateway.clients.mapping import filled, plain
+from webhook_gateway.model.basics import Tagged
+from webhook_gateway.model.history import History, HistoryQuery
+from webhook_gateway.model.leads import Lead, LeadFields, LeadPage, LeadQuery
 
-_SERVICE = "store"
-_CUSTOM = "custom_fields."
 
-
-class LeadClient:
+class LeadClient(Client):
     """Reads and writes leads of one tenant per call. Every method raises RemoteError."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self._stub = LeadServiceStub(channel)
 
-    async def create(self, tenant: str, values: Mapping[str, str], *, request_id: str, actor: str) -> Tagged[Lead]:
-        """Create a lead; the same `request_id` again returns the first one."""
-        request = service_pb.CreateLeadRequest(
-            tenant_id=tenant, request_id=request_id, lead=_message(values), actor=actor
-        )
-        return _tagged((await call(self._stub.CreateLead, request, service=_SERVICE)).lead)
+    async def create_lead(self, tenant: str, body: LeadFields, request_id: str, actor: str) -> Tagged[Lead]:
+        """Create a lead; the same `Idempotency-Key` again returns the first one."""
+        lead, _ = _message(body)
+        request = pb.CreateLeadRequest(tenant_id=tenant, request_id=request_id, lead=lead, actor=actor)
+        return _tagged((await self.call(self._stub.CreateLead, request)).lead)
 
-    async def get(self, tenant: str, lead_id: str) -> Tagged[Lead]:
+    async def get_lead(self, tenant: str, lead_id: str) -> Tagged[Lead]:
         """Get a lead."""
-        request = service_pb.GetLeadRequest(tenant_id=tenant, lead_id=lead_id)
-        return _tagged((await call(self._stub.GetLead, request, service=_SERVICE)).lead)
+        request = pb.GetLeadRequest(tenant_id=tenant, lead_id=lead_id)
+        return _tagged((await self.call(self._stub.GetLead, request)).lead)
 
-    async def list(self, tenant: str, page: PageQuery, *, email: str) -> Page[Lead]:
+    async def list_leads(self, tenant: str, query: LeadQuery) -> LeadPage:
         """List leads, oldest first; with `email`, only those that have it."""
-        request = service_pb.ListLeadsRequest(tenant_id=tenant, page_size=page.size, page_token=page.token, email=email)
-        answer = await call(self._stub.ListLeads, request, service=_SERVICE)
-        return Page([_tagged(lead).value for lead in answer.leads], answer.next_page_token or None)
+        request = filled(pb.ListLeadsRequest(tenant_id=tenant), query)
+        return plain(await self.call(self._stub.ListLeads, request), LeadPage)
 
-    async def update(
-        self, tenant: str, lead_id: str, values: Mapping[str, str], *, etag: str, actor: str
-    ) -> Tagged[Lead]:
-        """Set the given fields; an empty value clears one."""
-        request = service_pb.UpdateLeadRequest(
-            tenant_id=tenant,
-            lead_id=lead_id,
-            lead=_message(values),
-            update_mask=FieldMask(paths=list(values)),
-            etag=etag,
-            actor=actor,
+    async def update_lead(self, tenant: str, lead_id: str, body: LeadFields, etag: str, actor: str) -> Tagged[Lead]:
+        """Change a lead: fields that are absent stay; custom fields are set one by one."""
+        lead, paths = _message(body)
+        request = pb.UpdateLeadRequest(
+            tenant_id=tenant, lead_id=lead_id, lead=lead, update_mask=FieldMask(paths=paths), etag=etag, actor=actor
         )
-        return _tagged((await call(self._stub.UpdateLead, request, service=_SERVICE)).lead)
+        return _tagged((await self.call(self._stub.UpdateLead, request)).lead)
 
-    async def delete(self, tenant: str, lead_id: str, *, etag: str, actor: str) -> None:
-        """Delete a lead."""
-        request = service_pb.DeleteLeadRequest(tenant_id=tenant, lead_id=lead_id, etag=etag, actor=actor)
-        await call(self._stub.DeleteLead, request, service=_SERVICE)
+    async def delete_lead(self, tenant: str, lead_id: str, etag: str, actor: str) -> None:
+        """Delete a lead; its CRM records stay."""
+        request = pb.DeleteLeadRequest(tenant_id=tenant, lead_id=lead_id, etag=etag, actor=actor)
+        await self.call(self._stub.DeleteLead, request)
 
-
-def _message(values: Mapping[str, str]) -> pb.Lead:
-    lead = pb.Lead()
-    for name, value in values.items():
-        if name.startswith(_CUSTOM):
-            lead.custom_fields[name.removeprefix(_CUSTOM)] = value
-        else:
-            setattr(lead, name, value)
-    return lead
+    async def list_history(self, tenant: str, lead_id: str, query: HistoryQuery) -> History:
+        """List what was decided on a lead and why, newest first; a deleted lead has a history too."""
+        request = filled(pb.ExplainLeadRequest(tenant_id=tenant, lead_id=lead_id), query)
+        return plain(await self.call(self._stub.ExplainLead, request), History)
 
 
-def _tagged(lead: pb.Lead) -> Tagged[Lead]:
-    value = Lead(
-        id=lead.lead_id,
-        email=lead.email or None,
-        first_name=lead.first_name or None,
-        last_name=lead.last_name or None,
-        phone=lead.phone or None,
-        company=lead.company or None,
-        job_title=lead.job_title or None,
-        website=lead.website or None,
-        status=lead.status or None,
-        custom_fields={name: value or None for name, value in sorted(lead.custom_fields.items())},
-        crm_metadata=_metadata(lead.crm_metadata),
-        links=[_link(link) for link in lead.links],
-        created_at=time_of(lead, "created_at"),
-        changed_at=time_of(lead, "changed_at"),
+def _message(fields: LeadFields) -> tuple[lead_pb2.Lead, list[str]]:
+    """Make a lead of the fields that are given, and the paths of them; a blank one is named by its path alone."""
+    given = {name: value for name, value in msgspec.structs.asdict(fields).items() if value is not msgspec.UNSET}
+    custom = given.pop("custom_fields", {})
+    lead = lead_pb2.Lead(
+        **{name: value for name, value in given.items() if value},
+        custom_fields={name: value for name, value in custom.items() if value},
     )
-    return Tagged(value, lead.etag)
+    return lead, [*given, *(f"custom_fields.{name}" for name in custom)]
 
 
-def _metadata(meta: pb.CrmMetadata) -> CrmMetadata:
-    return CrmMetadata(
-        source_system=meta.source_system or None,
-        last_sync_direction=DIRECTION_WORDS.get(meta.last_sync_direction),
-        last_synced_at=time_of(meta, "last_synced_at"),
-        sync_version=meta.sync_version,
-        last_modified_in_crm=time_of(meta, "last_modified_in_crm"),
-        crm_provider=meta.crm_provider or None,
-    )
-
-
-def _link(link: pb.Link) -> Link:
-    return Link(
-        integration_id=link.integration_id,
-        provider=link.provider,
-        record_id=link.record_id or None,
-        state=LINK_STATE_WORDS.get(link.state, "unknown"),
-        detached_reason=link.detached_reason or None,
-        conflicts=[FieldConflict(item.field, item.ours or None, item.theirs or None) for item in link.conflicts],
-        refused=[RefusedField(item.field, item.reason) for item in link.refused],
-    )
+def _tagged(lead: lead_pb2.Lead) -> Tagged[Lead]:
+    return Tagged(plain(lead, Lead), lead.etag)

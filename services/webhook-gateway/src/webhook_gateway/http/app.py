@@ -1,16 +1,16 @@
-"""The ASGI application: one endpoint per path of the table, the webhook door in front of the router."""
+"""The ASGI application: one endpoint per path of the table."""
 
 from collections.abc import Sequence
 
 from starlette.requests import Request
-from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from webhook_gateway.http.auth import ANONYMOUS, require_role
 from webhook_gateway.http.calling import Call, RawHandler, Services
-from webhook_gateway.http.middleware import Observed, Problems
+from webhook_gateway.http.middleware import Edge
+from webhook_gateway.http.operation import Row, perform
 from webhook_gateway.http.problems import Problem
-from webhook_gateway.http.routes import ROUTES, Row
+from webhook_gateway.http.routes import ROUTES
 
 
 class PathEndpoint:
@@ -37,33 +37,32 @@ class PathEndpoint:
         if row.role is not None:
             caller = self._services.tokens.authenticate(request.headers.get("authorization"))
             require_role(caller, row.role)
-        response = await row.handler(Call(request, caller, self._services))
+        response = await perform(row, request, Call(caller, self._services))
         await response(scope, receive, send)
 
 
-class FastPath:
-    """Sends paths below a prefix straight to their endpoint, past the router's patterns."""
+class Paths:
+    """Finds the endpoint of a path: literal ones at once, patterns in the order of the table."""
 
-    def __init__(self, app: ASGIApp, prefix: str, parameter: str, endpoint: PathEndpoint) -> None:
-        self._app = app
-        self._prefix = prefix
-        self._parameter = parameter
-        self._endpoint = endpoint
+    def __init__(self, endpoints: Sequence[PathEndpoint]) -> None:
+        self._literal = {endpoint.path: endpoint for endpoint in endpoints if "{" not in endpoint.path}
+        self._patterns = [(endpoint.path.split("/"), endpoint) for endpoint in endpoints if "{" in endpoint.path]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on."""
-        path: str = scope["path"]
-        value = path.removeprefix(self._prefix)
-        if value == path or not value or "/" in value:
-            await self._app(scope, receive, send)
-            return
-        scope["endpoint"] = self._endpoint
-        scope["path_params"] = {self._parameter: value}
-        await self._endpoint(scope, receive, send)
+        """Answer a request. Raises Problem 404 route_not_found, and what the endpoint raises."""
+        endpoint, scope["path_params"] = self._find(scope["path"])
+        scope["endpoint"] = endpoint
+        await endpoint(scope, receive, send)
 
-
-async def _not_found(_scope: Scope, _receive: Receive, _send: Send) -> None:
-    raise Problem(404, "route_not_found", "there is nothing at this address")
+    def _find(self, path: str) -> tuple[PathEndpoint, dict[str, str]]:
+        if path in self._literal:
+            return self._literal[path], {}
+        parts = path.split("/")
+        for pattern, endpoint in self._patterns:
+            pairs = list(zip(pattern, parts, strict=False))
+            if len(pattern) == len(parts) and all(part if name[:1] == "{" else part == name for name, part in pairs):
+                return endpoint, {name[1:-1]: part for name, part in pairs if name[:1] == "{"}
+        raise Problem(404, "route_not_found", "there is nothing at this address")
 
 
 def build_app(services: Services) -> ASGIApp:
@@ -71,11 +70,5 @@ def build_app(services: Services) -> ASGIApp:
     paths: dict[str, list[Row]] = {}
     for row in ROUTES:
         paths.setdefault(row.path, []).append(row)
-    endpoints = {path: PathEndpoint(path, rows, services) for path, rows in paths.items()}
-    routes = [Route(path, endpoint) for path, endpoint in endpoints.items()]
-    app: ASGIApp = Router(routes, redirect_slashes=False, default=_not_found)
-    for row in ROUTES:
-        if isinstance(row.handler, RawHandler):
-            prefix, _, parameter = row.path.partition("{")
-            app = FastPath(app, prefix, parameter.removesuffix("}"), endpoints[row.path])
-    return Observed(Problems(app), services.metrics)
+    app = Paths([PathEndpoint(path, rows, services) for path, rows in paths.items()])
+    return Edge(app, services.metrics)

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from functools import cache
 from itertools import islice
 
 import msgspec
@@ -35,6 +36,8 @@ class WebhookDoor:
         self._registry = registry
         self._intake = intake
         self._metrics = metrics
+        self._deliveries = cache(metrics.deliveries.labels)  # finding a counter by its labels costs more than counting
+        self._events = cache(metrics.events.labels)
         self._api_url = api_url.encode()
         self._lines = _LineBudget()
 
@@ -52,7 +55,7 @@ class WebhookDoor:
             raise Problem(503, "webhooks_not_configured", "no client secret is configured, so nothing can be believed")
         try:
             with self._intake.admit() as slot:
-                body = await _read_body(scope, receive, slot)
+                body = await _read_body(receive, slot)
                 deliveries = self._translate(provider, scope, body)
                 duplicates = await self._intake.keep(deliveries)
         except NotKeptError as error:
@@ -102,21 +105,21 @@ class WebhookDoor:
             parsed = item.parsed
             totals[duplicate] += parsed.event_count
             outcome = "duplicate" if duplicate else "accepted"
-            self._metrics.deliveries.labels(provider.slug, outcome).inc()
-            self._metrics.events.labels(provider.slug, outcome).inc(parsed.event_count)
+            self._deliveries(provider.slug, outcome).inc()
+            self._events(provider.slug, outcome).inc(parsed.event_count)
             if parsed.ignored_count and not duplicate:
-                self._metrics.events.labels(provider.slug, "ignored").inc(parsed.ignored_count)
+                self._events(provider.slug, "ignored").inc(parsed.ignored_count)
             self._log(provider, parsed, duplicate=duplicate)
         return totals[False], totals[True]
 
     def _log(self, provider: Provider, parsed: ParsedDelivery, *, duplicate: bool) -> None:
         log = structlog.get_logger().bind(account_id=parsed.account_id, delivery=parsed.delivery_key[:16])
         lines = self._lines.take(min(parsed.event_count, MAX_EVENT_LINES))
-        for note in islice(parsed.notes, lines):
+        for event in islice(parsed.shown, lines):
             log.info(
-                f"{provider.title} Webhook: {note.event_type} for {note.object_type} {note.record_id}",  # noqa: G004  as asked
-                source=note.source,
-                ignored=note.ignored,
+                f"{provider.title} Webhook: {event.type} for {event.object_type} {event.record_id}",  # noqa: G004  as asked
+                source=event.source,
+                ignored=event.ignored,
                 duplicate=duplicate,
             )
         if lines < parsed.event_count:
@@ -140,56 +143,29 @@ class _LineBudget:
         return given
 
 
-async def _read_body(scope: Scope, receive: Receive, slot: Slot) -> bytes:
+async def _read_body(receive: Receive, slot: Slot) -> bytes:
     """Read the body, counting as it comes. Raises Problem 413 or 408, NotKeptError if there is no room for it."""
-    declared = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
+    body, seen, more = bytearray(), 0, True
     try:
         async with asyncio.timeout(BODY_SECONDS):
-            message = await receive()
-            first: bytes = message.get("body", b"")
-            more: bool = message.get("more_body", False)
-            if not more and len(first) <= MAX_BODY:
-                slot.grow(len(first))
-                return first
-            if int(declared) > MAX_BODY:
-                await _discard(receive, more=more)
-                raise _too_large()
-            return await _read_rest(first, receive, slot)
+            # Some of what is too much passes by, so that its sender reads the answer instead of a broken connection.
+            while more and seen < 2 * MAX_BODY:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise Problem(400, "body_incomplete", "the connection ended before the body did")
+                chunk, more = message.get("body", b""), message.get("more_body", False)
+                seen += len(chunk)
+                if seen > MAX_BODY:
+                    body.clear()
+                else:
+                    slot.grow(len(chunk))
+                    body += chunk
     except TimeoutError as error:
-        raise Problem(
-            408, "body_timeout", "the body did not arrive in time", headers={"connection": "close"}
-        ) from error
-
-
-async def _read_rest(first: bytes, receive: Receive, slot: Slot) -> bytes:
-    body = bytearray()
-    chunk, more = first, True
-    while True:
-        if len(body) + len(chunk) > MAX_BODY:
-            body.clear()
-            await _discard(receive, more=more)
-            raise _too_large()
-        slot.grow(len(chunk))
-        body += chunk
-        if not more:
-            return bytes(body)
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise Problem(400, "body_incomplete", "the connection ended before the body did")
-        chunk, more = message.get("body", b""), message.get("more_body", False)
-
-
-async def _discard(receive: Receive, *, more: bool) -> None:
-    """Let some more of a body pass by, so that its sender reads the answer instead of a broken connection."""
-    seen = 0
-    while more and seen < MAX_BODY:
-        message = await receive()
-        seen += len(message.get("body", b""))
-        more = message.get("more_body", False)
-
-
-def _too_large() -> Problem:
-    return Problem(413, "body_too_large", f"a body has at most {MAX_BODY} bytes", headers={"connection": "close"})
+        close = {"connection": "close"}
+        raise Problem(408, "body_timeout", "the body did not arrive in time", headers=close) from error
+    if seen > MAX_BODY:
+        raise Problem(413, "body_too_large", f"a body has at most {MAX_BODY} bytes", headers={"connection": "close"})
+    return bytes(body)
 
 
 def _kept_headers(provider: Provider, headers: Headers) -> dict[str, str]:

@@ -1,133 +1,79 @@
-"""Connecting and configuring CRM accounts. Secrets go in and never come out."""
+"""Connecting and configuring CRM accounts, their webhooks and their doctor. Secrets go in and never come out."""
 
-from starlette.responses import Response
+import asyncio
 
-from webhook_gateway.http.bodies import Body
-from webhook_gateway.http.calling import Call, answer, answer_tagged, page_query
-from webhook_gateway.http.names import inner_field, outer_field
+import msgspec
+
+from webhook_gateway.http.calling import Call
 from webhook_gateway.http.problems import Fault, invalid
-from webhook_gateway.model import (
-    BLANK_RULES,
-    DIRECTIONS,
-    MERGE_RULES,
-    FieldRule,
+from webhook_gateway.model.basics import Tagged
+from webhook_gateway.model.integrations import (
+    Check,
+    CheckUp,
     Integration,
-    IntegrationSettings,
+    IntegrationChange,
     NewIntegration,
-    Tagged,
+    WebhookStatus,
 )
-
-_FIXED = ("provider", "portalId", "appId", "code", "redirectUri")
-
-
-async def create_integration(call: Call) -> Response:
-    """POST /api/v1/crm-integration → 201. The account is read from the credential; both ways is the default."""
-    body = Body(await call.json())
-    new = NewIntegration(
-        provider=body.text("provider", required=True),
-        account_id=body.number_text("portalId"),
-        app_id=body.number_text("appId"),
-        settings=_settings(body),
-        access_token=body.text("accessToken"),
-        refresh_token=body.text("refreshToken"),
-        code=body.text("code"),
-        redirect_uri=body.text("redirectUri"),
-    )
-    new.settings.direction = new.settings.direction or "bidirectional"
-    if sum(bool(secret) for secret in (new.access_token, new.refresh_token, new.code)) != 1:
-        body.fault("accessToken", "exactly one of accessToken, refreshToken and code is needed")
-    if bool(new.code) != bool(new.redirect_uri):
-        body.fault("redirectUri", "code and redirectUri go together")
-    body.close()
-    created = await call.services.integrations.create(call.caller.tenant, new, request_id=call.request_id())
-    response = _answer(created, 201)
-    response.headers["location"] = f"/api/v1/crm-integration/{created.value.id}"
-    return response
+from webhook_gateway.model.work import SyncStatus
 
 
-async def get_integration(call: Call) -> Response:
-    """GET /api/v1/crm-integration/{id}."""
-    return _answer(await call.services.integrations.get(call.caller.tenant, call.path("id")))
+async def create_integration(call: Call, body: NewIntegration, request_id: str) -> Tagged[Integration]:
+    """Connect a CRM account, which is read from the credential; both ways unless told."""
+    if sum(bool(secret) for secret in (body.access_token, body.refresh_token, body.code)) != 1:
+        raise invalid(Fault("accessToken", "exactly one of accessToken, refreshToken and code is needed"))
+    if bool(body.code) != bool(body.redirect_uri):
+        raise invalid(Fault("redirectUri", "code and redirectUri go together"))
+    return await call.services.integrations.create(call.tenant, body, request_id)
 
 
-async def list_integrations(call: Call) -> Response:
-    """GET /api/v1/crm-integration, oldest first."""
-    query = call.query("pageSize", "pageToken")
-    page = await call.services.integrations.list(call.caller.tenant, page_query(query))
-    return answer({"integrations": [_outer(item) for item in page.items], "nextPageToken": page.next_page_token})
+async def update_integration(
+    call: Call, integration_id: str, body: IntegrationChange, etag: str
+) -> Tagged[Integration]:
+    """Change an integration, or renew its credential: what is absent stays.
 
-
-async def update_integration(call: Call) -> Response:
-    """PATCH /api/v1/crm-integration/{id}: what is absent stays; a mapping or rules are replaced whole."""
-    body = Body(await call.json())
-    settings = _settings(body)
-    access_token, refresh_token = body.text("accessToken"), body.text("refreshToken")
-    for name in _FIXED:
-        if body.has(name):
-            body.fault(name, "cannot be changed; disconnect and connect again")
-    if access_token and refresh_token:
-        body.fault("accessToken", "only one of accessToken and refreshToken is possible")
-    body.close()
-    if settings == IntegrationSettings() and not access_token and not refresh_token:
+    A mapping, rules or a policy are replaced whole.
+    """
+    if body.access_token and body.refresh_token:
+        raise invalid(Fault("accessToken", "only one of accessToken and refreshToken is possible"))
+    if body == IntegrationChange(access_token=body.access_token, refresh_token=body.refresh_token) and not (
+        body.access_token or body.refresh_token
+    ):
         raise invalid(Fault("body", "names at least one field"))
-    updated = await call.services.integrations.update(
-        call.caller.tenant,
-        call.path("id"),
-        settings,
-        etag=call.etag(),
-        access_token=access_token,
-        refresh_token=refresh_token,
+    return await call.services.integrations.update(call.tenant, integration_id, body, etag)
+
+
+async def webhook_status(call: Call, integration_id: str) -> WebhookStatus:
+    """Get what the CRM is told to send, and what has come in."""
+    state, status = await asyncio.gather(
+        call.services.integrations.webhook_state(call.tenant, integration_id),
+        call.services.sync.status_or_zero(call.tenant, integration_id),
     )
-    return _answer(updated)
-
-
-async def delete_integration(call: Call) -> Response:
-    """DELETE /api/v1/crm-integration/{id} → 204; leads and records stay."""
-    await call.services.integrations.delete(call.caller.tenant, call.path("id"))
-    return Response(status_code=204)
-
-
-def _settings(body: Body) -> IntegrationSettings:
-    return IntegrationSettings(
-        direction=body.word("direction", DIRECTIONS),
-        field_mapping=_mapping(body) if body.has("fieldMapping") else None,
-        field_rules=_rules(body) if body.has("fieldRules") else None,
-        paused=body.flag("paused"),
+    return WebhookStatus(
+        **msgspec.structs.asdict(state),
+        last_received_at=status.last_received_at,
+        total_received=status.total_received,
+        success_rate=status.success_rate,
     )
 
 
-def _mapping(body: Body) -> dict[str, str]:
-    part = body.part("fieldMapping")
-    mapping: dict[str, str] = {}
-    for name in part.names():
-        mapping[_inner(part, name)] = part.text(name, required=True)
-    return mapping
+async def check_integration(call: Call, integration_id: str) -> CheckUp:
+    """Check everything that a sync needs, and say what is wrong and what to do."""
+    found, status, integration = await asyncio.gather(
+        call.services.integrations.check(call.tenant, integration_id),
+        call.services.sync.status_or_zero(call.tenant, integration_id),
+        call.services.integrations.get_integration(call.tenant, integration_id),
+    )
+    provider = call.services.door.provider(integration.value.provider)
+    mine = [provider.check(integration.value.app_id or ""), _deliveries(status)]
+    known = {check.name for check in found}
+    checks = [*found, *(check for check in mine if check.name not in known)]
+    return CheckUp(checks, ok=all(check.state != "failed" for check in checks))
 
 
-def _rules(body: Body) -> dict[str, FieldRule]:
-    part = body.part("fieldRules")
-    rules: dict[str, FieldRule] = {}
-    for name in part.names():
-        rule = part.part(name)
-        who, blank = rule.word("rule", MERGE_RULES), rule.word("blank", BLANK_RULES)
-        rules[_inner(part, name)] = FieldRule(who or "newest", blank or "keep")
-        rule.check_names()
-    return rules
-
-
-def _inner(part: Body, name: str) -> str:
-    field = inner_field(name)
-    if field is None:
-        part.fault(name, "is not a field of a lead")
-    return field or name
-
-
-def _answer(tagged: Tagged[Integration], status: int = 200) -> Response:
-    return answer_tagged(tagged, _outer(tagged.value), status)
-
-
-def _outer(item: Integration) -> Integration:
-    """Spell lead fields as the outside does."""
-    item.field_mapping = {outer_field(name): value for name, value in item.field_mapping.items()}
-    item.field_rules = {outer_field(name): rule for name, rule in item.field_rules.items()}
-    return item
+def _deliveries(status: SyncStatus) -> Check:
+    if status.last_received_at is None:
+        fix = "Change a record in the CRM; if nothing arrives, compare the address that the CRM calls with `url`."
+        return Check("deliveries", "warning", "No webhook has arrived yet.", fix)
+    at = f"{status.last_received_at:%Y-%m-%d %H:%M:%S} UTC"
+    return Check("deliveries", "ok", f"{status.total_received} events have arrived, the last one at {at}.")

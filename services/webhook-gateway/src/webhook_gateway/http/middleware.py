@@ -1,6 +1,7 @@
 """What happens around every request: errors become problems, answers are counted. Pure ASGI."""
 
 import time
+from functools import cache
 
 import structlog
 from starlette.requests import ClientDisconnect
@@ -11,19 +12,23 @@ from webhook_gateway.http.problems import Problem, from_remote
 from webhook_gateway.metrics import Metrics
 
 
-class Problems:
-    """Writes out what handlers raise."""
+class Edge:
+    """Writes out what handlers raise, counts answers by route and status, and times them."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app
+        # `labels` costs more than counting does; routes and statuses are few.
+        self._requests = cache(metrics.requests.labels)
+        self._seconds = cache(metrics.request_seconds.labels)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on; an error after the answer has begun is raised further."""
-        started = False
+        status = 0
+        start = time.perf_counter()
 
         async def watched(message: Message) -> None:
-            nonlocal started
-            started = True
+            nonlocal status
+            status = message.get("status", status)
             await send(message)
 
         try:
@@ -31,9 +36,13 @@ class Problems:
         except ClientDisconnect:
             return
         except Exception as error:  # the last line of defence: nothing inner may reach the caller
-            if started:
+            if status:
                 raise
-            await _problem(error, scope).response()(scope, receive, send)
+            await _problem(error, scope).response()(scope, receive, watched)
+        finally:
+            route = _route(scope)
+            self._requests(route, status or 500).inc()
+            self._seconds(route).observe(time.perf_counter() - start)
 
 
 def _problem(error: Exception, scope: Scope) -> Problem:
@@ -47,32 +56,6 @@ def _problem(error: Exception, scope: Scope) -> Problem:
         return problem
     log.error("request went wrong", exc_info=error)
     return Problem(500, "internal", "something went wrong inside")
-
-
-class Observed:
-    """Counts answers by route and status, and times them."""
-
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
-        self._app = app
-        self._metrics = metrics
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on."""
-        status = 500
-        start = time.perf_counter()
-
-        async def watched(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
-        try:
-            await self._app(scope, receive, watched)
-        finally:
-            route = _route(scope)
-            self._metrics.requests.labels(route, status).inc()
-            self._metrics.request_seconds.labels(route).observe(time.perf_counter() - start)
 
 
 def _route(scope: Scope) -> str:

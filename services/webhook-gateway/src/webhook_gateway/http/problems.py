@@ -7,7 +7,7 @@ import msgspec
 from starlette.responses import Response
 
 from webhook_gateway.clients.errors import RemoteError
-from webhook_gateway.http.names import outer_path
+from webhook_gateway.clients.names import outer_path
 from webhook_gateway.http.statuses import http_status
 
 RETRY_SECONDS = 1  # what to wait after a 503 that does not say more
@@ -18,6 +18,17 @@ class Fault(msgspec.Struct, frozen=True):
 
     field: str
     message: str
+
+
+class ProblemBody(msgspec.Struct, omit_defaults=True):
+    """What went wrong (RFC 9457). `reason` is stable, `detail` is for people, `errors` names fields at fault."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    reason: str
+    errors: tuple[Fault, ...] = ()
 
 
 class Problem(Exception):  # noqa: N818  the name that RFC 9457 gives it
@@ -43,16 +54,16 @@ class Problem(Exception):  # noqa: N818  the name that RFC 9457 gives it
 
     def body(self) -> bytes:
         """Render as problem+json; `errors` only where fields are at fault."""
-        content: dict[str, object] = {
-            "type": f"urn:leadsync:problem:{self.reason}",
-            "title": HTTPStatus(self.status).phrase,
-            "status": self.status,
-            "detail": self.detail,
-            "reason": self.reason,
-        }
-        if self.errors:
-            content["errors"] = self.errors
-        return msgspec.json.encode(content)
+        return msgspec.json.encode(
+            ProblemBody(
+                type=f"urn:leadsync:problem:{self.reason}",
+                title=HTTPStatus(self.status).phrase,
+                status=self.status,
+                detail=self.detail,
+                reason=self.reason,
+                errors=self.errors,
+            )
+        )
 
     def response(self) -> Response:
         """Make the response."""

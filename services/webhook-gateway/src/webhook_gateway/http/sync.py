@@ -1,106 +1,92 @@
-"""How an integration fares: its webhooks, its counters, its work; and asking for more of it."""
+"""How an integration fares: its counters, its work, its runs; and asking for more of them."""
 
 import asyncio
+from http import HTTPStatus
+from typing import Annotated
 
-import msgspec
-from starlette.responses import Response
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from webhook_gateway.clients.errors import RemoteError
-from webhook_gateway.http.bodies import Body
-from webhook_gateway.http.calling import Call, answer, page_query
-from webhook_gateway.http.problems import Fault, invalid
-from webhook_gateway.model import WORK_STATES, SyncStatus
-
-MAX_LEADS = 1000
-
-
-async def enable_webhooks(call: Call) -> Response:
-    """POST /api/v1/crm-integration/{id}/enable-webhooks."""
-    return answer(await call.services.integrations.enable_webhooks(call.caller.tenant, call.path("id")))
+from webhook_gateway.http.calling import Call
+from webhook_gateway.http.problems import Problem
+from webhook_gateway.http.statuses import http_status
+from webhook_gateway.model.basics import Id
+from webhook_gateway.model.work import Redrive, Run, RunQuery, SyncStatus
 
 
-async def disable_webhooks(call: Call) -> Response:
-    """POST /api/v1/crm-integration/{id}/disable-webhooks."""
-    return answer(await call.services.integrations.disable_webhooks(call.caller.tenant, call.path("id")))
+class OfIntegration(Struct, rename="camel", forbid_unknown_fields=True):
+    """Which integration is asked about."""
+
+    integration_id: Id
 
 
-async def webhook_status(call: Call) -> Response:
-    """GET /api/v1/crm-integration/{id}/webhook-status: what the CRM is told to send, and what has come in."""
-    tenant, integration_id = call.caller.tenant, call.path("id")
-    state, status = await asyncio.gather(
-        call.services.integrations.webhook_state(tenant, integration_id), _status_or_zero(call, integration_id)
+class Import(Struct, rename="camel", forbid_unknown_fields=True):
+    """Which integration's records to import. `dryRun` is not available yet."""
+
+    integration_id: Id
+    dry_run: bool = False
+
+
+class Push(Struct, rename="camel", forbid_unknown_fields=True):
+    """Which leads to write to the CRM; absent = all leads of the tenant."""
+
+    integration_id: Id
+    lead_ids: Annotated[list[Id], Meta(min_length=1, max_length=10_000)] | UnsetType = UNSET
+
+
+class Started(Struct, rename="camel"):
+    """The run that was started."""
+
+    run_id: str
+
+
+class StartedPush(Started, rename="camel"):
+    """The run that was started; `queued` is the number of leads, null while unknown."""
+
+    queued: int | None
+
+
+class Queued(Struct):
+    """How much work became due."""
+
+    queued: int
+
+
+async def sync_status(call: Call, query: OfIntegration) -> SyncStatus:
+    """Get the counters of an integration, what is still to do, and the runs at work."""
+    status, runs = await asyncio.gather(
+        call.services.sync.status(call.tenant, query.integration_id), _running(call, query.integration_id)
     )
-    received = {
-        "lastReceivedAt": status.last_received_at,
-        "totalReceived": status.total_received,
-        "successRate": status.success_rate,
-    }
-    return answer(msgspec.to_builtins(state) | received)
+    status.runs = runs
+    return status
 
 
-async def _status_or_zero(call: Call, integration_id: str) -> SyncStatus:
-    """Get the counters; all zero while lead-store has not yet been told of the integration."""
+async def _running(call: Call, integration_id: str) -> list[Run] | None:
+    """List the runs at work; None while crm-connector cannot say, which shall not hide the counters."""
     try:
-        return await call.services.sync.status(call.caller.tenant, integration_id)
+        page = await call.services.runs.list_runs(call.tenant, RunQuery(integration_id=integration_id))
     except RemoteError as error:
-        if error.not_found:
-            return SyncStatus()
-        raise
+        if http_status(error.code) < HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise
+        return None
+    return [run for run in page.runs if run.state == "running"]
 
 
-async def sync_status(call: Call) -> Response:
-    """GET /api/v1/crm-integration/sync-status?integrationId=."""
-    integration_id = _required(call.query("integrationId"), "integrationId")
-    status = await call.services.sync.status(call.caller.tenant, integration_id)
-    return answer(
-        {
-            "fromCrm": {
-                "created": status.created,
-                "updated": status.updated,
-                "skipped": status.skipped,
-                "unlinked": status.unlinked,
-                "failed": status.from_crm_failed,
-            },
-            "toCrm": {"synced": status.synced, "failed": status.to_crm_failed},
-            "successRate": status.success_rate,
-            "pending": status.pending,
-            "oldestPendingSeconds": status.oldest_pending_seconds,
-            "conflicts": status.conflicts,
-            "failedWork": status.failed_work,
-        }
-    )
+async def start_import(call: Call, body: Import, request_id: str) -> Started:
+    """Import all records of the CRM; the same `Idempotency-Key` again returns the first run."""
+    if body.dry_run:
+        raise Problem(501, "dry_run_not_available", "an import cannot be tried out yet")
+    run = await call.services.runs.start_import(call.tenant, body.integration_id, request_id)
+    return Started(run.run_id)
 
 
-async def sync_leads(call: Call) -> Response:
-    """POST /api/v1/crm-integration/sync-leads → 202: make these leads due."""
-    body = Body(await call.json())
-    integration_id = body.text("integrationId", required=True)
-    lead_ids = body.texts("leadIds", most=MAX_LEADS)
-    body.close()
-    queued = await call.services.sync.push_leads(call.caller.tenant, integration_id, lead_ids)
-    return answer({"queued": queued}, 202)
+async def sync_leads(call: Call, body: Push, request_id: str) -> StartedPush:
+    """Write leads to the CRM; the same `Idempotency-Key` again returns the first run."""
+    lead_ids = body.lead_ids or []
+    run = await call.services.runs.start_push(call.tenant, body.integration_id, lead_ids, request_id)
+    return StartedPush(run.run_id, len(lead_ids) or run.total)
 
 
-async def list_work(call: Call) -> Response:
-    """GET /api/v1/work: what is due, leased or failed, and why."""
-    query = call.query("integrationId", "state", "pageSize", "pageToken")
-    if query["state"] and query["state"] not in WORK_STATES:
-        raise invalid(Fault("state", f"is one of {', '.join(WORK_STATES)}"))
-    page = await call.services.sync.list_work(
-        call.caller.tenant, page_query(query), integration_id=query["integrationId"], state=query["state"]
-    )
-    return answer({"work": page.items, "nextPageToken": page.next_page_token})
-
-
-async def redrive(call: Call) -> Response:
-    """POST /api/v1/work/redrive: make all failed work of an integration due again."""
-    body = Body(await call.json())
-    integration_id = body.text("integrationId", required=True)
-    body.close()
-    return answer({"queued": await call.services.sync.redrive(call.caller.tenant, integration_id)})
-
-
-def _required(query: dict[str, str], name: str) -> str:
-    if not query[name]:
-        raise invalid(Fault(name, "is required"))
-    return query[name]
+async def redrive(call: Call, body: Redrive) -> Queued:
+    """Make failed work of an integration due again, all or some of it."""
+    return Queued(await call.services.sync.redrive(call.tenant, body))

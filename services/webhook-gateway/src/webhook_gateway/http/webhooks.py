@@ -1,17 +1,30 @@
 """The operations of the webhook addresses."""
 
-from starlette.responses import Response
+from msgspec import Struct
 from starlette.types import Receive, Scope, Send
 
-from webhook_gateway.http.calling import Call, Services, answer
+from webhook_gateway.http.calling import Call, Services
+
+
+class Kept(Struct):
+    """How many events were kept now, and how many had been kept before."""
+
+    accepted: int
+    duplicates: int
+
+
+class Door(Struct):
+    """A webhook address; `ready` is false while no secret is configured."""
+
+    provider: str
+    ready: bool
 
 
 async def receive_webhook(services: Services, scope: Scope, receive: Receive, send: Send) -> None:
-    """POST /api/v1/webhooks/{provider} → 200 once the events are kept."""
+    """Keep the events of a CRM; they are durable once this is answered."""
     await services.door(scope["path_params"]["provider"], scope, receive, send)
 
 
-async def webhook_ready(call: Call) -> Response:
-    """GET /api/v1/webhooks/{provider}: the address is right; `ready` is false while no secret is configured."""
-    provider = call.services.door.provider(call.path("provider"))
-    return answer({"provider": provider.slug, "ready": provider.ready})
+async def webhook_ready(call: Call, provider: str) -> Door:
+    """Say that this is the address for a CRM's webhooks."""
+    return Door(provider, call.services.door.provider(provider).ready)

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
+from webhook_gateway.model.integrations import Check
+from webhook_gateway.model.work import ShownEvent
+
 
 class TouchKind(StrEnum):
     """What an event says happened to a record. It says where to look, never what is true."""
@@ -28,17 +31,6 @@ class Touch(NamedTuple):
     into_record_id: str = ""
 
 
-class EventNote(NamedTuple):
-    """One event in the words of a log line: no values of a person."""
-
-    event_type: str
-    object_type: str
-    record_id: str
-    occurred_at_ms: int | None
-    source: str
-    ignored: bool
-
-
 @dataclass(frozen=True, slots=True)
 class ParsedDelivery:
     """The part of a webhook request that names one account."""
@@ -46,10 +38,11 @@ class ParsedDelivery:
     delivery_key: str
     account_id: str
     events: bytes
+    event_record_ids: tuple[str, ...]  # for each of the events, the record of a person that it is about, or empty
     touches: tuple[Touch, ...]
     event_count: int
     ignored_count: int
-    notes: Iterator[EventNote]  # made when asked for: a line per event costs more than keeping the event
+    shown: Iterator[ShownEvent]  # made when asked for: a line per event costs more than keeping the event
 
 
 class UnreadableBodyError(Exception):
@@ -106,6 +99,14 @@ class Provider(Protocol):
 
     def parse(self, body: bytes, app_ids: frozenset[str]) -> Sequence[ParsedDelivery]:
         """Translate a body, one delivery per account. Raises UnreadableBodyError or AppMismatchError."""
+        ...
+
+    def show(self, events: bytes) -> Sequence[ShownEvent]:
+        """Translate the events of a kept delivery for people; never raises, unreadable ones are left out."""
+        ...
+
+    def check(self, app_id: str) -> Check:
+        """Say whether webhooks of this app can be verified; an empty id is any app."""
         ...
 
 

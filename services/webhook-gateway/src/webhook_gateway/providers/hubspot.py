@@ -7,14 +7,15 @@ yet are let through, and nothing is dropped for who caused it: that is evidence,
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 import msgspec
 
+from webhook_gateway.model.work import ShownEvent
 from webhook_gateway.providers.base import (
     AppMismatchError,
-    EventNote,
     ParsedDelivery,
     Touch,
     TouchKind,
@@ -23,6 +24,7 @@ from webhook_gateway.providers.base import (
 
 MAX_EVENTS = 1000  # HubSpot sends at most 100
 CONTACT_TYPE_ID = "0-1"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MAX_TIME_MS = 253_402_300_799_999  # the last millisecond of year 9999
 _MAX_SOURCE = 200  # characters
 _MAX_NOUN = 40  # characters
@@ -40,8 +42,6 @@ _SUFFIXES = {
     "restore": TouchKind.RESTORED,
     "privacyDeletion": TouchKind.ERASED,
 }
-_CLASSIC = {f"contact.{suffix}": kind for suffix, kind in _SUFFIXES.items()}
-_GENERIC = {f"object.{suffix}": kind for suffix, kind in _SUFFIXES.items()}
 _PATH = re.compile(r" - at `\$(.*)`$")
 _MISSING = re.compile(r"Object missing required field `(\w+)`")
 
@@ -58,10 +58,13 @@ class Event(msgspec.Struct, rename="camel", frozen=True, gc=False):
     merged_object_ids: Any = None
     object_type_id: Any = None
     from_object_id: Any = None
+    from_object_type_id: Any = None
     app_id: Any = None
     occurred_at: Any = None
     change_source: Any = None
     source_id: Any = None
+    property_name: Any = None
+    property_value: Any = None
 
 
 def parse(body: bytes, app_ids: frozenset[str]) -> list[ParsedDelivery]:
@@ -90,6 +93,14 @@ def parse(body: bytes, app_ids: frozenset[str]) -> list[ParsedDelivery]:
         )
         for portal, indexes in portals.items()
     ]
+
+
+def show(events: bytes) -> list[ShownEvent]:
+    """Translate the events of a kept delivery for people."""
+    try:
+        return [_shown(event) for event in msgspec.json.decode(events, type=list[Event])]
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return []
 
 
 def _decode(body: bytes) -> list[dict[str, Any]]:
@@ -122,10 +133,11 @@ def _delivery(
         delivery_key=_key(portal, raw),
         account_id=portal,
         events=body,
+        event_record_ids=tuple(map(_about, events, touches)),
         touches=_merged(touch for some in touches for touch in some),
         event_count=len(events),
         ignored_count=sum(not some for some in touches),
-        notes=map(_note, events),
+        shown=map(_shown, events),
     )
 
 
@@ -140,11 +152,25 @@ def _key(portal: str, raw: list[dict[str, Any]]) -> str:
 
 def _kind(event: Event) -> TouchKind | None:
     """What happened to a contact; None for all that is not synced."""
-    name = event.subscription_type or event.event_type or ""
-    kind = _CLASSIC.get(name)
-    if kind is None and event.object_type_id == CONTACT_TYPE_ID:
-        return _GENERIC.get(name)
-    return kind
+    noun, _, suffix = (event.subscription_type or event.event_type or "").partition(".")
+    return _SUFFIXES.get(suffix) if _is_contact(noun, event.object_type_id) else None
+
+
+def _is_contact(noun: str, type_id: object) -> bool:
+    return noun == "contact" or (noun == "object" and type_id == CONTACT_TYPE_ID)
+
+
+def _about(event: Event, touches: list[Touch]) -> str:
+    """Name the contact that an event is about, by which an erasure finds it: of a merge the one that survives.
+
+    Events that are not synced count too, as far as they can be understood; of other kinds of records, nothing.
+    """
+    if touches:
+        return next(touch.record_id for touch in touches if touch.kind is not TouchKind.MERGED)
+    noun = (event.subscription_type or event.event_type or "").partition(".")[0]
+    kinds = ((event.object_id, event.object_type_id), (event.from_object_id, event.from_object_type_id))
+    found = _texts(value for value, type_id in kinds if _is_contact(noun, type_id))
+    return next(filter(_ID.fullmatch, found), "")
 
 
 def _touches(index: int, event: Event) -> list[Touch]:
@@ -167,7 +193,6 @@ def _merge_touches(index: int, event: Event) -> list[Touch]:
 
     Since January 2025 a merge makes a new record, `newObjectId`; before that, the primary one survived.
     """
-    losers = event.merged_object_ids if isinstance(event.merged_object_ids, list) else []
     ids = [
         _record(event.new_object_id, index, "newObjectId"),
         _record(event.primary_object_id, index, "primaryObjectId"),
@@ -176,7 +201,7 @@ def _merge_touches(index: int, event: Event) -> list[Touch]:
     into = next((record for record in ids if record is not None), None)
     if into is None:
         raise UnreadableBodyError("invalid_event", "the event does not say what survives", f"[{index}].newObjectId")
-    ids += [_record(value, index, f"mergedObjectIds[{at}]") for at, value in enumerate(losers)]
+    ids += [_record(value, index, f"mergedObjectIds[{at}]") for at, value in enumerate(_losers(event))]
     at_ms, source = _time(event), _source(event)
     return [
         Touch("contact", record, TouchKind.CHANGED, at_ms, source)
@@ -221,13 +246,29 @@ def _source(event: Event) -> str:
     return source[:_MAX_SOURCE]
 
 
-def _note(event: Event) -> EventNote:
+def _shown(event: Event) -> ShownEvent:
     name = event.subscription_type or event.event_type or ""
     noun = name.partition(".")[0]
     if noun == "object":
         noun = "contact" if event.object_type_id == CONTACT_TYPE_ID else f"object {event.object_type_id}"
-    values = (event.object_id, event.new_object_id, event.primary_object_id, event.from_object_id)
-    record = next((value for value in values if isinstance(value, int | str)), "?")
-    return EventNote(
-        name, noun[:_MAX_NOUN], str(record)[:_MAX_NOUN], _time(event), _source(event), _kind(event) is None
+    ids = (event.new_object_id, event.object_id, event.primary_object_id, event.from_object_id)
+    at = _time(event)
+    return ShownEvent(
+        type=name,
+        object_type=noun[:_MAX_NOUN],
+        record_id=next(_texts(ids), None),
+        property=event.property_name if isinstance(event.property_name, str) else None,
+        value=event.property_value if isinstance(event.property_value, str) else None,
+        occurred_at=None if at is None else _EPOCH + timedelta(milliseconds=at),
+        source=_source(event) or None,
+        merged_record_ids=list(_texts(_losers(event))),
+        ignored=_kind(event) is None,
     )
+
+
+def _texts(ids: Iterable[Any]) -> Iterator[str]:
+    return (str(value)[:_MAX_NOUN] for value in ids if isinstance(value, int | str))
+
+
+def _losers(event: Event) -> list[Any]:
+    return event.merged_object_ids if isinstance(event.merged_object_ids, list) else []

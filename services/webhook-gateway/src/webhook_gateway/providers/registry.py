@@ -1,5 +1,7 @@
 """The CRMs whose webhooks are understood; another CRM is one file beside `hubspot.py` and one line here."""
 
+from webhook_gateway.model.integrations import Check
+from webhook_gateway.model.work import ShownEvent
 from webhook_gateway.providers import hubspot
 from webhook_gateway.providers.base import Headers, ParsedDelivery, Proof, Registry
 from webhook_gateway.settings import Settings
@@ -44,6 +46,21 @@ class HubSpot:
     def parse(self, body: bytes, app_ids: frozenset[str]) -> list[ParsedDelivery]:
         """Translate a body, one delivery per portal."""
         return hubspot.parse(body, app_ids)
+
+    def show(self, events: bytes) -> list[ShownEvent]:
+        """Translate the events of a kept delivery for people."""
+        return hubspot.show(events)
+
+    def check(self, app_id: str) -> Check:
+        """Say whether webhooks of this app can be verified."""
+        fix = f"Set HUBSPOT_CLIENT_SECRET to the client secret of app {app_id or 'in HubSpot'} and start again."
+        if not self._secrets and self._allow_unsigned:
+            return Check("secret", "warning", "Webhooks are believed without a signature.", fix)
+        if not self._secrets:
+            return Check("secret", "failed", "No client secret is configured, so webhooks are refused.", fix)
+        if app_id and all(secret.app_id not in {"", app_id} for secret in self._secrets):
+            return Check("secret", "failed", "The configured client secrets are of other apps.", fix)
+        return Check("secret", "ok", "Webhooks are verified with a client secret.")
 
 
 def build_registry(settings: Settings) -> Registry:

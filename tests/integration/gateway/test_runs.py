@@ -1,0 +1,109 @@
+from typing import Any
+
+import pytest
+from integration.gateway.harness import gateway, token
+from leadsync.integration.v1 import integration_pb2
+
+pytestmark = pytest.mark.anyio
+
+CRM = "/api/v1/crm-integration"
+
+
+async def test_an_import_is_started_watched_and_cancelled() -> None:
+    """An import is a run that can be seen and cancelled; what is not known yet is null."""
+    async with gateway() as door:
+        started = await door.call(
+            "POST", f"{CRM}/import", "operator", json={"integrationId": "i"}, headers={"idempotency-key": "k"}
+        )
+        assert (started.status_code, started.json()) == (202, {"runId": "run-1"})
+        assert (door.connector.started[0].tenant_id, door.connector.started[0].request_id) == ("acme", "k")
+        run = (await door.call("GET", f"{CRM}/runs/run-1", "viewer")).json()
+        assert run == {
+            "id": "run-1",
+            "integrationId": "i",
+            "kind": "import",
+            "state": "running",
+            "total": None,
+            "done": 0,
+            "outcomes": {},
+            "calls": 0,
+            "ratePerSecond": None,
+            "forecastAt": None,
+            "createdAt": "2026-06-25T07:19:30Z",
+            "endedAt": None,
+            "reason": None,
+        }
+        again = await door.call("POST", f"{CRM}/import", json={"integrationId": "i"})
+        assert (again.status_code, again.json()["reason"]) == (400, "run_in_progress")
+        cancelled = await door.call("POST", f"{CRM}/runs/run-1/cancel", "operator")
+        assert (cancelled.status_code, cancelled.json()["state"]) == (200, "cancelled")
+
+
+async def test_how_far_a_run_is() -> None:
+    """Progress, conclusions and the forecast of a run are shown as crm-connector keeps them."""
+    async with gateway() as door:
+        run = integration_pb2.Run(run_id="r", kind=integration_pb2.RUN_KIND_PUSH, total=9, done=3, calls=2, rate=1.5)
+        run.state = integration_pb2.RUN_STATE_RUNNING
+        run.outcomes.update({"skipped": 1, "pushed": 2})
+        run.forecast_at.FromMilliseconds(1_782_371_970_000)
+        door.connector.runs["r"] = run
+        shown = (await door.call("GET", f"{CRM}/runs/r")).json()
+        assert (shown["total"], shown["done"], shown["calls"], shown["ratePerSecond"]) == (9, 3, 2, 1.5)
+        assert (shown["outcomes"], shown["forecastAt"]) == ({"pushed": 2, "skipped": 1}, "2026-06-25T07:19:30Z")
+
+
+async def test_a_trial_import_is_not_offered() -> None:
+    """An import that is only to be tried says plainly that it is not available, and starts nothing."""
+    async with gateway() as door:
+        response = await door.call("POST", f"{CRM}/import", json={"integrationId": "i", "dryRun": True})
+        assert (response.status_code, response.json()["reason"]) == (501, "dry_run_not_available")
+        assert door.connector.started == []
+
+
+async def test_leads_are_pushed() -> None:
+    """The leads that are named are pushed, or all if none are; an empty list is refused, so it never means all."""
+    async with gateway() as door:
+        body: dict[str, Any] = {"integrationId": "i", "leadIds": ["a", "b"]}
+        some = await door.call("POST", f"{CRM}/sync-leads", "operator", json=body, headers={"idempotency-key": "k"})
+        assert (some.status_code, some.json()) == (202, {"runId": "run-1", "queued": 2})
+        every = await door.call("POST", f"{CRM}/sync-leads", json={"integrationId": "i"})
+        assert (every.status_code, every.json()) == (202, {"runId": "run-2", "queued": None})
+        first, second = door.connector.started
+        assert (first.tenant_id, first.request_id, list(getattr(first, "lead_ids", []))) == ("acme", "k", ["a", "b"])
+        assert list(getattr(second, "lead_ids", ["x"])) == []
+        for ids in (None, [], [1], [""], "a", ["x"] * 10_001):
+            wrong = await door.call("POST", f"{CRM}/sync-leads", json=body | {"leadIds": ids})
+            assert (wrong.status_code, wrong.json()["reason"]) == (400, "invalid_field")
+            assert wrong.json()["errors"][0]["field"].startswith("leadIds")
+
+
+async def test_runs_are_listed() -> None:
+    """Runs are listed by kind, and those at work are part of the integration's status."""
+    async with gateway() as door:
+        await door.call("POST", f"{CRM}/import", json={"integrationId": "i"})
+        await door.call("POST", f"{CRM}/sync-leads", json={"integrationId": "i"})
+        await door.call("POST", f"{CRM}/runs/run-2/cancel")
+        pushes = (await door.call("GET", f"{CRM}/runs?integrationId=i&kind=push", "viewer")).json()
+        assert ([run["id"] for run in pushes["runs"]], pushes["nextPageToken"]) == (["run-2"], None)
+        assert (await door.call("GET", f"{CRM}/runs?kind=sweep")).json()["errors"][0]["field"] == "kind"
+        door.store.sync.known.add("i")
+        status = (await door.call("GET", f"{CRM}/sync-status?integrationId=i")).json()
+        assert [run["id"] for run in status["runs"]] == ["run-1"]
+
+
+async def test_the_status_does_without_crm_connector() -> None:
+    """While crm-connector is away the counters are still there; which runs are at work is then unknown, not none."""
+    async with gateway(CRM_CONNECTOR_URL="127.0.0.1:1") as door:
+        door.store.sync.known.add("i")
+        response = await door.call("GET", f"{CRM}/sync-status?integrationId=i")
+        assert (response.status_code, response.json()["runs"]) == (200, None)
+
+
+async def test_another_tenants_run_does_not_exist() -> None:
+    """A run is seen and cancelled by its own tenant only."""
+    async with gateway() as door:
+        await door.call("POST", f"{CRM}/import", json={"integrationId": "i"})
+        stranger = {"authorization": f"Bearer {token(tenant='other')}"}
+        for method, path in (("GET", f"{CRM}/runs/run-1"), ("POST", f"{CRM}/runs/run-1/cancel")):
+            response = await door.call(method, path, headers=stranger)
+            assert (response.status_code, response.json()["reason"]) == (404, "run_not_found")
