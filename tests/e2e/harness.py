@@ -1,8 +1,11 @@
 """A whole suite of real processes for a test to play with."""
 
+import json
 import os
 import secrets
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -119,6 +122,23 @@ class Suite:
             return self.hubspot.delivery_counts()["outstanding"] == 0 and self.status()["pending"] == 0
 
         eventually(quiet, within, "all webhooks to be delivered and all work to be done")
+
+
+def leadsync(suite: Suite, *arguments: str, **overrides: str) -> subprocess.CompletedProcess[str]:
+    """Run the command line in the suite's environment, with some variables of it overridden."""
+    command = [sys.executable, "-P", "-m", "leadsync_cli", *arguments]
+    environment = suite.background.environment | {"COLUMNS": "200"} | overrides
+    return subprocess.run(
+        command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+def told(suite: Suite, *arguments: str, **overrides: str) -> Json:
+    """Return what a command of the command line prints with --json; it has to succeed."""
+    result = leadsync(suite, *arguments, "--json", **overrides)
+    assert result.returncode == 0, f"leadsync {' '.join(arguments)}: {result.returncode} {result.stderr}{result.stdout}"
+    found: Json = json.loads(result.stdout)
+    return found
 
 
 def open_api(url: str, token: str) -> httpx.Client:

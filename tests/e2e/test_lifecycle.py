@@ -1,6 +1,5 @@
 """The suite's own life: start, restart, stop, and what it refuses."""
 
-import os
 import stat
 import subprocess
 import sys
@@ -66,24 +65,3 @@ def test_secret_files_are_private(suite: Suite) -> None:
     modes = {name: stat.S_IMODE((suite.data_dir / name).stat().st_mode) for name in names}
 
     assert modes == dict.fromkeys(names, 0o600)
-
-
-def test_the_command_line_speaks_to_the_suite(suite: Suite, person: Callable[[str], str]) -> None:
-    """`leadsync` finds gateway and token by itself, prints JSON, and exits by the kind of a refusal."""
-    email = person("cli")
-    made = leadsync(suite, "leads", "create", "--email", email, "--json")
-    listed = leadsync(suite, "leads", "list", "--email", email)
-    missing = leadsync(suite, "leads", "get", "no-such-lead")
-
-    assert made.returncode == 0, made.stderr
-    assert email in made.stdout
-    assert email in listed.stdout
-    assert missing.returncode in {2, 5}
-    assert body_of(suite.api.get("/leads", params={"email": email}))["leads"]
-
-
-def leadsync(suite: Suite, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run the command line against the suite."""
-    command = [sys.executable, "-P", "-m", "leadsync_cli", *arguments]
-    environment = suite.background.environment | {"COLUMNS": "200", "PATH": os.environ["PATH"]}
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=30)

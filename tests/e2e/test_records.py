@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import pytest
 from e2e.harness import Json, Suite, body_of, eventually
 
 SOON = 5.0
@@ -168,3 +169,38 @@ def test_generic_events_do_as_well(suite: Suite, person: Callable[[str], str]) -
         lead_of(suite, email)
     finally:
         suite.hubspot.set(event_format="subscription")
+
+
+def test_a_deletion_follows_the_policy_of_its_integration(suite: Suite, person: Callable[[str], str]) -> None:
+    """With the policy `delete_lead` a contact in HubSpot's bin deletes its lead; the integration shows the policy."""
+    email = person("policy")
+    contact_id = suite.hubspot.create_contact({"email": email})
+    lead_of(suite, email)
+    suite.wait_quiet()
+    path = f"/crm-integration/{suite.integration_id}"
+    body_of(suite.api.patch(path, json={"policies": {"deletions": {"policy": "delete_lead"}}}))
+    try:
+        assert body_of(suite.api.get(path))["policies"]["deletions"]["policy"] == "delete_lead"
+        suite.hubspot.delete_contact(contact_id)
+        eventually(lambda: suite.leads(email) == [], SOON, "the lead to be deleted")
+    finally:
+        body_of(suite.api.patch(path, json={"policies": {"deletions": {"policy": "unlink"}}}))
+
+
+@pytest.mark.timeout(180)
+def test_a_privacy_deletion_erases_the_lead_and_refuses_a_re_import(suite: Suite, person: Callable[[str], str]) -> None:
+    """A gdpr-delete in HubSpot erases the lead for good, and a contact with that e-mail is not imported again."""
+    email = person("forget-me")
+    contact_id = suite.hubspot.create_contact({"email": email, "firstname": "Forget"})
+    lead = lead_of(suite, email)
+    suite.wait_quiet()
+    suite.hubspot.gdpr_delete(contact_id)
+    eventually(lambda: suite.api.get(f"/leads/{lead['id']}").status_code == 404, 90, "the lead to be erased")
+    again = suite.hubspot.create_contact({"email": email, "firstname": "Again"})
+    suite.wait_quiet()
+    assert suite.leads(email) == []
+    events = body_of(suite.api.get("/events", params={"recordId": again}))["events"]
+    reasons = [event["work"]["reason"] for delivery in events for event in delivery["events"] if event["work"]]
+    assert set(reasons) == {"erased"}
+    kept = suite.api.get("/events", params={"recordId": contact_id}).text
+    assert "Forget" not in kept

@@ -4,33 +4,47 @@ import sys
 
 import typer
 
-from leadsync_cli.commands import integrations, leads, local, webhooks, work
+from leadsync_cli.commands import conflicts, events, integrations, leads, local, runs, webhooks, work
+from leadsync_cli.commands.doctor import doctor
+from leadsync_cli.commands.send import send
+from leadsync_cli.commands.why import why
 from leadsync_cli.errors import MEANINGS, CommandError
 from leadsync_cli.output import print_error
 
 EPILOG = "Exit codes:  " + "  ·  ".join(f"{code.value} {meaning}" for code, meaning in MEANINGS.items())
 
 
+HELP = """Leads and CRM records, kept the same in both directions.
+
+`leadsync --install-completion` lets your shell complete commands and options.
+"""
+
+
 def build_app() -> typer.Typer:
     """Return the whole command line."""
     app = typer.Typer(
         name="leadsync",
-        help="Leads and CRM records, kept the same in both directions.",
+        help=HELP,
         epilog=EPILOG,
         no_args_is_help=True,
-        add_completion=False,
+        rich_markup_mode="markdown",
         pretty_exceptions_enable=False,
     )
     app.command()(local.up)
     app.command()(local.demo)
     app.command()(local.token)
-    app.command()(work.sync)
+    app.command()(doctor)
+    app.command("import")(runs.import_records)
+    app.command()(runs.sync)
     app.command("sync-status")(work.sync_status)
     app.command()(work.redrive)
-    app.add_typer(leads.app, name="leads")
-    app.add_typer(integrations.app, name="integration")
-    app.add_typer(webhooks.app, name="webhooks")
-    app.add_typer(work.app, name="work")
+    app.command()(why)
+    app.command()(events.events)
+    app.command()(send)
+    groups = {"leads": leads, "integration": integrations, "webhooks": webhooks}
+    groups |= {"runs": runs, "work": work, "conflicts": conflicts}
+    for name, group in groups.items():
+        app.add_typer(group.app, name=name)
     app.callback()(_root)
     return app
 

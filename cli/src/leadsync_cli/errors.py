@@ -7,7 +7,7 @@ class Exit(IntEnum):
     """Exit codes; `leadsync --help` lists them."""
 
     DONE = 0
-    FAILED = 1  # a check is red, or the suite could not start
+    FAILED = 1  # a check is red, a run did not succeed, or the suite could not start
     USAGE = 2  # wrong options or a faulty configuration (click uses 2 as well)
     UNREACHABLE = 3  # no answer, or the gateway cannot serve just now: try again
     REFUSED = 4  # not signed in, or not allowed
@@ -18,7 +18,7 @@ class Exit(IntEnum):
 
 MEANINGS = {
     Exit.DONE: "done",
-    Exit.FAILED: "failed: a check is red, the suite could not start, or the server made an error",
+    Exit.FAILED: "failed: a check is red, a run did not succeed, the suite cannot start, or the server made an error",
     Exit.USAGE: "wrong usage or configuration, or input that the server does not accept",
     Exit.UNREACHABLE: "the gateway cannot be reached or is busy; try again",
     Exit.REFUSED: "not authenticated, or the role does not allow it",
@@ -29,13 +29,14 @@ MEANINGS = {
 
 
 class CommandError(Exception):
-    """A command ends here: a stable reason in snake case, what it means for people, and how to exit."""
+    """A command ends here: a stable reason in snake case, what it means for people, how to exit, and what to do."""
 
-    def __init__(self, reason: str, detail: str, exit_code: Exit = Exit.FAILED) -> None:
+    def __init__(self, reason: str, detail: str, exit_code: Exit = Exit.FAILED, hint: str = "") -> None:
         super().__init__(detail)
         self.reason = reason
         self.detail = detail
         self.exit_code = exit_code
+        self.hint = hint
 
 
 class ConfigurationError(CommandError):

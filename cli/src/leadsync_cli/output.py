@@ -18,6 +18,36 @@ def print_json(value: Any) -> None:
     sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
 
 
+def show(value: dict[str, Any], *, json: bool) -> None:
+    """Print an object: as JSON for programs, as facts for people."""
+    (print_json if json else print_facts)(value)
+
+
+def show_with_rows(value: dict[str, Any], items: str, columns: Sequence[tuple[str, str]], *, json: bool) -> None:
+    """Print an object that holds a list: for people, the list is a table of its own, and left out if it is empty."""
+    if json:
+        print_json(value)
+        return
+    print_facts({name: fact for name, fact in value.items() if name != items})
+    if value.get(items):
+        print_rows(value[items], columns, "")
+
+
+def show_page(page: dict[str, Any], items: str, columns: Sequence[tuple[str, str]], empty: str, *, json: bool) -> None:
+    """Print one page of a list, and for people how to get the next one."""
+    if json:
+        print_json(page)
+        return
+    print_rows(page[items], columns, empty)
+    tell_next_page(page)
+
+
+def tell_next_page(page: Mapping[str, Any]) -> None:
+    """Say how to get the next page, if there is one."""
+    if page.get("nextPageToken"):
+        print_facts({"next page": f"--page-token {page['nextPageToken']}"})
+
+
 def print_rows(rows: Iterable[Mapping[str, Any]], columns: Sequence[tuple[str, str]], empty: str) -> None:
     """Print rows as a table of (heading, dotted path) columns, or say in words that there are none."""
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -41,11 +71,12 @@ def print_facts(facts: Mapping[str, Any], indent: str = "") -> None:
 
 
 def print_error(error: CommandError, *, as_json: bool) -> None:
-    """Print why a command ended, on stderr: `reason: detail`, or the same as JSON."""
+    """Print why a command ended and what to do, on stderr: `reason: detail` and a hint, or the same as JSON."""
     if as_json:
-        sys.stderr.write(json.dumps({"reason": error.reason, "detail": error.detail}, ensure_ascii=False) + "\n")
+        told = {"reason": error.reason, "detail": error.detail} | ({"hint": error.hint} if error.hint else {})
+        sys.stderr.write(json.dumps(told, ensure_ascii=False) + "\n")
     else:
-        first, *more = error.detail.splitlines() or [""]
+        first, *more = [*(error.detail.splitlines() or [""]), *error.hint.splitlines()]
         sys.stderr.write("\n".join([f"leadsync: {error.reason}: {first}", *(f"  {line}" for line in more)]) + "\n")
 
 
@@ -66,3 +97,8 @@ def text_of(value: Any) -> str:
     if isinstance(value, list) and not any(isinstance(item, dict) for item in value):
         return ", ".join(str(item) for item in value)
     return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else str(value)
+
+
+def quoted(value: Any) -> str:
+    """Return a value in quotes for a sentence, or the word blank."""
+    return f'"{value}"' if value not in {None, ""} else "blank"

@@ -57,6 +57,14 @@ def test_without_a_token_the_simulator_stands_in_for_hubspot() -> None:
     assert connector["HUBSPOT_CLIENT_SECRET"] == "simulator-secret"
 
 
+def test_the_simulator_keeps_its_state_beside_the_database() -> None:
+    """The simulator alone is told of a state file, and that lies in the data directory."""
+    found = given()
+
+    assert found["simulator"]["SIMULATOR_STATE"] == "/data/simulator.json"
+    assert [name for name, environment in found.items() if "SIMULATOR_STATE" in environment] == ["simulator"]
+
+
 def test_with_a_token_there_is_no_simulator() -> None:
     """With HUBSPOT_ACCESS_TOKEN no simulator runs and the user's HubSpot settings are used."""
     found = given(HUBSPOT_ACCESS_TOKEN="pat-real", HUBSPOT_CLIENT_SECRET="real")

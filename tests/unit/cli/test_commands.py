@@ -1,114 +1,31 @@
 """The HTTP commands, run as a process against a gateway that answers what a test wants."""
 
 import json
-import os
 import subprocess
-import sys
-import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
+from unit.cli.canned import CannedGateway
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
-@dataclass
-class Answer:
-    """What the gateway answers to one kind of request."""
-
-    status: int
-    body: dict[str, Any]
-    headers: dict[str, str] = field(default_factory=dict)
-
-
-class CannedGateway(ThreadingHTTPServer):
-    """Answers by method and path, and keeps what it was asked."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.answers: dict[tuple[str, str], Answer] = {}
-        self.asked: list[tuple[str, str, dict[str, str], Any]] = []
-
-    @property
-    def url(self) -> str:
-        """Its address."""
-        return f"http://127.0.0.1:{self.server_address[1]}"
-
-    def on(self, method: str, path: str, status: int, body: dict[str, Any], **headers: str) -> None:
-        """Plan an answer."""
-        self.answers[method, f"/api/v1{path}"] = Answer(status, body, headers)
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: CannedGateway
-
-    def do_GET(self) -> None:
-        """Answer as planned."""
-        path, _, query = self.path.partition("?")
-        length = int(self.headers.get("content-length") or 0)
-        sent = json.loads(self.rfile.read(length)) if length else query
-        self.server.asked.append((self.command, path, {k.lower(): v for k, v in self.headers.items()}, sent))
-        answer = self.server.answers[self.command, path]
-        self.send_response(answer.status)
-        for name, value in answer.headers.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(json.dumps(answer.body).encode())
-
-    do_POST = do_PATCH = do_DELETE = do_GET  # noqa: N815 (so does the base class)
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the base class calls it so)
-        """Say nothing."""
-
-
-@pytest.fixture
-def gateway() -> Iterator[CannedGateway]:
-    """Give a gateway that listens."""
-    with CannedGateway() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
-
-
-@pytest.fixture
-def leadsync(gateway: CannedGateway, tmp_path: Path) -> Run:
-    """Give a function that runs the command line against the gateway."""
-
-    def run(*arguments: str, stdin: str = "", **more: str) -> subprocess.CompletedProcess[str]:
-        environment = {
-            "PATH": os.environ["PATH"],
-            "LEADSYNC_URL": gateway.url,
-            "LEADSYNC_TOKEN": "t0ken",
-            "COLUMNS": "200",
-        }
-        environment |= {"LEADSYNC_DATA_DIR": str(tmp_path)} | more
-        command = [sys.executable, "-P", "-m", "leadsync_cli", *arguments]
-        return subprocess.run(
-            command, env=environment, input=stdin, capture_output=True, text=True, check=False, timeout=30
-        )
-
-    return run
-
-
 @pytest.mark.parametrize(
-    ("status", "exit_code"), [(400, 2), (401, 4), (403, 4), (404, 5), (409, 6), (429, 3), (500, 1), (503, 3)]
+    ("status", "exit_code"), [(400, 2), (401, 4), (403, 4), (404, 5), (409, 6), (429, 3), (500, 1), (501, 2), (503, 3)]
 )
 def test_a_refusal_is_told_with_its_reason_and_an_exit_code(
     gateway: CannedGateway, leadsync: Run, status: int, exit_code: int
 ) -> None:
-    """Reason and detail of a problem come out on stderr, and the exit code says which kind it was."""
+    """Reason and detail of a problem come out on stderr with what to do; the exit code says which kind it was."""
     gateway.on("GET", "/leads/1", status, {"reason": "some_reason", "detail": "what it means"})
 
     result = leadsync("leads", "get", "1")
 
     assert result.returncode == exit_code
-    assert result.stderr.startswith("leadsync: some_reason: what it means")
+    first, hint = result.stderr.splitlines()
+    assert first == "leadsync: some_reason: what it means"
+    assert hint.startswith("  ")
     assert result.stdout == ""
 
 
@@ -124,12 +41,13 @@ def test_fields_at_fault_are_named(gateway: CannedGateway, leadsync: Run) -> Non
 
 
 def test_with_json_a_refusal_is_json_too(gateway: CannedGateway, leadsync: Run) -> None:
-    """With --json, stderr holds one JSON object with reason and detail."""
+    """With --json, stderr holds one JSON object with reason, detail and what to do."""
     gateway.on("GET", "/leads/1", 404, {"reason": "lead_not_found", "detail": "no such lead"})
 
     result = leadsync("leads", "get", "1", "--json")
 
-    assert json.loads(result.stderr) == {"reason": "lead_not_found", "detail": "no such lead"}
+    hint = "`leadsync leads list` shows the leads."
+    assert json.loads(result.stderr) == {"reason": "lead_not_found", "detail": "no such lead", "hint": hint}
 
 
 def test_an_answer_that_is_no_problem_json_is_still_told(gateway: CannedGateway, leadsync: Run) -> None:
@@ -156,10 +74,10 @@ def test_an_update_sends_only_what_is_given_guarded_by_the_etag(gateway: CannedG
 
     result = leadsync("leads", "update", "1", "--phone", "", "--custom", "tier=gold", "--etag", "7", "--json")
 
-    _, _, headers, body = gateway.asked[0]
-    assert body == {"phone": "", "customFields": {"tier": "gold"}}
-    assert headers["if-match"] == '"7"'
-    assert headers["authorization"] == "Bearer t0ken"
+    (asked,) = gateway.asked
+    assert asked.sent == {"phone": "", "customFields": {"tier": "gold"}}
+    assert asked.headers["if-match"] == '"7"'
+    assert asked.headers["authorization"] == "Bearer t0ken"
     assert json.loads(result.stdout) == {"id": "1", "etag": "8"}
 
 
@@ -175,7 +93,7 @@ def test_a_secret_comes_from_stdin_or_the_environment(gateway: CannedGateway, le
         result = leadsync(*arguments, LEADSYNC_CRM_SECRET="pat-secret")
 
     assert result.returncode == 0, result.stderr
-    body = gateway.asked[0][3]
+    body = gateway.asked[0].sent
     assert body["accessToken"] == "pat-secret"
     assert (body["portalId"], body["fieldMapping"]) == ("7", {"firstName": "firstname"})
     assert "pat-secret" not in result.stdout + result.stderr
@@ -183,7 +101,7 @@ def test_a_secret_comes_from_stdin_or_the_environment(gateway: CannedGateway, le
 
 def test_the_only_integration_needs_no_name(gateway: CannedGateway, leadsync: Run) -> None:
     """Where a tenant has one integration, commands use it; where it has two, they ask."""
-    gateway.on("GET", "/crm-integration", 200, {"integrations": [{"id": "only"}], "nextPageToken": None})
+    gateway.with_one_integration()
     gateway.on("POST", "/work/redrive", 200, {"queued": 3})
     first = leadsync("redrive", "--json")
     gateway.on("GET", "/crm-integration", 200, {"integrations": [{"id": "a"}, {"id": "b"}], "nextPageToken": None})
@@ -191,7 +109,7 @@ def test_the_only_integration_needs_no_name(gateway: CannedGateway, leadsync: Ru
     second = leadsync("redrive")
 
     assert json.loads(first.stdout) == {"queued": 3}
-    assert gateway.asked[1][3] == {"integrationId": "only"}
+    assert gateway.asked[1].sent == {"integrationId": "only"}
     assert second.returncode == 2
     assert "--integration: a, b" in second.stderr
 
@@ -213,3 +131,15 @@ def test_ids_cannot_reach_other_paths(gateway: CannedGateway, leadsync: Run) -> 
     result = leadsync("leads", "get", "../work?a")
 
     assert result.returncode == 5
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_shell_can_complete_commands(leadsync: Run, shell: str) -> None:
+    """Completion can be installed, --help says so, and it knows commands and the values of options."""
+    words = {"bash": "COMP_WORDS", "zsh": "_TYPER_COMPLETE_ARGS", "fish": "_TYPER_COMPLETE_ARGS"}[shell]
+    more = {"COMP_CWORD": "1", "_TYPER_COMPLETE_FISH_ACTION": "get-args", "_LEADSYNC_COMPLETE": f"complete_{shell}"}
+
+    found = leadsync(**more, **{words: "leadsync conf"})
+
+    assert "conflicts" in found.stdout
+    assert "--install-completion" in leadsync("--help").stdout

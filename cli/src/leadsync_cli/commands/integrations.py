@@ -6,16 +6,24 @@ from typing import Annotated, Any
 
 import typer
 
-from leadsync_cli.commands.context import open_gateway, read_settings
-from leadsync_cli.commands.options import EtagOption, JsonOption, TokenOption, UrlOption
+from leadsync_cli.commands.context import open_gateway, read_settings, the_integration
+from leadsync_cli.commands.options import (
+    EtagOption,
+    IntegrationArgument,
+    JsonOption,
+    PageSizeOption,
+    PageTokenOption,
+    TokenOption,
+    UrlOption,
+    YesOption,
+)
 from leadsync_cli.errors import CommandError, Exit
 from leadsync_cli.gateway.client import segment
-from leadsync_cli.output import print_facts, print_json, print_rows
+from leadsync_cli.output import print_json, print_rows, show, show_page
 
 app = typer.Typer(no_args_is_help=True, help="Connect and configure CRM accounts.")
 
 PATH = "/crm-integration"
-IntegrationId = Annotated[str, typer.Argument(help="Id of the integration.")]
 Mapping = Annotated[
     list[str] | None,
     typer.Option("--map", help="A field as LEAD_FIELD=PROPERTY, e.g. firstName=firstname; repeatable."),
@@ -30,26 +38,53 @@ COLUMNS = [
     ("WEBHOOKS", "webhooksEnabled"),
     ("PAUSED", "paused"),
 ]
+FIELD_COLUMNS = [
+    ("PROPERTY", "property"),
+    ("LEAD FIELD", "mappedTo"),
+    ("LABEL", "label"),
+    ("TYPE", "type"),
+    ("READ ONLY", "readOnly"),
+    ("OPTIONS", "options"),
+]
 
 
 @app.command("list")
-def list_integrations(*, url: UrlOption = "", token: TokenOption = "", json: JsonOption = False) -> None:
-    """List connected accounts, oldest first."""
+def list_integrations(
+    *,
+    limit: PageSizeOption = 50,
+    page_token: PageTokenOption = "",
+    url: UrlOption = "",
+    token: TokenOption = "",
+    json: JsonOption = False,
+) -> None:
+    """List connected accounts, oldest first, one page."""
     with open_gateway(url, token) as gateway:
-        page = gateway.get(PATH)
-    if json:
-        print_json(page)
-    else:
-        print_rows(page["integrations"], COLUMNS, "No CRM account is connected.")
+        page = gateway.get(PATH, pageSize=limit, pageToken=page_token)
+    show_page(page, "integrations", COLUMNS, "No CRM account is connected.", json=json)
 
 
 @app.command("get")
 def get_integration(
-    integration_id: IntegrationId, *, url: UrlOption = "", token: TokenOption = "", json: JsonOption = False
+    integration_id: IntegrationArgument = "", *, url: UrlOption = "", token: TokenOption = "", json: JsonOption = False
 ) -> None:
     """Show one connected account."""
     with open_gateway(url, token) as gateway:
-        _show(gateway.get(f"{PATH}/{segment(integration_id)}"), json=json)
+        chosen = the_integration(gateway, integration_id)
+        show(gateway.get(f"{PATH}/{segment(chosen)}"), json=json)
+
+
+@app.command("fields")
+def list_fields(
+    integration_id: IntegrationArgument = "", *, url: UrlOption = "", token: TokenOption = "", json: JsonOption = False
+) -> None:
+    """List the CRM's properties, and which lead field each is mapped to."""
+    with open_gateway(url, token) as gateway:
+        found = gateway.get(f"{PATH}/{segment(the_integration(gateway, integration_id))}/fields")
+    if json:
+        print_json(found)
+        return
+    rows = [field | {"options": [one["value"] for one in field.get("options") or []]} for field in found["fields"]]
+    print_rows(rows, FIELD_COLUMNS, "No properties.")
 
 
 @app.command("create")
@@ -82,12 +117,12 @@ def create_integration(
     if paused:
         body["paused"] = True
     with open_gateway(url, token) as gateway:
-        _show(gateway.post(PATH, body), json=json)
+        show(gateway.post(PATH, body), json=json)
 
 
 @app.command("update")
 def update_integration(
-    integration_id: IntegrationId,
+    integration_id: IntegrationArgument = "",
     *,
     direction: Annotated[str, typer.Option(help=DIRECTIONS)] = "",
     mapping: Mapping = None,
@@ -108,14 +143,15 @@ def update_integration(
     if not given:
         raise CommandError("no_fields", "Give something to change, e.g. --direction.", Exit.USAGE)
     with open_gateway(url, token) as gateway:
-        _show(gateway.patch(f"{PATH}/{segment(integration_id)}", given, etag), json=json)
+        chosen = the_integration(gateway, integration_id)
+        show(gateway.patch(f"{PATH}/{segment(chosen)}", given, etag), json=json)
 
 
 @app.command("delete")
 def delete_integration(
-    integration_id: IntegrationId,
+    integration_id: Annotated[str, typer.Argument(help="Id of the integration; always needed.")],
     *,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: YesOption = False,
     url: UrlOption = "",
     token: TokenOption = "",
     json: JsonOption = False,
@@ -125,7 +161,7 @@ def delete_integration(
         typer.confirm(f"Disconnect {integration_id}? Its links are detached for good.", abort=True, err=True)
     with open_gateway(url, token) as gateway:
         gateway.delete(f"{PATH}/{segment(integration_id)}")
-    _show({"id": integration_id, "deleted": True}, json=json)
+    show({"id": integration_id, "deleted": True}, json=json)
 
 
 def _secret(kind: str) -> str:
@@ -148,10 +184,3 @@ def _mapping(pairs: list[str] | None) -> dict[str, str]:
             raise CommandError("invalid_field", f"--map takes LEAD_FIELD=PROPERTY, not {pair!r}.", Exit.USAGE)
         found[name] = target
     return found
-
-
-def _show(integration: dict[str, Any], *, json: bool) -> None:
-    if json:
-        print_json(integration)
-    else:
-        print_facts(integration)

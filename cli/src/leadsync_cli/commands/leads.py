@@ -15,7 +15,7 @@ from leadsync_cli.commands.options import (
 )
 from leadsync_cli.errors import CommandError, Exit
 from leadsync_cli.gateway.client import segment
-from leadsync_cli.output import print_facts, print_json, print_rows
+from leadsync_cli.output import show, show_page
 
 app = typer.Typer(no_args_is_help=True, help="List, get, create, update and delete leads.")
 
@@ -46,20 +46,15 @@ def list_leads(
 ) -> None:
     """List leads, oldest first, one page."""
     with open_gateway(url, token) as gateway:
-        page = gateway.get("/leads", email=email, pageSize=limit, pageToken=page_token or None)
-    if json:
-        print_json(page)
-        return
-    print_rows(page["leads"], COLUMNS, "No leads.")
-    if page.get("nextPageToken"):
-        print_facts({"next page": f"--page-token {page['nextPageToken']}"})
+        page = gateway.get("/leads", email=email, pageSize=limit, pageToken=page_token)
+    show_page(page, "leads", COLUMNS, "No leads.", json=json)
 
 
 @app.command("get")
 def get_lead(lead_id: LeadId, *, url: UrlOption = "", token: TokenOption = "", json: JsonOption = False) -> None:
     """Show one lead with its origin and links."""
     with open_gateway(url, token) as gateway:
-        _show(gateway.get(f"/leads/{segment(lead_id)}"), json=json)
+        show(gateway.get(f"/leads/{segment(lead_id)}"), json=json)
 
 
 @app.command("create")
@@ -84,7 +79,7 @@ def create_lead(
     """Create a lead. It needs an e-mail, a first name or a last name."""
     body = _body(email, first_name, last_name, phone, company, job_title, website, status, custom)
     with open_gateway(url, token) as gateway:
-        _show(gateway.post("/leads", body, request_id), json=json)
+        show(gateway.post("/leads", body, request_id), json=json)
 
 
 @app.command("update")
@@ -108,7 +103,7 @@ def update_lead(
     """Change the fields that are given; the others stay."""
     body = _body(email, first_name, last_name, phone, company, job_title, website, status, custom)
     with open_gateway(url, token) as gateway:
-        _show(gateway.patch(f"/leads/{segment(lead_id)}", body, etag), json=json)
+        show(gateway.patch(f"/leads/{segment(lead_id)}", body, etag), json=json)
 
 
 @app.command("delete")
@@ -118,7 +113,7 @@ def delete_lead(
     """Delete a lead; its CRM records stay. Deleting twice is fine."""
     with open_gateway(url, token) as gateway:
         gateway.delete(f"/leads/{segment(lead_id)}", etag)
-    _show({"id": lead_id, "deleted": True}, json=json)
+    show({"id": lead_id, "deleted": True}, json=json)
 
 
 def _body(  # noqa: PLR0917 (one parameter per option)
@@ -159,10 +154,3 @@ def _custom(pairs: list[str]) -> dict[str, str]:
             raise CommandError("invalid_field", f"--custom takes NAME=VALUE, not {pair!r}.", Exit.USAGE)
         found[name] = value
     return found
-
-
-def _show(lead: dict[str, Any], *, json: bool) -> None:
-    if json:
-        print_json(lead)
-    else:
-        print_facts(lead)

@@ -1,7 +1,7 @@
-"""`sync`, `sync-status`, `work` and `redrive`: what is to be done, and how far it is."""
+"""`sync-status`, `work` and `redrive`: what is to be done, and how far it is."""
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -9,12 +9,14 @@ from leadsync_cli.commands.context import open_gateway, the_integration
 from leadsync_cli.commands.options import (
     IntegrationOption,
     JsonOption,
+    OneIntegrationOption,
     PageSizeOption,
     PageTokenOption,
     TokenOption,
     UrlOption,
 )
-from leadsync_cli.output import print_facts, print_json, print_rows
+from leadsync_cli.commands.runs import COLUMNS as RUN_COLUMNS
+from leadsync_cli.output import show, show_page, show_with_rows
 
 app = typer.Typer(no_args_is_help=True, help="The work on records and leads.")
 
@@ -41,7 +43,7 @@ class WorkState(StrEnum):
 def list_work(
     *,
     state: Annotated[WorkState | None, typer.Option(help="Only work in this state.")] = None,
-    integration: IntegrationOption = "",
+    integration: OneIntegrationOption = "",
     limit: PageSizeOption = 50,
     page_token: PageTokenOption = "",
     url: UrlOption = "",
@@ -49,30 +51,9 @@ def list_work(
     json: JsonOption = False,
 ) -> None:
     """List what is due, leased or failed, one page."""
-    query = {"state": state and state.value, "integrationId": integration or None, "pageToken": page_token or None}
     with open_gateway(url, token) as gateway:
-        page = gateway.get("/work", pageSize=limit, **query)
-    if json:
-        print_json(page)
-        return
-    print_rows(page["work"], COLUMNS, "Nothing to do.")
-    if page.get("nextPageToken"):
-        print_facts({"next page": f"--page-token {page['nextPageToken']}"})
-
-
-def sync(
-    *,
-    lead: Annotated[list[str], typer.Option("--lead", "-l", help="Lead to push to the CRM; repeatable.")],
-    integration: IntegrationOption = "",
-    url: UrlOption = "",
-    token: TokenOption = "",
-    json: JsonOption = False,
-) -> None:
-    """Push leads to the CRM now; one whose record was detached gets a new record."""
-    with open_gateway(url, token) as gateway:
-        body = {"integrationId": the_integration(gateway, integration), "leadIds": lead}
-        queued = gateway.post("/crm-integration/sync-leads", body)
-    (print_json if json else print_facts)(queued)
+        page = gateway.get("/work", state=state, integrationId=integration, pageSize=limit, pageToken=page_token)
+    show_page(page, "work", COLUMNS, "Nothing to do.", json=json)
 
 
 def sync_status(
@@ -81,13 +62,20 @@ def sync_status(
     """Show what has been synced either way, and what is still to do."""
     with open_gateway(url, token) as gateway:
         found = gateway.get("/crm-integration/sync-status", integrationId=the_integration(gateway, integration))
-    (print_json if json else print_facts)(found)
+    show_with_rows(found, "runs", RUN_COLUMNS, json=json)
 
 
 def redrive(
-    *, integration: IntegrationOption = "", url: UrlOption = "", token: TokenOption = "", json: JsonOption = False
+    *,
+    reason: Annotated[str, typer.Option(help="Only work that failed for this reason, e.g. ambiguous_match.")] = "",
+    lane: Annotated[list[str] | None, typer.Option(help="Only this work, by its id; repeatable.")] = None,
+    integration: IntegrationOption = "",
+    url: UrlOption = "",
+    token: TokenOption = "",
+    json: JsonOption = False,
 ) -> None:
-    """Make all failed work of an integration due again."""
+    """Make failed work due again: all of an integration, or only some of it."""
     with open_gateway(url, token) as gateway:
-        queued = gateway.post("/work/redrive", {"integrationId": the_integration(gateway, integration)})
-    (print_json if json else print_facts)(queued)
+        body: dict[str, Any] = {"integrationId": the_integration(gateway, integration)}
+        body |= {name: value for name, value in (("reason", reason), ("laneIds", lane)) if value}
+        show(gateway.post("/work/redrive", body), json=json)

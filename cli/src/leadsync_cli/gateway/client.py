@@ -37,7 +37,7 @@ class Gateway:
         self._http.close()
 
     def get(self, path: str, **query: str | int | None) -> Json:
-        """GET; options that are None are left out. Raises CommandError."""
+        """GET; options that are None or empty are left out. Raises CommandError."""
         return self.call("GET", path, query=query)
 
     def post(self, path: str, body: Json | None = None, request_id: str = "") -> Json:
@@ -65,19 +65,44 @@ class Gateway:
 
         Raises CommandError with the gateway's own reason, or `gateway_unreachable`.
         """
-        params = {name: value for name, value in (query or {}).items() if value is not None}
+        params = {name: value for name, value in (query or {}).items() if value not in {None, ""}}
         try:
             answer = self._http.request(method, f"/api/v1{path}", params=params, json=body, headers=headers)
         except httpx.TransportError as error:
-            detail = f"No answer from {self.url} ({type(error).__name__}). Does it run? `leadsync up` starts it here."
-            raise CommandError("gateway_unreachable", detail, Exit.UNREACHABLE) from error
+            raise _unreachable(self.url, error) from error
         raise_for_problem(answer)
-        if not answer.content:
-            return {}
-        found: Json = answer.json()
+        found = _body(answer)
         if etag_now := answer.headers.get("etag"):
             found.setdefault("etag", etag_now.removeprefix("W/").strip('"'))
         return found
+
+
+def post_webhook(url: str, body: bytes, headers: Mapping[str, str]) -> Json:
+    """POST a webhook as a CRM would, without a token. Raises CommandError like `Gateway.call`."""
+    local = urlsplit(url).hostname in LOOPBACK
+    try:
+        answer = httpx.post(url, content=body, headers=headers, timeout=TIMEOUT_SECONDS, trust_env=not local)
+    except (httpx.TransportError, httpx.InvalidURL) as error:
+        raise _unreachable(url, error) from error
+    raise_for_problem(answer)
+    return _body(answer)
+
+
+def _unreachable(url: str, error: Exception) -> CommandError:
+    detail = f"No answer from {url} ({type(error).__name__})."
+    return CommandError("gateway_unreachable", detail, Exit.UNREACHABLE, "Does it run? `leadsync up` starts it here.")
+
+
+def _body(answer: httpx.Response) -> Json:
+    """Return the JSON object of a success, an empty one if it is empty. Raises CommandError if it is something else."""
+    try:
+        found = answer.json() if answer.content else {}
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        detail = f"{answer.url} answers, but not like a gateway of leadsync."
+        raise CommandError("not_a_gateway", detail, Exit.FAILED, "Check --url or LEADSYNC_URL.")
+    return found
 
 
 def segment(text: str) -> str:

@@ -18,13 +18,43 @@ _EXITS = {
     422: Exit.USAGE,
     428: Exit.CONFLICT,
     429: Exit.UNREACHABLE,
+    501: Exit.USAGE,
     502: Exit.UNREACHABLE,
     503: Exit.UNREACHABLE,
     504: Exit.UNREACHABLE,
 }
+# Refusals of the present state that are no 409.
+_CONFLICTS = {"changed_since", "nothing_to_undo", "run_in_progress", "undo_too_late"}
+_RENEW = "`leadsync integration update --new-secret access-token` replaces it."
+# What to do about a reason; about any other, what its exit code suggests.
+_HINTS_BY_REASON = {
+    "account_connected": "`leadsync integration list` shows what is connected.",
+    "app_mismatch": "Give the app that the secret belongs to with --app.",
+    "changed_since": "`leadsync why LEAD` shows what came after; set the value by hand: `leadsync leads update`.",
+    "conflict_not_found": "`leadsync conflicts list` shows which fields wait.",
+    "crm_auth_expired": _RENEW,
+    "crm_auth_failed": _RENEW,
+    "decision_not_found": "`leadsync why LEAD` shows the decisions on a lead.",
+    "dry_run_not_available": "Leave out --dry-run.",
+    "integration_not_found": "`leadsync integration list` shows what is connected.",
+    "lead_not_found": "`leadsync leads list` shows the leads.",
+    "missing_scopes": "Grant the app what is named above; `leadsync doctor` checks it again.",
+    "nothing_to_undo": "`leadsync why LEAD` shows which decisions changed the lead.",
+    "route_not_found": "The gateway does not know this command: is it as new as the command line?",
+    "run_in_progress": "`leadsync runs list` shows it; follow it, wait for its end, or cancel it.",
+    "run_not_found": "`leadsync runs list` shows the runs.",
+    "signature_invalid": "Secret and address must be the gateway's own: see HUBSPOT_CLIENT_SECRET and API_URL.",
+    "signature_stale": "The clocks of this machine and of the gateway's differ by more than five minutes.",
+    "stale_etag": "It was changed meanwhile: look at it again, then repeat the command.",
+    "undo_too_late": "Set the value by hand: `leadsync leads update`.",
+}
 _HINTS = {
-    Exit.REFUSED: "Give a token with --token or LEADSYNC_TOKEN; `leadsync token` makes one from the local key.",
+    Exit.FAILED: "The services' logs say more; a local suite keeps them in `logs` of its data directory.",
+    Exit.USAGE: "Mend what is said above; --help shows what the command takes.",
     Exit.UNREACHABLE: "This may pass: try again shortly.",
+    Exit.REFUSED: "Give a token with --token or LEADSYNC_TOKEN; `leadsync token` makes one from the local key.",
+    Exit.NOT_FOUND: "Check the id, and that the token is of the right tenant.",
+    Exit.CONFLICT: "Look at the present state, then decide again.",
 }
 
 
@@ -56,11 +86,9 @@ def raise_for_problem(answer: httpx.Response) -> None:
     if answer.is_success:
         return
     problem = problem_of(answer)
-    exit_code = _EXITS.get(problem.status, Exit.FAILED)
-    lines = [problem.detail, *problem.fields]
-    if hint := _HINTS.get(exit_code):
-        lines.append(hint)
-    raise CommandError(problem.reason, "\n".join(lines), exit_code)
+    exit_code = Exit.CONFLICT if problem.reason in _CONFLICTS else _EXITS.get(problem.status, Exit.FAILED)
+    hint = _HINTS_BY_REASON.get(problem.reason) or _HINTS.get(exit_code, "")
+    raise CommandError(problem.reason, "\n".join([problem.detail, *problem.fields]), exit_code, hint)
 
 
 def _fields(body: dict[str, Any]) -> tuple[str, ...]:

@@ -90,6 +90,20 @@ class BackgroundSuite:
         )
         return int(event["pid"])
 
+    def wait_successor(self, component: str, pid: int, within: float) -> int:
+        """Wait until a component that ran as `pid` is ready again as another process; return that one's id."""
+
+        def of(name: str, event: dict[str, Any]) -> bool:
+            return bool(event["event"] == name and event["component"] == component)
+
+        began = self.wait_for(lambda one: of("started", one) and one["pid"] == pid, 0, f"process {pid}")["number"]
+        event = self.wait_for(
+            lambda one: of("ready", one) and one["number"] > began and one["pid"] != pid,
+            within,
+            f"{component} to be ready again",
+        )
+        return int(event["pid"])
+
     def log(self, component: str) -> str:
         """Return the log of a component since the suite's start."""
         path = self.data_dir / "logs" / f"{component}.log"
@@ -113,7 +127,7 @@ class BackgroundSuite:
         """Collect the suite's events until it ends."""
         for line in self._process.stdout or ():
             with self._changed:
-                self._events.append(json.loads(line))
+                self._events.append(json.loads(line) | {"number": len(self._events)})
                 self._changed.notify_all()
         with self._changed:
             self._over = True

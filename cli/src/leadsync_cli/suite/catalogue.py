@@ -26,7 +26,7 @@ PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "https_proxy", "http_proxy",
 # Least privilege: a key is given to its owner alone, a credential to whoever uses it.
 GRANTS: Mapping[str, tuple[str, ...]] = {
     "database": (),
-    "simulator": ("SIMULATOR_PORT",),
+    "simulator": ("SIMULATOR_PORT", "SIMULATOR_STATE"),
     "lead-store": (
         "LEAD_STORE_PORT", "MONGO_URL", "LEADSYNC_DATABASE_PREFIX", "LEADSYNC_IDENTITY_KEY", "LEADSYNC_LEASE_SECONDS",
         "LEAD_STORE_METRICS_PORT", "LEADSYNC_PLATFORM",
@@ -68,6 +68,8 @@ def suite_environment(settings: Settings, keys: Mapping[str, str]) -> dict[str, 
         everything["MONGO_URL"] = embedded_mongo_url(ports)
     if settings.simulator:
         everything |= SIMULATED | {"HUBSPOT_BASE_URL": simulator_url(ports)}
+        # Beside the embedded database: one without the other would link leads to other people's records.
+        everything["SIMULATOR_STATE"] = str(settings.data_dir / "simulator.json")
         for name in (*PROXIES, "HUBSPOT_WEBHOOK_SECRET"):
             everything.pop(name, None)
     return everything

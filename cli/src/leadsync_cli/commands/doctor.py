@@ -1,0 +1,43 @@
+"""`leadsync doctor`: is everything there that a sync needs, and if not, what to do."""
+
+import sys
+
+import typer
+from rich.console import Console
+
+from leadsync_cli.commands.context import open_gateway, the_integration
+from leadsync_cli.commands.options import IntegrationOption, JsonOption, TokenOption, UrlOption
+from leadsync_cli.errors import Exit
+from leadsync_cli.gateway.client import segment
+from leadsync_cli.output import PIPE_WIDTH, print_json
+
+MARKS = {"ok": "✓", "warning": "!", "failed": "✗"}
+STYLES = {"ok": "green", "warning": "yellow", "failed": "red"}
+
+
+def doctor(
+    *, integration: IntegrationOption = "", url: UrlOption = "", token: TokenOption = "", json: JsonOption = False
+) -> None:
+    """Check token, scopes, properties, mapping, webhooks and quota of an account: what is wrong, and what to do.
+
+    Exit code 1 if something does not work; a warning is none.
+    """
+    with open_gateway(url, token) as gateway:
+        found = gateway.get(f"/crm-integration/{segment(the_integration(gateway, integration))}/check")
+    if json:
+        print_json(found)
+    else:
+        _print(found["checks"])
+    if not found["ok"]:
+        raise typer.Exit(Exit.FAILED)
+
+
+def _print(checks: list[dict[str, str]]) -> None:
+    """Print one line per check, and below it what to do."""
+    console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
+    width = max((len(check["name"]) for check in checks), default=0)
+    for check in checks:
+        state, style = check["state"], STYLES.get(check["state"], "")
+        console.print(f"{MARKS.get(state, '?')} {check['name']:<{width}}  {check['finding']}", style=style)
+        if check.get("fix"):
+            console.print(f"  {'':<{width}}  → {check['fix']}")

@@ -1,0 +1,111 @@
+"""`leadsync events`: which notifications came in, and what became of each."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+from leadsync_cli.commands.context import open_gateway
+from leadsync_cli.commands.options import (
+    JsonOption,
+    OneIntegrationOption,
+    PageSizeOption,
+    PageTokenOption,
+    TokenOption,
+    UrlOption,
+)
+from leadsync_cli.errors import CommandError, Exit
+from leadsync_cli.output import print_json, print_rows, tell_next_page
+
+COLUMNS = [
+    ("RECEIVED", "receivedAt"),
+    ("EVENT", "type"),
+    ("RECORD", "recordId"),
+    ("PROPERTY", "property"),
+    ("VALUE", "value"),
+    ("BY", "source"),
+    ("LEAD", "work.leadId"),
+    ("WHAT BECAME OF IT", "became"),
+]
+TimeOption = typer.Option(metavar="TIME", help="A time such as 2026-11-24T10:00 (this machine's zone unless it says).")
+
+
+class DeliveryState(StrEnum):
+    """What became of a delivery."""
+
+    NEW = "new"
+    ROUTED = "routed"
+    IGNORED = "ignored"
+
+
+def events(
+    *,
+    record: Annotated[str, typer.Option(help="Only events of webhooks that name this record.")] = "",
+    lead: Annotated[str, typer.Option(help="Only events of webhooks that name a record of this lead.")] = "",
+    state: Annotated[
+        DeliveryState | None, typer.Option(help="new: just kept; routed: made work; ignored: on purpose.")
+    ] = None,
+    after: Annotated[str, TimeOption] = "",
+    before: Annotated[str, TimeOption] = "",
+    integration: OneIntegrationOption = "",
+    limit: PageSizeOption = 50,
+    page_token: PageTokenOption = "",
+    url: UrlOption = "",
+    token: TokenOption = "",
+    json: JsonOption = False,
+) -> None:
+    """List the events that came in, newest webhook first, and what became of each. One page of --limit webhooks."""
+    query = {
+        "integrationId": integration,
+        "recordId": record,
+        "leadId": lead,
+        "state": state,
+        "receivedAfter": _instant("--after", after),
+        "receivedBefore": _instant("--before", before),
+        "pageToken": page_token,
+    }
+    with open_gateway(url, token) as gateway:
+        page = gateway.get("/events", pageSize=limit, **query)
+    if json:
+        print_json(page)
+        return
+    print_rows(rows_of(page["events"], record, lead), COLUMNS, "No events.")
+    tell_next_page(page)
+
+
+def rows_of(deliveries: list[dict[str, Any]], record_id: str = "", lead_id: str = "") -> Iterator[dict[str, Any]]:
+    """Give one row per event; with a record or a lead, only the events about it: a webhook may hold others too."""
+    for delivery in deliveries:
+        for event in delivery["events"]:
+            records = {event.get("recordId"), *(event.get("mergedRecordIds") or [])}
+            lead = (event.get("work") or {}).get("leadId")
+            if (not record_id or record_id in records) and lead_id in {"", lead}:
+                yield event | {"receivedAt": delivery["receivedAt"], "became": became(delivery, event)}
+
+
+def became(delivery: dict[str, Any], event: dict[str, Any]) -> str:
+    """Say in words what became of an event: what the last decision on its record was, or what it waits for."""
+    work = event.get("work") or {}
+    if event.get("ignored"):
+        return "ignored: of a kind that is not synced"
+    if delivery["state"] == "ignored":
+        return f"ignored: {delivery.get('reason')}"
+    if delivery["state"] == "new":
+        return "kept, about to become work"
+    outcome = ": ".join(str(work[name]) for name in ("outcome", "reason") if work.get(name))
+    waits = {"due": "waiting for a worker", "leased": "being worked on", "failed": "failed, see `leadsync work list`"}
+    state = waits.get(work.get("state", ""), "")
+    return "; ".join(part for part in (state, outcome) if part)
+
+
+def _instant(option: str, text: str) -> str:
+    """Return a time as RFC 3339 in UTC, nothing for nothing. Raises CommandError."""
+    if not text:
+        return ""
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC).isoformat().replace("+00:00", "Z")
+    except ValueError:
+        detail = f"{option} takes a time such as 2026-11-24T10:00, not {text!r}."
+        raise CommandError("invalid_field", detail, Exit.USAGE) from None

@@ -1,0 +1,139 @@
+"""`import`, `sync` and `runs …`: long work on many records, and following it."""
+
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+from leadsync_cli.commands.context import open_gateway, the_integration
+from leadsync_cli.commands.options import (
+    IntegrationOption,
+    JsonOption,
+    OneIntegrationOption,
+    PageSizeOption,
+    PageTokenOption,
+    TokenOption,
+    UrlOption,
+)
+from leadsync_cli.errors import CommandError, Exit
+from leadsync_cli.following import RUNS, follow
+from leadsync_cli.gateway.client import Gateway, segment
+from leadsync_cli.output import show, show_page
+
+app = typer.Typer(no_args_is_help=True, help="Imports and pushes: list, get, follow, cancel.")
+
+RunId = Annotated[str, typer.Argument(help="Id of the run.")]
+NoWaitOption = Annotated[bool, typer.Option("--no-wait", help="Start the run and return; it goes on by itself.")]
+COLUMNS = [
+    ("ID", "id"),
+    ("KIND", "kind"),
+    ("STATE", "state"),
+    ("DONE", "done"),
+    ("TOTAL", "total"),
+    ("STARTED", "createdAt"),
+    ("ENDED", "endedAt"),
+    ("REASON", "reason"),
+]
+
+
+class RunKind(StrEnum):
+    """What a run does."""
+
+    IMPORT = "import"
+    PUSH = "push"
+
+
+def import_records(
+    *,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would come of it.")] = False,
+    no_wait: NoWaitOption = False,
+    integration: IntegrationOption = "",
+    url: UrlOption = "",
+    token: TokenOption = "",
+    json: JsonOption = False,
+) -> None:
+    """Bring all records of the CRM in, and follow how far it is. Ctrl-C stops following, not the import.
+
+    Repeating it is harmless. Exit code 1 if the run fails or is cancelled.
+    """
+    with open_gateway(url, token) as gateway:
+        body = {"integrationId": the_integration(gateway, integration)} | ({"dryRun": True} if dry_run else {})
+        _started(gateway, gateway.post("/crm-integration/import", body), wait=not no_wait, json=json)
+
+
+def sync(
+    *,
+    lead: Annotated[list[str] | None, typer.Option("--lead", "-l", help="Lead to push; repeatable.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Push all leads.")] = False,
+    no_wait: NoWaitOption = False,
+    integration: IntegrationOption = "",
+    url: UrlOption = "",
+    token: TokenOption = "",
+    json: JsonOption = False,
+) -> None:
+    """Push leads to the CRM now, and follow how far it is. Ctrl-C stops following, not the push.
+
+    A lead whose record was detached gets a new record. Exit code 1 if the run fails or is cancelled.
+    """
+    if bool(lead) == everything:
+        raise CommandError("no_leads", "Give --lead, once or more, or --all.", Exit.USAGE)
+    with open_gateway(url, token) as gateway:
+        body: dict[str, Any] = {"integrationId": the_integration(gateway, integration)}
+        queued = gateway.post("/crm-integration/sync-leads", body | ({"leadIds": lead} if lead else {}))
+        _started(gateway, queued, wait=not no_wait, json=json)
+
+
+@app.command("list")
+def list_runs(
+    *,
+    kind: Annotated[RunKind | None, typer.Option(help="Only this kind.")] = None,
+    integration: OneIntegrationOption = "",
+    limit: PageSizeOption = 50,
+    page_token: PageTokenOption = "",
+    url: UrlOption = "",
+    token: TokenOption = "",
+    json: JsonOption = False,
+) -> None:
+    """List imports and pushes, newest first, one page."""
+    with open_gateway(url, token) as gateway:
+        page = gateway.get(RUNS, kind=kind, integrationId=integration, pageSize=limit, pageToken=page_token)
+    show_page(page, "runs", COLUMNS, "No runs yet.", json=json)
+
+
+@app.command("get")
+def get_run(run_id: RunId, *, url: UrlOption = "", token: TokenOption = "", json: JsonOption = False) -> None:
+    """Show one run as it is now."""
+    with open_gateway(url, token) as gateway:
+        show(gateway.get(f"{RUNS}/{segment(run_id)}"), json=json)
+
+
+@app.command("follow")
+def follow_run(run_id: RunId, *, url: UrlOption = "", token: TokenOption = "", json: JsonOption = False) -> None:
+    """Follow a run until it ends. Ctrl-C stops following, not the run. Exit code 1 if it fails or is cancelled."""
+    with open_gateway(url, token) as gateway:
+        _follow(gateway, run_id, json=json)
+
+
+@app.command("cancel")
+def cancel_run(run_id: RunId, *, url: UrlOption = "", token: TokenOption = "", json: JsonOption = False) -> None:
+    """Cancel a run; what it has begun is finished. Cancelling twice, or too late, changes nothing."""
+    with open_gateway(url, token) as gateway:
+        show(gateway.post(f"{RUNS}/{segment(run_id)}/cancel"), json=json)
+
+
+def _started(gateway: Gateway, answer: dict[str, Any], *, wait: bool, json: bool) -> None:
+    """Follow the run that the answer names, or only show the answer."""
+    if not wait:
+        show(answer, json=json)
+        return
+    _follow(gateway, str(answer["runId"]), json=json)
+
+
+def _follow(gateway: Gateway, run_id: str, *, json: bool) -> None:
+    """Follow a run and show how it ended; exit with 1 unless it succeeded."""
+    run = follow(gateway, run_id, quiet=json)
+    show(run, json=json)
+    if not json and (run.get("outcomes") or {}).get("failed"):
+        show({"what failed": "leadsync work list --state failed"}, json=False)
+    if run["state"] != "succeeded":
+        raise typer.Exit(Exit.FAILED)

@@ -1,0 +1,130 @@
+"""Imports and pushes on the command line: started, followed, left, cancelled."""
+
+import json
+import signal
+import subprocess
+from collections.abc import Callable
+
+import pytest
+from leadsync_cli.following import described
+from leadsync_cli.waiting import wait_for
+from unit.cli.canned import CannedGateway, Json
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+Start = Callable[..., subprocess.Popen[str]]
+
+IMPORT, PUSH, RUN = "/crm-integration/import", "/crm-integration/sync-leads", "/crm-integration/runs/r1"
+
+
+def run_of(state: str, done: int = 0, total: int | None = 200, **more: object) -> Json:
+    """One run as the gateway shows it."""
+    facts = {"id": "r1", "integrationId": "only", "kind": "import", "state": state, "total": total, "done": done}
+    nothing = {"outcomes": {}, "calls": 0, "ratePerSecond": None, "forecastAt": None, "endedAt": None, "reason": None}
+    return facts | nothing | more
+
+
+def test_an_import_is_followed_to_its_end(gateway: CannedGateway, leadsync: Run) -> None:
+    """An import of the only integration is started and asked about until it has ended; then it is shown."""
+    gateway.with_one_integration()
+    gateway.on("POST", IMPORT, 202, {"runId": "r1"})
+    end = run_of("succeeded", 200, outcomes={"created": 190, "failed": 10})
+    gateway.on("GET", RUN, 200, run_of("running", 40, ratePerSecond=80.0), end)
+
+    result = leadsync("import")
+
+    assert result.returncode == 0, result.stderr
+    assert gateway.asked_for(IMPORT)[0].sent == {"integrationId": "only"}
+    assert len(gateway.asked_for(RUN)) == 2
+    assert "succeeded" in result.stdout
+    assert "leadsync work list --state failed" in result.stdout
+    assert "created 190" in result.stderr
+
+
+@pytest.mark.parametrize(("state", "exit_code"), [("succeeded", 0), ("failed", 1), ("cancelled", 1)])
+def test_the_exit_code_tells_whether_a_run_succeeded(
+    gateway: CannedGateway, leadsync: Run, state: str, exit_code: int
+) -> None:
+    """With --json there is no bar, only the run as it ended; one that did not succeed exits with 1."""
+    gateway.on("GET", RUN, 200, run_of(state))
+
+    result = leadsync("runs", "follow", "r1", "--json")
+
+    assert result.returncode == exit_code
+    assert json.loads(result.stdout)["state"] == state
+    assert result.stderr == ""
+
+
+def test_ctrl_c_leaves_the_run_alone(gateway: CannedGateway, start: Start) -> None:
+    """Ctrl-C ends the following only: nothing is cancelled, and it is said how to follow or cancel."""
+    gateway.on("GET", RUN, 200, run_of("running", 1))
+    with start("runs", "follow", "r1") as process:
+        assert wait_for(lambda: gateway.asked_for(RUN), 20)[0]
+        process.send_signal(signal.SIGINT)
+        _, complaint = process.communicate(timeout=30)
+
+    assert process.returncode == 130
+    assert "interrupted: Stopped following; run r1 goes on." in complaint
+    assert "`leadsync runs follow r1`" in complaint
+    assert "`leadsync runs cancel r1`" in complaint
+    assert {one.method for one in gateway.asked} == {"GET"}
+
+
+def test_a_dry_run_that_is_not_available_is_told(gateway: CannedGateway, leadsync: Run) -> None:
+    """A gateway that cannot do dry runs says so; nothing is followed, and the hint is to leave it out."""
+    gateway.on("POST", IMPORT, 501, {"reason": "dry_run_not_available", "detail": "not yet"})
+
+    result = leadsync("import", "-i", "i1", "--dry-run")
+
+    assert result.returncode == 2
+    assert gateway.asked[0].sent == {"integrationId": "i1", "dryRun": True}
+    assert result.stderr.splitlines() == ["leadsync: dry_run_not_available: not yet", "  Leave out --dry-run."]
+
+
+def test_a_push_names_its_leads_or_all(gateway: CannedGateway, leadsync: Run) -> None:
+    """`sync` pushes the leads that are given, or all with --all; with neither it asks which."""
+    gateway.on("POST", PUSH, 202, {"runId": "r1", "queued": 2})
+    some = leadsync("sync", "-i", "i1", "--lead", "a", "--lead", "b", "--no-wait", "--json")
+    everything = leadsync("sync", "-i", "i1", "--all", "--no-wait")
+    neither = leadsync("sync", "-i", "i1")
+
+    assert json.loads(some.stdout) == {"runId": "r1", "queued": 2}
+    assert [one.sent for one in gateway.asked] == [
+        {"integrationId": "i1", "leadIds": ["a", "b"]},
+        {"integrationId": "i1"},
+    ]
+    assert everything.returncode == 0
+    assert (neither.returncode, "--all" in neither.stderr) == (2, True)
+
+
+def test_runs_are_listed_and_cancelled(gateway: CannedGateway, leadsync: Run) -> None:
+    """Runs are listed with their progress; a cancelled one is shown as it is now."""
+    gateway.on("GET", "/crm-integration/runs", 200, {"runs": [run_of("running", 7)], "nextPageToken": "next"})
+    gateway.on("POST", f"{RUN}/cancel", 200, run_of("cancelled", 7))
+
+    listed = leadsync("runs", "list", "--kind", "import")
+    cancelled = leadsync("runs", "cancel", "r1", "--json")
+
+    assert gateway.asked[0].sent == {"kind": "import", "pageSize": "50"}
+    assert "r1" in listed.stdout
+    assert "--page-token next" in listed.stdout
+    assert json.loads(cancelled.stdout)["state"] == "cancelled"
+
+
+def test_a_bar_shows_pace_forecast_and_outcomes() -> None:
+    """A bar shows how far, how fast, until when, and what came of it; a run of unknown size has no total."""
+    shown = described(run_of("running", 40, ratePerSecond=80.4, forecastAt="2026-01-01T10:00:00Z", outcomes={"a": 3}))
+
+    assert (shown["completed"], shown["total"], shown["count"]) == (40, 200, "40 of 200")
+    assert shown["pace"].startswith("80/s, done at ")
+    assert shown["outcomes"] == "a 3"
+    assert described(run_of("running", 40, total=None))["total"] is None
+
+
+def test_a_run_that_is_at_work_already_is_a_conflict(gateway: CannedGateway, leadsync: Run) -> None:
+    """A second run beside the first is refused by the present state, and the hint is to look at the first."""
+    gateway.on("POST", IMPORT, 400, {"reason": "run_in_progress", "detail": "run r1 is at work"})
+
+    result = leadsync("import", "-i", "i1")
+
+    assert result.returncode == 6
+    assert "leadsync runs list" in result.stderr
