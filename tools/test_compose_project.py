@@ -1,0 +1,119 @@
+"""One compose project of its own: fresh keys, free ports, nothing of the caller's settings."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from leadsync_cli.keys import new_key
+from leadsync_cli.suite.catalogue import SIMULATED
+from leadsync_cli.suite.ports import free_ports
+
+ROOT = Path(__file__).resolve().parent.parent
+SECONDS = 60.0  # for a command that builds nothing
+# Each key, and the only service that may know it.
+OWNERS = {
+    "LEADSYNC_IDENTITY_KEY": "lead-store",
+    "LEADSYNC_SECRET_KEY": "crm-connector",
+    "LEADSYNC_TOKEN_KEY": "webhook-gateway",
+}
+STAND_IN = "secantusdb:local"  # for mongo:8, where this machine has it
+# What Docker gets of the caller's environment; a test must not depend on settings that somebody has.
+KEPT = ("PATH", "HOME", "DOCKER_", "COMPOSE_DOCKER_CLI_BUILD", "PYTHON_IMAGE", "PIP_INDEX_URL")
+
+
+class StepFailedError(Exception):
+    """A step went wrong, so that those after it make no sense."""
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A compose project, and the environment that every command about it gets."""
+
+    name: str
+    compose: tuple[str, ...]
+    environment: Mapping[str, str]
+
+    def run(self, *command: str, seconds: float = SECONDS, show: bool = False) -> str:
+        """Run a program; return what it printed, or let it through. Raises StepFailedError if it fails or hangs."""
+        try:
+            done = subprocess.run(  # noqa: S603 (docker, or our own command line)
+                command,
+                cwd=ROOT,
+                env=self.environment,
+                timeout=seconds,
+                stdin=subprocess.DEVNULL,
+                stdout=None if show else subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise StepFailedError(f"`{' '.join(command)}` took more than {seconds:g} s") from error
+        if done.returncode:
+            raise StepFailedError(f"`{' '.join(command)}` ended with {done.returncode}\n{done.stdout or ''}")
+        return done.stdout or ""
+
+    def control(self, *arguments: str, seconds: float = SECONDS, show: bool = False) -> str:
+        """Run a compose command on the project."""
+        return self.run(*self.compose, *arguments, seconds=seconds, show=show)
+
+    def leadsync(self, *arguments: str, seconds: float = SECONDS) -> str:
+        """Run our command line, as a person would."""
+        return self.run(sys.executable, "-m", "leadsync_cli", *arguments, seconds=seconds).strip()
+
+    def containers(self) -> dict[str, Any]:
+        """Return what Docker knows of each container, by the service's name."""
+        label = f"label=com.docker.compose.project={self.name}"
+        ids = self.run("docker", "ps", "--all", "--quiet", "--filter", label).split()
+        found = json.loads(self.run("docker", "inspect", *ids)) if ids else []
+        return {one["Config"]["Labels"]["com.docker.compose.service"]: one for one in found}
+
+    def with_environment(self, **more: str) -> "Project":
+        """Return the same project with more variables."""
+        return Project(self.name, self.compose, {**self.environment, **more})
+
+
+def find_compose() -> tuple[str, ...]:
+    """Return the compose command, of version 2 or 1.29; nothing if no engine answers."""
+    if not _works("docker", "info"):
+        return ()
+    candidates = (("docker", "compose"), ("docker-compose",))
+    return next((one for one in candidates if _works(*one, "version")), ())
+
+
+def _works(*command: str) -> bool:
+    if not shutil.which(command[0]):
+        return False
+    tried = subprocess.run(command, capture_output=True, timeout=SECONDS, check=False)  # noqa: S603 (docker)
+    return tried.returncode == 0
+
+
+def new_project(compose: tuple[str, ...], folder: Path) -> Project:
+    """Make a project whose state lies in the folder; nothing runs yet."""
+    gateway, simulator = free_ports(2)
+    name = f"leadsync-test-{os.getpid()}"
+    settings = {variable: SIMULATED[variable] for variable in SIMULATED if variable != "HUBSPOT_ACCESS_TOKEN"}
+    settings |= {key: new_key() for key in OWNERS}
+    settings |= {
+        "API_URL": "http://webhook-gateway:8080",
+        "HUBSPOT_BASE_URL": "http://hubspot-simulator:8090",
+        "GATEWAY_PORT": str(gateway),
+        "SIMULATOR_PORT": str(simulator),
+        "LEADSYNC_TAG": "test",
+        "LEADSYNC_DATA_DIR": str(folder),
+    }
+    nothing = folder / "env"  # in place of the .env that a person may have here
+    nothing.touch()
+    files = ["--file", "docker-compose.yml"]
+    if _works("docker", "image", "inspect", STAND_IN):
+        sys.stdout.write(f"{STAND_IN} stands in for MongoDB\n")
+        files += ["--file", "deploy/compose.test.yml"]
+    options = ("--project-name", name, "--env-file", str(nothing), *files, "--profile", "dev")
+    kept = {variable: value for variable, value in os.environ.items() if variable.startswith(KEPT)}
+    return Project(name, (*compose, *options), kept | settings)
