@@ -8,7 +8,19 @@ import grpc
 import pytest
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
-from lead_store_calls import INTEGRATION, TENANT, WORKER, LeadStore, absent, at, done, eventually, present, touch
+from lead_store_calls import (
+    ACCOUNT,
+    INTEGRATION,
+    TENANT,
+    WORKER,
+    LeadStore,
+    absent,
+    at,
+    done,
+    eventually,
+    present,
+    touch,
+)
 from leadsync.inbox.v1 import inbox_service_pb2 as inbox
 from leadsync.lead.v1 import lead_pb2, lead_service_pb2
 from leadsync.sync.v1 import sync_pb2
@@ -57,12 +69,15 @@ def merged_into(lease: sync_pb2.Lease, record_id: str) -> sync_pb2.Observation:
     return sync_pb2.Observation(lane_id=lease.lane_id, fence=lease.fence, merged=merged)
 
 
-def pushed_out(store: LeadStore, lead_id: str, record_id: str, modified: float, **values: str) -> None:
-    """Let the one lead that is due become this record, and read the record once."""
+def pushed_out(
+    store: LeadStore, lead_id: str, record_id: str, modified: float, account: str = ACCOUNT, **values: str
+) -> None:
+    """Let the one lead that is due become this record, and read the record once, as its own webhook asks."""
     lease = store.lease_one()
     (decision,) = store.reconcile(absent(lease))
     assert decision.write.kind == sync_pb2.WRITE_KIND_CREATE
     assert store.settle(lease, decision.write, **done(record_id, at(modified), **values))
+    store.deliver(touch(record_id), account=account)
     seen = present(store.lease_one(), at(modified), marked=lead_id, source_system="jazzaam", **values)
     store.reconcile(seen)
 

@@ -68,6 +68,8 @@ def test_a_write_whose_answer_was_lost_is_not_repeated_with_other_values(
 @pytest.mark.parametrize("component", ["lead-store", "database"])
 def test_what_cannot_be_kept_is_not_acknowledged(suite: Suite, person: Callable[[str], str], component: str) -> None:
     """While the store or the database is away HubSpot is told 503 and delivers again; nothing is lost in the end."""
+    if component == "database" and os.environ.get("MONGO_URL"):
+        pytest.skip("the database of MONGO_URL is not ours to stop")
     email = person(f"while-{component}-away")
     suite.wait_quiet(RECOVERED)
     os.kill(suite.pid(component), signal.SIGSTOP)  # away without a restart, as behind a broken network

@@ -338,9 +338,10 @@ class Model:
         place = 1 if touch.record_id else 0
         lane = w.lanes[place] or Lane(touch.lane_id, "t", "i", record_id=touch.record_id, lease_until=LONG_AGO)
         notes = replace(lane.notes, match_lead_id=touch.match_lead_id or lane.notes.match_lead_id)
-        due_at = lane.due_at if lane.worker else LONG_AGO
+        due_at = lane.due_at if lane.worker or (touch.quiet and lane.due_at is None) else LONG_AGO
         lead_id = touch.lead_id or lane.lead_id
-        return _with_lane(w, replace(lane, version=lane.version + 1, due_at=due_at, notes=notes, lead_id=lead_id))
+        version = lane.version + (not touch.quiet)
+        return _with_lane(w, replace(lane, version=version, due_at=due_at, notes=notes, lead_id=lead_id))
 
     def _end_lease(self, w: World, lane: Lane) -> World:
         w = _with_lane(w, replace(lane, worker="", lease_until=LONG_AGO, due_at=LONG_AGO))

@@ -214,7 +214,7 @@ def erased_in_two_accounts(store: LeadStore, **values: str) -> None:
     store.put_target()
     store.put_target(OTHER, account_id="222")
     lead_id = store.import_contact("1", first_name="Ann", **values)
-    pushed_out(store, lead_id, "55", 1, first_name="Ann", **values)
+    pushed_out(store, lead_id, "55", 1, account="222", first_name="Ann", **values)
     lease = touched(store, "1", inbox.TOUCH_KIND_ERASED)
     store.reconcile(absent(lease))
     (decision,) = store.reconcile(absent(minute_later(store, lease.lane_id)))

@@ -42,7 +42,7 @@ def test_r20_a_persons_choice_makes_the_other_links_due(lead_store: LeadStore) -
     (conflict,) = conflicts(lead_store)
     lead_store.put_target(OTHER, account_id="222")
     push(lead_store, lead_id, integration_id=OTHER)
-    pushed_out(lead_store, lead_id, "b1", 1, email="a@x.org", phone="2")
+    pushed_out(lead_store, lead_id, "b1", 1, account="222", email="a@x.org", phone="2")
     assert lead_store.work() == []
     resolve(lead_store, conflict, take=pb.SIDE_CRM)
     assert lead_store.get(lead_id).phone == "3"

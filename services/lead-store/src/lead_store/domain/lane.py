@@ -76,6 +76,7 @@ class LaneTouch:
     match_lead_id: str = ""
     match_email: str = ""
     delay: timedelta = timedelta()
+    quiet: bool = False  # the lane only has to be there; work that waits on it may begin now
     run_id: str = ""
     event_source: str = ""
 

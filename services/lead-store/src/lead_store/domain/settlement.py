@@ -116,10 +116,11 @@ def _done(case: SettleCase, lead: Lead, link: Link, pending: Pending, done: Done
         verdict.end, verdict.due_at, verdict.reason = LaneEnd.WAITING, again_at, "field_paused"
     if created:
         verdict.counts["linked"] += 1
-        # The pair's work goes on in the record's lane. It looks once: for edits made meanwhile, and for what the CRM
-        # made of the values (R5: a still-due lead lane hands over in this transaction).
+        # The pair's work goes on in the record's lane. It is due only if the lead was edited meanwhile (R5), or if it
+        # was waiting for this write; the CRM's own events on its new record make it look in any case.
         verdict.end = LaneEnd.IDLE
-        verdict.touches.append(_record_touch(case, done.record_id))
+        edited = case.lane.version > case.lane.claimed_version
+        verdict.touches.append(replace(_record_touch(case, done.record_id), quiet=not edited))
     return verdict
 
 

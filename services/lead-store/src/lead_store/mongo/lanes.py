@@ -237,6 +237,7 @@ def _joined(touches: Iterable[LaneTouch]) -> list[LaneTouch]:
                 deleted=touch.deleted or seen.deleted,
                 erased=touch.erased or seen.erased,
                 push=touch.push or seen.push,
+                quiet=touch.quiet and seen.quiet,
                 match_lead_id=touch.match_lead_id or seen.match_lead_id,
                 match_email=touch.match_email or seen.match_email,
                 run_id=touch.run_id,
@@ -272,14 +273,14 @@ def _touched(touch: LaneTouch) -> Document:
         "integration_id": {"$literal": touch.integration_id},
         "record_id": {"$literal": touch.record_id},
         "lead_id": {"$literal": touch.lead_id} if touch.lead_id else {"$ifNull": ["$lead_id", ""]},
-        "version": {"$add": [{"$ifNull": ["$version", 0]}, 1]},
-        "due_at": {"$toDate": earliest},
+        "version": {"$add": [{"$ifNull": ["$version", 0]}, 0 if touch.quiet else 1]},
+        "due_at": {"$cond": [is_due, {"$toDate": earliest}, "$$REMOVE"]} if touch.quiet else {"$toDate": earliest},
         "fence": {"$ifNull": ["$fence", {"$toLong": "$$NOW"}]},  # above any fence of a lane of this id that was dropped
         "worker": {"$ifNull": ["$worker", ""]},
         "lease_until": {"$ifNull": ["$lease_until", EPOCH]},
         "attempts": {"$cond": [had_failed, 0, {"$ifNull": ["$attempts", 0]}]},
         "first_failed_at": {"$cond": [had_failed, None, "$first_failed_at"]},
-        "failed_at": None,
+        "failed_at": "$failed_at" if touch.quiet else None,
         "run_id": {"$cond": [is_due, "$run_id", {"$literal": touch.run_id}]} if touch.run_id else "",
     }
     if touch.created:

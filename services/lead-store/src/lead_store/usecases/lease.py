@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 import uuid6
 
-from lead_store.domain.errors import Unavailable
+from lead_store.domain.errors import NotFound, Unavailable
 from lead_store.domain.lane import Lane, LaneTouch, lane_id
 from lead_store.mongo.store import Store
 
@@ -85,7 +85,7 @@ class LeaseWork:
         """
         target = self.store.targets.get(integration_id)
         if target is None:
-            return LeasedWork()
+            raise NotFound("integration_not_found", f"no integration {integration_id}: its target has not been put")
         if not self.store.targets.take(integration_id, worker_id, self.lease):
             raise Unavailable("integration_busy", "another process works this integration, or it is paused: ask later")
         changed = {lane_id(integration_id, record_id=record_id): (record_id, at) for record_id, at in records}

@@ -12,6 +12,7 @@ from hubspot_simulator.core.errors import (
     PropertyFault,
     conflict,
     invalid_properties,
+    not_found,
     unique_value_taken,
     validation,
 )
@@ -124,7 +125,9 @@ class ContactStore:
         return contact
 
     def update(self, contact: Contact, properties: Mapping[str, str], author: Author) -> dict[str, str]:
-        """Write values; answers those that changed. Nothing moves when nothing changes."""
+        """Write values; answers those that changed. Nothing moves when nothing changes; what is archived takes none."""
+        if contact.archived:
+            raise not_found(str(contact.id))
         wanted = swap_own_email(contact, keep_stage_forward(contact, properties))
         wanted = self._appended(contact, wanted)
         self.check(wanted, contact)
