@@ -4,19 +4,18 @@ from collections.abc import Collection as Some
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from pymongo import UpdateOne
 from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
 from pymongo.database import Database
 
-from lead_store.domain.lane import GIVE_UP_AFTER, READ_LAG, Lane, LaneTouch, Notes, lane_id
-from lead_store.domain.verdict import UNDECIDED, LaneEnd, Verdict
+from lead_store.domain.lane import GIVE_UP_AFTER, Lane, LaneTouch, Notes, lane_id
+from lead_store.domain.verdict import LaneEnd, Verdict
 from lead_store.mongo.client import EPOCH, Document
+from lead_store.mongo.lane_updates import NOTES, finished, idle_lane, joined, milliseconds, passed, touched
 from lead_store.mongo.one_by_one import delete_each, update_each, when
 
-NOTES = tuple(Notes.__dataclass_fields__)
 CHUNK = 500
 
 
@@ -34,7 +33,7 @@ class Lanes:
     def touch(self, touches: Iterable[LaneTouch], session: ClientSession | None = None) -> int:
         """Make lanes due, new ones included; a lane that is leased becomes due again when its lease ends."""
         updates = [
-            UpdateOne({"_id": touch.lane_id}, [{"$set": _touched(touch)}], upsert=True) for touch in _joined(touches)
+            UpdateOne({"_id": touch.lane_id}, [{"$set": touched(touch)}], upsert=True) for touch in joined(touches)
         ]
         for start in range(0, len(updates), CHUNK):
             self.collection.bulk_write(updates[start : start + CHUNK], ordered=False, session=session)
@@ -42,7 +41,9 @@ class Lanes:
 
     def ensure(self, lanes: Iterable[LaneTouch], now: datetime) -> None:
         """Make lanes that are missing, idle ones."""
-        updates = [UpdateOne({"_id": lane.lane_id}, {"$setOnInsert": _idle(lane, now)}, upsert=True) for lane in lanes]
+        updates = [
+            UpdateOne({"_id": lane.lane_id}, {"$setOnInsert": idle_lane(lane, now)}, upsert=True) for lane in lanes
+        ]
         self.collection.bulk_write(updates, ordered=False)
 
     def next_due(self, now: datetime, integrations: list[str]) -> str | None:
@@ -68,10 +69,10 @@ class Lanes:
         self, lane_ids: list[str], worker_id: str, token: str, lease: timedelta, *, idle: bool = False
     ) -> list[Lane]:
         """Lease those of the lanes that are due by the database's clock, or idle. Each gets a new fence."""
-        until = {"$add": ["$$NOW", _milliseconds(lease)]}
-        may_lease = [_passed("lease_until"), {"$ne" if idle else "$eq": [{"$type": "$due_at"}, "date"]}]
+        until = {"$add": ["$$NOW", milliseconds(lease)]}
+        may_lease = [passed("lease_until"), {"$ne" if idle else "$eq": [{"$type": "$due_at"}, "date"]}]
         if not idle:
-            may_lease.append(_passed("due_at"))
+            may_lease.append(passed("due_at"))
         claimed = {
             "fence": {"$add": ["$fence", 1]},
             "claim": {"$literal": token},
@@ -103,7 +104,7 @@ class Lanes:
     def finish(self, ended: list[tuple[Lane, Verdict]], session: ClientSession | None = None) -> bool:
         """End or hold leases as the verdicts say, guarded by their fences; False if one was lost."""
         updates = [
-            UpdateOne({"_id": lane.lane_id, "fence": lane.fence, "worker": lane.worker}, [{"$set": _finished(verdict)}])
+            UpdateOne({"_id": lane.lane_id, "fence": lane.fence, "worker": lane.worker}, [{"$set": finished(verdict)}])
             for lane, verdict in ended
             if verdict.end is not LaneEnd.KEPT
         ]
@@ -129,8 +130,8 @@ class Lanes:
         """End a lease without a decision. An attempt that counts fails the lane after a day of them."""
         now = {"$toLong": "$$NOW"}
         first = {"$ifNull": ["$first_failed_at", "$$NOW"]} if counts else "$first_failed_at"
-        given_up = {"$gt": [now, {"$add": [{"$toLong": first}, _milliseconds(GIVE_UP_AFTER)]}]} if counts else False
-        due_at = {"$add": ["$$NOW", _milliseconds(wait)]}
+        given_up = {"$gt": [now, {"$add": [{"$toLong": first}, milliseconds(GIVE_UP_AFTER)]}]} if counts else False
+        due_at = {"$add": ["$$NOW", milliseconds(wait)]}
         update: Document = {
             "worker": "",
             "lease_until": EPOCH,
@@ -177,7 +178,7 @@ class Lanes:
         """Let a run's lanes that nobody has begun rest; an event on the record or an edit makes them due again."""
         own = {"tenant_id": tenant_id, "integration_id": integration_id, "run_id": run_id}
         query = {**own, "due_at": {"$type": "date"}, "lease_until": {"$lte": now}, "written": {"$ne": True}}
-        still = {"$and": [{"$eq": ["$run_id", {"$literal": run_id}]}, _passed("lease_until")]}
+        still = {"$and": [{"$eq": ["$run_id", {"$literal": run_id}]}, passed("lease_until")]}
         return update_each(self.collection, query, when(still, {"due_at": "$$REMOVE", "run_id": ""}))
 
     def of_records(self, records: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Lane]:
@@ -215,119 +216,6 @@ class Lanes:
         query = {"integration_id": integration_id, "due_at": {"$type": "date"}}
         lane = self.collection.find_one(query, {"due_at": 1}, sort=[("due_at", 1)])
         return lane["due_at"] if lane else None
-
-
-def _passed(name: str) -> Document:
-    """Whether a time lies in the past, by the database's clock."""
-    return {"$lte": [{"$toLong": f"${name}"}, {"$toLong": "$$NOW"}]}
-
-
-def _joined(touches: Iterable[LaneTouch]) -> list[LaneTouch]:
-    """One touch per lane: what several say is said together."""
-    joined: dict[str, LaneTouch] = {}
-    for touch in touches:
-        seen = joined.get(touch.lane_id)
-        if seen is not None:
-            touch = LaneTouch(  # noqa: PLW2901 - the joined touch takes its place
-                touch.tenant_id,
-                touch.integration_id,
-                record_id=touch.record_id,
-                lead_id=touch.lead_id or seen.lead_id,
-                created=touch.created or seen.created,
-                deleted=touch.deleted or seen.deleted,
-                erased=touch.erased or seen.erased,
-                push=touch.push or seen.push,
-                quiet=touch.quiet and seen.quiet,
-                match_lead_id=touch.match_lead_id or seen.match_lead_id,
-                match_email=touch.match_email or seen.match_email,
-                run_id=touch.run_id,
-                event_source=touch.event_source or seen.event_source,
-            )
-        joined[touch.lane_id] = touch
-    return list(joined.values())
-
-
-def _idle(touch: LaneTouch, now: datetime) -> Document:
-    return {
-        "tenant_id": touch.tenant_id,
-        "integration_id": touch.integration_id,
-        "record_id": touch.record_id,
-        "lead_id": touch.lead_id,
-        "version": 0,
-        "fence": int(now.timestamp() * 1000),
-        "worker": "",
-        "lease_until": EPOCH,
-        "attempts": 0,
-        "failed_at": None,
-        "run_id": "",
-    }
-
-
-def _touched(touch: LaneTouch) -> Document:
-    wanted = {"$add": [{"$toLong": "$$NOW"}, _milliseconds(touch.delay)]}
-    earliest = {"$min": [{"$toLong": "$due_at"}, wanted]}
-    had_failed = {"$eq": [{"$type": "$failed_at"}, "date"]}
-    is_due = {"$eq": [{"$type": "$due_at"}, "date"]}  # live work stays live when a run asks for it too
-    update: dict[str, Any] = {
-        "tenant_id": {"$literal": touch.tenant_id},
-        "integration_id": {"$literal": touch.integration_id},
-        "record_id": {"$literal": touch.record_id},
-        "lead_id": {"$literal": touch.lead_id} if touch.lead_id else {"$ifNull": ["$lead_id", ""]},
-        "version": {"$add": [{"$ifNull": ["$version", 0]}, 0 if touch.quiet else 1]},
-        "due_at": {"$cond": [is_due, {"$toDate": earliest}, "$$REMOVE"]} if touch.quiet else {"$toDate": earliest},
-        "fence": {"$ifNull": ["$fence", {"$toLong": "$$NOW"}]},  # above any fence of a lane of this id that was dropped
-        "worker": {"$ifNull": ["$worker", ""]},
-        "lease_until": {"$ifNull": ["$lease_until", EPOCH]},
-        "attempts": {"$cond": [had_failed, 0, {"$ifNull": ["$attempts", 0]}]},
-        "first_failed_at": {"$cond": [had_failed, None, "$first_failed_at"]},
-        "failed_at": "$failed_at" if touch.quiet else None,
-        "run_id": {"$cond": [is_due, "$run_id", {"$literal": touch.run_id}]} if touch.run_id else "",
-    }
-    if touch.created:
-        update["created"] = True
-    if touch.deleted:
-        update["deleted_at"] = "$$NOW"
-    if touch.erased:
-        update["erased_at"] = "$$NOW"
-    if touch.push:
-        update["push"] = True
-    if touch.event_source:
-        update["event_source"] = {"$literal": touch.event_source}
-    if touch.match_lead_id:
-        update["match_lead_id"] = {"$literal": touch.match_lead_id}
-        update["match_email"] = touch.match_email
-    return update
-
-
-def _finished(verdict: Verdict) -> Document:
-    touched = {"$gt": ["$version", "$claimed_version"]}
-    update: Document = {"reason": {"$literal": verdict.reason}}
-    if verdict.outcome not in UNDECIDED:
-        update |= {"outcome": verdict.outcome.value, "decided_at": "$$NOW"}
-    if verdict.notes is not None:
-        update |= {name: {"$literal": getattr(verdict.notes, name)} for name in NOTES}
-    if verdict.names_lead:
-        update["lead_id"] = {"$literal": verdict.names_lead}
-    if verdict.end is LaneEnd.HELD and verdict.write is not None:
-        # Nobody may read the record before a write that is never answered must have landed, if it ever does (R2).
-        free_at = verdict.write.until + READ_LAG
-        return update | {"written": True, "lease_until": free_at, "due_at": free_at}
-    update |= {"worker": "", "lease_until": EPOCH}
-    match verdict.end:
-        case LaneEnd.WAITING:
-            update["due_at"] = verdict.due_at
-        case LaneEnd.FAILED:
-            update |= {"failed_at": "$$NOW", "due_at": {"$cond": [touched, "$$NOW", "$$REMOVE"]}}
-        case LaneEnd.IDLE:
-            update |= {"due_at": "$$REMOVE", "attempts": 0, "first_failed_at": None, "run_id": ""}
-        case _:
-            done = {"$cond": [touched, "$$NOW", "$$REMOVE"]}
-            update |= {"due_at": done, "attempts": 0, "first_failed_at": None, "run_id": ""}
-    return update
-
-
-def _milliseconds(time: timedelta) -> int:
-    return int(time.total_seconds() * 1000)
 
 
 def _lane(document: Document) -> Lane:

@@ -1,0 +1,128 @@
+"""What touching, finishing and making a lane write: updates that the database carries out by its own clock."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+from lead_store.domain.lane import READ_LAG, LaneTouch, Notes
+from lead_store.domain.verdict import UNDECIDED, LaneEnd, Verdict
+from lead_store.mongo.client import EPOCH, Document
+
+NOTES = tuple(Notes.__dataclass_fields__)
+
+
+def passed(name: str) -> Document:
+    """Whether a time lies in the past, by the database's clock."""
+    return {"$lte": [{"$toLong": f"${name}"}, {"$toLong": "$$NOW"}]}
+
+
+def joined(touches: Iterable[LaneTouch]) -> list[LaneTouch]:
+    """One touch per lane: what several say is said together."""
+    joined: dict[str, LaneTouch] = {}
+    for touch in touches:
+        seen = joined.get(touch.lane_id)
+        if seen is not None:
+            touch = LaneTouch(  # noqa: PLW2901 - the joined touch takes its place
+                touch.tenant_id,
+                touch.integration_id,
+                record_id=touch.record_id,
+                lead_id=touch.lead_id or seen.lead_id,
+                created=touch.created or seen.created,
+                deleted=touch.deleted or seen.deleted,
+                erased=touch.erased or seen.erased,
+                push=touch.push or seen.push,
+                quiet=touch.quiet and seen.quiet,
+                match_lead_id=touch.match_lead_id or seen.match_lead_id,
+                match_email=touch.match_email or seen.match_email,
+                run_id=touch.run_id,
+                event_source=touch.event_source or seen.event_source,
+            )
+        joined[touch.lane_id] = touch
+    return list(joined.values())
+
+
+def idle_lane(touch: LaneTouch, now: datetime) -> Document:
+    """A new lane that nobody has asked to look. Its fence is above any that a dropped lane of its id had."""
+    return {
+        "tenant_id": touch.tenant_id,
+        "integration_id": touch.integration_id,
+        "record_id": touch.record_id,
+        "lead_id": touch.lead_id,
+        "version": 0,
+        "fence": int(now.timestamp() * 1000),
+        "worker": "",
+        "lease_until": EPOCH,
+        "attempts": 0,
+        "failed_at": None,
+        "run_id": "",
+    }
+
+
+def touched(touch: LaneTouch) -> Document:
+    """Make a lane due, and remember what the event said."""
+    wanted = {"$add": [{"$toLong": "$$NOW"}, milliseconds(touch.delay)]}
+    earliest = {"$min": [{"$toLong": "$due_at"}, wanted]}
+    had_failed = {"$eq": [{"$type": "$failed_at"}, "date"]}
+    is_due = {"$eq": [{"$type": "$due_at"}, "date"]}  # live work stays live when a run asks for it too
+    update: dict[str, Any] = {
+        "tenant_id": {"$literal": touch.tenant_id},
+        "integration_id": {"$literal": touch.integration_id},
+        "record_id": {"$literal": touch.record_id},
+        "lead_id": {"$literal": touch.lead_id} if touch.lead_id else {"$ifNull": ["$lead_id", ""]},
+        "version": {"$add": [{"$ifNull": ["$version", 0]}, 0 if touch.quiet else 1]},
+        "due_at": {"$cond": [is_due, {"$toDate": earliest}, "$$REMOVE"]} if touch.quiet else {"$toDate": earliest},
+        "fence": {"$ifNull": ["$fence", {"$toLong": "$$NOW"}]},  # above any fence of a lane of this id that was dropped
+        "worker": {"$ifNull": ["$worker", ""]},
+        "lease_until": {"$ifNull": ["$lease_until", EPOCH]},
+        "attempts": {"$cond": [had_failed, 0, {"$ifNull": ["$attempts", 0]}]},
+        "first_failed_at": {"$cond": [had_failed, None, "$first_failed_at"]},
+        "failed_at": "$failed_at" if touch.quiet else None,
+        "run_id": {"$cond": [is_due, "$run_id", {"$literal": touch.run_id}]} if touch.run_id else "",
+    }
+    if touch.created:
+        update["created"] = True
+    if touch.deleted:
+        update["deleted_at"] = "$$NOW"
+    if touch.erased:
+        update["erased_at"] = "$$NOW"
+    if touch.push:
+        update["push"] = True
+    if touch.event_source:
+        update["event_source"] = {"$literal": touch.event_source}
+    if touch.match_lead_id:
+        update["match_lead_id"] = {"$literal": touch.match_lead_id}
+        update["match_email"] = touch.match_email
+    return update
+
+
+def finished(verdict: Verdict) -> Document:
+    """End or hold a lease as a verdict says."""
+    touched = {"$gt": ["$version", "$claimed_version"]}
+    update: Document = {"reason": {"$literal": verdict.reason}}
+    if verdict.outcome not in UNDECIDED:
+        update |= {"outcome": verdict.outcome.value, "decided_at": "$$NOW"}
+    if verdict.notes is not None:
+        update |= {name: {"$literal": getattr(verdict.notes, name)} for name in NOTES}
+    if verdict.names_lead:
+        update["lead_id"] = {"$literal": verdict.names_lead}
+    if verdict.end is LaneEnd.HELD and verdict.write is not None:
+        # Nobody may read the record before a write that is never answered must have landed, if it ever does (R2).
+        free_at = verdict.write.until + READ_LAG
+        return update | {"written": True, "lease_until": free_at, "due_at": free_at}
+    update |= {"worker": "", "lease_until": EPOCH}
+    match verdict.end:
+        case LaneEnd.WAITING:
+            update["due_at"] = verdict.due_at
+        case LaneEnd.FAILED:
+            update |= {"failed_at": "$$NOW", "due_at": {"$cond": [touched, "$$NOW", "$$REMOVE"]}}
+        case LaneEnd.IDLE:
+            update |= {"due_at": "$$REMOVE", "attempts": 0, "first_failed_at": None, "run_id": ""}
+        case _:
+            done = {"$cond": [touched, "$$NOW", "$$REMOVE"]}
+            update |= {"due_at": done, "attempts": 0, "first_failed_at": None, "run_id": ""}
+    return update
+
+
+def milliseconds(time: timedelta) -> int:
+    """A time span as MongoDB adds it to dates."""
+    return int(time.total_seconds() * 1000)
