@@ -20,8 +20,11 @@ def generate(out: Path) -> None:
     plugins = [f"--plugin=protoc-gen-{name}={BIN / f'protoc-gen-{name}'}" for name in ("mypy", "mypy_grpc")]
     if protoc.main(["protoc", f"-I{ROOT}", f"-I{INCLUDE}", *plugins, *outputs, *files]) != 0:
         raise SystemExit("protoc failed")
-    for folder in [out / "leadsync", *(path for path in (out / "leadsync").rglob("*") if path.is_dir())]:
-        (folder / "__init__.py").touch()
+    for folder in [out / "leadsync", *(path.parent for path in (out / "leadsync").rglob("*_pb2.py"))]:
+        for package in (folder, *folder.parents):  # every folder down from the root is a package
+            if package == out:
+                break
+            (package / "__init__.py").touch()
     (out / "leadsync" / "py.typed").touch()
 
 

@@ -25,7 +25,7 @@ def ended(suite: Suite, run_id: str, within: float) -> Json:
 
 @pytest.fixture
 def quiet_suite(another_suite: Callable[..., AbstractContextManager[Suite]]) -> AbstractContextManager[Suite]:
-    """A suite of the test's own, whose webhooks are switched off: only runs bring records."""
+    """A suite of the test's own, so that it can switch webhooks off and have only runs bring records."""
     return another_suite()
 
 

@@ -21,7 +21,6 @@ class Notes:
 
     created: bool = False  # an event said that the record is new
     deleted_at: datetime | None = None  # when an event last said that the record is gone
-    present_at: datetime | None = None  # last reading that found the record
     absent_at: datetime | None = None  # first of the readings that did not
     stale_since: datetime | None = None  # first reading older than what had been seen (R1)
     read_at: datetime | None = None  # newest modified-at of a full reading (R9)
@@ -91,15 +90,15 @@ def lane_id(integration_id: str, *, record_id: str = "", lead_id: str = "") -> s
     return f"{integration_id}/record/{record_id}" if record_id else f"{integration_id}/lead/{lead_id}"
 
 
-def touches_of(lead: Lead, targets: Iterable[Target], *, besides: str = "") -> list[LaneTouch]:
+def touches_of(lead: Lead, targets: Iterable[Target]) -> list[LaneTouch]:
     """The lanes that a change of this lead makes due: one per target whose direction lets it out.
 
-    A detached link gets none: no edit creates a record again (R13). `besides` names an integration to leave out.
+    A detached link gets none: no edit creates a record again (R13).
     """
     touches = []
     for target in targets:
         link = lead.link(target.integration_id)
-        if target.integration_id == besides or not target.direction.to_crm or (link and link.detached_reason):
+        if not target.direction.to_crm or (link and link.detached_reason):
             continue
         record_id = link.record_id if link else ""
         touches.append(LaneTouch(lead.tenant_id, target.integration_id, record_id=record_id, lead_id=lead.lead_id))

@@ -77,10 +77,6 @@ class Lead:
             self, links=tuple(link if old.integration_id == link.integration_id else old for old in self.links)
         )
 
-    def without_link(self, integration_id: str) -> "Lead":
-        """The lead without a link of this integration."""
-        return replace(self, links=tuple(link for link in self.links if link.integration_id != integration_id))
-
     def with_values(self, values: Mapping[str, str], at: datetime, source: str) -> "Lead":
         """The lead with these values, each change dated; values that are there already change nothing."""
         changes = {name: value for name, value in values.items() if self.values.get(name, "") != value}

@@ -238,7 +238,7 @@ def _seen_notes(case: Case) -> Notes:
     """
     present, notes, lane = present_of(case), case.lane.notes, case.lane
     read_at = max(filter(None, (notes.read_at, present.modified_at)))
-    seen = Notes(present_at=case.now, read_at=read_at, event_source=notes.event_source)
+    seen = Notes(read_at=read_at, event_source=notes.event_source)
     if lane.version == lane.claimed_version:
         return seen
     since = lane.claimed_at or case.now

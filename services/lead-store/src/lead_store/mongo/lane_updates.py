@@ -1,6 +1,7 @@
 """What touching, finishing and making a lane write: updates that the database carries out by its own clock."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,27 +19,30 @@ def passed(name: str) -> Document:
 
 def joined(touches: Iterable[LaneTouch]) -> list[LaneTouch]:
     """One touch per lane: what several say is said together."""
-    joined: dict[str, LaneTouch] = {}
+    by_lane: dict[str, LaneTouch] = {}
     for touch in touches:
-        seen = joined.get(touch.lane_id)
-        if seen is not None:
-            touch = LaneTouch(  # noqa: PLW2901 - the joined touch takes its place
-                touch.tenant_id,
-                touch.integration_id,
-                record_id=touch.record_id,
-                lead_id=touch.lead_id or seen.lead_id,
-                created=touch.created or seen.created,
-                deleted=touch.deleted or seen.deleted,
-                erased=touch.erased or seen.erased,
-                push=touch.push or seen.push,
-                quiet=touch.quiet and seen.quiet,
-                match_lead_id=touch.match_lead_id or seen.match_lead_id,
-                match_email=touch.match_email or seen.match_email,
-                run_id=touch.run_id,
-                event_source=touch.event_source or seen.event_source,
-            )
-        joined[touch.lane_id] = touch
-    return list(joined.values())
+        seen = by_lane.get(touch.lane_id)
+        by_lane[touch.lane_id] = touch if seen is None else _both(touch, seen)
+    return list(by_lane.values())
+
+
+def _both(touch: LaneTouch, seen: LaneTouch) -> LaneTouch:
+    """What two touches of one lane say. It is a run's, late or quiet only if both are."""
+    finder = touch if touch.match_lead_id else seen  # a lead and the e-mail that it found the record by go together
+    return replace(
+        touch,
+        lead_id=touch.lead_id or seen.lead_id,
+        created=touch.created or seen.created,
+        deleted=touch.deleted or seen.deleted,
+        erased=touch.erased or seen.erased,
+        push=touch.push or seen.push,
+        quiet=touch.quiet and seen.quiet,
+        delay=min(touch.delay, seen.delay),
+        run_id=touch.run_id and seen.run_id,
+        match_lead_id=finder.match_lead_id,
+        match_email=finder.match_email,
+        event_source=touch.event_source or seen.event_source,
+    )
 
 
 def idle_lane(touch: LaneTouch, now: datetime) -> Document:
