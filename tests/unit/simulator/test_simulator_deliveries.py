@@ -106,7 +106,7 @@ def test_burst_is_batched_by_a_hundred(hubspot: RunningSimulator, receiver: Rece
     made = hubspot.control.create_contacts(80)
     receiver.wait_for(320)
     hubspot.control.wait_idle()
-    assert [len(one.events) for one in receiver.received] == [100, 100, 100, 20]
+    assert sorted(len(one.events) for one in receiver.received) == [20, 100, 100, 100]
     created = [event["objectId"] for event in receiver.events() if event["subscriptionType"] == "contact.creation"]
     assert sorted(created) == [int(one) for one in made]
 
