@@ -7,7 +7,7 @@ PYTHON ?= python3
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 UV_COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
 SOURCES := protos/src services/webhook-gateway/src services/lead-store/src services/crm-connector/src cli/src simulators/hubspot/src
-.PHONY: help run demo test test-compose check gen fmt pins
+.PHONY: help run demo test test-compose prove mutate bench bench-full soak soak-short check gen fmt pins
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,6 +23,25 @@ test: $(VENV)/.dev ## Run all tests: unit, integration, end to end
 
 test-compose: $(VENV)/.runtime ## Bring docker-compose.yml up for real, play the demo on it and take it down; needs Docker
 	$(BIN)/python -m tools.test_compose
+
+prove: $(VENV)/.dev ## Search for broken laws further than the tests do; takes long
+	LEADSYNC_PROVE=1 $(BIN)/python -m pytest tests/proof $(ARGS)
+
+mutate: $(VENV)/.mutation ## Break the planner in each small way and see that a unit test notices
+	$(BIN)/python -m tools.mutate $(ARGS)
+
+bench: $(VENV)/.dev ## Measure everything on an idle machine and write docs/benchmarks.md: about six minutes
+	PYTHONPATH=tests $(BIN)/python -m bench $(ARGS)
+
+bench-full: $(VENV)/.dev ## The same, and with a million leads
+	PYTHONPATH=tests $(BIN)/python -m bench --full $(ARGS)
+
+soak: $(VENV)/.dev ## Ten minutes of faults on real processes, then an audit; SECONDS=120 SEED=7 choose others, PAIRS=1 two of each
+	PYTHONPATH=tests $(BIN)/python -m soak --seconds $(or $(SECONDS),600) $(if $(SEED),--seed $(SEED)) \
+		$(if $(PAIRS),--pairs) $(ARGS)
+
+soak-short: ## Two minutes of it
+	@$(MAKE) --no-print-directory soak SECONDS=120
 
 check: $(VENV)/.dev ## Look for faults without running anything: style, types, layers, contracts
 	$(BIN)/ruff check .
@@ -52,6 +71,7 @@ pins: $(VENV)/.dev ## Compile requirements/*.in to *.txt again, with hashes
 		$(UV_COMPILE) --constraints requirements/runtime.txt \
 			--output-file requirements/$$member.txt requirements/$$member.in || exit 1; \
 	done
+	$(UV_COMPILE) --constraints requirements/dev.txt --output-file requirements/mutation.txt requirements/mutation.in
 
 # Our own packages are put on the path by one .pth file, where pip install --editable would need its build tools first:
 # so `make run` needs nothing but the runtime, and nothing is ever built or installed twice.
@@ -67,4 +87,8 @@ $(VENV)/.runtime: requirements/runtime.txt
 
 $(VENV)/.dev: requirements/dev.txt $(VENV)/.runtime
 	$(PIP) install --quiet --require-hashes -r requirements/dev.txt
+	@touch $@
+
+$(VENV)/.mutation: requirements/mutation.txt $(VENV)/.dev
+	$(PIP) install --quiet --require-hashes -r requirements/mutation.txt
 	@touch $@

@@ -1,14 +1,18 @@
 """Calling a lead-store in few words: what a gateway and a connector would send, with defaults."""
 
+import threading
 import time
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import grpc
 import pymongo
 from google.protobuf.timestamp_pb2 import Timestamp
+from lead_store import bootstrap
+from lead_store.settings import Settings
 from leadsync.inbox.v1 import inbox_service_pb2 as inbox
 from leadsync.inbox.v1 import inbox_service_pb2_grpc
 from leadsync.lead.v1 import lead_pb2, lead_service_pb2, lead_service_pb2_grpc
@@ -34,6 +38,22 @@ def stamp(moment: datetime) -> Timestamp:
     return result
 
 
+@contextmanager
+def running(mongo_url: str, **changes: Any) -> Iterator["LeadStore"]:
+    """Run a lead-store with a database of its own; `changes` are to its settings."""
+    settings = Settings(
+        mongo_url=mongo_url,
+        identity_key=b"k" * 32,
+        database=f"test_{uuid.uuid4().hex[:12]}",
+        port=0,
+        **{"lease": timedelta(seconds=12), **changes},
+    )
+    with bootstrap.run(settings, threading.Event()) as port, grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        store = LeadStore(channel, mongo_url, settings.database)
+        yield store
+        store.drop()
+
+
 class LeadStore:
     """A channel to a lead-store, and its database for looking inside."""
 
@@ -49,8 +69,8 @@ class LeadStore:
         self.client.drop_database(self.database.name)
         self.client.close()
 
-    def put_target(self, integration_id: str = INTEGRATION, **changes: Any) -> None:
-        """Set a target."""
+    def put_target(self, integration_id: str = INTEGRATION, *, run_id: str = "", **changes: Any) -> int:
+        """Set a target; the number of lanes that the run has to look at."""
         rules = changes.pop("rules", {})
         fields = [sync_pb2.FieldRule(field=f, **rules.get(f, {})) for f in changes.pop("fields", FIELDS)]
         target = sync_pb2.Target(
@@ -67,7 +87,7 @@ class LeadStore:
                 **changes,
             }
         )
-        self.sync.PutTarget(sync_service_pb2.PutTargetRequest(target=target), timeout=5)
+        return self.sync.PutTarget(sync_service_pb2.PutTargetRequest(target=target, run_id=run_id), timeout=5).queued
 
     def create(self, tenant: str = TENANT, request_id: str = "", **values: str) -> lead_pb2.Lead:
         """Create a lead."""
@@ -148,6 +168,12 @@ class LeadStore:
         request = sync_service_pb2.GetSyncStatusRequest(tenant_id=TENANT, integration_id=integration_id)
         return self.sync.GetSyncStatus(request, timeout=5)
 
+    def run_work(self, run_id: str) -> tuple[int, int]:
+        """What a run still has to do, and what of it has failed."""
+        request = sync_service_pb2.GetRunWorkRequest(tenant_id=TENANT, integration_id=INTEGRATION, run_id=run_id)
+        found = self.sync.GetRunWork(request, timeout=5)
+        return found.pending, found.failed
+
     def work(self, state: int = 0) -> list[sync_service_pb2.Work]:
         """Lanes that are not idle."""
         request = sync_service_pb2.ListWorkRequest(tenant_id=TENANT, state=state)  # type: ignore[arg-type]
@@ -183,6 +209,7 @@ def present(
     history: Mapping[str, Iterable[tuple[str, datetime, bool]]] | None = None,
     before_lease: bool = False,
     merged: Iterable[str] = (),
+    other_emails: Iterable[str] = (),
     **values: str,
 ) -> sync_pb2.Observation:
     """A present reading. `history` has (value, changed at, ours) per field, newest first; it is read when asked for."""
@@ -204,6 +231,7 @@ def present(
         marked_lead_id=marked,
         with_history=history is not None,
         merged_record_ids=merged,
+        other_emails=other_emails,
     )
     return sync_pb2.Observation(
         lane_id=lease.lane_id, fence=lease.fence, present=record, read_before_lease=before_lease

@@ -121,9 +121,20 @@ def disconnect(store: LeadStore, integration_id: str = INTEGRATION) -> None:
     store.sync.RemoveTarget(pb.RemoveTargetRequest(tenant_id=TENANT, integration_id=integration_id), timeout=5)
 
 
-def delete(store: LeadStore, lead_id: str) -> None:
+def delete(store: LeadStore, lead_id: str, **more: Any) -> None:
     """Delete a lead."""
-    store.leads.DeleteLead(lead_service_pb2.DeleteLeadRequest(tenant_id=TENANT, lead_id=lead_id), timeout=5)
+    store.leads.DeleteLead(lead_service_pb2.DeleteLeadRequest(tenant_id=TENANT, lead_id=lead_id, **more), timeout=5)
+
+
+def merge_leads(store: LeadStore, loser: str, survivor: str) -> None:
+    """Merge a lead into another one."""
+    delete(store, loser, reason=lead_service_pb2.END_REASON_MERGED, merged_into_lead_id=survivor)
+
+
+def link_of(store: LeadStore, lead_id: str, integration_id: str = INTEGRATION) -> dict[str, Any]:
+    """A lead's link as it is stored, also of a deleted lead; empty if it has none."""
+    links = store.database.leads.find_one({"_id": lead_id})["links"]  # type: ignore[index]
+    return next((link for link in links if link["integration_id"] == integration_id), {})
 
 
 def holders(store: LeadStore, record_id: str) -> list[str]:

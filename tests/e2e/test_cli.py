@@ -222,6 +222,23 @@ def test_failed_work_is_listed_and_redriven(suite: Suite, person: Callable[[str]
         assert lead_of(suite, twins[1]["id"])["links"][0]["recordId"] == contact_id
 
 
+def test_a_person_picks_the_lead_of_a_contact(suite: Suite, person: Callable[[str], str]) -> None:
+    """A contact that shares a further e-mail with two leads waits, and is linked to the one that is picked."""
+    home, work = person("home"), person("work")
+    with flowing(suite, "from_crm"):
+        twins = [told(suite, "leads", "create", "--email", home, "--first-name", name) for name in ("One", "Two")]
+        contact_id = suite.hubspot.create_contact({"email": work, "hs_additional_emails": home.upper()})
+        suite.wait_quiet()
+
+        (match,) = [one for one in told(suite, "matches")["matches"] if one["recordId"] == contact_id]
+        told(suite, "matches", "pick", contact_id, "--lead", twins[1]["id"])
+        suite.wait_quiet()
+
+        assert {one["leadId"]: one["keys"] for one in match["candidates"]} == {twin["id"]: ["email"] for twin in twins}
+        assert lead_of(suite, twins[1]["id"])["links"][0]["recordId"] == contact_id
+        assert contact_id not in leadsync(suite, "matches").stdout
+
+
 def test_why_tells_where_a_value_came_from(suite: Suite, pair: tuple[str, str]) -> None:
     """Every change of a value is told: who made it, on which side, and what it replaced."""
     contact_id, lead_id = pair

@@ -95,6 +95,30 @@ def test_a_deletion_unlinks_and_a_restore_links_again(suite: Suite, person: Call
     assert [found["id"] for found in suite.leads(email)] == [lead["id"]]
 
 
+def test_a_deleted_leads_contact_goes_to_the_bin_by_policy(suite: Suite, person: Callable[[str], str]) -> None:
+    """Archived once, neither brought back by its own event nor by a restore; a converted lead's contact stays."""
+    deletions = f"/crm-integration/{suite.integration_id}"
+    body_of(suite.api.patch(deletions, json={"policies": {"deletions": {"recordPolicy": "archive"}}}))
+    try:
+        emails = [person("binned"), person("customer")]
+        contacts = [suite.hubspot.create_contact({"email": email, "firstname": "Ada"}) for email in emails]
+        leads = [lead_of(suite, email)["id"] for email in emails]
+        suite.wait_quiet()
+        archives = suite.hubspot.calls().get("POST /crm/v3/objects/contacts/batch/archive", 0)
+        for lead_id, query in zip(leads, ("", "?reason=converted"), strict=True):
+            assert suite.api.delete(f"/leads/{lead_id}{query}").status_code == 204
+        eventually(lambda: suite.hubspot.contact(contacts[0])["archived"], SOON, "the contact in the bin")
+        suite.wait_quiet()
+        suite.hubspot.restore_contact(contacts[0])
+        suite.hubspot.edit_contact(contacts[1], {"phone": "1"})
+        suite.wait_quiet()
+        assert [suite.hubspot.contact(contact)["archived"] for contact in contacts] == [False, False]
+        assert suite.hubspot.calls()["POST /crm/v3/objects/contacts/batch/archive"] == archives + 1
+        assert [suite.leads(email) for email in emails] == [[], []]
+    finally:
+        body_of(suite.api.patch(deletions, json={"policies": {"deletions": {"recordPolicy": "leave"}}}))
+
+
 def test_a_deletion_event_for_a_contact_that_is_there_changes_nothing(
     suite: Suite, person: Callable[[str], str]
 ) -> None:

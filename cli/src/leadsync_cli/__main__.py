@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from leadsync_cli.commands import conflicts, events, integrations, leads, local, runs, webhooks, work
+from leadsync_cli.commands import conflicts, events, integrations, leads, local, matches, runs, webhooks, work
 from leadsync_cli.commands.doctor import doctor
 from leadsync_cli.commands.send import send
 from leadsync_cli.commands.why import why
@@ -39,10 +39,10 @@ def build_app() -> typer.Typer:
     app.command("sync-status")(work.sync_status)
     app.command()(work.redrive)
     app.command()(why)
-    app.command()(events.events)
+    app.command()(matches.duplicates)
     app.command()(send)
-    groups = {"leads": leads, "integration": integrations, "webhooks": webhooks}
-    groups |= {"runs": runs, "work": work, "conflicts": conflicts}
+    groups = {"events": events, "leads": leads, "integration": integrations, "webhooks": webhooks}
+    groups |= {"runs": runs, "work": work, "conflicts": conflicts, "matches": matches}
     for name, group in groups.items():
         app.add_typer(group.app, name=name)
     app.callback()(_root)

@@ -12,6 +12,7 @@ from crm_connector.mongo import indexes
 from crm_connector.mongo.client import connect
 from integration.connector import support
 from integration.connector.support import Parts, Simulator, StoreDouble
+from lead_store_calls import LeadStore
 from pymongo.database import Database
 
 
@@ -62,7 +63,7 @@ def provider(simulator: Simulator) -> Iterator[HubSpot]:
 def crm(provider: HubSpot, simulator: Simulator) -> HubSpotCrm:
     """An account of the simulator that is set up; calls are counted from here."""
     crm = support.a_crm(provider)
-    crm.prepare(crm.mapping, writes=True)
+    crm.prepare(crm.mapping, set(crm.mapping.properties))
     simulator.control.reset_calls()
     return crm
 
@@ -84,3 +85,29 @@ def store(double: StoreDouble) -> Iterator[GrpcLeadStore]:
 def parts(db: Database[dict[str, Any]], provider: HubSpot, store: GrpcLeadStore) -> Parts:
     """The use cases, wired."""
     return support.parts(db, provider, store)
+
+
+@pytest.fixture
+def lead_store(mongo_url: str) -> Iterator[tuple[LeadStore, str]]:
+    """A running lead-store."""
+    with support.real_lead_store(mongo_url) as running:
+        yield running
+
+
+@pytest.fixture
+def inside(lead_store: tuple[LeadStore, str]) -> LeadStore:
+    """A look inside it."""
+    return lead_store[0]
+
+
+@pytest.fixture
+def real(lead_store: tuple[LeadStore, str]) -> Iterator[GrpcLeadStore]:
+    """Our client of it."""
+    with support.lead_store(lead_store[1]) as store:
+        yield store
+
+
+@pytest.fixture
+def real_parts(db: Database[dict[str, Any]], provider: HubSpot, real: GrpcLeadStore) -> Parts:
+    """The use cases, wired to it."""
+    return support.parts(db, provider, real)

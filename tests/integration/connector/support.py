@@ -18,19 +18,24 @@ import grpc
 import httpx
 import uuid6
 from crm_connector.bootstrap import now
-from crm_connector.clients.lead_store import GrpcLeadStore, open_channel
+from crm_connector.clients.channel import open_channel
+from crm_connector.clients.lead_store import GrpcLeadStore
+from crm_connector.domain.changes import NewIntegration
 from crm_connector.domain.integration import Credential, CredentialKind, Direction, Integration
 from crm_connector.domain.observation import Lease, LeaseBatch
 from crm_connector.hubspot.client import Transport
+from crm_connector.hubspot.defaults import DEFAULT_MAPPING
 from crm_connector.hubspot.paths import Paths
-from crm_connector.hubspot.provider import DEFAULT_MAPPING, HubSpot, HubSpotApp, HubSpotCrm
+from crm_connector.hubspot.provider import HubSpot, HubSpotApp, HubSpotCrm
 from crm_connector.mongo.cursors import MongoCursors
 from crm_connector.mongo.integrations import MongoIntegrations
+from crm_connector.mongo.planned import MongoPlannedRecords
 from crm_connector.mongo.runs import MongoRuns
 from crm_connector.mongo.subscriptions import MongoSubscriptions
 from crm_connector.usecases.connections import Connections, StaticToken
-from crm_connector.usecases.integrations import Integrations, NewIntegration
+from crm_connector.usecases.integrations import Integrations
 from crm_connector.usecases.loop import Busy
+from crm_connector.usecases.planner import Planner
 from crm_connector.usecases.runner import Runner
 from crm_connector.usecases.runs import Runs
 from crm_connector.usecases.targets import Targets
@@ -153,6 +158,8 @@ class StoreDouble(_Servicer):  # type: ignore[misc]
     results: list[sync_pb2.WriteResult] = field(default_factory=list)
     releases: list[sync_service_pb2.Release] = field(default_factory=list)
     targets: dict[str, sync_pb2.Target] = field(default_factory=dict)
+    applied: list[str] = field(default_factory=list)
+    queued: int = 0
     removed: list[str] = field(default_factory=list)
     unavailable: int = 0
     away_reason: str = "store_unavailable"
@@ -161,6 +168,7 @@ class StoreDouble(_Servicer):  # type: ignore[misc]
     lease_ms: int = 60_000
     pending: int = 0
     run_requests: list[sync_service_pb2.RequestSyncRequest] = field(default_factory=list)
+    plans: list[sync_service_pb2.PlanRecordsRequest] = field(default_factory=list)
     dropped_runs: list[str] = field(default_factory=list)
     when_asked: Callable[[], object] = lambda: None
     held: int = 0
@@ -179,7 +187,8 @@ class StoreDouble(_Servicer):  # type: ignore[misc]
         """Keep a target."""
         self._fail(context)
         self.targets[request.target.integration_id] = request.target
-        return sync_service_pb2.PutTargetResponse()
+        self.applied.append(request.run_id)
+        return sync_service_pb2.PutTargetResponse(queued=self.queued)
 
     def RemoveTarget(self, request: Any, context: Any) -> Any:  # noqa: N802
         """Drop a target."""
@@ -225,6 +234,13 @@ class StoreDouble(_Servicer):  # type: ignore[misc]
         """Keep releases."""
         self.releases.extend(request.releases)
         return sync_service_pb2.ReleaseWorkResponse()
+
+    def PlanRecords(self, request: Any, _context: Any) -> Any:  # noqa: N802
+        """Plan that every record becomes a lead."""
+        self.plans.append(request)
+        created = sync_pb2.OUTCOME_CREATED
+        decisions = [sync_pb2.Decision(lane_id=f"lane-{one.record_id}", outcome=created) for one in request.records]
+        return sync_service_pb2.PlanRecordsResponse(decisions=decisions)
 
     def ListWork(self, _request: Any, _context: Any) -> Any:  # noqa: N802
         """Nothing is due."""
@@ -380,6 +396,7 @@ class Parts:
     webhooks: Webhooks
     integrations: Integrations
     stored_runs: MongoRuns
+    planned: MongoPlannedRecords
     runs: Runs
 
 
@@ -389,21 +406,25 @@ def parts(db: Database[dict[str, Any]], provider: HubSpot, store: GrpcLeadStore)
     vault, targets = AesVault(("test-key" * 4,)), Targets(store)
     connections = Connections(repository, vault, {"hubspot": provider})
     webhooks = Webhooks(repository, subscriptions, connections, targets, "https://leads.example.com")
-    integrations = Integrations(
-        repository, cursors, vault, connections, targets, webhooks, lambda: str(uuid6.uuid7()), now
-    )
     stored_runs = MongoRuns(db)
-    runs = Runs(stored_runs, repository, store, lambda: str(uuid6.uuid7()), now)
-    return Parts(
-        repository, cursors, subscriptions, vault, connections, targets, webhooks, integrations, stored_runs, runs
+    integrations = Integrations(
+        *(repository, cursors, stored_runs, vault, connections, targets, webhooks),
+        new_id=lambda: str(uuid6.uuid7()),
+        now=now,
     )
+    planned = MongoPlannedRecords(db)
+    runs = Runs(stored_runs, planned, repository, store, lambda: str(uuid6.uuid7()), now)
+    made = (repository, cursors, subscriptions, vault, connections, targets, webhooks, integrations)
+    return Parts(*made, stored_runs, planned, runs)
 
 
 def a_runner(parts: Parts, store: GrpcLeadStore, calls: Callable[[], int] = lambda: 0) -> Runner:
     """Wire a runner as the bootstrap does."""
     crm = parts.connections.crm
     job, stop = Job(store, crm), threading.Event()
-    return Runner(parts.stored_runs, parts.repository, store, crm, job, Busy(), calls=calls, now=now, stop=stop)
+    planner = Planner(store, crm, parts.planned, calls, now)
+    stored = (parts.stored_runs, parts.repository)
+    return Runner(*stored, store, crm, job, planner, parts.targets, Busy(), calls=calls, now=now, stop=stop)
 
 
 @contextmanager

@@ -7,7 +7,8 @@ import pytest
 from crm_connector.clients.lead_store import GrpcLeadStore
 from crm_connector.domain.errors import NotFoundError
 from crm_connector.domain.integration import Credential, CredentialKind, Integration
-from crm_connector.hubspot.provider import DEFAULT_MAPPING
+from crm_connector.domain.transforms import Transform, TransformKind
+from crm_connector.hubspot.defaults import DEFAULT_MAPPING
 from crm_connector.usecases.doctor import Check, CheckState, Doctor
 from integration.connector import support
 from integration.connector.support import Parts, Simulator, wish
@@ -96,6 +97,25 @@ def test_missing_scopes_are_told(parts: Parts, made: Integration, simulator: Sim
 
     assert bad(checks) == {"scopes": FAILED}
     assert "crm.objects.contacts.write" in checks["scopes"].finding
+
+
+def test_a_mapping_that_works_for_some_values_is_pointed_out(parts: Parts) -> None:
+    """Such a mapping may be saved, since it can be what somebody wants; what an account has lost since is a failure."""
+    mapping = {"email": "email", "status": "lifecyclestage", "phone": "numemployees"}
+    steps = {"status": (Transform(TransformKind.OPTIONS, options=(("lead", "new"),)),)}
+    made = parts.integrations.create(wish(mapping=mapping, transforms=steps))
+    parts.webhooks.enable("tenant-1", made.integration_id)
+
+    checks = examined(parts, made)
+
+    assert bad(checks) == {"mapping": WARNING}
+    assert "forward only" in checks["mapping"].finding
+    assert "phone: `numemployees` takes numbers only" in checks["mapping"].finding
+
+    gone = {"status": (Transform(TransformKind.OPTIONS, options=(("ghost", "new"),)),)}
+    parts.repository.replace(replace(made, revision=9, transforms=gone, webhooks_enabled=True), 2)
+    assert "has no option `ghost`" in examined(parts, made)["mapping"].finding
+    assert bad(examined(parts, made)) == {"mapping": FAILED}
 
 
 def test_broken_properties_are_told(parts: Parts, made: Integration, simulator: Simulator) -> None:

@@ -6,9 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from crm_connector.domain.changes import Changes, OAuthCode
 from crm_connector.domain.errors import (
     AuthFailedError,
     ConnectorError,
+    CrmError,
     ExistsError,
     InvalidError,
     MissingScopesError,
@@ -18,8 +20,9 @@ from crm_connector.domain.errors import (
     StoreUnavailableError,
 )
 from crm_connector.domain.integration import Credential, CredentialKind, Direction, FieldRule, MergeRule
-from crm_connector.hubspot.provider import DEFAULT_MAPPING
-from crm_connector.usecases.integrations import Changes, OAuthCode
+from crm_connector.domain.run import RunKind
+from crm_connector.domain.transforms import Transform, TransformKind
+from crm_connector.hubspot.defaults import DEFAULT_MAPPING
 from crm_connector.usecases.upkeep import Upkeep
 from integration.connector import support
 from integration.connector.support import Parts, Simulator, StoreDouble, wish
@@ -101,11 +104,63 @@ def test_a_mapping_that_hubspot_cannot_take_names_its_field(parts: Parts, mappin
     assert ("invalid_field_mapping", path) == (caught.value.reason, caught.value.field)
 
 
+def test_the_default_mapping_speaks_of_the_lead_status_in_the_platforms_words(parts: Parts) -> None:
+    """A new integration that names no mapping maps all standard fields, and HubSpot's statuses by a table."""
+    made = parts.integrations.create(wish(rules=(FieldRule("status", direction=Direction.FROM_CRM),)))
+
+    assert made.mapping == DEFAULT_MAPPING
+    assert made.field_mapping.to_crm({"status": "open_deal"}) == {"hs_lead_status": "OPEN_DEAL"}
+    assert made.written_fields == DEFAULT_MAPPING.keys() - {"status"}
+
+
+def test_steps_that_hubspot_cannot_take_are_refused_together(parts: Parts) -> None:
+    """Saving checks every step against the property: a table against its options, other steps against its type."""
+    made = parts.integrations.create(wish())
+    steps = {
+        "status": (Transform(TransformKind.OPTIONS, options=(("GHOST", "ghost"),)),),
+        "email": (Transform(TransformKind.TRIM),),
+    }
+
+    with pytest.raises(InvalidError, match="has no option `GHOST`") as caught:
+        parts.integrations.update("tenant-1", made.integration_id, Changes(transforms=steps), "")
+
+    assert (caught.value.reason, caught.value.field) == (
+        "invalid_field_transforms",
+        "field_transforms.status[0].options",
+    )
+    assert parts.runs.page("tenant-1", made.integration_id, None, "", 10) == []
+    fields = {"email": "email", "status": "numemployees"}
+    wrong = Changes(mapping=fields, transforms={"status": (Transform(TransformKind.PHONE_E164),)})
+    with pytest.raises(InvalidError, match="of type number"):
+        parts.integrations.update("tenant-1", made.integration_id, wrong, "")
+
+
+def test_settings_that_need_the_crm_wait_for_it(parts: Parts, simulator: Simulator) -> None:
+    """While HubSpot is away a mapping, steps or directions cannot be checked and are not stored; other settings are."""
+    made = parts.integrations.create(wish())
+    simulator.control.fault(status=503, times=None)
+    key = ("tenant-1", made.integration_id)
+
+    for changes in (
+        Changes(transforms={}),
+        Changes(rules=(FieldRule("phone", direction=Direction.FROM_CRM),)),
+        Changes(direction=Direction.FROM_CRM),
+    ):
+        with pytest.raises(CrmError):
+            parts.integrations.update(*key, changes, "")
+
+    assert made == parts.integrations.get(*key)
+    assert parts.integrations.update(*key, Changes(rules=(FieldRule("phone", MergeRule.ASK),)), "")[1] is not None
+
+
 def test_a_read_only_property_may_be_mapped_one_way(parts: Parts) -> None:
     """What HubSpot calculates can still flow from it."""
-    made = parts.integrations.create(wish(mapping={"status": "hs_object_id"}, direction=Direction.FROM_CRM))
+    mapping = {"status": "hs_object_id"}
+    made = parts.integrations.create(wish(mapping=mapping, direction=Direction.FROM_CRM))
+    parts.integrations.delete("tenant-1", made.integration_id)
+    rules = (FieldRule("status", direction=Direction.FROM_CRM),)
 
-    assert dict(made.mapping) == {"status": "hs_object_id"}
+    assert dict(made.mapping) == parts.integrations.create(wish(mapping=mapping, rules=rules)).mapping
 
 
 def test_a_wrong_token_is_refused_and_nothing_is_kept(parts: Parts) -> None:
@@ -185,10 +240,12 @@ def test_an_update_bumps_the_revision_and_tells_lead_store(parts: Parts, double:
         paused=True, mapping={"email": "email", "status": "hs_lead_status"}, rules=(FieldRule("status", MergeRule.ASK),)
     )
 
-    changed = parts.integrations.update("tenant-1", made.integration_id, changes, made.etag)
-    again = parts.integrations.update("tenant-1", made.integration_id, changes, "")
+    changed, run = parts.integrations.update("tenant-1", made.integration_id, changes, made.etag)
+    again, none = parts.integrations.update("tenant-1", made.integration_id, changes, "")
 
     assert changed == again == parts.integrations.get("tenant-1", made.integration_id)
+    assert run is not None
+    assert (run.kind, run.run_id, none) == (RunKind.APPLY, changed.apply_run_id, None)
     target = double.targets[made.integration_id]
     assert (target.revision, target.paused) == (2, True)
     assert [(rule.field, rule.rule) for rule in target.fields] == [("email", 0), ("status", sync_pb2.MERGE_RULE_ASK)]

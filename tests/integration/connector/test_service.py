@@ -135,11 +135,71 @@ def test_the_service_can_be_used_and_refuses_in_plain_words(
 
     assert stub.EnableWebhooks(pb.EnableWebhooksRequest(**key), timeout=20).webhooks.managed
     assert not stub.DisableWebhooks(pb.DisableWebhooksRequest(**key), timeout=20).webhooks.enabled
-    assert len(stub.GetWebhookStatus(pb.GetWebhookStatusRequest(**key), timeout=20).webhooks.subscriptions) == 12
+    assert len(stub.GetWebhookStatus(pb.GetWebhookStatusRequest(**key), timeout=20).webhooks.subscriptions) == 13
 
     stub.DeleteIntegration(pb.DeleteIntegrationRequest(**key), timeout=20)
     missing = _refusal(stub.GetIntegration, pb.GetIntegrationRequest(**key))
     assert missing == (codes.NOT_FOUND, "integration_not_found", [])
+
+
+def test_settings_go_round_and_each_changes_alone(
+    stub: integration_service_pb2_grpc.IntegrationServiceStub, double: StoreDouble
+) -> None:
+    """What decides about records is stored as given, reaches lead-store, and is applied by a run when it changes."""
+    pb, kinds = integration_service_pb2, integration_pb2
+    options = [kinds.OptionPair(crm="NEW", value="new"), kinds.OptionPair(crm="OPEN", value="open")]
+    wished = integration_pb2.Integration(
+        direction=lead_pb2.DIRECTION_BIDIRECTIONAL,
+        field_mapping={"email": "email", "custom_fields.a_b": "hs_lead_status"},
+        field_rules=[sync_pb2.FieldRule(field="email", direction=lead_pb2.DIRECTION_FROM_CRM)],
+        field_transforms=[
+            kinds.FieldTransforms(
+                field="custom_fields.a_b",
+                transforms=[
+                    kinds.Transform(kind=kinds.TRANSFORM_KIND_TRIM),
+                    kinds.Transform(kind=kinds.TRANSFORM_KIND_OPTIONS, options=options),
+                ],
+            )
+        ],
+        match_keys=[sync_pb2.MATCH_KEY_EMAIL, sync_pb2.MATCH_KEY_NAME_DOMAIN],
+        phone_region="CH",
+        deletions=sync_pb2.Deletions(record_policy=sync_pb2.RECORD_POLICY_ARCHIVE),
+    )
+    made = stub.CreateIntegration(_request(integration=wished), timeout=10).integration
+    names = ("field_mapping", "field_rules", "field_transforms", "match_keys", "phone_region", "deletions")
+    assert [getattr(made, name) for name in names] == [getattr(wished, name) for name in names]
+    target = double.targets[made.integration_id]
+    assert (target.match_keys, target.phone_region) == (wished.match_keys, "CH")
+    assert target.deletions.record_policy == sync_pb2.RECORD_POLICY_ARCHIVE
+    assert {rule.field: rule.direction for rule in target.fields} == {
+        "email": lead_pb2.DIRECTION_FROM_CRM,
+        "custom_fields.a_b": lead_pb2.DIRECTION_BIDIRECTIONAL,
+    }
+
+    key = {"tenant_id": "t", "integration_id": made.integration_id}
+    for path, value in {"phone_region": "DE", "match_keys": [sync_pb2.MATCH_KEY_PHONE], "field_transforms": []}.items():
+        change = pb.UpdateIntegrationRequest(**key, integration=kinds.Integration(**{path: value}))
+        change.update_mask.paths.append(path)
+        answer = stub.UpdateIntegration(change, timeout=10)
+        assert (answer.run.kind, answer.run.run_id) == (kinds.RUN_KIND_APPLY, double.applied[-1])
+        assert [name for name in names if getattr(answer.integration, name) != getattr(made, name)] == [path]
+        assert not stub.UpdateIntegration(change, timeout=10).HasField("run")
+        made = answer.integration
+    listed = stub.ListRuns(pb.ListRunsRequest(tenant_id="t", kind=kinds.RUN_KIND_APPLY), timeout=5).runs
+    assert len(listed) == 3
+
+    wrong = pb.UpdateIntegrationRequest(**key, integration=kinds.Integration(phone_region="XX"))
+    wrong.update_mask.paths.append("phone_region")
+    assert _refusal(stub.UpdateIntegration, wrong)[1:] == ("invalid_field", ["phone_region"])
+    wrong.integration.field_mapping.update({"email": "ghost", "phone": "wraith"})
+    wrong.update_mask.paths[:] = ["field_mapping"]
+    faults = ["field_mapping.email", "field_mapping.phone"]
+    assert _refusal(stub.UpdateIntegration, wrong)[1:] == ("invalid_field_mapping", faults)
+
+    many = {f"custom_fields.some_longer_name_{n}": f"some_property_{n}" for n in range(190)}
+    wrong.integration.field_mapping.update(many)  # more faults than the trailers of an answer have room for
+    _, reason, shown = _refusal(stub.UpdateIntegration, wrong)
+    assert (reason, len(shown) > 5, shown[-1]) == ("invalid_field_mapping", True, "field_mapping")
 
 
 def test_health_is_serving_and_sigterm_ends_it_in_order(process: tuple[int, Any], double: StoreDouble) -> None:
@@ -190,6 +250,44 @@ def test_runs_doctor_and_fields_are_served(stub: integration_service_pb2_grpc.In
     assert missing == (codes.NOT_FOUND, "run_not_found", [])
     many = pb.StartPushRequest(**key, lead_ids=["x"] * 10_001)
     assert _refusal(stub.StartPush, many) == (codes.INVALID_ARGUMENT, "invalid_field", ["lead_ids"])
+
+
+def test_dry_runs_are_served(
+    stub: integration_service_pb2_grpc.IntegrationServiceStub, double: StoreDouble, simulator: Simulator
+) -> None:
+    """An import is planned as if the integration had the proposed settings; what it found is listed page by page."""
+    pb, codes = integration_service_pb2, grpc.StatusCode
+    made = stub.CreateIntegration(_request(), timeout=10).integration
+    simulator.control.create_contacts(3)
+    key = {"tenant_id": "t", "integration_id": made.integration_id}
+    proposed = integration_pb2.Integration(direction=lead_pb2.DIRECTION_FROM_CRM, field_mapping={"email": "email"})
+    mask = field_mask_pb2.FieldMask(paths=["direction", "field_mapping"])
+
+    request = pb.StartImportRequest(**key, dry_run=True, proposed=proposed, proposed_mask=mask)
+    run_id = stub.StartImport(request, timeout=10).run.run_id
+    of_run = {"tenant_id": "t", "run_id": run_id}
+    wait_until(lambda: stub.GetRun(pb.GetRunRequest(**of_run)).run.state == integration_pb2.RUN_STATE_SUCCEEDED)
+
+    run = stub.GetRun(pb.GetRunRequest(**of_run)).run
+    assert (run.dry_run, run.calls_needed) == (True, 2)
+    assert (dict(run.outcomes), dict(run.effects)) == ({"created": 3}, {"leads_created": 3})
+    target = double.plans[0].target
+    assert (target.integration_id, target.direction) == (made.integration_id, lead_pb2.DIRECTION_FROM_CRM)
+    assert [rule.field for rule in target.fields] == ["email"]
+    assert {reading.field for record in double.plans[0].records for reading in record.readings} == {"email"}
+    first = stub.ListPlannedRecords(pb.ListPlannedRecordsRequest(**of_run, outcome="created", page_size=2))
+    token = first.next_page_token
+    rest = stub.ListPlannedRecords(pb.ListPlannedRecordsRequest(**of_run, outcome="created", page_token=token))
+    assert (len(first.records), len(rest.records), rest.next_page_token) == (2, 1, "")
+    unknown = integration_pb2.Integration(direction=lead_pb2.DIRECTION_FROM_CRM, field_mapping={"email": "nope"})
+    paused = field_mask_pb2.FieldMask(paths=["paused"])
+    for wrong, field in (
+        ({"proposed": proposed}, "proposed"),
+        ({"proposed": unknown, "dry_run": True}, "field_mapping.email"),
+        ({"proposed": proposed, "dry_run": True, "proposed_mask": paused}, "proposed_mask"),
+    ):
+        code, _, fields = _refusal(stub.StartImport, pb.StartImportRequest(**key, **wrong))
+        assert (code, fields) == (codes.INVALID_ARGUMENT, [field])
 
 
 def test_without_mongodb_it_says_that_it_does_not_serve() -> None:

@@ -1,6 +1,7 @@
 """The sweep, against the HubSpot simulator."""
 
 import threading
+import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,9 +10,9 @@ import pytest
 import structlog
 from crm_connector.bootstrap import now
 from crm_connector.clients.lead_store import GrpcLeadStore
+from crm_connector.domain.changes import Changes
 from crm_connector.domain.integration import Direction, Integration
-from crm_connector.usecases.integrations import Changes
-from crm_connector.usecases.sweep import Sweep
+from crm_connector.usecases.sweep import CLOCKS_APART, OVERLAP, Sweep
 from crm_connector.usecases.work import Job
 from integration.connector import support
 from integration.connector.support import BATCH_READ, SEARCH, Parts, Simulator, StoreDouble, wish
@@ -39,10 +40,10 @@ def sweep(parts: Parts, store: GrpcLeadStore, double: StoreDouble) -> Sweep:
     return a_sweep(parts, store, now)
 
 
-def a_sweep(parts: Parts, store: GrpcLeadStore, clock: Callable[[], datetime]) -> Sweep:
+def a_sweep(parts: Parts, store: GrpcLeadStore, clock: Callable[[], datetime], **more: Any) -> Sweep:
     """Wire a sweep as the bootstrap does."""
     crm = parts.connections.crm
-    return Sweep(parts.repository, parts.cursors, crm, Job(store, crm), clock, threading.Event())
+    return Sweep(parts.repository, parts.cursors, crm, Job(store, crm), clock, threading.Event(), **more)
 
 
 def test_a_page_is_decided_on_its_own_readings(
@@ -107,7 +108,7 @@ def test_all_pages_are_seen_also_if_they_share_a_millisecond(
 def test_the_cursor_moves_with_the_pages_but_not_into_the_lag(
     parts: Parts, store: GrpcLeadStore, integration: Integration, double: StoreDouble, simulator: Simulator
 ) -> None:
-    """The last minute is never taken as seen; an older page moves the cursor to its last record."""
+    """The last minute is never taken as seen; at the end of a sweep all that is older, by any clock, is seen."""
     double.page = lease_all
     record_id = simulator.control.create_contact({"email": "ada@example.com"})
     modified = datetime.fromisoformat(simulator.control.contact(record_id)["updatedAt"])
@@ -115,8 +116,9 @@ def test_the_cursor_moves_with_the_pages_but_not_into_the_lag(
     a_sweep(parts, store, lambda: modified + timedelta(seconds=10)).sweep(integration)
     assert modified - timedelta(seconds=50) == parts.cursors.get(integration.integration_id)
 
-    a_sweep(parts, store, lambda: modified + timedelta(seconds=3600)).sweep(integration)
-    assert modified == parts.cursors.get(integration.integration_id)
+    later = modified + timedelta(seconds=3600)
+    a_sweep(parts, store, lambda: later).sweep(integration)
+    assert later - OVERLAP - CLOCKS_APART == parts.cursors.get(integration.integration_id)
 
 
 def test_the_cursor_stays_if_a_page_is_not_done(
@@ -163,3 +165,81 @@ def test_only_readable_accounts_are_swept(
     sweep.turn()
 
     assert simulator.call_count(SEARCH) == 0
+
+
+class Ticks:
+    """A monotonic clock that a test moves on."""
+
+    def __init__(self) -> None:
+        self.ahead = 0.0
+
+    def __call__(self) -> float:
+        """Tell the time."""
+        return time.monotonic() + self.ahead
+
+
+def test_an_old_burst_is_not_looked_through_again_and_again(
+    parts: Parts, store: GrpcLeadStore, integration: Integration, double: StoreDouble, simulator: Simulator
+) -> None:
+    """Once a sweep has come to its end, what was long ago is not searched again, though nothing newer has changed."""
+    double.page = lease_all
+    simulator.control.create_contacts(150)
+    hour_later = a_sweep(parts, store, lambda: now() + timedelta(hours=1))
+
+    assert hour_later.sweep(integration) > 1
+    assert hour_later.sweep(integration) == 1
+
+
+def test_a_sweep_that_was_missed_is_made_up_for_at_once(
+    parts: Parts, store: GrpcLeadStore, integration: Integration, double: StoreDouble, simulator: Simulator
+) -> None:
+    """After a start, whatever was due meanwhile is swept at once, and what was swept a moment ago is not."""
+    double.page = lease_all
+    ticks, later = Ticks(), integration.created_at + timedelta(seconds=1000)
+
+    a_sweep(parts, store, now).turn(300.0)
+    assert simulator.call_count(SEARCH) == 0  # it has only just been connected
+    a_sweep(parts, store, lambda: later).turn(300.0)
+    assert simulator.call_count(SEARCH) == 1
+    restarted = a_sweep(parts, store, lambda: later, monotonic=ticks)
+    restarted.turn(300.0)
+    assert simulator.call_count(SEARCH) == 1
+    ticks.ahead += 300
+    restarted.turn(300.0)
+    assert simulator.call_count(SEARCH) == 2
+
+
+def test_a_sweep_that_failed_is_tried_again_soon(
+    parts: Parts, store: GrpcLeadStore, integration: Integration, double: StoreDouble, simulator: Simulator
+) -> None:
+    """After an outage nobody waits for the next sweep's turn, and during one nobody is pressed."""
+    double.page = lease_all
+    ticks, later = Ticks(), integration.created_at + timedelta(seconds=1000)
+    sweep = a_sweep(parts, store, lambda: later, monotonic=ticks)
+
+    simulator.control.create_contacts(1)
+    double.unavailable = 1
+    sweep.turn(300.0)
+    ticks.ahead += 20
+    sweep.turn(300.0)
+    assert (simulator.call_count(SEARCH), double.observations) == (1, [])
+    ticks.ahead += 11
+    sweep.turn(300.0)
+    assert (simulator.call_count(SEARCH), len(double.observations)) == (2, 1)
+
+
+def test_l9_a_backlog_lets_others_have_their_turn(
+    parts: Parts, store: GrpcLeadStore, integration: Integration, double: StoreDouble, simulator: Simulator
+) -> None:
+    """A long sweep ends after its share of pages and goes on there in its next turn, which is at once."""
+    double.page = lease_all
+    ids = simulator.control.create_contacts(350)
+    sweep = a_sweep(parts, store, lambda: integration.created_at + timedelta(seconds=1000), pages_at_once=2)
+
+    pauses = [sweep.turn(300.0)]
+    while pauses[-1] < 1.0:
+        pauses.append(sweep.turn(300.0))
+
+    assert len(pauses) > 1
+    assert set(ids) == {seen.present.record_id for seen in double.observations}
+    assert len(double.observations) < 2 * len(ids)  # only records of one millisecond are on two pages

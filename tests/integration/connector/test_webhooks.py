@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 from crm_connector.clients.lead_store import GrpcLeadStore
+from crm_connector.domain.changes import Changes
 from crm_connector.domain.errors import PreconditionError
 from crm_connector.domain.integration import Credential, CredentialKind
-from crm_connector.hubspot.provider import DEFAULT_MAPPING
+from crm_connector.hubspot.defaults import DEFAULT_MAPPING
 from crm_connector.hubspot.subscriptions import LIFECYCLE_EVENTS
-from crm_connector.usecases.integrations import Changes
 from integration.connector import support
 from integration.connector.support import Parts, Simulator, StoreDouble, wish
 from pymongo.database import Database

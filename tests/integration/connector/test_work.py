@@ -104,6 +104,19 @@ def test_a_merged_record_names_its_survivor(job: Job, double: StoreDouble, simul
     assert second in seen.present.merged_record_ids
 
 
+def test_a_records_further_emails_are_observed(job: Job, double: StoreDouble, simulator: Simulator) -> None:
+    """HubSpot's additional e-mails come with the record, also those of a contact that was merged into it."""
+    first = simulator.control.create_contact({"email": "a@example.com", "hs_additional_emails": "b@example.com"})
+    second = simulator.control.create_contact({"email": "c@example.com"})
+    survivor = simulator.control.merge(first, second)
+    alone = simulator.control.create_contact({"email": "d@example.com"})
+
+    job.run(a_batch(*record_leases([survivor, alone])))
+
+    seen = {one.lane_id: list(one.present.other_emails) for one in double.observations}
+    assert seen == {f"lane-{survivor}": ["b@example.com", "c@example.com"], f"lane-{alone}": []}
+
+
 def test_missing_scopes_are_unreadable_never_absent(
     store: GrpcLeadStore, provider: HubSpot, double: StoreDouble, simulator: Simulator
 ) -> None:
@@ -382,6 +395,21 @@ def test_a_decided_write_leaves_although_a_later_reading_fails(
 
     assert double.result_of(f"lane-{first}").HasField("done")
     assert [(release.lane_id, release.reason) for release in double.releases] == [(f"lane-{second}", "crm_error")]
+
+
+@pytest.mark.parametrize("closer_look", [{"method": "GET"}, {"path": "/crm/v3/objects/contacts/batch/read", "skip": 1}])
+def test_a_missing_record_that_hubspot_breaks_on_holds_up_no_neighbour(
+    job: Job, double: StoreDouble, simulator: Simulator, closer_look: dict[str, Any]
+) -> None:
+    """What a batch left out is looked for closer: a server error there leaves only that record undecided."""
+    record_id = simulator.control.create_contact({"email": "ada@example.com"})
+    double.decide = lambda seen: support.update(seen, phone="1")
+    simulator.control.fault(status=502, times=None, **closer_look)
+
+    job.run(a_batch(*record_leases([record_id, "424242"])))
+
+    assert simulator.control.contact(record_id)["properties"]["phone"] == "1"
+    assert [(release.lane_id, release.reason) for release in double.releases] == [("lane-424242", "crm_error")]
 
 
 def test_a_refused_reconcile_gives_the_work_back(job: Job, double: StoreDouble, simulator: Simulator) -> None:

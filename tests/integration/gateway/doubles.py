@@ -55,6 +55,12 @@ class FakeInbox(inbox_grpc.InboxServiceServicer):
         self.refuse: set[str] = set()
         self.works: list[inbox_pb.RecordWork] = []
         self.asked: list[inbox_pb.ListDeliveriesRequest] = []
+        self.quarantine: dict[str, inbox_pb.QuarantinedRequest] = {}
+        self.quarantine_gate = asyncio.Event()
+        self.quarantine_gate.set()
+        self.quarantine_room = 1000
+        self.quarantine_calls = 0
+        self.forgets = True
 
     async def RecordDeliveries(
         self, request: inbox_pb.RecordDeliveriesRequest, context: Context
@@ -72,6 +78,50 @@ class FakeInbox(inbox_grpc.InboxServiceServicer):
             answer.recorded.add(duplicate=item.delivery_key in self.kept)
             self.kept[item.delivery_key] = item
         return answer
+
+    async def QuarantineRequests(
+        self, request: inbox_pb.QuarantineRequestsRequest, context: Context
+    ) -> inbox_pb.QuarantineRequestsResponse:
+        """Keep them, if there is room."""
+        del context
+        await self.quarantine_gate.wait()
+        self.quarantine_calls += 1
+        if len(self.quarantine) + len(request.requests) > self.quarantine_room:
+            return inbox_pb.QuarantineRequestsResponse()
+        self.quarantine |= {item.request_key: item for item in request.requests}
+        return inbox_pb.QuarantineRequestsResponse(kept=len(request.requests))
+
+    async def CountQuarantined(
+        self, request: inbox_pb.CountQuarantinedRequest, context: Context
+    ) -> inbox_pb.CountQuarantinedResponse:
+        """Count them, each on its own."""
+        del request, context
+        counts = [
+            inbox_pb.QuarantineCount(
+                provider=item.provider, reason=item.reason, requests=1, oldest_received_at=item.received_at
+            )
+            for item in self.quarantine.values()
+        ]
+        return inbox_pb.CountQuarantinedResponse(counts=counts)
+
+    async def ListQuarantined(
+        self, request: inbox_pb.ListQuarantinedRequest, context: Context
+    ) -> inbox_pb.ListQuarantinedResponse:
+        """List one on a page, by key; the token is the key of the page before."""
+        del context
+        left = sorted(key for key in self.quarantine if key > request.page_token)
+        page = [self.quarantine[key] for key in left[:1]]
+        return inbox_pb.ListQuarantinedResponse(requests=page, next_page_token=left[0] if left[1:] else "")
+
+    async def ForgetQuarantined(
+        self, request: inbox_pb.ForgetQuarantinedRequest, context: Context
+    ) -> inbox_pb.ForgetQuarantinedResponse:
+        """Forget, unless told to fail."""
+        if not self.forgets:
+            await fail(context, code_pb2.UNAVAILABLE, "store_unavailable", "away")
+        for key in request.request_keys:
+            self.quarantine.pop(key, None)
+        return inbox_pb.ForgetQuarantinedResponse()
 
     async def GetDelivery(self, request: inbox_pb.GetDeliveryRequest, context: Context) -> inbox_pb.GetDeliveryResponse:
         """Get; every delivery is of the tenant `acme`."""
@@ -107,6 +157,7 @@ class FakeLeads(lead_service_pb2_grpc.LeadServiceServicer):
         self.requests: dict[tuple[str, str], str] = {}
         self.actors: list[str] = []
         self.masks: list[list[str]] = []
+        self.ended: list[lead_service_pb.DeleteLeadRequest] = []
         self.explained: list[lead_service_pb.ExplainLeadRequest] = []
 
     async def _get(self, context: Context, tenant: str, lead_id: str) -> lead_pb2.Lead:
@@ -182,6 +233,9 @@ class FakeLeads(lead_service_pb2_grpc.LeadServiceServicer):
         lead = await self._get(context, request.tenant_id, request.lead_id)
         if request.etag and request.etag != lead.etag:
             await fail(context, code_pb2.ABORTED, "stale_etag", "the lead has moved on")
+        if request.merged_into_lead_id == request.lead_id:
+            await fail(context, code_pb2.INVALID_ARGUMENT, "invalid_field", "names another lead", "merged_into_lead_id")
+        self.ended.append(request)
         del self.leads[request.tenant_id, request.lead_id]
         return lead_service_pb.DeleteLeadResponse()
 
@@ -215,6 +269,9 @@ class FakeSync(sync_grpc.SyncServiceServicer):
         self.looked: list[sync_pb.ListConflictsRequest] = []
         self.resolved: list[sync_pb.ResolveConflictRequest | sync_pb.ResolveConflictsRequest] = []
         self.undone: list[sync_pb.UndoDecisionRequest] = []
+        self.matches: list[sync_pb.Match] = []
+        self.picked: list[sync_pb.PickMatchRequest] = []
+        self.listed: list[sync_pb.ListMatchesRequest | sync_pb.ListDuplicatesRequest] = []
 
     async def ListConflicts(
         self, request: sync_pb.ListConflictsRequest, context: Context
@@ -257,6 +314,33 @@ class FakeSync(sync_grpc.SyncServiceServicer):
         self.undone.append(request)
         return sync_pb.UndoDecisionResponse(lead_id="lead")
 
+    async def ListMatches(self, request: sync_pb.ListMatchesRequest, context: Context) -> sync_pb.ListMatchesResponse:
+        """List all."""
+        del context
+        self.listed.append(request)
+        return sync_pb.ListMatchesResponse(matches=self.matches, next_page_token="more" if request.page_size else "")
+
+    async def PickMatch(self, request: sync_pb.PickMatchRequest, context: Context) -> sync_pb.PickMatchResponse:
+        """Pick, if it waits and was seen as it is; a lead whose id is a reason is refused for it."""
+        match = next((item for item in self.matches if item.record_id == request.record_id), None)
+        if match is None:
+            await fail(context, code_pb2.NOT_FOUND, "match_not_found", "the record does not wait for anybody")
+        if match.etag != request.etag:
+            await fail(context, code_pb2.ABORTED, "stale_etag", "the candidates have changed since they were read")
+        if request.lead_id == "pair_busy":
+            await fail(context, code_pb2.FAILED_PRECONDITION, "pair_busy", "a write is under way")
+        self.picked.append(request)
+        return sync_pb.PickMatchResponse()
+
+    async def ListDuplicates(
+        self, request: sync_pb.ListDuplicatesRequest, context: Context
+    ) -> sync_pb.ListDuplicatesResponse:
+        """List one pair."""
+        del context
+        self.listed.append(request)
+        pair = sync_pb.Duplicate(integration_id="i", record_id="7", lead_id="a", duplicate_lead_id="b")
+        return sync_pb.ListDuplicatesResponse(duplicates=[pair])
+
     async def RequestSync(self, request: sync_pb.RequestSyncRequest, context: Context) -> sync_pb.RequestSyncResponse:
         """Make due."""
         del context
@@ -282,6 +366,7 @@ class FakeSync(sync_grpc.SyncServiceServicer):
             failed_work=11,
             total_received=12,
             decided=2,
+            found_by_sweep=5,
         )
         answer.last_received_at.FromMilliseconds(1_782_371_970_000)
         return answer
@@ -295,6 +380,7 @@ class FakeSync(sync_grpc.SyncServiceServicer):
             state=request.state or sync_pb.WORK_STATE_FAILED,
             attempts=2,
             reason="rate_limited",
+            cause="The quota is used up.",
         )
         return sync_pb.ListWorkResponse(work=[work])
 
@@ -355,9 +441,11 @@ class FakeConnector(integration_service_pb2_grpc.IntegrationServiceServicer):
             await fail(context, code_pb2.INVALID_ARGUMENT, "invalid_field", "this share is unlucky", field)
         for path in request.update_mask.paths:
             item.ClearField(path)
-            request.update_mask.MergeMessage(request.integration, item)
+            request.update_mask.MergeMessage(request.integration, item, replace_repeated_field=True)
         item.etag = str(int(item.etag) + 1)
-        return connector_pb.UpdateIntegrationResponse(integration=item)
+        applies = {"paused", "deletions"}.isdisjoint(request.update_mask.paths)
+        run = integration_pb2.Run(run_id="run-1", kind=integration_pb2.RUN_KIND_APPLY) if applies else None
+        return connector_pb.UpdateIntegrationResponse(integration=item, run=run)
 
     async def DeleteIntegration(self, request: Any, context: Context) -> Any:
         """Disconnect."""
@@ -386,6 +474,7 @@ class FakeConnector(integration_service_pb2_grpc.IntegrationServiceServicer):
             integration_id=request.integration_id,
             kind=kind,
             state=integration_pb2.RUN_STATE_RUNNING,
+            dry_run=request.dry_run,
         )
         run.created_at.FromMilliseconds(1_782_371_970_000)
         self.runs[run.run_id] = run
@@ -416,6 +505,18 @@ class FakeConnector(integration_service_pb2_grpc.IntegrationServiceServicer):
         del context
         found = [run for run in self.runs.values() if request.kind in {0, run.kind}]
         return connector_pb.ListRunsResponse(runs=found)
+
+    async def ListPlannedRecords(self, request: Any, context: Context) -> Any:
+        """List one record; only dry runs have a plan."""
+        if not (await self._run(request, context)).dry_run:
+            await fail(context, code_pb2.FAILED_PRECONDITION, "not_a_dry_run", "only a dry run has a plan")
+        record = integration_pb2.PlannedRecord(
+            record_id="7",
+            outcome=request.outcome or "skipped",
+            lead_fields=["first_name", "custom_fields.a_b"],
+            conflict_fields=["phone"],
+        )
+        return connector_pb.ListPlannedRecordsResponse(records=[record], next_page_token="more")
 
     async def CancelRun(self, request: Any, context: Context) -> Any:
         """Cancel."""

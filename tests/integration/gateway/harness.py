@@ -49,10 +49,12 @@ def body_of(*events: dict[str, Any]) -> bytes:
     return json.dumps(events, separators=(",", ":")).encode()
 
 
-def sign(body: bytes, *, secret: str = SECRET, at: int | None = None, path: str = HOOK) -> dict[str, str]:
+def sign(
+    body: bytes, *, secret: str = SECRET, at: int | None = None, path: str = HOOK, api_url: str = API_URL
+) -> dict[str, str]:
     """Make the headers of a signed request."""
     stamp = str(now_ms() if at is None else at)
-    signature = sign_v3(Secret(secret.encode()), b"POST", (API_URL + path).encode(), body, stamp.encode())
+    signature = sign_v3(Secret(secret.encode()), b"POST", (api_url + path).encode(), body, stamp.encode())
     return {
         "content-type": "application/json",
         "x-hubspot-signature-v3": signature.decode(),

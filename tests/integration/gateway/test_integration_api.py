@@ -16,8 +16,15 @@ BODY: dict[str, Any] = {
     "appId": "39522895",
     "direction": "from_crm",
     "fieldMapping": {"email": "email", "firstName": "firstname", "customFields.score_1": "hs_score"},
-    "fieldRules": {"firstName": {"rule": "ask", "blank": "clear"}, "email": {}},
-    "policies": {"deletions": {"policy": "delete_lead", "graceSeconds": 3600, "capNumber": 5}},
+    "fieldRules": {"firstName": {"rule": "ask", "blank": "clear", "direction": "from_crm"}, "email": {}},
+    "fieldTransforms": {
+        "firstName": [{"kind": "trim"}],
+        "customFields.score_1": [{"kind": "phone_e164", "region": "CH"}, {"kind": "options", "options": {"1": "one"}}],
+    },
+    "policies": {
+        "deletions": {"policy": "delete_lead", "graceSeconds": 3600, "capNumber": 5, "recordPolicy": "archive"},
+        "matching": {"keys": ["email", "phone"], "phoneRegion": "CH"},
+    },
     "paused": False,
 }
 
@@ -44,11 +51,13 @@ async def test_an_integration_goes_round() -> None:
             "direction": "from_crm",
             "fieldMapping": BODY["fieldMapping"],
             "fieldRules": {
-                "firstName": {"rule": "ask", "blank": "clear"},
-                "email": {"rule": "newest", "blank": "keep"},
+                "firstName": {"rule": "ask", "blank": "clear", "direction": "from_crm"},
+                "email": {"rule": "newest", "blank": "keep", "direction": "bidirectional"},
             },
+            "fieldTransforms": BODY["fieldTransforms"],
             "policies": {
-                "deletions": {"policy": "delete_lead", "graceSeconds": 3600, "capNumber": 5, "capPercent": 20}
+                "deletions": BODY["policies"]["deletions"] | {"capPercent": 20},
+                "matching": BODY["policies"]["matching"],
             },
             "paused": False,
             "webhooksEnabled": False,
@@ -58,7 +67,11 @@ async def test_an_integration_goes_round() -> None:
         assert (sent.tenant_id, sent.request_id, sent.access_token) == ("acme", "k", "pat-very-secret")
         assert dict(sent.integration.field_mapping)["custom_fields.score_1"] == "hs_score"
         assert sent.integration.field_rules[0].rule == sync_pb2.MERGE_RULE_ASK
+        assert sent.integration.field_rules[0].direction == lead_pb2.DIRECTION_FROM_CRM
+        assert sent.integration.field_transforms[1].field == "custom_fields.score_1"
         assert sent.integration.deletions.policy == sync_pb2.DELETE_POLICY_DELETE_LEAD
+        assert sent.integration.deletions.record_policy == sync_pb2.RECORD_POLICY_ARCHIVE
+        assert list(sent.integration.match_keys) == [sync_pb2.MATCH_KEY_EMAIL, sync_pb2.MATCH_KEY_PHONE]
         got = await door.call("GET", f"{CRM}/{created['id']}", "viewer")
         listed = await door.call("GET", CRM, "viewer")
         assert (got.json(), listed.json()) == (created, {"integrations": [created], "nextPageToken": None})
@@ -97,7 +110,17 @@ async def test_a_connected_account_is_a_conflict() -> None:
             {"fieldRules": {"email": {"rule": "x", "blank": 1, "else": 1}, "phone": 5}},
             {"fieldRules.email.rule", "fieldRules.email.blank", "fieldRules.email.else", "fieldRules.phone"},
         ),
-        ({"policies": {}}, {"policies.deletions"}),
+        (
+            {"fieldTransforms": {"email": [{"kind": "x", "region": "ch", "options": {}}], "phone": [], "nick": []}},
+            {
+                *(f"fieldTransforms.email[0].{name}" for name in ("kind", "region", "options")),
+                *("fieldTransforms.phone", "fieldTransforms.nick"),
+            },
+        ),
+        (
+            {"policies": {"matching": {"keys": ["name"], "phoneRegion": "CHE"}}},
+            {"policies.matching.keys[0]", "policies.matching.phoneRegion"},
+        ),
         (
             {"policies": {"deletions": {"policy": "erase", "graceSeconds": 2_592_001, "capNumber": 0, "cap": 1}}},
             {f"policies.deletions.{name}" for name in ("policy", "graceSeconds", "capNumber", "cap")},
@@ -137,15 +160,48 @@ async def test_how_deletions_are_followed() -> None:
     """Without a policy the defaults are shown; PATCH replaces it whole, alone, and a refusal names the outer field."""
     async with gateway() as door:
         created = (await door.call("POST", CRM, json={"provider": "hubspot", "accessToken": "x"})).json()
-        defaults = {"policy": "unlink", "graceSeconds": 0, "capNumber": 500, "capPercent": 20}
-        assert created["policies"] == {"deletions": defaults}
+        defaults = {"policy": "unlink", "graceSeconds": 0, "capNumber": 500, "capPercent": 20, "recordPolicy": "leave"}
+        matching = {"keys": ["email"], "phoneRegion": ""}
+        assert created["policies"] == {"deletions": defaults, "matching": matching}
         assert not door.connector.created[0].integration.HasField("deletions")
         path, change = f"{CRM}/{created['id']}", {"policy": "ignore", "capPercent": 1}
         changed = await door.call("PATCH", path, json={"policies": {"deletions": change}})
-        assert (changed.status_code, changed.json()["policies"]) == (200, {"deletions": defaults | change})
+        assert (changed.status_code, changed.json()["policies"]) == (
+            200,
+            {"deletions": defaults | change, "matching": matching},
+        )
         assert list(door.connector.updated[0].update_mask.paths) == ["deletions"]
         refused = await door.call("PATCH", path, json={"policies": {"deletions": {"capPercent": 13}}})
         assert (refused.status_code, refused.json()["errors"][0]["field"]) == (400, "policies.deletions.capPercent")
+
+
+async def test_a_change_that_concerns_past_records_names_its_run() -> None:
+    """`applyRun` says which run applies the change; without anything to apply it is null. Only PATCH tells of it."""
+    async with gateway() as door:
+        path = f"{CRM}/{(await _connect(door))['id']}"
+        rules = {"phone": {"direction": "to_crm"}}
+        changed = (await door.call("PATCH", path, json={"fieldRules": rules})).json()
+        assert changed["applyRun"] == {"runId": "run-1"}
+        assert list(door.connector.updated[0].update_mask.paths) == ["field_rules"]
+        assert (await door.call("PATCH", path, json={"paused": True})).json()["applyRun"] is None
+        assert (await door.call("GET", path)).json() == {k: v for k, v in changed.items() if k != "applyRun"} | {
+            "paused": True
+        }
+        transforms = {"customFields.a_b": [{"kind": "date"}]}
+        changed = (await door.call("PATCH", path, json={"fieldTransforms": transforms})).json()
+        assert (changed["fieldTransforms"], changed["fieldRules"]["phone"]["direction"]) == (transforms, "to_crm")
+        (sent,) = door.connector.updated[-1].integration.field_transforms
+        assert (sent.field, sent.transforms[0].kind) == ("custom_fields.a_b", integration_pb2.TRANSFORM_KIND_DATE)
+
+
+async def test_how_records_and_leads_are_matched() -> None:
+    """PATCH replaces the matching policy whole, and leaves the other one alone."""
+    async with gateway() as door:
+        created = await _connect(door)
+        change = {"keys": ["name_domain", "email"]}
+        changed = await door.call("PATCH", f"{CRM}/{created['id']}", json={"policies": {"matching": change}})
+        assert changed.json()["policies"] == created["policies"] | {"matching": change | {"phoneRegion": ""}}
+        assert list(door.connector.updated[0].update_mask.paths) == ["match_keys", "phone_region"]
 
 
 async def test_webhooks_and_their_status() -> None:
@@ -181,7 +237,7 @@ async def test_sync_status() -> None:
     async with gateway() as door:
         door.store.sync.known.add("i")
         assert (await door.call("GET", f"{CRM}/sync-status?integrationId=i", "viewer")).json() == {
-            "fromCrm": {"created": 1, "updated": 2, "skipped": 3, "unlinked": 4, "failed": 1},
+            "fromCrm": {"created": 1, "updated": 2, "skipped": 3, "unlinked": 4, "failed": 1, "foundBySweep": 5},
             "toCrm": {"synced": 6, "failed": 0},
             "successRate": 66.67,
             "pending": 8,
@@ -212,16 +268,19 @@ async def test_work_is_listed_and_redriven() -> None:
                 "dueAt": None,
                 "attempts": 2,
                 "reason": "rate_limited",
+                "cause": "The quota is used up.",
+                "remedy": None,
             }
         ]
         assert (await door.call("GET", "/api/v1/work?state=idle")).json()["errors"][0]["field"] == "state"
         redriven = await door.call("POST", "/api/v1/work/redrive", "operator", json={"integrationId": "i"})
         assert redriven.json() == {"queued": 3}
-        some = {"integrationId": "i", "reason": "rate_limited", "laneIds": ["a", "b"]}
+        some = {"integrationId": "i", "reason": "rate_limited", "laneIds": ["a", "b"], "perSecond": 5, "dryRun": True}
         await door.call("POST", "/api/v1/work/redrive", "operator", json=some)
         whole, part = door.store.sync.asked
         assert (whole.tenant_id, whole.failed, whole.reason, list(whole.lane_ids)) == ("acme", True, "", [])
         assert (part.failed, part.reason, list(part.lane_ids)) == (True, "rate_limited", ["a", "b"])
+        assert (whole.per_second, whole.dry_run, part.per_second, part.dry_run) == (0, False, 5, True)
         for wrong in ({}, {"integrationId": "i", "laneIds": []}, {"integrationId": "i", "laneIds": [1]}):
             refused = await door.call("POST", "/api/v1/work/redrive", json=wrong)
             assert (refused.status_code, refused.json()["reason"]) == (400, "invalid_field")

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 from integration.gateway.harness import Harness, gateway
-from leadsync.lead.v1 import lead_pb2
+from leadsync.lead.v1 import lead_pb2, lead_service_pb2
 
 pytestmark = pytest.mark.anyio
 
@@ -121,6 +121,23 @@ async def test_a_stale_revision_changes_nothing() -> None:
         assert (await door.call("DELETE", path, headers={"if-match": '"2"'})).status_code == 204
         gone = await door.call("GET", path)
         assert (gone.status_code, gone.json()["reason"]) == (404, "lead_not_found")
+
+
+async def test_a_lead_ends_for_a_reason() -> None:
+    """DELETE takes why, and into which lead it was merged; faults are told by the names of its parameters."""
+    async with gateway() as door:
+        ids = [(await _create(door))["id"] for _ in range(4)]
+        for query in ("", "?reason=converted", f"?reason=merged&into={ids[3]}"):
+            assert (await door.call("DELETE", f"{LEADS}/{ids.pop(0)}{query}")).status_code == 204
+        ended = [(request.reason, request.merged_into_lead_id) for request in door.store.leads.ended]
+        assert ended == [
+            (lead_service_pb2.END_REASON_DELETED, ""),
+            (lead_service_pb2.END_REASON_CONVERTED, ""),
+            (lead_service_pb2.END_REASON_MERGED, ids[0]),
+        ]
+        for query, field in (("?reason=bored", "reason"), (f"?reason=merged&into={ids[0]}", "into")):
+            response = await door.call("DELETE", f"{LEADS}/{ids[0]}{query}")
+            assert (response.status_code, response.json()["errors"][0]["field"]) == (400, field)
 
 
 async def test_a_create_can_be_repeated() -> None:

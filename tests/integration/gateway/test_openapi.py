@@ -32,7 +32,7 @@ CONFORM = [
         "response_schema_conformance",
     )
 ]
-EXAMPLES = 24  # per operation
+EXAMPLES = 32  # per operation
 BUSY = {"start_import"}  # one is running already
 
 
@@ -60,12 +60,14 @@ async def _fill(door: Harness) -> dict[str, str]:
     lead = await door.call("POST", "/api/v1/leads", json={"email": "ann@example.com"})
     new = {"provider": "hubspot", "accessToken": "x"}
     integration = (await door.call("POST", "/api/v1/crm-integration", json=new)).json()["id"]
-    run = await door.call("POST", "/api/v1/crm-integration/import", json={"integrationId": integration})
+    trial = {"integrationId": integration, "dryRun": True}
+    run = await door.call("POST", "/api/v1/crm-integration/import", json=trial)
     await door.http.post("/api/v1/webhooks/hubspot", json=[event()])
     door.store.sync.known.add(integration)
     conflict = {"lead_id": lead.json()["id"], "integration_id": integration, "etag": "e"}
     for field in ("phone", "custom_fields.a_b"):
         door.store.sync.conflicts.append(sync_pb2.Conflict(field=field, base="", **conflict))
+    door.store.sync.matches.append(sync_pb2.Match(integration_id=integration, record_id="7", etag="e"))
     return {
         "leadId": lead.json()["id"],
         "integrationId": integration,
@@ -73,6 +75,7 @@ async def _fill(door: Harness) -> dict[str, str]:
         "deliveryKey": next(iter(door.store.inbox.kept)),
         "provider": "hubspot",
         "decisionId": "decision",
+        "recordId": "7",
         "field": "phone",
         "etag": "e",
     }

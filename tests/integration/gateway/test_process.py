@@ -1,7 +1,12 @@
 import asyncio
 import json
+import os
 import signal
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -20,6 +25,91 @@ async def _start(environment: dict[str, str]) -> asyncio.subprocess.Process:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
+
+
+async def _listening(process: asyncio.subprocess.Process, number: int) -> list[int]:
+    """Wait until so many processes listen; their ids."""
+    assert process.stdout is not None
+    found: list[int] = []
+    async with asyncio.timeout(30):
+        while len(found) < number:
+            line: dict[str, Any] = json.loads(await process.stdout.readline())
+            if line["event"] == "webhook-gateway listens":
+                found.append(line["pid"])
+    return found
+
+
+@asynccontextmanager
+async def _two(store: Store, port: int, folder: Path) -> AsyncIterator[tuple[asyncio.subprocess.Process, list[int]]]:
+    """Run a gateway of two processes; it has ended when the block does, at the latest."""
+    changes = {"GATEWAY_PORT": str(port), "GATEWAY_PROCESSES": "2", "TMPDIR": str(folder)}
+    process = await _start(environment(store.port, store.port, **changes))
+    try:
+        yield process, await _listening(process, 2)
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
+
+
+async def _post(port: int, number: int) -> int:
+    """Send a webhook over a connection of its own; the status."""
+    body = body_of(event(objectId=number))
+    async with httpx.AsyncClient(trust_env=False) as http:
+        return (await http.post(f"http://127.0.0.1:{port}{HOOK}", content=body, headers=sign(body))).status_code
+
+
+async def _is_kept(port: int) -> bool:
+    try:
+        return await _post(port, 0) == 200
+    except httpx.TransportError:
+        return False
+
+
+async def _accepted(port: int) -> float:
+    async with httpx.AsyncClient(trust_env=False) as http:
+        text = (await http.get(f"http://127.0.0.1:{port}/metrics")).text
+    name = 'leadsync_gateway_events_total{outcome="accepted",provider="hubspot"} '
+    return next(float(line.removeprefix(name)) for line in text.splitlines() if line.startswith(name))
+
+
+async def test_two_processes_are_one_gateway(free_tcp_port: int, tmp_path: Path) -> None:
+    """They share the port and the counters; one that dies is replaced, and a stop ends both with code 0."""
+    store, port = Store(), free_tcp_port
+    async with store.serve(), _two(store, port, tmp_path) as (process, workers):
+        other = await _start(environment(store.port, store.port, GATEWAY_PORT=str(port), GATEWAY_PROCESSES="2"))
+        assert await asyncio.wait_for(other.wait(), 20) == 1  # they share it with each other, with nobody else
+        statuses = [await _post(port, number) for number in range(1, 41)]
+        assert statuses == [200] * 40
+        assert {await _accepted(port) for _ in range(8)} == {40.0}  # whichever of them answers
+        os.kill(workers[0], signal.SIGKILL)
+        assert set(await _listening(process, 1)).isdisjoint(workers)
+        await until(lambda: _is_kept(port))
+        assert {await _accepted(port) for _ in range(8)} == {41.0}  # of the one that died too
+        process.send_signal(signal.SIGTERM)
+        output, errors = await asyncio.wait_for(process.communicate(), 8)
+        assert (process.returncode, errors) == (0, b"")
+        assert b'"all processes have ended"' in output.splitlines()[-1]
+        assert len(store.inbox.kept) == 41
+
+
+async def test_no_process_outlives_its_parent(free_tcp_port: int, tmp_path: Path) -> None:
+    """When the parent is killed, the others end by themselves and leave the port."""
+    store, port = Store(), free_tcp_port
+    async with store.serve(), _two(store, port, tmp_path) as (process, _):
+        process.kill()
+        await process.wait()
+        await until(lambda: _is_refused(port))
+
+
+async def _is_refused(port: int) -> bool:
+    try:
+        await _post(port, 1)
+    except httpx.ConnectError:
+        return True
+    except httpx.TransportError:
+        return False
+    return False
 
 
 async def _alive(http: httpx.AsyncClient) -> bool:

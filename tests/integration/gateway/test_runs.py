@@ -32,6 +32,10 @@ async def test_an_import_is_started_watched_and_cancelled() -> None:
             "createdAt": "2026-06-25T07:19:30Z",
             "endedAt": None,
             "reason": None,
+            "dryRun": False,
+            "reasons": {},
+            "effects": {},
+            "callsNeeded": None,
         }
         again = await door.call("POST", f"{CRM}/import", json={"integrationId": "i"})
         assert (again.status_code, again.json()["reason"]) == (400, "run_in_progress")
@@ -45,19 +49,72 @@ async def test_how_far_a_run_is() -> None:
         run = integration_pb2.Run(run_id="r", kind=integration_pb2.RUN_KIND_PUSH, total=9, done=3, calls=2, rate=1.5)
         run.state = integration_pb2.RUN_STATE_RUNNING
         run.outcomes.update({"skipped": 1, "pushed": 2})
+        run.reasons.update({"no_name": 1})
         run.forecast_at.FromMilliseconds(1_782_371_970_000)
         door.connector.runs["r"] = run
         shown = (await door.call("GET", f"{CRM}/runs/r")).json()
         assert (shown["total"], shown["done"], shown["calls"], shown["ratePerSecond"]) == (9, 3, 2, 1.5)
         assert (shown["outcomes"], shown["forecastAt"]) == ({"pushed": 2, "skipped": 1}, "2026-06-25T07:19:30Z")
+        assert shown["reasons"] == {"no_name": 1}
 
 
-async def test_a_trial_import_is_not_offered() -> None:
-    """An import that is only to be tried says plainly that it is not available, and starts nothing."""
+async def test_a_dry_run_is_started_and_its_plan_is_listed() -> None:
+    """Imports and pushes can be planned; what was found is listed by conclusion, fields in the outside's spelling."""
     async with gateway() as door:
-        response = await door.call("POST", f"{CRM}/import", json={"integrationId": "i", "dryRun": True})
-        assert (response.status_code, response.json()["reason"]) == (501, "dry_run_not_available")
-        assert door.connector.started == []
+        started = await door.call("POST", f"{CRM}/import", "operator", json={"integrationId": "i", "dryRun": True})
+        await door.call("POST", f"{CRM}/sync-leads", "operator", json={"integrationId": "i", "dryRun": True})
+        await door.call("POST", f"{CRM}/sync-leads", "operator", json={"integrationId": "i"})
+        run = door.connector.runs[started.json()["runId"]]
+        run.effects.update({"leads_created": 2})
+        run.calls_needed = 4
+        shown = (await door.call("GET", f"{CRM}/runs/run-1", "viewer")).json()
+        plan = await door.call("GET", f"{CRM}/runs/run-1/plan?outcome=created&pageSize=1", "viewer")
+        none = await door.call("GET", f"{CRM}/runs/run-3/plan")
+
+        assert [request.dry_run for request in door.connector.started] == [True, True, False]
+        assert (shown["dryRun"], shown["effects"], shown["callsNeeded"]) == (True, {"leads_created": 2}, 4)
+        assert plan.json() == {
+            "records": [
+                {
+                    "recordId": "7",
+                    "leadId": None,
+                    "outcome": "created",
+                    "reason": None,
+                    "leadFields": ["firstName", "customFields.a_b"],
+                    "crmFields": [],
+                    "conflictFields": ["phone"],
+                }
+            ],
+            "nextPageToken": "more",
+        }
+        assert (none.status_code, none.json()["reason"]) == (400, "not_a_dry_run")
+
+
+async def test_settings_are_tried_out_in_a_dry_run() -> None:
+    """Proposed settings go along, and which of them were given; they are refused where they would not count."""
+    async with gateway() as door:
+        body: dict[str, Any] = {"integrationId": "i", "dryRun": True}
+        proposed = {
+            "direction": "from_crm",
+            "fieldMapping": {"jobTitle": "jobtitle"},
+            "policies": {"matching": {"keys": ["email", "phone"], "phoneRegion": "CH"}},
+        }
+        response = await door.call("POST", f"{CRM}/import", json=body | {"proposed": proposed})
+        assert response.status_code == 202
+        (request,) = door.connector.started
+        assert dict(request.proposed.field_mapping) == {"job_title": "jobtitle"}
+        assert (request.proposed.phone_region, len(request.proposed.match_keys)) == ("CH", 2)
+        assert list(request.proposed_mask.paths) == ["direction", "field_mapping", "match_keys", "phone_region"]
+        for wrong, field in (
+            (body | {"proposed": {"paused": True}}, "proposed"),
+            (body | {"proposed": {"policies": {"deletions": {}}}}, "proposed.policies.deletions"),
+            ({"integrationId": "i", "proposed": proposed}, "proposed"),
+        ):
+            refused = await door.call("POST", f"{CRM}/import", json=wrong)
+            assert (refused.status_code, refused.json()["reason"]) == (400, "invalid_field")
+            assert refused.json()["errors"][0]["field"].startswith(field)
+        await door.call("POST", f"{CRM}/import", json={"integrationId": "k", "dryRun": True, "proposed": {}})
+        assert not door.connector.started[-1].HasField("proposed")
 
 
 async def test_leads_are_pushed() -> None:

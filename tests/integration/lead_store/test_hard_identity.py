@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from lead_store_calls import LeadStore, absent, archived, at, done, eventually, present, touch
+from lead_store_calls import TENANT, LeadStore, absent, archived, at, done, eventually, present, touch
 from lead_store_moves import (
     delete,
     disconnect,
@@ -17,6 +17,7 @@ from lead_store_moves import (
 )
 from leadsync.inbox.v1 import inbox_service_pb2 as inbox
 from leadsync.sync.v1 import sync_pb2
+from leadsync.sync.v1 import sync_service_pb2 as pb
 
 OTHER = "integration-2"
 
@@ -230,6 +231,24 @@ def test_r17_an_erasure_buries_each_record_in_its_own_account_only(lead_store: L
     assert decision.outcome == sync_pb2.OUTCOME_CREATED
 
 
+def test_l11_an_erasure_reaches_what_an_account_sent_that_is_disconnected_now(lead_store: LeadStore) -> None:
+    """The events about a person's record go from the inbox too if nobody is connected to its account any more."""
+    lead_store.put_target()
+    lead_store.put_target(OTHER, account_id="222")
+    lead_id = lead_store.import_contact("1", first_name="Ann")
+    pushed_out(lead_store, lead_id, "55", 1, account="222", first_name="Ann")
+    sent = b'[{"objectId":55,"propertyValue":"secret"}]'
+    lead_store.deliver(touch("55"), account="222", key="sent", raw=sent, records=["55"])
+    eventually(lambda: lead_store.database.deliveries.find_one({"_id": "sent"})["state"] == "routed")
+    disconnect(lead_store, OTHER)
+    lease = touched(lead_store, "1", inbox.TOUCH_KIND_ERASED)
+    lead_store.reconcile(absent(lease))
+    (decision,) = lead_store.reconcile(absent(minute_later(lead_store, lease.lane_id)))
+    assert decision.outcome == sync_pb2.OUTCOME_ERASED
+    request = inbox.GetDeliveryRequest(tenant_id=TENANT, delivery_key="sent")
+    assert lead_store.inbox.GetDelivery(request, timeout=5).delivery.delivery.events == b"[]"
+
+
 def test_r17_an_erased_person_is_not_imported_again_from_another_account(lead_store: LeadStore) -> None:
     """The person's record in the tenant's other account makes no lead either, even without an e-mail."""
     erased_in_two_accounts(lead_store)
@@ -237,3 +256,32 @@ def test_r17_an_erased_person_is_not_imported_again_from_another_account(lead_st
     (decision,) = lead_store.reconcile(present(lease_of(lead_store, "55", OTHER), at(2), first_name="Ann"))
     assert (decision.outcome, decision.reason) == (sync_pb2.OUTCOME_SKIPPED, "erased")
     assert lead_store.all_leads() == []
+
+
+def test_l10_of_two_leads_that_find_one_record_neither_goes_unseen(lead_store: LeadStore) -> None:
+    """Two leads with one e-mail find its contact at once: one is linked, the other waits for a person."""
+    lead_store.put_target()
+    for _ in range(2):
+        lead_store.create(email="a@x.org")
+    leases = lead_store.lease().leases
+    lead_store.reconcile(*(present(lease, at(0), record_id="7", email="a@x.org") for lease in leases))
+    lead_store.reconcile(present(lead_store.lease_one(), at(0), email="a@x.org"))
+    (holder,) = holders(lead_store, "7")
+    (failed,) = lead_store.work(pb.WORK_STATE_FAILED)
+    assert (failed.lead_id != holder, failed.reason) == (True, "ambiguous_match")
+    lead_store.reconcile(present(touched(lead_store, "7"), at(0), email="a@x.org"))
+    assert len(lead_store.work(pb.WORK_STATE_FAILED)) == 1
+
+
+def test_r17_an_erasure_takes_the_lead_of_a_record_that_was_merged_into_the_erased_one(lead_store: LeadStore) -> None:
+    """People merged two records, so that one lead was left as a duplicate: it is the same person, and goes too."""
+    two_linked_leads(lead_store)
+    lead_store.reconcile(present(touched(lead_store, "3"), at(1), merged=["1", "2"], email="a@x.org", phone="1"))
+    assert len(holders(lead_store, "3")) == 1
+    lease = touched(lead_store, "3", inbox.TOUCH_KIND_ERASED)
+    lead_store.reconcile(absent(lease))
+    (decision,) = lead_store.reconcile(absent(minute_later(lead_store, lease.lane_id)))
+    assert decision.outcome == sync_pb2.OUTCOME_ERASED
+    assert lead_store.all_leads() == []
+    (again,) = lead_store.reconcile(present(touched(lead_store, "2"), at(2), email="c@x.org"))
+    assert (again.outcome, again.reason) == (sync_pb2.OUTCOME_SKIPPED, "erased")

@@ -253,3 +253,13 @@ def test_a_record_that_is_too_large_to_store_fails_alone(lead_store: LeadStore) 
     (failed,) = lead_store.work()
     assert (failed.record_id, failed.state, failed.reason) == ("1", pb.WORK_STATE_FAILED, "cannot_be_stored")
     assert [lead.email for lead in lead_store.all_leads()] == ["small@x.org"]
+
+
+def test_a_process_becomes_an_integrations_worker_before_it_reads_a_page(lead_store: LeadStore) -> None:
+    """Asking for an integration without records leases nothing, and keeps other processes from spending its quota."""
+    lead_store.put_target()
+    assert lead_store.lease(worker="worker-1", integration_id=INTEGRATION).leases == []
+    code, reason, _ = refusal(lambda: lead_store.lease(worker="worker-2", integration_id=INTEGRATION))
+    assert (code, reason) == (grpc.StatusCode.UNAVAILABLE, "integration_busy")
+    lead_store.lease(worker="worker-1", leaving=True)
+    assert lead_store.lease(worker="worker-2", integration_id=INTEGRATION).leases == []

@@ -1,8 +1,8 @@
 """The way in and the way out, one record at a time."""
 
-from lead_store_calls import INTEGRATION, LeadStore, absent, at, done, eventually, present, touch
+from lead_store_calls import LeadStore, absent, at, done, eventually, present, touch
 from leadsync.inbox.v1 import inbox_service_pb2 as inbox
-from leadsync.sync.v1 import sync_pb2, sync_service_pb2
+from leadsync.sync.v1 import sync_pb2
 
 
 def test_a_new_contact_becomes_one_lead(lead_store: LeadStore) -> None:
@@ -59,32 +59,3 @@ def test_edits_of_different_fields_on_both_sides_both_survive(lead_store: LeadSt
         present(lead_store.lease_one(), at(6), email="a@x.org", first_name="Anna", phone="2")
     )
     assert (echo.outcome, echo.HasField("write")) == (sync_pb2.OUTCOME_UNCHANGED, False)
-
-
-def test_a_plan_says_what_would_happen_and_keeps_nothing(lead_store: LeadStore) -> None:
-    """Creates, links, updates, writes and skips are told apart, and the world stays as it was."""
-    lead_store.put_target()
-    lead_store.import_contact("1", email="one@x.org", phone="1")
-    lead_store.create(email="two@x.org", first_name="Two")
-    (waiting,) = lead_store.lease().leases
-    records = [
-        present(sync_pb2.Lease(record_id="1"), at(9), email="one@x.org", phone="9").present,
-        present(sync_pb2.Lease(record_id="2"), at(9), email="two@x.org").present,
-        present(sync_pb2.Lease(record_id="3"), at(9), email="three@x.org").present,
-        present(sync_pb2.Lease(record_id="4"), at(9), email="three@x.org").present,
-        present(sync_pb2.Lease(record_id="5"), at(9), email="five@x.org", source_system="jazzaam").present,
-    ]
-    before = [lead.etag for lead in lead_store.all_leads()]
-    request = sync_service_pb2.PlanRecordsRequest(integration_id=INTEGRATION, records=records)
-    planned = lead_store.sync.PlanRecords(request, timeout=5).decisions
-    assert [decision.outcome for decision in planned] == [
-        sync_pb2.OUTCOME_UPDATED,
-        sync_pb2.OUTCOME_LINKED,
-        sync_pb2.OUTCOME_CREATED,
-        sync_pb2.OUTCOME_FAILED,  # its e-mail is the one of the lead that the record before would make
-        sync_pb2.OUTCOME_SKIPPED,
-    ]
-    assert dict(planned[1].write.values) == {"first_name": "Two"}
-    assert [lead.etag for lead in lead_store.all_leads()] == before
-    assert waiting.lead_id == lead_store.all_leads()[1].lead_id
-    assert lead_store.status().from_crm_created == 1

@@ -99,6 +99,26 @@ def test_a_secret_comes_from_stdin_or_the_environment(gateway: CannedGateway, le
     assert "pat-secret" not in result.stdout + result.stderr
 
 
+def test_settings_come_from_a_file_and_their_run_is_named(
+    gateway: CannedGateway, leadsync: Run, tmp_path: Path
+) -> None:
+    """What `get --json` shows can be changed and sent back: its settings go out, the rest stays, a typo is refused."""
+    gateway.with_one_integration()
+    settings = {"fieldRules": {"phone": {"rule": "crm"}}, "policies": {"matching": {"keys": ["email"]}}}
+    file = tmp_path / "acme.json"
+    file.write_text(json.dumps(settings | {"id": "only", "paused": True, "portalId": "7"}))
+    gateway.on("PATCH", "/crm-integration/only", 200, {"id": "only", "applyRun": {"runId": "r-7"}})
+
+    result = leadsync("integration", "update", "--settings", str(file), "--direction", "to_crm")
+    file.write_text('{"fieldMaping": {}}')
+    typo = leadsync("integration", "update", "--settings", str(file))
+
+    assert gateway.asked[-1].sent == settings | {"direction": "to_crm"}
+    assert "leadsync runs follow r-7" in result.stdout
+    assert typo.returncode == 2
+    assert "there is no setting fieldMaping" in typo.stderr
+
+
 def test_the_only_integration_needs_no_name(gateway: CannedGateway, leadsync: Run) -> None:
     """Where a tenant has one integration, commands use it; where it has two, they ask."""
     gateway.with_one_integration()
@@ -143,3 +163,13 @@ def test_a_shell_can_complete_commands(leadsync: Run, shell: str) -> None:
 
     assert "conflicts" in found.stdout
     assert "--install-completion" in leadsync("--help").stdout
+
+
+def test_a_lead_is_deleted_for_a_reason(gateway: CannedGateway, leadsync: Run) -> None:
+    """Why, and into which lead it was merged, go along as parameters; a reason that is none is refused at once."""
+    gateway.on("DELETE", "/leads/1", 200, {})
+
+    assert leadsync("leads", "delete", "1", "--reason", "merged", "--into", "2").returncode == 0
+    assert leadsync("leads", "delete", "1", "--reason", "bored").returncode == 2
+
+    assert [one.sent for one in gateway.asked_for("/leads/1")] == [{"reason": "merged", "into": "2"}]

@@ -48,6 +48,19 @@ def test_what_became_of_an_event_is_said_in_words() -> None:
     assert became(delivery(), CHANGE | {"work": WORK | {"state": "due"}}) == "waiting for a worker; updated"
 
 
+def test_webhooks_that_were_refused(gateway: CannedGateway, leadsync: Run) -> None:
+    """They are counted by reason, and verified again on demand; what is left is said."""
+    count = {"provider": "hubspot", "reason": "signature_invalid", "requests": 3, "oldestReceivedAt": "2026-01-01"}
+    gateway.on("GET", "/events/quarantine", 200, {"requests": 3, "oldestReceivedAt": "2026-01-01", "counts": [count]})
+    found = {"verified": 2, "stillRefused": 0, "left": 1}
+    gateway.on("POST", "/events/verify-again", 200, found)
+
+    _, row = leadsync("events", "quarantine").stdout.splitlines()
+    assert row.split() == ["hubspot", "signature_invalid", "3", "2026-01-01"]
+    assert leadsync("events", "verify-again").stdout.splitlines()[-1] == "Run it again for those that are left."
+    assert json.loads(leadsync("events", "verify-again", "--json").stdout) == found
+
+
 def test_a_time_that_is_none_is_refused(leadsync: Run) -> None:
     """A faulty --before is told before anything is asked."""
     result = leadsync("events", "--before", "yesterday")

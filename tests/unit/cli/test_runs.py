@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 from leadsync_cli.following import described
+from leadsync_cli.plans import in_words
 from leadsync_cli.waiting import wait_for
 from unit.cli.canned import CannedGateway, Json
 
@@ -69,15 +70,44 @@ def test_ctrl_c_leaves_the_run_alone(gateway: CannedGateway, start: Start) -> No
     assert {one.method for one in gateway.asked} == {"GET"}
 
 
-def test_a_dry_run_that_is_not_available_is_told(gateway: CannedGateway, leadsync: Run) -> None:
-    """A gateway that cannot do dry runs says so; nothing is followed, and the hint is to leave it out."""
-    gateway.on("POST", IMPORT, 501, {"reason": "dry_run_not_available", "detail": "not yet"})
+def test_a_dry_run_ends_with_a_sentence(gateway: CannedGateway, leadsync: Run) -> None:
+    """A dry run is followed to its end, and then said what would be done, why not, and how many calls it takes."""
+    counts = {"outcomes": {"created": 12, "linked": 3, "skipped": 2, "failed": 1}, "reasons": {"no_name": 2}}
+    effects = {"leads_created": 12, "leads_updated": 1, "conflicts": 2}
+    end = run_of("succeeded", 18, dryRun=True, effects=effects, callsNeeded=4) | counts
+    gateway.on("POST", IMPORT, 202, {"runId": "r1"})
+    gateway.on("POST", PUSH, 202, {"runId": "r1", "queued": None})
+    gateway.on("GET", RUN, 200, end)
 
     result = leadsync("import", "-i", "i1", "--dry-run")
+    leadsync("sync", "-i", "i1", "--all", "--dry-run")
 
-    assert result.returncode == 2
-    assert gateway.asked[0].sent == {"integrationId": "i1", "dryRun": True}
-    assert result.stderr.splitlines() == ["leadsync: dry_run_not_available: not yet", "  Leave out --dry-run."]
+    assert [one.sent for one in gateway.asked if one.method == "POST"] == [{"integrationId": "i1", "dryRun": True}] * 2
+    assert (
+        "would create 12 leads, link 3, update 1 lead, leave 2 fields to a person, skip 2, fail on 1 (no_name 2), "
+        "and take 4 calls to the CRM"
+    ) in result.stdout
+    assert "leadsync runs plan r1" in result.stdout
+    assert "leadsync work list" not in result.stdout
+    assert in_words({"callsNeeded": 1}) == "would do nothing, and take 1 call to the CRM"
+
+
+def test_a_plan_is_a_table(gateway: CannedGateway, leadsync: Run) -> None:
+    """What a dry run found is listed record by record, with the fields that would change on each side."""
+    record = {"recordId": "7", "leadId": None, "outcome": "updated", "reason": None}
+    fields = {"leadFields": ["phone", "email"], "crmFields": [], "conflictFields": ["company"]}
+    page = {"records": [record | fields], "nextPageToken": None}
+    gateway.on("GET", f"{RUN}/plan", 200, page)
+
+    shown = leadsync("runs", "plan", "r1", "--outcome", "updated")
+    told = leadsync("runs", "plan", "r1", "--json")
+
+    assert gateway.asked[0].sent == {"outcome": "updated", "pageSize": "50"}
+    assert shown.stdout.splitlines()[1].split() == ["7", "updated", "phone,", "email", "company"]
+    assert json.loads(told.stdout) == page
+    gateway.on("GET", f"{RUN}/plan", 400, {"reason": "not_a_dry_run", "detail": "no plan"})
+    refused = leadsync("runs", "plan", "r1")
+    assert (refused.returncode, "--dry-run" in refused.stderr) == (6, True)
 
 
 def test_a_push_names_its_leads_or_all(gateway: CannedGateway, leadsync: Run) -> None:

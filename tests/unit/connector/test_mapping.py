@@ -16,7 +16,9 @@ from crm_connector.domain.integration import (
     check_rules,
 )
 from crm_connector.domain.mapping import FieldMapping
-from crm_connector.hubspot.provider import DEFAULT_MAPPING
+from crm_connector.domain.observation import Version
+from crm_connector.domain.transforms import Transform, TransformKind
+from crm_connector.hubspot.defaults import DEFAULT_MAPPING
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -59,6 +61,30 @@ def test_a_null_is_blank_and_a_missing_property_unknown() -> None:
     assert [(reading.field, reading.crm, reading.value) for reading in readings] == [("email", "", "")]
 
 
+STEPS = {"status": (Transform(TransformKind.OPTIONS, options=(("NEW", "new"), ("OPEN", "open"))),)}
+STATUS = FieldMapping({"email": "email", "status": "hs_lead_status"}, STEPS)
+
+
+def test_values_take_their_steps_both_ways() -> None:
+    """A reading holds both spellings, also of what its history holds; a write has the CRM's."""
+    version = Version("NEW", "NEW", datetime.now(UTC), ours=False, source="CRM_UI")
+
+    email, status = STATUS.readings({"email": "A@x.org", "hs_lead_status": "OPEN"}, {"hs_lead_status": (version,)})
+
+    assert (email.crm, email.value) == ("A@x.org", "A@x.org")
+    assert (status.crm, status.value, status.versions) == ("OPEN", "open", (replace(version, value="new"),))
+    assert STATUS.to_crm({"email": "A@x.org", "status": "new"}) == {"email": "A@x.org", "hs_lead_status": "NEW"}
+
+
+def test_r19_the_fingerprint_is_of_the_steps_too() -> None:
+    """Under other steps there is no base; without any, the fingerprint is that of the mapping as it always was."""
+    plain = FieldMapping(STATUS.properties)
+    other = FieldMapping(STATUS.properties, {"status": (Transform(TransformKind.LOWER),)})
+
+    assert len({plain.fingerprint, STATUS.fingerprint, other.fingerprint}) == 3
+    assert FieldMapping({"email": "email"}).fingerprint.startswith("307f805c")
+
+
 @given(st.dictionaries(st.sampled_from(mapping.LEAD_FIELDS), st.text("abc_", min_size=1, max_size=5)))
 def test_the_fingerprint_is_of_the_mapping_alone(wished: dict[str, str]) -> None:
     """Two mappings have the same fingerprint exactly if they map the same."""
@@ -95,3 +121,33 @@ def test_a_rule_needs_a_mapped_field_of_its_own(fields: tuple[str, ...]) -> None
         check_rules(tuple(FieldRule(field) for field in fields), FieldMapping({"email": "email"}))
 
     assert caught.value.reason == "invalid_field_rules"
+
+
+@pytest.mark.parametrize(
+    ("own", "allowed"), [(Direction.TO_CRM, Direction.FROM_CRM), (Direction.FROM_CRM, Direction.TO_CRM)]
+)
+def test_a_field_that_would_flow_nowhere_is_refused(own: Direction, allowed: Direction) -> None:
+    """R18: a field's direction has to have something in common with the integration's."""
+    rules = (FieldRule("email", direction=own),)
+
+    with pytest.raises(InvalidError, match="flows nowhere") as caught:
+        check_rules(rules, FieldMapping({"email": "email"}), allowed)
+
+    assert (caught.value.reason, caught.value.field) == ("invalid_field_rules", "field_rules.email.direction")
+    assert check_rules(rules, FieldMapping({"email": "email"}), own) == rules
+
+
+def test_what_is_written_follows_both_directions() -> None:
+    """Only fields that may go to the CRM, by their own direction and the integration's, are written."""
+    rules = (FieldRule("phone", direction=Direction.FROM_CRM),)
+    both = Integration(
+        *("i", "t", "hubspot", "1", "2"),
+        CredentialKind.OAUTH,
+        Direction.BIDIRECTIONAL,
+        {"email": "email", "phone": "phone"},
+        datetime.now(UTC),
+        rules,
+    )
+
+    assert both.written_fields == {"email"}
+    assert replace(both, direction=Direction.FROM_CRM).written_fields == frozenset()

@@ -66,3 +66,18 @@ def test_keys_may_rotate() -> None:
     keys = ("a" * 32, "b" * 32)
 
     assert keys == Settings.from_env(REQUIRED | {"LEADSYNC_SECRET_KEY": ", ".join(keys)}).secret_keys
+
+
+@pytest.mark.parametrize(
+    ("given", "target"),
+    [
+        ("lead-store:1", "lead-store:1"),
+        ("10.0.0.1:1,10.0.0.2:1", "ipv4:10.0.0.1:1,10.0.0.2:1"),
+        ("[::1]:1,[::2]:2", "ipv6:[::1]:1,[::2]:2"),
+    ],
+)
+def test_several_lead_stores(given: str, target: str) -> None:
+    """Several processes are told by their IP addresses, or by one name that stands for all of them."""
+    assert Settings.from_env(REQUIRED | {"LEAD_STORE_URL": given}).lead_store_url == target
+    with pytest.raises(SettingsError, match="several IP addresses"):
+        Settings.from_env(REQUIRED | {"LEAD_STORE_URL": f"{given},other"})

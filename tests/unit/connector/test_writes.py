@@ -4,11 +4,13 @@ import time
 
 import msgspec
 from crm_connector.domain.mapping import FieldMapping
-from crm_connector.domain.observation import Done, EmailTaken, LeaseBatch, NotSent, Refused, Write, WriteKind
+from crm_connector.domain.observation import Done, EmailTaken, LeaseBatch, NotSent, Reading, Refused, Write, WriteKind
+from crm_connector.domain.transforms import Transform, TransformKind
 from crm_connector.hubspot.wire import Batch
 from crm_connector.hubspot.writes import match
 
 MAPPING = FieldMapping({"email": "email", "phone": "phone"})
+SENT = (Reading("phone", "1", "1"),)  # where the answer omits what was written
 
 
 def _update(number: int) -> Write:
@@ -33,7 +35,7 @@ def test_results_are_matched_by_record_id_in_any_order() -> None:
     second = outcomes["w2"]
     assert isinstance(second, Done)
     assert [(reading.field, reading.crm) for reading in second.readings] == [("phone", "+1")]
-    assert Done("1") == outcomes["w1"]
+    assert Done("1", readings=SENT) == outcomes["w1"]
 
 
 def test_results_are_matched_by_trace_id_first() -> None:
@@ -43,7 +45,7 @@ def test_results_are_matched_by_trace_id_first() -> None:
 
     outcomes, _ = match([_create(1), _create(2)], _batch(results=[by_mark, by_trace]), MAPPING)
 
-    assert {"w1": Done("71"), "w2": Done("72")} == outcomes
+    assert {"w1": Done("71", readings=SENT), "w2": Done("72", readings=SENT)} == outcomes
 
 
 def test_only_what_was_written_is_taken_over() -> None:
@@ -55,6 +57,16 @@ def test_only_what_was_written_is_taken_over() -> None:
     done = outcomes["w1"]
     assert isinstance(done, Done)
     assert [reading.field for reading in done.readings] == ["phone"]
+
+
+def test_r7_the_base_gets_the_crms_spelling_also_where_the_answer_omits_it() -> None:
+    """What was sent went through the steps of the mapping, and that is what the CRM holds."""
+    steps = {"phone": (Transform(TransformKind.OPTIONS, options=(("ONE", "1"),)),)}
+    answer = _batch(results=[{"id": "1", "properties": {}}])
+
+    outcomes, _ = match([_update(1)], answer, FieldMapping(MAPPING.properties, steps))
+
+    assert outcomes == {"w1": Done("1", readings=(Reading("phone", "ONE", "1"),))}
 
 
 def test_errors_are_matched_by_trace_id_and_by_ids() -> None:
@@ -84,7 +96,7 @@ def test_a_merged_away_id_that_is_silently_dropped_was_not_sent() -> None:
     """HubSpot leaves it out of the results and reports no error."""
     outcomes, _ = match([_update(1), _update(2)], _batch(results=[{"id": "1"}]), MAPPING)
 
-    assert {"w1": Done("1"), "w2": NotSent("record_missing")} == outcomes
+    assert {"w1": Done("1", readings=SENT), "w2": NotSent("record_missing")} == outcomes
 
 
 def test_a_create_that_is_silently_dropped_has_no_outcome() -> None:
@@ -93,7 +105,7 @@ def test_a_create_that_is_silently_dropped_has_no_outcome() -> None:
         [_create(1), _create(2)], _batch(results=[{"id": "71", "objectWriteTraceId": "w1"}]), MAPPING
     )
 
-    assert ({"w1": Done("71")}, []) == (outcomes, unclear)
+    assert ({"w1": Done("71", readings=SENT)}, []) == (outcomes, unclear)
 
 
 def test_failures_without_a_name_are_asked_again() -> None:

@@ -2,7 +2,8 @@ import asyncio
 from collections.abc import Sequence
 
 import pytest
-from webhook_gateway.intake import Delivery, Intake, Limits, NotKeptError, RefusedError
+from webhook_gateway.admission import NotKeptError
+from webhook_gateway.intake import Delivery, Intake, Limits, RefusedError
 from webhook_gateway.metrics import Metrics
 from webhook_gateway.providers.base import ParsedDelivery
 
@@ -15,8 +16,8 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-def _delivery(key: str, size: int = 10) -> Delivery:
-    parsed = ParsedDelivery(key, "1", b"x" * size, ("",), (), 1, 0, iter(()))
+def _delivery(key: str, size: int = 10, account: str = "1") -> Delivery:
+    parsed = ParsedDelivery(key, account, b"x" * size, ("",), (), 1, 0, 0, iter(()))
     return Delivery("hubspot", parsed, {}, 0)
 
 
@@ -41,14 +42,19 @@ class Recorder:
         return [key.endswith("again") for key in keys]
 
 
+async def _keep(intake: Intake, delivery: Delivery) -> list[bool]:
+    with intake.admit() as slot:
+        return await intake.keep([delivery], slot)
+
+
 async def _keep_all(intake: Intake, *keys: str) -> list[list[bool] | BaseException]:
-    return await asyncio.gather(*(intake.keep([_delivery(key)]) for key in keys), return_exceptions=True)
+    return await asyncio.gather(*(_keep(intake, _delivery(key)) for key in keys), return_exceptions=True)
 
 
 async def test_what_arrives_meanwhile_goes_next() -> None:
     """The first goes at once; all that arrives while it is in flight shares the next call, in order."""
     record = Recorder()
-    intake = Intake(record, Metrics(), Limits(calls=1))
+    intake = Intake(record, Metrics(), limits=Limits(calls=1))
     tasks = asyncio.create_task(_keep_all(intake, "a", "b", "c-again", "d"))
     while not record.groups:  # noqa: ASYNC110  a loop turn or two
         await asyncio.sleep(0)
@@ -62,9 +68,9 @@ async def test_limits_of_a_group() -> None:
     record = Recorder()
     record.gate.set()
     limits = Limits(calls=1, group_bytes=5000, group_deliveries=3)
-    intake = Intake(record, Metrics(), limits)
+    intake = Intake(record, Metrics(), limits=limits)
     sizes = {"a": 1, "b": 3000, "c": 3000, "d": 9000, "e": 1, "f": 1, "g": 1, "h": 1}
-    await asyncio.gather(*(intake.keep([_delivery(key, size)]) for key, size in sizes.items()))
+    await asyncio.gather(*(_keep(intake, _delivery(key, size)) for key, size in sizes.items()))
     assert record.groups == [["a"], ["b"], ["c"], ["d"], ["e", "f", "g"], ["h"]]
 
 
@@ -73,7 +79,7 @@ async def test_one_refused_is_sent_alone() -> None:
     record = Recorder()
     record.gate.set()
     record.refuse = "bad"
-    intake = Intake(record, Metrics(), Limits(calls=1))
+    intake = Intake(record, Metrics(), limits=Limits(calls=1))
     results = await _keep_all(intake, "first", "a", "bad", "b")
     assert [result if isinstance(result, list) else str(result) for result in results] == [
         [False],
@@ -87,7 +93,7 @@ async def test_one_refused_is_sent_alone() -> None:
 async def test_who_waited_too_long_is_not_sent() -> None:
     """A delivery whose turn comes too late is refused, since nobody may be told of it in time."""
     record = Recorder()
-    intake = Intake(record, Metrics(), Limits(calls=1, queue_seconds=0.2))
+    intake = Intake(record, Metrics(), limits=Limits(calls=1, queue_seconds=0.2))
     tasks = asyncio.create_task(_keep_all(intake, "a", "b"))
     while not record.groups:  # noqa: ASYNC110  a loop turn or two
         await asyncio.sleep(0)
@@ -104,32 +110,82 @@ async def test_a_failure_fails_the_group_and_nothing_else() -> None:
     """When a call fails, everybody in it hears so, and the next call is made all the same."""
     record = Recorder()
     record.gate.set()
-    record.error = NotKeptError("store_unavailable")
-    intake = Intake(record, Metrics(), Limits(calls=1))
+    record.error = NotKeptError("contended")
+    intake = Intake(record, Metrics(), limits=Limits(calls=1))
     results = await _keep_all(intake, "a", "b")
-    assert [str(result) for result in results] == ["store_unavailable"] * 2
+    assert [str(result) for result in results] == ["contended"] * 2
     record.error = None
-    assert await intake.keep([_delivery("c")]) == [False]
+    assert await _keep(intake, _delivery("c")) == [False]
 
 
-async def test_room_is_bounded_and_given_back() -> None:
-    """Too many requests or bytes inside are refused at once; what has left makes room again."""
-    intake = Intake(Recorder(), Metrics(), Limits(waiting_requests=1, waiting_bytes=100))
-    for _ in range(3):
-        with intake.admit() as slot:
-            with pytest.raises(NotKeptError), intake.admit():
-                pass
-            slot.grow(60)
-            with pytest.raises(NotKeptError):
-                slot.grow(60)
-            slot.grow(40)
+async def _wait_for_calls(record: Recorder, number: int) -> None:
+    while len(record.groups) < number:  # noqa: ASYNC110  a loop turn or two
+        await asyncio.sleep(0)
+
+
+async def test_accounts_take_turns() -> None:
+    """An account's backlog does not keep the delivery of another one waiting: it goes with the very next call (L9)."""
+    record = Recorder()
+    intake = Intake(record, Metrics(), limits=Limits(calls=1, group_deliveries=4))
+    flood = asyncio.create_task(_keep_all(intake, *map(str, range(12))))
+    await _wait_for_calls(record, 1)
+    other = asyncio.create_task(_keep(intake, _delivery("other", account="2")))
+    await asyncio.sleep(0)
+    record.gate.set()
+    assert await other == [False]
+    await flood
+    assert record.groups[:3] == [["0"], ["1", "other", "2", "3"], ["4", "5", "6", "7"]]
+
+
+async def test_a_store_that_is_away_is_left_alone() -> None:
+    """After two calls without an answer all are refused at once, those that wait too; then one probe goes at a time."""
+    record, metrics = Recorder(), Metrics()
+    intake = Intake(record, metrics, limits=Limits(calls=2, group_deliveries=1))
+    record.error = NotKeptError("deadline_exceeded")
+    tasks = asyncio.create_task(_keep_all(intake, "a", "b", "c", "d"))
+    await _wait_for_calls(record, 2)
+    record.gate.set()
+    assert sorted(map(str, await tasks)) == ["deadline_exceeded"] * 2 + ["store_unavailable"] * 2
+    assert metrics.registry.get_sample_value("leadsync_gateway_breaker_open") == 1
+    with pytest.raises(NotKeptError):
+        intake.admit()
+    assert len(record.groups) == 2
+    record.error = None
+    record.gate.clear()
+    async with asyncio.timeout(10):
+        while True:
+            try:
+                with intake.admit() as slot:
+                    probe = asyncio.create_task(intake.keep([_delivery("probe")], slot))
+                    await _wait_for_calls(record, 3)
+                    assert await _keep_all(intake, "meanwhile") != [[False]]
+                    record.gate.set()
+                    assert await probe == [False]
+                break
+            except NotKeptError:
+                await asyncio.sleep(0.01)
+    assert record.groups[2:] == [["probe"]]
+    assert metrics.registry.get_sample_value("leadsync_gateway_breaker_open") == 0
+    assert await _keep_all(intake, "after") == [[False]]
+
+
+async def test_an_answer_is_an_answer() -> None:
+    """A store that refuses or fails calls is there: nothing is held back for that."""
+    record = Recorder()
+    record.gate.set()
+    record.error = NotKeptError("contended")
+    intake = Intake(record, Metrics())
+    for _ in range(5):
+        assert [str(result) for result in await _keep_all(intake, "a")] == ["contended"]
+    record.error = None
+    assert await _keep_all(intake, "a") == [[False]]
 
 
 async def test_close_waits_for_calls() -> None:
     """Closing returns only when everything on the way has been answered."""
     record = Recorder()
     intake = Intake(record, Metrics())
-    keeping = asyncio.create_task(intake.keep([_delivery("a")]))
+    keeping = asyncio.create_task(_keep(intake, _delivery("a")))
     while not record.groups:  # noqa: ASYNC110  a loop turn or two
         await asyncio.sleep(0)
     closing = asyncio.create_task(intake.close())
@@ -143,15 +199,15 @@ async def test_close_waits_for_calls() -> None:
 async def test_a_request_that_goes_away_is_not_sent() -> None:
     """A request that is given up while it waits leaves the queue."""
     record = Recorder()
-    intake = Intake(record, Metrics(), Limits(calls=1))
-    first = asyncio.create_task(intake.keep([_delivery("a")]))
+    intake = Intake(record, Metrics(), limits=Limits(calls=1))
+    first = asyncio.create_task(_keep(intake, _delivery("a")))
     while not record.groups:  # noqa: ASYNC110  a loop turn or two
         await asyncio.sleep(0)
-    gone = asyncio.create_task(intake.keep([_delivery("gone")]))
+    gone = asyncio.create_task(_keep(intake, _delivery("gone")))
     await asyncio.sleep(0)
     gone.cancel()
     await asyncio.wait({gone})
     record.gate.set()
     await first
-    assert await intake.keep([_delivery("b")]) == [False]
+    assert await _keep(intake, _delivery("b")) == [False]
     assert record.groups == [["a"], ["b"]]

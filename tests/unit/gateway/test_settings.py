@@ -9,6 +9,7 @@ def test_defaults() -> None:
     settings = Settings.from_env({"LEADSYNC_TOKEN_KEY": KEY})
     assert (settings.host, settings.port, settings.api_url) == ("127.0.0.1", 8080, "http://127.0.0.1:8080")
     assert (settings.lead_store_url, settings.crm_connector_url) == ("127.0.0.1:50051", "127.0.0.1:50052")
+    assert (settings.processes, settings.account_percent) == (1, 50)
     assert (settings.hubspot_secrets, settings.hubspot_allow_v1, settings.allow_unsigned) == ((), False, False)
 
 
@@ -31,6 +32,27 @@ def test_ports_and_aliases() -> None:
     assert Settings.from_env({"LEADSYNC_TOKEN_KEY": KEY, "GATEWAY_PORT": "0"}).port == 0  # any free one
 
 
+@pytest.mark.parametrize(
+    ("given", "target"),
+    [
+        ("lead-store:1", "lead-store:1"),
+        ("10.0.0.1:1, 10.0.0.2:1", "ipv4:10.0.0.1:1,10.0.0.2:1"),
+        ("[::1]:1,[::2]:2", "ipv6:[::1]:1,[::2]:2"),
+        ("a:1,b:1", ""),
+        ("10.0.0.1:1,[::2]:2", ""),
+        ("10.0.0.1:1,", ""),
+    ],
+)
+def test_several_lead_stores(given: str, target: str) -> None:
+    """Several processes are told by their IP addresses, or by one name that stands for all of them."""
+    env = {"LEADSYNC_TOKEN_KEY": KEY, "LEAD_STORE_URL": given}
+    if target:
+        assert Settings.from_env(env).lead_store_url == target
+        return
+    with pytest.raises(SettingsError, match="several IP addresses"):
+        Settings.from_env(env)
+
+
 def test_every_fault_is_told() -> None:
     """All faults of a configuration are reported together, in plain words."""
     env = {
@@ -38,6 +60,8 @@ def test_every_fault_is_told() -> None:
         "API_URL": "leads.example.com",
         "LEADSYNC_ALLOW_UNSIGNED": "perhaps",
         "LEAD_STORE_URL": "nowhere",
+        "GATEWAY_PROCESSES": "0",
+        "GATEWAY_ACCOUNT_PERCENT": "101",
         "LEADSYNC_LOG_LEVEL": "loud",
     }
     with pytest.raises(SettingsError) as caught:

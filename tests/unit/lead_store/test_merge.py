@@ -1,7 +1,7 @@
 """The planner: what a three-way merge per field asks for."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lead_store.domain.fields import same
 from lead_store.domain.merge import Base, Conflict, Ours, Plan, Theirs, plan
-from lead_store.domain.rules import BlankRule, Direction, FieldRule, MergeRule, Reading, Version
+from lead_store.domain.rules import BlankRule, Direction, FieldRule, MergeRule, Reading, Target, Version
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 BOTH, TO, FROM = Direction.BIDIRECTIONAL, Direction.TO_CRM, Direction.FROM_CRM
@@ -39,8 +39,7 @@ def merged(
         Ours({field: ours} if ours else {}, {field: at(ours_at)}, {field: refused} if refused else {}),
         {} if base is None else {field: Base(platform, crm)},
         Theirs({field: Reading(theirs, theirs, versions)}, at(0), with_history=theirs_at is not None),
-        {field: rule or FieldRule()},
-        direction,
+        {field: replace(rule or FieldRule(), direction=direction)},
     )
 
 
@@ -153,10 +152,23 @@ def test_r18_a_forbidden_flow_leaves_the_base() -> None:
     assert merged("b", "a", "a", direction=FROM).base == {"phone": Base("a", "a")}
 
 
+def test_r18_each_field_has_a_way_of_its_own() -> None:
+    """A field goes where its own direction and the integration's both lead; without anything in common, nowhere."""
+    fields = {"email": BOTH, "phone": TO, "company": FROM}
+    rules = {name: FieldRule(direction=way) for name, way in fields.items()}
+    target = Target("i", "t", "hubspot", "1", BOTH, rules)
+    assert {name: rule.direction for name, rule in target.flows.items()} == fields
+    one_way = replace(target, direction=FROM)
+    assert {name: rule.direction for name, rule in one_way.flows.items()} == {"email": FROM, "company": FROM}
+    theirs = Theirs({name: Reading("new", "new") for name in fields}, at(0), with_history=True)
+    result = plan(Ours(dict.fromkeys(fields, "old"), {}), {n: Base("a", "a") for n in fields}, theirs, target.flows)
+    assert (result.to_crm.keys(), result.to_lead.keys()) == ({"phone"}, {"email", "company"})
+
+
 def test_r19_a_property_that_was_not_read_is_unknown() -> None:
     """A reading without the property decides nothing about it, least of all that it is blank."""
     theirs = Theirs({}, at(0))
-    assert plan(Ours({"phone": "a"}, {}), {}, theirs, {"phone": FieldRule()}, BOTH) == Plan(base={})
+    assert plan(Ours({"phone": "a"}, {}), {}, theirs, {"phone": FieldRule()}) == Plan(base={})
 
 
 def test_r21_a_refused_value_is_not_sent_again() -> None:
@@ -168,7 +180,7 @@ def test_r21_a_refused_value_is_not_sent_again() -> None:
 value = st.sampled_from(["", "a", "b", "c", "d"])
 side = st.fixed_dictionaries({"phone": value, "company": value})
 bases = st.none() | st.fixed_dictionaries({"phone": st.tuples(value, value), "company": st.tuples(value, value)})
-rules = st.builds(FieldRule, st.sampled_from(MergeRule), st.sampled_from(BlankRule))
+rules = st.builds(FieldRule, st.sampled_from(MergeRule), st.sampled_from(BlankRule), st.sampled_from(Direction))
 history = st.none() | st.tuples(st.integers(0, 9), st.integers(0, 9))
 
 
@@ -179,56 +191,52 @@ def sides(ours: Mapping[str, str], theirs: Mapping[str, str], times: tuple[int, 
     return Ours(ours, dict.fromkeys(ours, at(mine))), Theirs(readings, at(other), with_history=times is not None)
 
 
-@given(
-    side, bases, side, st.fixed_dictionaries({"phone": rules, "company": rules}), st.sampled_from(Direction), history
-)
+@given(side, bases, side, st.fixed_dictionaries({"phone": rules, "company": rules}), history)
 def test_laws_of_one_plan(
     ours: dict[str, str],
     base: dict[str, tuple[str, str]] | None,
     theirs: dict[str, str],
     rule: dict[str, FieldRule],
-    direction: Direction,
     times: tuple[int, int] | None,
 ) -> None:
     """No invented value, no forbidden flow, no field both ways, nothing replaced unnoted, no question with history."""
     mine, other = sides(ours, theirs, times)
-    result = plan(mine, {n: Base(*b) for n, b in (base or {}).items()}, other, rule, direction)
+    result = plan(mine, {n: Base(*b) for n, b in (base or {}).items()}, other, rule)
     assert all(result.to_lead[name] == theirs[name] for name in result.to_lead)
     assert all(result.to_crm[name] == ours[name] for name in result.to_crm)
     assert not result.to_lead.keys() & result.to_crm.keys()
-    assert direction.from_crm or not result.to_lead
-    assert direction.to_crm or not result.to_crm
+    assert all(rule[name].direction.from_crm for name in result.to_lead)
+    assert all(rule[name].direction.to_crm for name in result.to_crm)
     assert result.replaced.keys() == result.to_lead.keys() | result.to_crm.keys()
     assert not (result.needs_history and times)
 
 
-@given(side, bases, side, st.fixed_dictionaries({"phone": rules, "company": rules}), st.sampled_from(Direction))
+@given(side, bases, side, st.fixed_dictionaries({"phone": rules, "company": rules}))
 def test_l1_l3_a_plan_that_was_carried_out_leaves_nothing_to_do(
     ours: dict[str, str],
     base: dict[str, tuple[str, str]] | None,
     theirs: dict[str, str],
     rule: dict[str, FieldRule],
-    direction: Direction,
 ) -> None:
     """After both sides took their values, the next plan writes nothing, and two-way fields agree or are in conflict."""
     mine, other = sides(ours, theirs, (1, 2))
-    first = plan(mine, {n: Base(*b) for n, b in (base or {}).items()}, other, rule, direction)
+    first = plan(mine, {n: Base(*b) for n, b in (base or {}).items()}, other, rule)
     after_ours, after_theirs = {**ours, **first.to_lead}, {**theirs, **first.to_crm}
     settled = {**first.base, **{name: Base(v, v) for name, v in first.to_crm.items()}}
     mine, other = sides(after_ours, after_theirs, (1, 2))
-    second = plan(mine, settled, other, rule, direction)
+    second = plan(mine, settled, other, rule)
     assert (second.to_lead, second.to_crm) == ({}, {})
-    if direction is BOTH and base is None:
-        for name in ours:
+    if base is None:
+        for name in (name for name in ours if rule[name].direction is BOTH):
             assert same(name, after_ours[name], after_theirs[name]) or name in second.conflicts
 
 
-@given(side, side, st.fixed_dictionaries({"phone": rules, "company": rules}), st.sampled_from(Direction))
+@given(side, side, st.fixed_dictionaries({"phone": rules, "company": rules}))
 def test_l4_an_echo_of_our_own_write_asks_for_nothing(
-    ours: dict[str, str], spelled: dict[str, str], rule: dict[str, FieldRule], direction: Direction
+    ours: dict[str, str], spelled: dict[str, str], rule: dict[str, FieldRule]
 ) -> None:
     """Whatever the CRM made of our values, a record that still reads as the base says moves nothing."""
     base = {name: Base(ours[name], spelled[name]) for name in ours}
     mine, other = sides(ours, spelled, None)
-    result = plan(mine, base, other, rule, direction)
+    result = plan(mine, base, other, rule)
     assert (result.to_lead, result.to_crm, result.conflicts) == ({}, {}, {})

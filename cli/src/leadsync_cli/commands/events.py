@@ -17,7 +17,9 @@ from leadsync_cli.commands.options import (
     UrlOption,
 )
 from leadsync_cli.errors import CommandError, Exit
-from leadsync_cli.output import print_json, print_rows, tell_next_page
+from leadsync_cli.output import print_json, print_rows, show, show_page, tell_next_page
+
+app = typer.Typer(help="Events that came in, and webhooks that could not be verified.")
 
 COLUMNS = [
     ("RECEIVED", "receivedAt"),
@@ -28,6 +30,12 @@ COLUMNS = [
     ("BY", "source"),
     ("LEAD", "work.leadId"),
     ("WHAT BECAME OF IT", "became"),
+]
+QUARANTINE_COLUMNS = [
+    ("PROVIDER", "provider"),
+    ("REASON", "reason"),
+    ("WEBHOOKS", "requests"),
+    ("OLDEST", "oldestReceivedAt"),
 ]
 TimeOption = typer.Option(metavar="TIME", help="A time such as 2026-11-24T10:00 (this machine's zone unless it says).")
 
@@ -40,7 +48,9 @@ class DeliveryState(StrEnum):
     IGNORED = "ignored"
 
 
+@app.callback(invoke_without_command=True)
 def events(
+    context: typer.Context,
     *,
     record: Annotated[str, typer.Option(help="Only events of webhooks that name this record.")] = "",
     lead: Annotated[str, typer.Option(help="Only events of webhooks that name a record of this lead.")] = "",
@@ -57,6 +67,8 @@ def events(
     json: JsonOption = False,
 ) -> None:
     """List the events that came in, newest webhook first, and what became of each. One page of --limit webhooks."""
+    if context.invoked_subcommand is not None:
+        return
     query = {
         "integrationId": integration,
         "recordId": record,
@@ -73,6 +85,23 @@ def events(
         return
     print_rows(rows_of(page["events"], record, lead), COLUMNS, "No events.")
     tell_next_page(page)
+
+
+@app.command("quarantine")
+def quarantine(*, url: UrlOption = "", token: TokenOption = "", json: JsonOption = False) -> None:
+    """Count webhooks that could not be verified and are kept for some days, by why; of all tenants together."""
+    with open_gateway(url, token) as gateway:
+        show_page(gateway.get("/events/quarantine"), "counts", QUARANTINE_COLUMNS, "None.", json=json)
+
+
+@app.command("verify-again")
+def verify_again(*, url: UrlOption = "", token: TokenOption = "", json: JsonOption = False) -> None:
+    """Verify those webhooks again, after a secret or API_URL was mended, and keep the events of those that pass."""
+    with open_gateway(url, token) as gateway:
+        found = gateway.post("/events/verify-again")
+    show(found, json=json)
+    if found["left"] and not json:
+        typer.echo("Run it again for those that are left.")
 
 
 def rows_of(deliveries: list[dict[str, Any]], record_id: str = "", lead_id: str = "") -> Iterator[dict[str, Any]]:

@@ -1,7 +1,9 @@
 """`leadsync integration …`: connected CRM accounts."""
 
+import json as json_text
 import sys
 from getpass import getpass
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -28,6 +30,18 @@ Mapping = Annotated[
     list[str] | None,
     typer.Option("--map", help="A field as LEAD_FIELD=PROPERTY, e.g. firstName=firstname; repeatable."),
 ]
+SettingsFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--settings",
+        exists=True,
+        dir_okay=False,
+        help="JSON file with any of direction, fieldMapping, fieldRules, fieldTransforms and policies, as `get --json` "
+        "shows them; what else that shows is ignored.",
+    ),
+]
+SETTINGS = {"direction", "fieldMapping", "fieldRules", "fieldTransforms", "policies"}
+SHOWN = {"id", "provider", "portalId", "appId", "credential", "paused", "webhooksEnabled", "createdAt", "applyRun"}
 DIRECTIONS = "bidirectional, to_crm or from_crm"
 CREDENTIALS = {"access-token": "accessToken", "refresh-token": "refreshToken", "code": "code"}
 COLUMNS = [
@@ -97,8 +111,9 @@ def create_integration(
     redirect_uri: Annotated[str, typer.Option(help="With code: the redirect address that it was made for.")] = "",
     portal_id: Annotated[str, typer.Option(help="Account that is expected; another one is refused.")] = "",
     app_id: Annotated[str, typer.Option(help="App whose webhooks are managed.")] = "",
-    direction: Annotated[str, typer.Option(help=DIRECTIONS)] = "bidirectional",
+    direction: Annotated[str, typer.Option(help=f"{DIRECTIONS}; bidirectional unless told.")] = "",
     mapping: Mapping = None,
+    settings: SettingsFile = None,
     paused: Annotated[bool, typer.Option("--paused", help="Connect, but sync nothing yet.")] = False,
     url: UrlOption = "",
     token: TokenOption = "",
@@ -111,8 +126,9 @@ def create_integration(
     """
     if credential not in CREDENTIALS:
         raise CommandError("invalid_field", f"--credential is one of {', '.join(CREDENTIALS)}.", Exit.USAGE)
-    body: dict[str, Any] = {"provider": provider, "direction": direction, CREDENTIALS[credential]: _secret(credential)}
-    optional = {"portalId": portal_id, "appId": app_id, "redirectUri": redirect_uri, "fieldMapping": _mapping(mapping)}
+    body: dict[str, Any] = {"provider": provider, **_settings(settings), CREDENTIALS[credential]: _secret(credential)}
+    optional: dict[str, Any] = {"portalId": portal_id, "appId": app_id, "redirectUri": redirect_uri}
+    optional |= {"direction": direction, "fieldMapping": _mapping(mapping)}
     body |= {name: value for name, value in optional.items() if value}
     if paused:
         body["paused"] = True
@@ -126,6 +142,7 @@ def update_integration(
     *,
     direction: Annotated[str, typer.Option(help=DIRECTIONS)] = "",
     mapping: Mapping = None,
+    settings: SettingsFile = None,
     paused: Annotated[bool | None, typer.Option("--paused/--resumed", help="Stop or go on syncing.")] = None,
     new_secret: Annotated[str, typer.Option(help="Replace this credential: access-token or refresh-token.")] = "",
     etag: EtagOption = "",
@@ -133,18 +150,24 @@ def update_integration(
     token: TokenOption = "",
     json: JsonOption = False,
 ) -> None:
-    """Change what is given. `--map` replaces the whole mapping."""
+    """Change what is given. `--map` replaces the whole mapping.
+
+    What decides about records is applied to those that are linked already, by a run that can be followed.
+    """
     body: dict[str, Any] = {"direction": direction or None, "fieldMapping": _mapping(mapping) or None, "paused": paused}
     if new_secret:
         if new_secret not in {"access-token", "refresh-token"}:
             raise CommandError("invalid_field", "--new-secret is access-token or refresh-token.", Exit.USAGE)
         body[CREDENTIALS[new_secret]] = _secret(new_secret)
-    given = {name: value for name, value in body.items() if value is not None}
+    given = _settings(settings) | {name: value for name, value in body.items() if value is not None}
     if not given:
         raise CommandError("no_fields", "Give something to change, e.g. --direction.", Exit.USAGE)
     with open_gateway(url, token) as gateway:
         chosen = the_integration(gateway, integration_id)
-        show(gateway.patch(f"{PATH}/{segment(chosen)}", given, etag), json=json)
+        changed = gateway.patch(f"{PATH}/{segment(chosen)}", given, etag)
+    show(changed, json=json)
+    if (run := changed.get("applyRun")) and not json:
+        show({"what is linked already": f"leadsync runs follow {run['runId']}"}, json=False)
 
 
 @app.command("delete")
@@ -184,3 +207,19 @@ def _mapping(pairs: list[str] | None) -> dict[str, str]:
             raise CommandError("invalid_field", f"--map takes LEAD_FIELD=PROPERTY, not {pair!r}.", Exit.USAGE)
         found[name] = target
     return found
+
+
+def _settings(path: Path | None) -> dict[str, Any]:
+    """Return the settings in a file. Raises CommandError if it holds anything that is none."""
+    if path is None:
+        return {}
+    try:
+        found = json_text.loads(path.read_text())
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise CommandError("malformed_json", f"{path} is not a JSON object.", Exit.USAGE)
+    if unknown := sorted(found.keys() - SETTINGS - SHOWN):
+        detail = f"{path}: there is no setting {', '.join(unknown)}; known are {', '.join(sorted(SETTINGS))}."
+        raise CommandError("invalid_field", detail, Exit.USAGE)
+    return {name: value for name, value in found.items() if name in SETTINGS}

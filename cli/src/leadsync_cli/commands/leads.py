@@ -1,6 +1,6 @@
 """`leadsync leads …`: the platform's leads."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -19,6 +19,7 @@ from leadsync_cli.output import show, show_page
 
 app = typer.Typer(no_args_is_help=True, help="List, get, create, update and delete leads.")
 
+EndReason = Literal["deleted", "converted", "merged"]
 LeadId = Annotated[str, typer.Argument(help="Id of the lead.")]
 Text = Annotated[str | None, typer.Option(help="New value; an empty one clears the field.")]
 Custom = Annotated[list[str] | None, typer.Option("--custom", help="A custom field as NAME=VALUE; repeatable.")]
@@ -108,11 +109,21 @@ def update_lead(
 
 @app.command("delete")
 def delete_lead(
-    lead_id: LeadId, *, etag: EtagOption = "", url: UrlOption = "", token: TokenOption = "", json: JsonOption = False
+    lead_id: LeadId,
+    *,
+    reason: Annotated[EndReason, typer.Option(help="Deleted, a customer by now, or merged.")] = "deleted",
+    into: Annotated[str, typer.Option(help="With --reason merged: the lead that takes over its CRM records.")] = "",
+    etag: EtagOption = "",
+    url: UrlOption = "",
+    token: TokenOption = "",
+    json: JsonOption = False,
 ) -> None:
-    """Delete a lead; its CRM records stay. Deleting twice is fine."""
+    """Delete a lead. Its CRM records stay, unless the integration's policy puts those of deleted leads into the bin.
+
+    Those of a converted or merged lead always stay. Deleting twice is fine.
+    """
     with open_gateway(url, token) as gateway:
-        gateway.delete(f"/leads/{segment(lead_id)}", etag)
+        gateway.delete(f"/leads/{segment(lead_id)}", etag, reason=reason, into=into)
     show({"id": lead_id, "deleted": True}, json=json)
 
 

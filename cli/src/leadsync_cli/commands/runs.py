@@ -1,4 +1,4 @@
-"""`import`, `sync` and `runs …`: long work on many records, and following it."""
+"""`import`, `sync` and `runs …`: long work on many records, planning it, and following it."""
 
 from enum import StrEnum
 from typing import Annotated, Any
@@ -19,10 +19,12 @@ from leadsync_cli.errors import CommandError, Exit
 from leadsync_cli.following import RUNS, follow
 from leadsync_cli.gateway.client import Gateway, segment
 from leadsync_cli.output import show, show_page
+from leadsync_cli.plans import in_words
 
-app = typer.Typer(no_args_is_help=True, help="Imports and pushes: list, get, follow, cancel.")
+app = typer.Typer(no_args_is_help=True, help="Imports, pushes and applied settings: list, get, follow, cancel; plan.")
 
 RunId = Annotated[str, typer.Argument(help="Id of the run.")]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Change nothing: only say what would come of it.")]
 NoWaitOption = Annotated[bool, typer.Option("--no-wait", help="Start the run and return; it goes on by itself.")]
 COLUMNS = [
     ("ID", "id"),
@@ -33,6 +35,16 @@ COLUMNS = [
     ("STARTED", "createdAt"),
     ("ENDED", "endedAt"),
     ("REASON", "reason"),
+    ("DRY RUN", "dryRun"),
+]
+PLAN_COLUMNS = [
+    ("RECORD", "recordId"),
+    ("LEAD", "leadId"),
+    ("OUTCOME", "outcome"),
+    ("REASON", "reason"),
+    ("TO THE LEAD", "leadFields"),
+    ("TO THE CRM", "crmFields"),
+    ("CONFLICTS", "conflictFields"),
 ]
 
 
@@ -41,11 +53,12 @@ class RunKind(StrEnum):
 
     IMPORT = "import"
     PUSH = "push"
+    APPLY = "apply"
 
 
 def import_records(
     *,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would come of it.")] = False,
+    dry_run: DryRunOption = False,
     no_wait: NoWaitOption = False,
     integration: IntegrationOption = "",
     url: UrlOption = "",
@@ -65,6 +78,7 @@ def sync(
     *,
     lead: Annotated[list[str] | None, typer.Option("--lead", "-l", help="Lead to push; repeatable.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="Push all leads.")] = False,
+    dry_run: DryRunOption = False,
     no_wait: NoWaitOption = False,
     integration: IntegrationOption = "",
     url: UrlOption = "",
@@ -79,7 +93,8 @@ def sync(
         raise CommandError("no_leads", "Give --lead, once or more, or --all.", Exit.USAGE)
     with open_gateway(url, token) as gateway:
         body: dict[str, Any] = {"integrationId": the_integration(gateway, integration)}
-        queued = gateway.post("/crm-integration/sync-leads", body | ({"leadIds": lead} if lead else {}))
+        body |= ({"leadIds": lead} if lead else {}) | ({"dryRun": True} if dry_run else {})
+        queued = gateway.post("/crm-integration/sync-leads", body)
         _started(gateway, queued, wait=not no_wait, json=json)
 
 
@@ -94,7 +109,7 @@ def list_runs(
     token: TokenOption = "",
     json: JsonOption = False,
 ) -> None:
-    """List imports and pushes, newest first, one page."""
+    """List runs, newest first, one page."""
     with open_gateway(url, token) as gateway:
         page = gateway.get(RUNS, kind=kind, integrationId=integration, pageSize=limit, pageToken=page_token)
     show_page(page, "runs", COLUMNS, "No runs yet.", json=json)
@@ -112,6 +127,24 @@ def follow_run(run_id: RunId, *, url: UrlOption = "", token: TokenOption = "", j
     """Follow a run until it ends. Ctrl-C stops following, not the run. Exit code 1 if it fails or is cancelled."""
     with open_gateway(url, token) as gateway:
         _follow(gateway, run_id, json=json)
+
+
+@app.command("plan")
+def show_plan(
+    run_id: RunId,
+    *,
+    outcome: Annotated[str, typer.Option(help="Only this conclusion, e.g. created, skipped or failed.")] = "",
+    limit: PageSizeOption = 50,
+    page_token: PageTokenOption = "",
+    url: UrlOption = "",
+    token: TokenOption = "",
+    json: JsonOption = False,
+) -> None:
+    """List what a dry run found, one page: each record or lead that would not stay as it is. Kept for seven days."""
+    with open_gateway(url, token) as gateway:
+        path = f"{RUNS}/{segment(run_id)}/plan"
+        page = gateway.get(path, outcome=outcome, pageSize=limit, pageToken=page_token)
+    show_page(page, "records", PLAN_COLUMNS, "Nothing would change.", json=json)
 
 
 @app.command("cancel")
@@ -133,7 +166,9 @@ def _follow(gateway: Gateway, run_id: str, *, json: bool) -> None:
     """Follow a run and show how it ended; exit with 1 unless it succeeded."""
     run = follow(gateway, run_id, quiet=json)
     show(run, json=json)
-    if not json and (run.get("outcomes") or {}).get("failed"):
+    if not json and run.get("dryRun"):
+        show({"plan": in_words(run), "record by record": f"leadsync runs plan {run_id}"}, json=False)
+    elif not json and (run.get("outcomes") or {}).get("failed"):
         show({"what failed": "leadsync work list --state failed"}, json=False)
     if run["state"] != "succeeded":
         raise typer.Exit(Exit.FAILED)

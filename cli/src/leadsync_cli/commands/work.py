@@ -28,6 +28,8 @@ COLUMNS = [
     ("DUE", "dueAt"),
     ("ATTEMPTS", "attempts"),
     ("REASON", "reason"),
+    ("CAUSE", "cause"),
+    ("WHAT TO DO", "remedy"),
 ]
 
 
@@ -69,6 +71,10 @@ def redrive(
     *,
     reason: Annotated[str, typer.Option(help="Only work that failed for this reason, e.g. ambiguous_match.")] = "",
     lane: Annotated[list[str] | None, typer.Option(help="Only this work, by its id; repeatable.")] = None,
+    per_second: Annotated[
+        int, typer.Option(min=0, help="How much of it becomes due in a second; 0 = all at once.")
+    ] = 0,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count it.")] = False,
     integration: IntegrationOption = "",
     url: UrlOption = "",
     token: TokenOption = "",
@@ -77,5 +83,6 @@ def redrive(
     """Make failed work due again: all of an integration, or only some of it."""
     with open_gateway(url, token) as gateway:
         body: dict[str, Any] = {"integrationId": the_integration(gateway, integration)}
-        body |= {name: value for name, value in (("reason", reason), ("laneIds", lane)) if value}
+        wanted = {"reason": reason, "laneIds": lane, "perSecond": per_second, "dryRun": dry_run}
+        body |= {name: value for name, value in wanted.items() if value}
         show(gateway.post("/work/redrive", body), json=json)

@@ -48,9 +48,9 @@ class Gateway:
         """PATCH, guarded by the etag if there is one. Raises CommandError."""
         return self.call("PATCH", path, body=body, headers=_if_match(etag))
 
-    def delete(self, path: str, etag: str = "") -> Json:
+    def delete(self, path: str, etag: str = "", **query: str | None) -> Json:
         """DELETE, guarded by the etag if there is one. Raises CommandError."""
-        return self.call("DELETE", path, headers=_if_match(etag))
+        return self.call("DELETE", path, query=query, headers=_if_match(etag))
 
     def call(
         self,

@@ -24,7 +24,14 @@ _EXITS = {
     504: Exit.UNREACHABLE,
 }
 # Refusals of the present state that are no 409.
-_CONFLICTS = {"changed_since", "nothing_to_undo", "run_in_progress", "undo_too_late"}
+_CONFLICTS = {
+    "changed_since",
+    "not_a_dry_run",
+    "nothing_to_undo",
+    "run_in_progress",
+    "survivor_deleted",
+    "undo_too_late",
+}
 _RENEW = "`leadsync integration update --new-secret access-token` replaces it."
 # What to do about a reason; about any other, what its exit code suggests.
 _HINTS_BY_REASON = {
@@ -35,10 +42,10 @@ _HINTS_BY_REASON = {
     "crm_auth_expired": _RENEW,
     "crm_auth_failed": _RENEW,
     "decision_not_found": "`leadsync why LEAD` shows the decisions on a lead.",
-    "dry_run_not_available": "Leave out --dry-run.",
     "integration_not_found": "`leadsync integration list` shows what is connected.",
     "lead_not_found": "`leadsync leads list` shows the leads.",
     "missing_scopes": "Grant the app what is named above; `leadsync doctor` checks it again.",
+    "not_a_dry_run": "`leadsync import --dry-run` and `leadsync sync --dry-run` make plans.",
     "nothing_to_undo": "`leadsync why LEAD` shows which decisions changed the lead.",
     "route_not_found": "The gateway does not know this command: is it as new as the command line?",
     "run_in_progress": "`leadsync runs list` shows it; follow it, wait for its end, or cancel it.",

@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 import structlog
 import uuid6
 
-from crm_connector.clients.lead_store import GrpcLeadStore, open_channel
+from crm_connector.clients.channel import open_channel
+from crm_connector.clients.lead_store import GrpcLeadStore
 from crm_connector.domain.errors import StoreUnavailableError
 from crm_connector.hubspot.client import Transport
 from crm_connector.hubspot.paths import Paths
@@ -20,6 +21,7 @@ from crm_connector.mongo import indexes
 from crm_connector.mongo.client import connect
 from crm_connector.mongo.cursors import MongoCursors
 from crm_connector.mongo.integrations import MongoIntegrations
+from crm_connector.mongo.planned import MongoPlannedRecords
 from crm_connector.mongo.runs import MongoRuns
 from crm_connector.mongo.subscriptions import MongoSubscriptions
 from crm_connector.rpc.integration_service import IntegrationServicer
@@ -30,6 +32,7 @@ from crm_connector.usecases.connections import Connections
 from crm_connector.usecases.doctor import Doctor
 from crm_connector.usecases.integrations import Integrations
 from crm_connector.usecases.loop import Busy, WorkLoop
+from crm_connector.usecases.planner import Planner
 from crm_connector.usecases.runner import Runner
 from crm_connector.usecases.runs import Runs
 from crm_connector.usecases.sweep import Sweep
@@ -73,14 +76,26 @@ class Service:
         vault, targets, busy = AesVault(settings.secret_keys), Targets(store), Busy()
         connections = Connections(repository, vault, {"hubspot": hubspot})
         webhooks = Webhooks(repository, MongoSubscriptions(self._db), connections, targets, settings.api_url)
-        integrations = Integrations(repository, cursors, vault, connections, targets, webhooks, _new_id, now)
+        integrations = Integrations(
+            repository, cursors, runs, vault, connections, targets, webhooks, new_id=_new_id, now=now
+        )
         job = Job(store, connections.crm, self._metrics.work)
+        unhurried = Job(store, connections.background, self._metrics.work)
+        self._metrics.watch(connections.health)
         self._loop = WorkLoop(store, job.run, stop, busy)
-        self._sweep = Sweep(repository, cursors, connections.crm, job, now, stop)
+        self._sweep = Sweep(repository, cursors, connections.background, unhurried, now, stop)
         self._upkeep = Upkeep(repository, integrations, targets)
-        self._runner = Runner(runs, repository, store, connections.crm, job, busy, calls=calls, now=now, stop=stop)
+        planned = MongoPlannedRecords(self._db)
+        planner = Planner(store, connections.background, planned, calls, now)
+        self._runner = Runner(
+            *(runs, repository, store, connections.background, unhurried, planner, targets, busy),
+            calls=calls,
+            now=now,
+            stop=stop,
+        )
         doctor = Doctor(repository, connections, webhooks, settings.api_url, settings.hubspot_base_url)
-        servicer = IntegrationServicer(integrations, webhooks, Runs(runs, repository, store, _new_id, now), doctor, now)
+        of_runs = Runs(runs, planned, repository, store, _new_id, now)
+        servicer = IntegrationServicer(integrations, webhooks, of_runs, doctor, now)
         self.server = Server(servicer, settings.host, settings.port)
 
     def start(self) -> None:

@@ -1,13 +1,13 @@
 """The port of a CRM: what any client must do. A new CRM is a new folder that implements these two protocols."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from crm_connector.domain.integration import Account, CredentialKind, Integration
 from crm_connector.domain.mapping import CrmField, FieldMapping
-from crm_connector.domain.observation import Lease, Observation, Present, Write, WriteOutcome
+from crm_connector.domain.observation import Binned, Lease, Observation, Present, Write, WriteOutcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +16,14 @@ class Page:
 
     records: tuple[Present, ...]
     next_position: object | None
+
+
+@dataclass(frozen=True, slots=True)
+class BinPage:
+    """Records in the CRM's bin; `next_position` is empty on the last page."""
+
+    records: tuple[Binned, ...]
+    next_position: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +85,20 @@ class Crm(Protocol):
         """Seconds that one call may take at most, answer included."""
         ...
 
+    def mapped(self, mapping: FieldMapping) -> "Crm":
+        """Give the same account under another mapping, for trying it out."""
+        ...
+
+    def in_background(self) -> "Crm":
+        """Give the same account for work that may wait: a reserve of its quota is left to others."""
+        ...
+
     def account(self, *, writes: bool) -> Account:
         """Ask whose the credential is, and which scopes it lacks; none if the CRM does not say which it has."""
         ...
 
-    def prepare(self, mapping: FieldMapping, *, writes: bool) -> None:
-        """Check the mapping against the CRM's properties and set up our marks; repeatable."""
+    def prepare(self, mapping: FieldMapping, written: Set[str]) -> None:
+        """Check the mapping, of which these fields may be written, and set up our marks; repeatable."""
         ...
 
     def observe(self, leases: Sequence[Lease], deadline: float) -> list[Observation]:
@@ -101,12 +117,24 @@ class Crm(Protocol):
         """Page through all records, in an order that does not change; positions are texts, empty = the start."""
         ...
 
+    def archived_records(self, position: str, deadline: float) -> BinPage:
+        """Page through the bin, in an order that does not change; positions are texts, empty = the start."""
+        ...
+
     def count(self) -> int:
         """Ask how many records there are; never exact."""
         ...
 
     def schema(self) -> Schema:
         """Read the properties."""
+        ...
+
+    def is_failing(self) -> bool:
+        """Whether the CRM has kept failing for this account, so that it is only probed. No call is made."""
+        ...
+
+    def default_mapping(self) -> FieldMapping:
+        """Ask for the mapping of an integration that names none: the provider's, as this account's properties allow."""
         ...
 
     def quota(self) -> Quota | None:
@@ -119,7 +147,7 @@ class CrmProvider(Protocol):
 
     @property
     def default_mapping(self) -> Mapping[str, str]:
-        """Lead field → property, used when none is given."""
+        """Lead field → property, of an account that has them all."""
         ...
 
     def open(self, token: TokenSource, kind: CredentialKind) -> Crm:

@@ -1,8 +1,9 @@
 """What Prometheus can ask: CRM calls, decisions and writes. No label names a tenant, an account or a record."""
 
+from collections.abc import Callable
 from contextlib import ExitStack
 
-from prometheus_client import CollectorRegistry, Counter, start_http_server
+from prometheus_client import CollectorRegistry, Counter, Gauge, start_http_server
 
 
 class Metrics:
@@ -22,6 +23,17 @@ class Metrics:
             ["kind", "name"],
             registry=self.registry,
         )
+
+    def watch(self, health: Callable[[], tuple[int, float]]) -> None:
+        """Show the accounts that the CRM keeps failing for, and the largest share of a daily quota that is used."""
+        failing = Gauge(
+            "leadsync_crm_breakers_open", "Accounts only probed, for the CRM keeps failing.", registry=self.registry
+        )
+        failing.set_function(lambda: health()[0])
+        used = Gauge(
+            "leadsync_crm_daily_quota_used_ratio", "Largest used share of a daily quota.", registry=self.registry
+        )
+        used.set_function(lambda: health()[1])
 
     def call(self, method: str, status: int) -> None:
         """Count one call to a CRM."""

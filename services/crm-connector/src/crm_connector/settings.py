@@ -1,5 +1,6 @@
 """Everything the environment can set. Nothing else reads it."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar, cast
@@ -8,6 +9,8 @@ from urllib.parse import urlsplit
 from crm_connector.hubspot.paths import is_version
 
 _T = TypeVar("_T")
+_IPV4 = re.compile(r"[0-9]+(\.[0-9]+){3}:[0-9]{1,5}")
+_IPV6 = re.compile(r"\[[0-9A-Fa-f:.]+\]:[0-9]{1,5}")
 _LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -56,7 +59,7 @@ class Settings:
             mongo_url=read.value("MONGO_URL", "", _mongo_url),
             database=read.value("LEADSYNC_DATABASE_PREFIX", "leadsync", _word) + "_crm_connector",
             secret_keys=read.value("LEADSYNC_SECRET_KEY", "", _secret_keys),
-            lead_store_url=read.value("LEAD_STORE_URL", f"127.0.0.1:{lead_store_port}", str),
+            lead_store_url=read.value("LEAD_STORE_URL", f"127.0.0.1:{lead_store_port}", _targets),
             host=read.value("CRM_CONNECTOR_HOST", "127.0.0.1", str),
             port=read.value("CRM_CONNECTOR_PORT", "50052", _port),
             api_url=read.value("API_URL", f"http://127.0.0.1:{gateway_port}", _http_url),
@@ -96,6 +99,20 @@ def _port(text: str) -> int:
     if not text.isdecimal() or int(text) > 65_535:
         raise ValueError("must be a port number, 0 to 65535")
     return int(text)
+
+
+def _targets(text: str) -> str:
+    """One address, or several IP addresses of equal processes, as gRPC names them."""
+    addresses = [item.strip() for item in text.split(",")]
+    if len(addresses) == 1:
+        return text
+    for scheme, pattern in (("ipv4", _IPV4), ("ipv6", _IPV6)):
+        if all(pattern.fullmatch(address) for address in addresses):
+            return f"{scheme}:{','.join(addresses)}"
+    raise ValueError(
+        "must be host:port, or several IP addresses such as 10.0.0.1:50051,10.0.0.2:50051; "
+        "of a name, all addresses that it stands for are used"
+    )
 
 
 def _mongo_url(text: str) -> str:

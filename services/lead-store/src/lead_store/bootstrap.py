@@ -1,11 +1,16 @@
 """Everything that lead-store is made of, built in one place and closed in reverse order."""
 
+import os
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 
+from lead_store.metrics import Metrics
 from lead_store.mongo.client import connect
 from lead_store.mongo.indexes import ensure_indexes
+from lead_store.mongo.quarantine import QuarantinedRequests
 from lead_store.mongo.store import Store
 from lead_store.rpc.health import HealthWatch
 from lead_store.rpc.inbox_service import InboxService
@@ -14,9 +19,15 @@ from lead_store.rpc.server import serve
 from lead_store.rpc.sync_service import SyncService
 from lead_store.settings import Settings
 from lead_store.usecases.conflicts import Conflicts
+from lead_store.usecases.duplicates import Duplicates
+from lead_store.usecases.ending import EndLead
 from lead_store.usecases.inbox import Inbox
 from lead_store.usecases.leads import Leads
 from lead_store.usecases.lease import LeaseWork, WorkBell
+from lead_store.usecases.matches import Matches
+from lead_store.usecases.planning import Planning
+from lead_store.usecases.quarantine import Quarantine
+from lead_store.usecases.references import References
 from lead_store.usecases.router import Router
 from lead_store.usecases.status import Status
 from lead_store.usecases.targets import Targets
@@ -26,29 +37,65 @@ from lead_store.usecases.work import Work
 STOP_SECONDS = 3.0
 
 
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What is served over a store, and what runs beside it."""
+
+    leads: LeadService
+    inbox: InboxService
+    sync: SyncService
+    router: Router
+    references: References
+    status: Status
+
+
+def build(store: Store, settings: Settings, stop: threading.Event) -> Services:
+    """Wire everything that works on a store; nothing runs yet."""
+    bell, kept = WorkBell(), threading.Event()
+    writing = Leads(store, bell, settings.platform)
+    conflicts = Conflicts(store, writing, bell)
+    lease_work, work = LeaseWork(store, bell, settings.lease), Work(store, bell, settings.platform)
+    status = Status(store)
+    quarantine = Quarantine(QuarantinedRequests.of(store.database, settings.quarantine), store.now)
+    planning = Planning(store, settings.platform)
+    return Services(
+        LeadService(writing, EndLead(store, bell), Watch(store, stop), conflicts),
+        InboxService(Inbox(store, kept), quarantine),
+        SyncService(
+            lease_work, work, conflicts, planning, Targets(store), status, Matches(store, bell), Duplicates(store)
+        ),
+        Router(store, bell, kept),
+        References(store),
+        status,
+    )
+
+
 @contextmanager
 def run(settings: Settings, stop: threading.Event) -> Iterator[int]:
     """Serve until the context ends; gives the port. Waits for the database before it serves."""
     with ExitStack() as stack:
         client = stack.enter_context(connect(settings.mongo_url))
-        store = Store.of(client, settings.database, settings.identity_key)
-        health = HealthWatch(store.now, lambda: ensure_indexes(store.database))
+        process = f"{socket.gethostname()}:{settings.port or os.getpid()}"
+        store = Store.of(client, settings.database, settings.identity_key, settings.retention, process)
+        health = HealthWatch(store.processes.beat, lambda: _prepare(store))
         if not health.wait_for_database(stop):
             yield 0
             return
-        bell, kept = WorkBell(), threading.Event()
-        router = Router(store, bell, kept)
-        stack.enter_context(_thread("router", router.run, router.close))
-        writing = Leads(store, bell, settings.platform)
-        conflicts = Conflicts(store, writing, bell)
-        leads = LeadService(writing, Watch(store, stop), conflicts)
-        inbox = InboxService(Inbox(store, kept))
-        lease_work, work = LeaseWork(store, bell, settings.lease), Work(store, bell, settings.platform)
-        sync = SyncService(lease_work, work, conflicts, Targets(store), Status(store))
+        built = build(store, settings, stop)
+        stack.enter_context(_thread("router", built.router.run, built.router.close))
+        stack.enter_context(_thread("references", built.references.run, built.references.close))
         address = f"{settings.host}:{settings.port}"
-        port = stack.enter_context(serve(address, health, leads, inbox, sync, STOP_SECONDS))
+        port = stack.enter_context(serve(address, health, built.leads, built.inbox, built.sync, STOP_SECONDS))
         stack.enter_context(_thread("health", health.run, health.close))
+        if settings.metrics_port:
+            Metrics(built.status).serve(settings.host, settings.metrics_port, stack)
         yield port
+
+
+def _prepare(store: Store) -> None:
+    """Make the database ready, first of all by ending what a dead predecessor has left locked."""
+    store.processes.succeed()
+    ensure_indexes(store.database)
 
 
 @contextmanager

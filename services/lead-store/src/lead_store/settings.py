@@ -21,8 +21,11 @@ class Settings:
     database: str = "leadsync_lead_store"
     host: str = "127.0.0.1"
     port: int = 50051
+    metrics_port: int = 0  # 0 = no metrics
     platform: str = "jazzaam"
     lease: timedelta = timedelta(seconds=60)
+    retention: timedelta = timedelta(days=30)  # of deliveries
+    quarantine: timedelta = timedelta(days=3)  # of webhook requests that could not be verified
     log_level: str = "INFO"
 
     @classmethod
@@ -36,6 +39,10 @@ class Settings:
             faults.append(f"LEADSYNC_IDENTITY_KEY: give a random secret of at least {SHORTEST_KEY} characters")
         lease = _number(env, "LEADSYNC_LEASE_SECONDS", 60, SHORTEST_LEASE, 3600, faults)
         port = _number(env, "LEAD_STORE_PORT", 50051, 1, 65535, faults)
+        metrics_port = _number(env, "LEAD_STORE_METRICS_PORT", 0, 0, 65535, faults)
+        # HubSpot repeats a delivery for a day; the same one must be known again for as long.
+        retention = _number(env, "LEADSYNC_RETENTION_DAYS", 30, 2, 3650, faults)
+        quarantine = _number(env, "LEADSYNC_QUARANTINE_DAYS", 3, 1, 30, faults)
         log_level = env.get("LEADSYNC_LOG_LEVEL", "INFO").upper()
         if log_level not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
             faults.append("LEADSYNC_LOG_LEVEL: use DEBUG, INFO, WARNING or ERROR")
@@ -47,8 +54,11 @@ class Settings:
             database=f"{env.get('LEADSYNC_DATABASE_PREFIX', 'leadsync')}_lead_store",
             host=env.get("LEAD_STORE_HOST", "127.0.0.1"),
             port=port,
+            metrics_port=metrics_port,
             platform=env.get("LEADSYNC_PLATFORM", "jazzaam"),
             lease=timedelta(seconds=lease),
+            retention=timedelta(days=retention),
+            quarantine=timedelta(days=quarantine),
             log_level=log_level,
         )
 

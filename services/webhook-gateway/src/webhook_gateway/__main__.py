@@ -2,21 +2,12 @@
 
 import asyncio
 import os
-import signal
 import sys
 
 import uvloop
 
-from webhook_gateway import bootstrap, logs
+from webhook_gateway import bootstrap, logs, processes
 from webhook_gateway.settings import Settings, SettingsError
-
-
-async def _serve(settings: Settings) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    await bootstrap.run(settings, stop)
 
 
 def main() -> int:
@@ -28,12 +19,22 @@ def main() -> int:
         return 2
     logs.configure(settings.log_level)
     try:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_serve(settings))
+        _run(settings)
     except OSError as error:
         sys.stderr.write(f"webhook-gateway cannot listen on {settings.host}:{settings.port}: {error.strerror}\n")
         return 1
     return 0
+
+
+def _run(settings: Settings) -> None:
+    if settings.processes > 1:
+        processes.supervise(settings)
+        return
+    with (
+        bootstrap.listen(settings.host, settings.port) as sock,
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+    ):
+        runner.run(processes.serve(settings, sock))
 
 
 if __name__ == "__main__":

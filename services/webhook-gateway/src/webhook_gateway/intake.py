@@ -6,17 +6,20 @@ soon is refused soon: the CRM sends it again, and nobody was told that it is saf
 """
 
 import asyncio
-from collections import deque
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 
 import structlog
 
+from webhook_gateway.admission import MIB, Account, Admission, NotKeptError, Room, Slot
+from webhook_gateway.breaker import Breaker
+from webhook_gateway.fair_queue import FairQueue
 from webhook_gateway.metrics import Metrics
 from webhook_gateway.providers.base import ParsedDelivery
 
-MIB = 1024 * 1024
+AWAY = "store_unavailable"
+_NO_ANSWER = frozenset({AWAY, "deadline_exceeded"})
 # What a touch, the record of an event, and a delivery beside these weigh at most on the wire, roughly.
 _TOUCH_BYTES = 300
 _EVENT_BYTES = 24
@@ -33,6 +36,11 @@ class Delivery:
     received_at_ms: int
 
     @property
+    def account(self) -> Account:
+        """Whose delivery it is."""
+        return self.provider, self.parsed.account_id
+
+    @property
     def size(self) -> int:
         """Bytes it takes in a call, rounded up."""
         parsed = self.parsed
@@ -42,23 +50,13 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much may be on the way at once. Seconds and bytes."""
+    """How much goes into a call, and how long it may take. Seconds and bytes."""
 
     calls: int = 2
     group_bytes: int = 4 * MIB
     group_deliveries: int = 1000
-    waiting_requests: int = 2048
-    waiting_bytes: int = 32 * MIB
     call_seconds: float = 2.5  # deadline of one call
     queue_seconds: float = 2.0  # with a call after it still within the 5 s that HubSpot waits
-
-
-class NotKeptError(Exception):
-    """The delivery was not kept, as far as we know. `reason` is stable."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
 
 
 class RefusedError(Exception):
@@ -79,58 +77,36 @@ class _Waiting:
     alone: bool = False
 
 
-@dataclass(slots=True)
-class Slot:
-    """Room that one request takes up; it grows while the body arrives."""
-
-    intake: "Intake" = field(repr=False)
-    size: int = 0
-
-    def grow(self, size: int) -> None:
-        """Take up so many bytes more. Raises NotKeptError if there is no room."""
-        self.intake.reserve(size)
-        self.size += size
-
-
 class Intake:
     """Gathers deliveries into calls. One per process; lives in one event loop."""
 
-    def __init__(self, recorder: Recorder, metrics: Metrics, limits: Limits | None = None) -> None:
+    def __init__(
+        self, recorder: Recorder, metrics: Metrics, room: Room | None = None, limits: Limits | None = None
+    ) -> None:
         self._record = recorder
         self._metrics = metrics
         self._limits = limits or Limits()
-        self._queue: deque[_Waiting] = deque()
+        self._admission = Admission(room or Room(), metrics.intake_requests.set, metrics.intake_bytes.set)
+        self._breaker = Breaker()
+        self._queue: FairQueue[_Waiting] = FairQueue()
         self._calls: set[asyncio.Task[None]] = set()
-        self._requests = 0
-        self._bytes = 0
-        metrics.intake_requests.set_function(lambda: self._requests)
-        metrics.intake_bytes.set_function(lambda: self._bytes)
 
-    @contextmanager
-    def admit(self) -> Iterator[Slot]:
-        """Let a request in until the block ends. Raises NotKeptError at once if too many are inside."""
-        if self._requests >= self._limits.waiting_requests:
-            raise NotKeptError("intake_full")
-        slot = Slot(self)
-        self._requests += 1
-        try:
-            yield slot
-        finally:
-            self._requests -= 1
-            self._bytes -= slot.size
+    def admit(self) -> Slot:
+        """Let a request in until its slot is left. Raises NotKeptError if there is no room, or no lead-store."""
+        if self._breaker.refuses(time.monotonic()):
+            raise NotKeptError(AWAY)
+        return self._admission.enter()
 
-    def reserve(self, size: int) -> None:
-        """Count bytes that are held in memory. Raises NotKeptError if there is no room."""
-        if self._bytes + size > self._limits.waiting_bytes:
-            raise NotKeptError("intake_full")
-        self._bytes += size
-
-    async def keep(self, deliveries: Sequence[Delivery]) -> list[bool]:
+    async def keep(self, deliveries: Sequence[Delivery], slot: Slot) -> list[bool]:
         """Return once all are durable, saying for each whether it had been kept before. Raises NotKeptError."""
+        slot.claim({item.account for item in deliveries})
+        now = time.monotonic()
+        if not self._breaker.take(now):
+            raise NotKeptError(AWAY)
         loop = asyncio.get_running_loop()
-        now = loop.time()
         waiting = [_Waiting(item, item.size, now, loop.create_future()) for item in deliveries]
-        self._queue.extend(waiting)
+        for each in waiting:
+            self._queue.push(each.delivery.account, each)
         self._pump()
         if len(waiting) == 1:
             return [await waiting[0].kept]
@@ -160,20 +136,19 @@ class Intake:
         self._pump()
 
     def _next_group(self) -> list[_Waiting]:
-        """Take what goes into one call: in order of arrival, up to the limits, but at least one."""
+        """Take what goes into one call: each account in turn, up to the limits, but at least one."""
         group: list[_Waiting] = []
         size = 0
-        oldest = asyncio.get_running_loop().time() - self._limits.queue_seconds
-        while self._queue:
-            item = self._queue[0]
+        oldest = time.monotonic() - self._limits.queue_seconds
+        while (item := self._queue.first()) is not None:
             if item.since < oldest:
-                _fail(self._queue.popleft(), "queue_timeout")
+                _fail(self._queue.take(), "queue_timeout")
             elif item.kept.done():
-                self._queue.popleft()  # the request has gone away
+                self._queue.take()  # the request has gone away
             elif group and self._full(group, size + item.size, item):
                 break
             else:
-                group.append(self._queue.popleft())
+                group.append(self._queue.take())
                 size += item.size
         return group
 
@@ -187,9 +162,11 @@ class Intake:
             try:
                 duplicates = await self._record([item.delivery for item in group], self._limits.call_seconds)
             except RefusedError:
+                self._answered()
                 self._split(group)
                 return
             except NotKeptError as error:
+                self._not_answered() if error.reason in _NO_ANSWER else self._answered()
                 for item in group:
                     _fail(item, error.reason)
                 return
@@ -197,6 +174,7 @@ class Intake:
                 for item in group:
                     _fail(item, "internal")
                 raise
+        self._answered()
         for item, duplicate in zip(group, duplicates, strict=True):
             if not item.kept.done():
                 item.kept.set_result(duplicate)
@@ -207,9 +185,21 @@ class Intake:
         if len(group) == 1:
             _fail(group[0], "delivery_refused")
             return
-        for item in group:
+        for item in reversed(group):
             item.alone = True
-        self._queue.extendleft(reversed(group))
+            self._queue.push_first(item.delivery.account, item)
+
+    def _answered(self) -> None:
+        self._breaker.succeeded()
+        self._metrics.breaker_open.set(0)
+
+    def _not_answered(self) -> None:
+        """Note that lead-store is away; once that is certain, nobody waits for it any longer."""
+        self._breaker.failed(time.monotonic())
+        if self._breaker.is_open:
+            self._metrics.breaker_open.set(1)
+            for item in self._queue.drain():
+                _fail(item, AWAY)
 
 
 def _fail(item: _Waiting, reason: str) -> None:

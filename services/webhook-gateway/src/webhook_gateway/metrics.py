@@ -1,51 +1,56 @@
-"""What the gateway counts, for Prometheus. One registry per process, made by bootstrap."""
+"""What the gateway counts, for Prometheus: a registry per process or, with several processes, files that they share.
+
+`prometheus_client` decides where values lie when it is imported: see `processes`.
+"""
+
+from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 _GROUP = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 
 
 class Metrics:
-    """All metrics of one gateway."""
+    """All metrics of one gateway; `shared` is the folder of what its processes count together, empty = there is one."""
 
-    def __init__(self) -> None:
+    def __init__(self, shared: str = "") -> None:
+        self._shared = shared
         self.registry = CollectorRegistry()
-        self.requests = Counter(
-            "leadsync_gateway_requests", "HTTP requests answered", ["route", "status"], registry=self.registry
+        self.requests = self._counter("requests", "HTTP requests answered", "route", "status")
+        self.request_seconds = self._histogram("request_seconds", "Time to answer", _SECONDS, "route")
+        self.deliveries = self._counter("deliveries", "Deliveries kept", "provider", "outcome")
+        self.events = self._counter(
+            "events",
+            "Events kept: accepted, duplicate; ignored and not_understood ones are among the accepted",
+            "provider",
+            "outcome",
         )
-        self.request_seconds = Histogram(
-            "leadsync_gateway_request_seconds", "Time to answer", ["route"], buckets=_SECONDS, registry=self.registry
+        self.signature_failures = self._counter("signature_failures", "Webhooks not believed", "provider", "reason")
+        self.quarantine = self._counter(
+            "quarantine", "Webhooks not believed, by what became of them: kept for later, or why not", "outcome"
         )
-        self.deliveries = Counter(
-            "leadsync_gateway_deliveries", "Deliveries kept", ["provider", "outcome"], registry=self.registry
-        )
-        self.events = Counter(
-            "leadsync_gateway_events",
-            "Events kept: accepted, duplicate; ignored ones are among the accepted",
-            ["provider", "outcome"],
-            registry=self.registry,
-        )
-        self.signature_failures = Counter(
-            "leadsync_gateway_signature_failures",
-            "Webhooks not believed",
-            ["provider", "reason"],
-            registry=self.registry,
-        )
-        self.not_kept = Counter(
-            "leadsync_gateway_not_kept", "Webhooks answered 503", ["reason"], registry=self.registry
-        )
-        self.intake_requests = Gauge(
-            "leadsync_gateway_intake_requests", "Webhook requests inside", registry=self.registry
-        )
-        self.intake_bytes = Gauge("leadsync_gateway_intake_bytes", "Bytes of webhooks inside", registry=self.registry)
-        self.record_seconds = Histogram(
-            "leadsync_gateway_record_seconds", "Time of RecordDeliveries", buckets=_SECONDS, registry=self.registry
-        )
-        self.group_deliveries = Histogram(
-            "leadsync_gateway_group_deliveries", "Deliveries per call", buckets=_GROUP, registry=self.registry
-        )
+        self.not_kept = self._counter("not_kept", "Webhooks answered 503, or 429 for their account", "reason")
+        self.intake_requests = self._gauge("intake_requests", "Webhook requests inside", "livesum")
+        self.intake_bytes = self._gauge("intake_bytes", "Bytes of webhooks inside", "livesum")
+        self.breaker_open = self._gauge("breaker_open", "1 while lead-store is left alone, since it is away", "livemax")
+        self.record_seconds = self._histogram("record_seconds", "Time of RecordDeliveries", _SECONDS)
+        self.group_deliveries = self._histogram("group_deliveries", "Deliveries per call", _GROUP)
 
     def text(self) -> bytes:
-        """Render everything in Prometheus' text format."""
-        return generate_latest(self.registry)
+        """Render everything in Prometheus' text format, of all processes together."""
+        if not self._shared:
+            return generate_latest(self.registry)
+        everything = CollectorRegistry()
+        MultiProcessCollector(everything, self._shared)  # type: ignore[no-untyped-call]
+        return generate_latest(everything)
+
+    def _counter(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(f"leadsync_gateway_{name}", text, labels, registry=self.registry)
+
+    def _histogram(self, name: str, text: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
+        return Histogram(f"leadsync_gateway_{name}", text, labels, buckets=buckets, registry=self.registry)
+
+    def _gauge(self, name: str, text: str, mode: Literal["livesum", "livemax"]) -> Gauge:
+        return Gauge(f"leadsync_gateway_{name}", text, registry=self.registry, multiprocess_mode=mode)

@@ -12,7 +12,10 @@ MIN_TOKEN_KEY = 32  # characters; HS256 wants a key as long as its hash
 _LEVELS = ("debug", "info", "warning", "error")
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"", "0", "false", "no", "off"})
+MOST_PROCESSES = 64
 _ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}|unix:.+")
+_IPV4 = re.compile(r"[0-9]+(\.[0-9]+){3}:[0-9]{1,5}")
+_IPV6 = re.compile(r"\[[0-9A-Fa-f:.]+\]:[0-9]{1,5}")
 
 T = TypeVar("T")
 
@@ -27,12 +30,14 @@ class Settings:
 
     host: str
     port: int
+    processes: int
+    account_percent: int  # of the room for webhooks, what one account may take up
     api_url: str
     hubspot_secrets: tuple[Secret, ...] = field(repr=False)
     hubspot_allow_v1: bool
     allow_unsigned: bool
     token_keys: tuple[str, ...] = field(repr=False)
-    lead_store_url: str
+    lead_store_url: str  # a target as gRPC names it: one or several processes
     crm_connector_url: str
     log_level: str
 
@@ -45,13 +50,15 @@ class Settings:
         settings = cls(
             host=host,
             port=port,
+            processes=read.number("GATEWAY_PROCESSES", 1, MOST_PROCESSES),
+            account_percent=read.number("GATEWAY_ACCOUNT_PERCENT", 50, 100),
             api_url=read.checked("API_URL", f"http://127.0.0.1:{port}", _url),
             hubspot_secrets=read.checked(_secret_name(env), "", _secrets),
             hubspot_allow_v1=read.flag("HUBSPOT_ALLOW_V1_SIGNATURES"),
             allow_unsigned=read.flag("LEADSYNC_ALLOW_UNSIGNED"),
             token_keys=read.checked("LEADSYNC_TOKEN_KEY", "", _token_keys),
-            lead_store_url=read.address("LEAD_STORE_URL", "LEAD_STORE_PORT", 50051),
-            crm_connector_url=read.address("CRM_CONNECTOR_URL", "CRM_CONNECTOR_PORT", 50052),
+            lead_store_url=read.address("LEAD_STORE_URL", "LEAD_STORE_PORT", 50051, _targets),
+            crm_connector_url=read.address("CRM_CONNECTOR_URL", "CRM_CONNECTOR_PORT", 50052, _address),
             log_level=read.checked("LEADSYNC_LOG_LEVEL", "info", _level),
         )
         if read.faults:
@@ -83,8 +90,11 @@ class _Reader:
     def flag(self, name: str) -> bool:
         return self.checked(name, "0", _flag)
 
-    def address(self, name: str, port_name: str, port: int) -> str:
-        return self.checked(name, f"127.0.0.1:{self.port(port_name, port)}", _address)
+    def number(self, name: str, default: int, most: int) -> int:
+        return self.checked(name, str(default), lambda text: _number(text, most))
+
+    def address(self, name: str, port_name: str, port: int, check: Callable[[str], str]) -> str:
+        return self.checked(name, f"127.0.0.1:{self.port(port_name, port)}", check)
 
 
 def _secret_name(env: Mapping[str, str]) -> str:
@@ -122,6 +132,26 @@ def _address(text: str) -> str:
     if _ADDRESS.fullmatch(text) is None:
         raise ValueError("must be host:port, such as 127.0.0.1:50051")
     return text
+
+
+def _targets(text: str) -> str:
+    """One address, or several IP addresses of equal processes, as gRPC names them."""
+    addresses = [item.strip() for item in text.split(",")]
+    if len(addresses) == 1:
+        return _address(text)
+    for scheme, pattern in (("ipv4", _IPV4), ("ipv6", _IPV6)):
+        if all(pattern.fullmatch(address) for address in addresses):
+            return f"{scheme}:{','.join(addresses)}"
+    raise ValueError(
+        "must be host:port, or several IP addresses such as 10.0.0.1:50051,10.0.0.2:50051; "
+        "of a name, all addresses that it stands for are used"
+    )
+
+
+def _number(text: str, most: int) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= most:
+        raise ValueError(f"must be a whole number from 1 to {most}")
+    return int(text)
 
 
 def _flag(text: str) -> bool:

@@ -19,7 +19,7 @@ V3_HEADER = b"x-hubspot-signature-v3"
 V1_HEADER = b"x-hubspot-signature"
 VERSION_HEADER = b"x-hubspot-signature-version"
 TIMESTAMP_HEADER = b"x-hubspot-request-timestamp"
-_HEADERS = frozenset({V3_HEADER, V1_HEADER, VERSION_HEADER, TIMESTAMP_HEADER})
+PROOF_HEADERS = frozenset({V3_HEADER, V1_HEADER, VERSION_HEADER, TIMESTAMP_HEADER})
 
 # The only escapes that HubSpot decodes before it signs; all others stay as they are.
 _ESCAPES = {
@@ -96,7 +96,7 @@ def parse_secrets(text: str) -> tuple[Secret, ...]:
 
 def verify(request: SignedRequest, secrets: Sequence[Secret], *, now_ms: int, allow_v1: bool) -> Verdict:
     """Check a request against every secret, in constant time for each. v1 counts only where v3 is absent."""
-    found = {name: value for name, value in request.headers if name in _HEADERS}
+    found = {name: value for name, value in request.headers if name in PROOF_HEADERS}
     v3 = found.get(V3_HEADER)
     if v3 is not None:
         return _verify_v3(request, v3, found.get(TIMESTAMP_HEADER), secrets, now_ms)

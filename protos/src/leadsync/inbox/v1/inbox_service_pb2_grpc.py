@@ -50,6 +50,26 @@ class InboxServiceStub:
                 request_serializer=leadsync_dot_inbox_dot_v1_dot_inbox__service__pb2.ListDeliveriesRequest.SerializeToString,
                 response_deserializer=leadsync_dot_inbox_dot_v1_dot_inbox__service__pb2.ListDeliveriesResponse.FromString,
                 _registered_method=True)
+        self.QuarantineRequests = channel.unary_unary(
+                '/leadsync.inbox.v1.InboxService/QuarantineRequests',
+                request_serializer=leadsync_dot_inbox_dot_v1_dot_inbox__service__pb2.QuarantineRequestsRequest.SerializeToString,
+                response_deserializer=leadsync_dot_inbox_dot_v1_dot_inbox__service__pb2.QuarantineRequestsResponse.FromString,
+                _registered_method=True)
+        self.ListQuarantined = channel.unary_unary(
+                '/leadsync.inbox.v1.InboxService/ListQuarantined',
+                request_serializer=leadsync_dot_inbox_dot_v1_dot_inbox__service__pb2.ListQuarantinedRequest.SerializeToString,
+                response_deserializer=leadsync_dot_inbox_dot_v1_dot_inbox__service__pb2.ListQuarantinedResponse.FromString,
+                _registered_method=True)
+        self.CountQuarantined = channel.unary_unary(
+                '/leadsync.inbox.v1.InboxService/CountQuarantined',
+                request_serializer=leadsync_dot_inbox_dot_v1_dot_inbox__service__pb2.CountQuarantinedRequest.SerializeToString,
+                response_deserializer=leadsync_dot_inbox_dot_v1_dot_inbox__service__pb2.CountQuarantinedResponse.FromString,
+                _registered_method=True)
+        self.ForgetQuarantined = channel.unary_unary(
+                '/leadsync.inbox.v1.InboxService/ForgetQuarantined',
+                request_serializer=leadsync_dot_inbox_dot_v1_dot_inbox__service__pb2.ForgetQuarantinedRequest.SerializeToString,
+                response_deserializer=leadsync_dot_inbox_dot_v1_dot_inbox__service__pb2.ForgetQuarantinedResponse.FromString,
+                _registered_method=True)
 
 
 class InboxServiceServicer:
@@ -77,6 +97,35 @@ class InboxServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def QuarantineRequests(self, request, context):
+        """Keeps requests whose signature could not be verified, for a few days and up to a cap, so that a wrong secret or URL can be
+        mended without loss. Repeatable. Only webhook-gateway calls this and the next three: such requests belong to no tenant yet.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListQuarantined(self, request, context):
+        """Lists quarantined requests whole, oldest first, page by page.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CountQuarantined(self, request, context):
+        """Counts quarantined requests.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ForgetQuarantined(self, request, context):
+        """Forgets quarantined requests, since they were verified after all. Repeatable.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_InboxServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -94,6 +143,26 @@ def add_InboxServiceServicer_to_server(servicer, server):
                     servicer.ListDeliveries,
                     request_deserializer=leadsync_dot_inbox_dot_v1_dot_inbox__service__pb2.ListDeliveriesRequest.FromString,
                     response_serializer=leadsync_dot_inbox_dot_v1_dot_inbox__service__pb2.ListDeliveriesResponse.SerializeToString,
+            ),
+            'QuarantineRequests': grpc.unary_unary_rpc_method_handler(
+                    servicer.QuarantineRequests,
+                    request_deserializer=leadsync_dot_inbox_dot_v1_dot_inbox__service__pb2.QuarantineRequestsRequest.FromString,
+                    response_serializer=leadsync_dot_inbox_dot_v1_dot_inbox__service__pb2.QuarantineRequestsResponse.SerializeToString,
+            ),
+            'ListQuarantined': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListQuarantined,
+                    request_deserializer=leadsync_dot_inbox_dot_v1_dot_inbox__service__pb2.ListQuarantinedRequest.FromString,
+                    response_serializer=leadsync_dot_inbox_dot_v1_dot_inbox__service__pb2.ListQuarantinedResponse.SerializeToString,
+            ),
+            'CountQuarantined': grpc.unary_unary_rpc_method_handler(
+                    servicer.CountQuarantined,
+                    request_deserializer=leadsync_dot_inbox_dot_v1_dot_inbox__service__pb2.CountQuarantinedRequest.FromString,
+                    response_serializer=leadsync_dot_inbox_dot_v1_dot_inbox__service__pb2.CountQuarantinedResponse.SerializeToString,
+            ),
+            'ForgetQuarantined': grpc.unary_unary_rpc_method_handler(
+                    servicer.ForgetQuarantined,
+                    request_deserializer=leadsync_dot_inbox_dot_v1_dot_inbox__service__pb2.ForgetQuarantinedRequest.FromString,
+                    response_serializer=leadsync_dot_inbox_dot_v1_dot_inbox__service__pb2.ForgetQuarantinedResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -178,6 +247,114 @@ class InboxService:
             '/leadsync.inbox.v1.InboxService/ListDeliveries',
             leadsync_dot_inbox_dot_v1_dot_inbox__service__pb2.ListDeliveriesRequest.SerializeToString,
             leadsync_dot_inbox_dot_v1_dot_inbox__service__pb2.ListDeliveriesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def QuarantineRequests(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadsync.inbox.v1.InboxService/QuarantineRequests',
+            leadsync_dot_inbox_dot_v1_dot_inbox__service__pb2.QuarantineRequestsRequest.SerializeToString,
+            leadsync_dot_inbox_dot_v1_dot_inbox__service__pb2.QuarantineRequestsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListQuarantined(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadsync.inbox.v1.InboxService/ListQuarantined',
+            leadsync_dot_inbox_dot_v1_dot_inbox__service__pb2.ListQuarantinedRequest.SerializeToString,
+            leadsync_dot_inbox_dot_v1_dot_inbox__service__pb2.ListQuarantinedResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CountQuarantined(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadsync.inbox.v1.InboxService/CountQuarantined',
+            leadsync_dot_inbox_dot_v1_dot_inbox__service__pb2.CountQuarantinedRequest.SerializeToString,
+            leadsync_dot_inbox_dot_v1_dot_inbox__service__pb2.CountQuarantinedResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ForgetQuarantined(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadsync.inbox.v1.InboxService/ForgetQuarantined',
+            leadsync_dot_inbox_dot_v1_dot_inbox__service__pb2.ForgetQuarantinedRequest.SerializeToString,
+            leadsync_dot_inbox_dot_v1_dot_inbox__service__pb2.ForgetQuarantinedResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -39,6 +39,16 @@ class InboxServiceStub:
     """Gets a kept delivery with its events. NOT_FOUND if the tenant has none with this key."""
     ListDeliveries: _grpc.UnaryUnaryMultiCallable[_inbox_service_pb2.ListDeliveriesRequest, _inbox_service_pb2.ListDeliveriesResponse]
     """Lists kept deliveries with their events, newest first, page by page."""
+    QuarantineRequests: _grpc.UnaryUnaryMultiCallable[_inbox_service_pb2.QuarantineRequestsRequest, _inbox_service_pb2.QuarantineRequestsResponse]
+    """Keeps requests whose signature could not be verified, for a few days and up to a cap, so that a wrong secret or URL can be
+    mended without loss. Repeatable. Only webhook-gateway calls this and the next three: such requests belong to no tenant yet.
+    """
+    ListQuarantined: _grpc.UnaryUnaryMultiCallable[_inbox_service_pb2.ListQuarantinedRequest, _inbox_service_pb2.ListQuarantinedResponse]
+    """Lists quarantined requests whole, oldest first, page by page."""
+    CountQuarantined: _grpc.UnaryUnaryMultiCallable[_inbox_service_pb2.CountQuarantinedRequest, _inbox_service_pb2.CountQuarantinedResponse]
+    """Counts quarantined requests."""
+    ForgetQuarantined: _grpc.UnaryUnaryMultiCallable[_inbox_service_pb2.ForgetQuarantinedRequest, _inbox_service_pb2.ForgetQuarantinedResponse]
+    """Forgets quarantined requests, since they were verified after all. Repeatable."""
 
 @_typing.type_check_only
 class InboxServiceAsyncStub(InboxServiceStub):
@@ -51,6 +61,16 @@ class InboxServiceAsyncStub(InboxServiceStub):
     """Gets a kept delivery with its events. NOT_FOUND if the tenant has none with this key."""
     ListDeliveries: _aio.UnaryUnaryMultiCallable[_inbox_service_pb2.ListDeliveriesRequest, _inbox_service_pb2.ListDeliveriesResponse]  # type: ignore[assignment]
     """Lists kept deliveries with their events, newest first, page by page."""
+    QuarantineRequests: _aio.UnaryUnaryMultiCallable[_inbox_service_pb2.QuarantineRequestsRequest, _inbox_service_pb2.QuarantineRequestsResponse]  # type: ignore[assignment]
+    """Keeps requests whose signature could not be verified, for a few days and up to a cap, so that a wrong secret or URL can be
+    mended without loss. Repeatable. Only webhook-gateway calls this and the next three: such requests belong to no tenant yet.
+    """
+    ListQuarantined: _aio.UnaryUnaryMultiCallable[_inbox_service_pb2.ListQuarantinedRequest, _inbox_service_pb2.ListQuarantinedResponse]  # type: ignore[assignment]
+    """Lists quarantined requests whole, oldest first, page by page."""
+    CountQuarantined: _aio.UnaryUnaryMultiCallable[_inbox_service_pb2.CountQuarantinedRequest, _inbox_service_pb2.CountQuarantinedResponse]  # type: ignore[assignment]
+    """Counts quarantined requests."""
+    ForgetQuarantined: _aio.UnaryUnaryMultiCallable[_inbox_service_pb2.ForgetQuarantinedRequest, _inbox_service_pb2.ForgetQuarantinedResponse]  # type: ignore[assignment]
+    """Forgets quarantined requests, since they were verified after all. Repeatable."""
 
 class InboxServiceServicer(metaclass=_abc_1.ABCMeta):
     """The way in. Served by lead-store."""
@@ -78,5 +98,39 @@ class InboxServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_inbox_service_pb2.ListDeliveriesResponse, _abc.Awaitable[_inbox_service_pb2.ListDeliveriesResponse]]:
         """Lists kept deliveries with their events, newest first, page by page."""
+
+    @_abc_1.abstractmethod
+    def QuarantineRequests(
+        self,
+        request: _inbox_service_pb2.QuarantineRequestsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_inbox_service_pb2.QuarantineRequestsResponse, _abc.Awaitable[_inbox_service_pb2.QuarantineRequestsResponse]]:
+        """Keeps requests whose signature could not be verified, for a few days and up to a cap, so that a wrong secret or URL can be
+        mended without loss. Repeatable. Only webhook-gateway calls this and the next three: such requests belong to no tenant yet.
+        """
+
+    @_abc_1.abstractmethod
+    def ListQuarantined(
+        self,
+        request: _inbox_service_pb2.ListQuarantinedRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_inbox_service_pb2.ListQuarantinedResponse, _abc.Awaitable[_inbox_service_pb2.ListQuarantinedResponse]]:
+        """Lists quarantined requests whole, oldest first, page by page."""
+
+    @_abc_1.abstractmethod
+    def CountQuarantined(
+        self,
+        request: _inbox_service_pb2.CountQuarantinedRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_inbox_service_pb2.CountQuarantinedResponse, _abc.Awaitable[_inbox_service_pb2.CountQuarantinedResponse]]:
+        """Counts quarantined requests."""
+
+    @_abc_1.abstractmethod
+    def ForgetQuarantined(
+        self,
+        request: _inbox_service_pb2.ForgetQuarantinedRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_inbox_service_pb2.ForgetQuarantinedResponse, _abc.Awaitable[_inbox_service_pb2.ForgetQuarantinedResponse]]:
+        """Forgets quarantined requests, since they were verified after all. Repeatable."""
 
 def add_InboxServiceServicer_to_server(servicer: InboxServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -46,6 +46,54 @@ CREDENTIAL_KIND_OAUTH: CredentialKind.ValueType  # 2
 """An OAuth refresh token."""
 Global___CredentialKind: _TypeAlias = CredentialKind  # noqa: Y015
 
+class _TransformKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _TransformKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_TransformKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    TRANSFORM_KIND_UNSPECIFIED: _TransformKind.ValueType  # 0
+    """Not set: INVALID_ARGUMENT."""
+    TRANSFORM_KIND_TRIM: _TransformKind.ValueType  # 1
+    """Outer space is left out, inner space is single. The same on the way back."""
+    TRANSFORM_KIND_LOWER: _TransformKind.ValueType  # 2
+    """Lower case. The same on the way back."""
+    TRANSFORM_KIND_UPPER: _TransformKind.ValueType  # 3
+    """Upper case. The same on the way back."""
+    TRANSFORM_KIND_PHONE_E164: _TransformKind.ValueType  # 4
+    """A phone number as E.164, e.g. `+41446681800`; what is no number stays as it is. The same on the way back."""
+    TRANSFORM_KIND_OPTIONS: _TransformKind.ValueType  # 5
+    """The platform's word for each of the CRM's options; a value that is not in the table stays as it is. The table backwards on
+    the way back.
+    """
+    TRANSFORM_KIND_DATE: _TransformKind.ValueType  # 6
+    """A date as `YYYY-MM-DD`, whether the CRM gives it so, as a time, or as milliseconds since 1970 at midnight UTC. Back as
+    `YYYY-MM-DD`.
+    """
+
+class TransformKind(_TransformKind, metaclass=_TransformKindEnumTypeWrapper):
+    """One step from the CRM's spelling of a value to the platform's; its way back, where it has one, is taken for writes."""
+
+TRANSFORM_KIND_UNSPECIFIED: TransformKind.ValueType  # 0
+"""Not set: INVALID_ARGUMENT."""
+TRANSFORM_KIND_TRIM: TransformKind.ValueType  # 1
+"""Outer space is left out, inner space is single. The same on the way back."""
+TRANSFORM_KIND_LOWER: TransformKind.ValueType  # 2
+"""Lower case. The same on the way back."""
+TRANSFORM_KIND_UPPER: TransformKind.ValueType  # 3
+"""Upper case. The same on the way back."""
+TRANSFORM_KIND_PHONE_E164: TransformKind.ValueType  # 4
+"""A phone number as E.164, e.g. `+41446681800`; what is no number stays as it is. The same on the way back."""
+TRANSFORM_KIND_OPTIONS: TransformKind.ValueType  # 5
+"""The platform's word for each of the CRM's options; a value that is not in the table stays as it is. The table backwards on
+the way back.
+"""
+TRANSFORM_KIND_DATE: TransformKind.ValueType  # 6
+"""A date as `YYYY-MM-DD`, whether the CRM gives it so, as a time, or as milliseconds since 1970 at midnight UTC. Back as
+`YYYY-MM-DD`.
+"""
+Global___TransformKind: _TypeAlias = TransformKind  # noqa: Y015
+
 class _RunKind:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -58,6 +106,8 @@ class _RunKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RunKind.Value
     """Reads every record of the CRM, and links, creates and updates leads."""
     RUN_KIND_PUSH: _RunKind.ValueType  # 2
     """Writes leads to the CRM."""
+    RUN_KIND_APPLY: _RunKind.ValueType  # 3
+    """Applies changed mapping, rules, matching or direction to what is linked already."""
 
 class RunKind(_RunKind, metaclass=_RunKindEnumTypeWrapper):
     """What a run does."""
@@ -68,6 +118,8 @@ RUN_KIND_IMPORT: RunKind.ValueType  # 1
 """Reads every record of the CRM, and links, creates and updates leads."""
 RUN_KIND_PUSH: RunKind.ValueType  # 2
 """Writes leads to the CRM."""
+RUN_KIND_APPLY: RunKind.ValueType  # 3
+"""Applies changed mapping, rules, matching or direction to what is linked already."""
 Global___RunKind: _TypeAlias = RunKind  # noqa: Y015
 
 class _RunState:
@@ -131,6 +183,92 @@ CHECK_STATE_FAILED: CheckState.ValueType  # 3
 Global___CheckState: _TypeAlias = CheckState  # noqa: Y015
 
 @_typing.final
+class OptionPair(_message.Message):
+    """One option of a property and the platform's word for it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CRM_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    crm: _builtins.str
+    """Required. The option's internal value in the CRM."""
+    value: _builtins.str
+    """Required. The platform's word for it."""
+    def __init__(
+        self,
+        *,
+        crm: _builtins.str = ...,
+        value: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["crm", b"crm", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OptionPair: _TypeAlias = OptionPair  # noqa: Y015
+
+@_typing.final
+class Transform(_message.Message):
+    """One step of a field's way from the CRM to the platform."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    REGION_FIELD_NUMBER: _builtins.int
+    OPTIONS_FIELD_NUMBER: _builtins.int
+    kind: Global___TransformKind.ValueType
+    """Required. What it does."""
+    region: _builtins.str
+    """With PHONE_E164: country of numbers that name none, as ISO 3166-1 alpha-2; empty = such numbers stay as they are."""
+    @_builtins.property
+    def options(self) -> _containers.RepeatedCompositeFieldContainer[Global___OptionPair]:
+        """With OPTIONS, required: the table, at most 1,000 pairs, one to one."""
+
+    def __init__(
+        self,
+        *,
+        kind: Global___TransformKind.ValueType = ...,
+        region: _builtins.str = ...,
+        options: _abc.Iterable[Global___OptionPair] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "options", b"options", "region", b"region"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Transform: _TypeAlias = Transform  # noqa: Y015
+
+@_typing.final
+class FieldTransforms(_message.Message):
+    """The way of one mapped field from the CRM to the platform."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FIELD_FIELD_NUMBER: _builtins.int
+    TRANSFORMS_FIELD_NUMBER: _builtins.int
+    field: _builtins.str
+    """Required. Lead field."""
+    @_builtins.property
+    def transforms(self) -> _containers.RepeatedCompositeFieldContainer[Global___Transform]:
+        """Required. The steps in their order, 1 to 5; backwards on the way to the CRM."""
+
+    def __init__(
+        self,
+        *,
+        field: _builtins.str = ...,
+        transforms: _abc.Iterable[Global___Transform] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["field", b"field", "transforms", b"transforms"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FieldTransforms: _TypeAlias = FieldTransforms  # noqa: Y015
+
+@_typing.final
 class Integration(_message.Message):
     """One connected CRM account of one tenant. Secrets are never part of it."""
 
@@ -170,6 +308,9 @@ class Integration(_message.Message):
     ETAG_FIELD_NUMBER: _builtins.int
     DELETIONS_FIELD_NUMBER: _builtins.int
     CREATED_AT_FIELD_NUMBER: _builtins.int
+    FIELD_TRANSFORMS_FIELD_NUMBER: _builtins.int
+    MATCH_KEYS_FIELD_NUMBER: _builtins.int
+    PHONE_REGION_FIELD_NUMBER: _builtins.int
     integration_id: _builtins.str
     """Output only. UUIDv7."""
     tenant_id: _builtins.str
@@ -190,6 +331,8 @@ class Integration(_message.Message):
     """True = deliveries make work."""
     etag: _builtins.str
     """Output only. Revision; send it back to guard a change."""
+    phone_region: _builtins.str
+    """Country of phone numbers that name none, for matching, as ISO 3166-1 alpha-2; empty = such numbers match nothing."""
     @_builtins.property
     def field_mapping(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """Lead field → CRM property."""
@@ -205,6 +348,16 @@ class Integration(_message.Message):
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp:
         """Output only. When it was connected."""
+
+    @_builtins.property
+    def field_transforms(self) -> _containers.RepeatedCompositeFieldContainer[Global___FieldTransforms]:
+        """How values of mapped fields are turned from the CRM's spelling into the platform's; a field that is not named is taken as
+        it is.
+        """
+
+    @_builtins.property
+    def match_keys(self) -> _containers.RepeatedScalarFieldContainer[_sync_pb2.MatchKey.ValueType]:
+        """Keys by which unlinked records and leads find each other; empty = EMAIL alone."""
 
     def __init__(
         self,
@@ -223,10 +376,13 @@ class Integration(_message.Message):
         etag: _builtins.str = ...,
         deletions: _sync_pb2.Deletions | None = ...,
         created_at: _timestamp_pb2.Timestamp | None = ...,
+        field_transforms: _abc.Iterable[Global___FieldTransforms] | None = ...,
+        match_keys: _abc.Iterable[_sync_pb2.MatchKey.ValueType] | None = ...,
+        phone_region: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "deletions", b"deletions"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "app_id", b"app_id", "created_at", b"created_at", "credential_kind", b"credential_kind", "deletions", b"deletions", "direction", b"direction", "etag", b"etag", "field_mapping", b"field_mapping", "field_rules", b"field_rules", "integration_id", b"integration_id", "paused", b"paused", "provider", b"provider", "tenant_id", b"tenant_id", "webhooks_enabled", b"webhooks_enabled"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "app_id", b"app_id", "created_at", b"created_at", "credential_kind", b"credential_kind", "deletions", b"deletions", "direction", b"direction", "etag", b"etag", "field_mapping", b"field_mapping", "field_rules", b"field_rules", "field_transforms", b"field_transforms", "integration_id", b"integration_id", "match_keys", b"match_keys", "paused", b"paused", "phone_region", b"phone_region", "provider", b"provider", "tenant_id", b"tenant_id", "webhooks_enabled", b"webhooks_enabled"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -258,6 +414,46 @@ class Run(_message.Message):
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
+    @_typing.final
+    class ReasonsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.int
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.int = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @_typing.final
+    class EffectsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.int
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.int = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     RUN_ID_FIELD_NUMBER: _builtins.int
     INTEGRATION_ID_FIELD_NUMBER: _builtins.int
     KIND_FIELD_NUMBER: _builtins.int
@@ -271,6 +467,10 @@ class Run(_message.Message):
     CREATED_AT_FIELD_NUMBER: _builtins.int
     ENDED_AT_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
+    DRY_RUN_FIELD_NUMBER: _builtins.int
+    REASONS_FIELD_NUMBER: _builtins.int
+    CALLS_NEEDED_FIELD_NUMBER: _builtins.int
+    EFFECTS_FIELD_NUMBER: _builtins.int
     run_id: _builtins.str
     """UUIDv7."""
     integration_id: _builtins.str
@@ -289,6 +489,10 @@ class Run(_message.Message):
     """Records or leads per second since the start or the last resumption; 0 = not known yet."""
     reason: _builtins.str
     """Why it failed, or waits at the moment; empty if neither."""
+    dry_run: _builtins.bool
+    """True = it only plans: nothing is changed on either side. Its conclusions are what a run would come to."""
+    calls_needed: _builtins.int
+    """Of a dry run: calls to the CRM that the run would take, reading included."""
     @_builtins.property
     def outcomes(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
         """Conclusions by name (`created`, `linked`, `updated`, `pushed`, `unchanged`, `skipped`, `failed`, `waiting`) and number."""
@@ -304,6 +508,16 @@ class Run(_message.Message):
     @_builtins.property
     def ended_at(self) -> _timestamp_pb2.Timestamp:
         """When it ended; absent while it runs."""
+
+    @_builtins.property
+    def reasons(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
+        """Reasons of `skipped`, `unlinked` and `failed` conclusions, and number."""
+
+    @_builtins.property
+    def effects(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
+        """Of a dry run: what would be written, and number: `leads_created`, `leads_updated`, `records_created`, `records_updated`,
+        `records_archived`, and `conflicts`, the fields that would wait for a person.
+        """
 
     def __init__(
         self,
@@ -321,14 +535,70 @@ class Run(_message.Message):
         created_at: _timestamp_pb2.Timestamp | None = ...,
         ended_at: _timestamp_pb2.Timestamp | None = ...,
         reason: _builtins.str = ...,
+        dry_run: _builtins.bool = ...,
+        reasons: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
+        calls_needed: _builtins.int = ...,
+        effects: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "ended_at", b"ended_at", "forecast_at", b"forecast_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["calls", b"calls", "created_at", b"created_at", "done", b"done", "ended_at", b"ended_at", "forecast_at", b"forecast_at", "integration_id", b"integration_id", "kind", b"kind", "outcomes", b"outcomes", "rate", b"rate", "reason", b"reason", "run_id", b"run_id", "state", b"state", "total", b"total"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["calls", b"calls", "calls_needed", b"calls_needed", "created_at", b"created_at", "done", b"done", "dry_run", b"dry_run", "effects", b"effects", "ended_at", b"ended_at", "forecast_at", b"forecast_at", "integration_id", b"integration_id", "kind", b"kind", "outcomes", b"outcomes", "rate", b"rate", "reason", b"reason", "reasons", b"reasons", "run_id", b"run_id", "state", b"state", "total", b"total"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Run: _TypeAlias = Run  # noqa: Y015
+
+@_typing.final
+class PlannedRecord(_message.Message):
+    """What a dry run found about one record or lead."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECORD_ID_FIELD_NUMBER: _builtins.int
+    LEAD_ID_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    LEAD_FIELDS_FIELD_NUMBER: _builtins.int
+    CRM_FIELDS_FIELD_NUMBER: _builtins.int
+    CONFLICT_FIELDS_FIELD_NUMBER: _builtins.int
+    record_id: _builtins.str
+    """The record; empty if the lead has none yet."""
+    lead_id: _builtins.str
+    """The lead; empty if it would be made."""
+    outcome: _builtins.str
+    """What would be concluded, as in `Run.outcomes`."""
+    reason: _builtins.str
+    """Reason, where the conclusion has one; empty otherwise."""
+    @_builtins.property
+    def lead_fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Lead fields that would take the record's value."""
+
+    @_builtins.property
+    def crm_fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Lead fields whose value would be written to the CRM."""
+
+    @_builtins.property
+    def conflict_fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Lead fields that would wait as conflicts."""
+
+    def __init__(
+        self,
+        *,
+        record_id: _builtins.str = ...,
+        lead_id: _builtins.str = ...,
+        outcome: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        lead_fields: _abc.Iterable[_builtins.str] | None = ...,
+        crm_fields: _abc.Iterable[_builtins.str] | None = ...,
+        conflict_fields: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["conflict_fields", b"conflict_fields", "crm_fields", b"crm_fields", "lead_fields", b"lead_fields", "lead_id", b"lead_id", "outcome", b"outcome", "reason", b"reason", "record_id", b"record_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PlannedRecord: _TypeAlias = PlannedRecord  # noqa: Y015
 
 @_typing.final
 class Check(_message.Message):

@@ -267,7 +267,7 @@ class UpdateIntegrationRequest(_message.Message):
 
     @_builtins.property
     def update_mask(self) -> _field_mask_pb2.FieldMask:
-        """Of `direction`, `field_mapping`, `field_rules`, `paused`, `deletions`; empty with a new credential alone. An unknown path is
+        """Of `direction`, `field_mapping`, `field_rules`, `field_transforms`, `match_keys`, `phone_region`, `paused`, `deletions`; empty with a new credential alone. An unknown path is
         INVALID_ARGUMENT.
         """
 
@@ -297,18 +297,24 @@ class UpdateIntegrationResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     INTEGRATION_FIELD_NUMBER: _builtins.int
+    RUN_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def integration(self) -> _integration_pb2.Integration:
         """The integration as stored."""
+
+    @_builtins.property
+    def run(self) -> _integration_pb2.Run:
+        """The run that applies the change to what is linked already; absent if nothing has to be applied."""
 
     def __init__(
         self,
         *,
         integration: _integration_pb2.Integration | None = ...,
+        run: _integration_pb2.Run | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["integration", b"integration"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["integration", b"integration", "run", b"run"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["integration", b"integration"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["integration", b"integration", "run", b"run"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -596,22 +602,40 @@ class StartImportRequest(_message.Message):
     TENANT_ID_FIELD_NUMBER: _builtins.int
     INTEGRATION_ID_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    DRY_RUN_FIELD_NUMBER: _builtins.int
+    PROPOSED_FIELD_NUMBER: _builtins.int
+    PROPOSED_MASK_FIELD_NUMBER: _builtins.int
     tenant_id: _builtins.str
     """Required. Tenant that owns the integration."""
     integration_id: _builtins.str
     """Required. The integration."""
     request_id: _builtins.str
     """Key of 1 to 64 characters that makes the call repeatable, unique per tenant; empty = none."""
+    dry_run: _builtins.bool
+    """True = only plan: say what an import would do."""
+    @_builtins.property
+    def proposed(self) -> _integration_pb2.Integration:
+        """With `dry_run`: plan as if the integration had these settings. Only `direction`, `field_mapping`, `field_rules`,
+        `field_transforms`, `match_keys` and `phone_region` count, as far as `proposed_mask` names them. Absent = its own.
+        """
+
+    @_builtins.property
+    def proposed_mask(self) -> _field_mask_pb2.FieldMask:
+        """Which of the proposed settings count; empty = all of them."""
+
     def __init__(
         self,
         *,
         tenant_id: _builtins.str = ...,
         integration_id: _builtins.str = ...,
         request_id: _builtins.str = ...,
+        dry_run: _builtins.bool = ...,
+        proposed: _integration_pb2.Integration | None = ...,
+        proposed_mask: _field_mask_pb2.FieldMask | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["proposed", b"proposed", "proposed_mask", b"proposed_mask"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["integration_id", b"integration_id", "request_id", b"request_id", "tenant_id", b"tenant_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dry_run", b"dry_run", "integration_id", b"integration_id", "proposed", b"proposed", "proposed_mask", b"proposed_mask", "request_id", b"request_id", "tenant_id", b"tenant_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -651,12 +675,15 @@ class StartPushRequest(_message.Message):
     INTEGRATION_ID_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     LEAD_IDS_FIELD_NUMBER: _builtins.int
+    DRY_RUN_FIELD_NUMBER: _builtins.int
     tenant_id: _builtins.str
     """Required. Tenant that owns the integration."""
     integration_id: _builtins.str
     """Required. The integration."""
     request_id: _builtins.str
     """Key of 1 to 64 characters that makes the call repeatable, unique per tenant; empty = none."""
+    dry_run: _builtins.bool
+    """True = only plan: say what a push would do."""
     @_builtins.property
     def lead_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Leads to push, at most 10,000; empty = all leads of the tenant."""
@@ -668,10 +695,11 @@ class StartPushRequest(_message.Message):
         integration_id: _builtins.str = ...,
         request_id: _builtins.str = ...,
         lead_ids: _abc.Iterable[_builtins.str] | None = ...,
+        dry_run: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["integration_id", b"integration_id", "lead_ids", b"lead_ids", "request_id", b"request_id", "tenant_id", b"tenant_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dry_run", b"dry_run", "integration_id", b"integration_id", "lead_ids", b"lead_ids", "request_id", b"request_id", "tenant_id", b"tenant_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -966,3 +994,69 @@ class ListCrmFieldsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListCrmFieldsResponse: _TypeAlias = ListCrmFieldsResponse  # noqa: Y015
+
+@_typing.final
+class ListPlannedRecordsRequest(_message.Message):
+    """What ListPlannedRecords needs."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TENANT_ID_FIELD_NUMBER: _builtins.int
+    RUN_ID_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    tenant_id: _builtins.str
+    """Required. Tenant that owns the run."""
+    run_id: _builtins.str
+    """Required. The dry run."""
+    outcome: _builtins.str
+    """Only this conclusion, e.g. `created`; empty = all."""
+    page_size: _builtins.int
+    """Records per page; 0 = 50, more than 200 = 200, negative = INVALID_ARGUMENT."""
+    page_token: _builtins.str
+    """`next_page_token` of the page before, asked with the same filter; empty = the first page."""
+    def __init__(
+        self,
+        *,
+        tenant_id: _builtins.str = ...,
+        run_id: _builtins.str = ...,
+        outcome: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["outcome", b"outcome", "page_size", b"page_size", "page_token", b"page_token", "run_id", b"run_id", "tenant_id", b"tenant_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListPlannedRecordsRequest: _TypeAlias = ListPlannedRecordsRequest  # noqa: Y015
+
+@_typing.final
+class ListPlannedRecordsResponse(_message.Message):
+    """What ListPlannedRecords answers."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECORDS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Token of the next page; empty on the last."""
+    @_builtins.property
+    def records(self) -> _containers.RepeatedCompositeFieldContainer[_integration_pb2.PlannedRecord]:
+        """The page."""
+
+    def __init__(
+        self,
+        *,
+        records: _abc.Iterable[_integration_pb2.PlannedRecord] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "records", b"records"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListPlannedRecordsResponse: _TypeAlias = ListPlannedRecordsResponse  # noqa: Y015

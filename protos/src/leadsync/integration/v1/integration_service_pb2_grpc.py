@@ -95,6 +95,11 @@ class IntegrationServiceStub:
                 request_serializer=leadsync_dot_integration_dot_v1_dot_integration__service__pb2.ListRunsRequest.SerializeToString,
                 response_deserializer=leadsync_dot_integration_dot_v1_dot_integration__service__pb2.ListRunsResponse.FromString,
                 _registered_method=True)
+        self.ListPlannedRecords = channel.unary_unary(
+                '/leadsync.integration.v1.IntegrationService/ListPlannedRecords',
+                request_serializer=leadsync_dot_integration_dot_v1_dot_integration__service__pb2.ListPlannedRecordsRequest.SerializeToString,
+                response_deserializer=leadsync_dot_integration_dot_v1_dot_integration__service__pb2.ListPlannedRecordsResponse.FromString,
+                _registered_method=True)
         self.CancelRun = channel.unary_unary(
                 '/leadsync.integration.v1.IntegrationService/CancelRun',
                 request_serializer=leadsync_dot_integration_dot_v1_dot_integration__service__pb2.CancelRunRequest.SerializeToString,
@@ -201,6 +206,13 @@ class IntegrationServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListPlannedRecords(self, request, context):
+        """Lists what a dry run found, page by page; kept for 7 days. FAILED_PRECONDITION (not_a_dry_run) for any other run.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def CancelRun(self, request, context):
         """Cancels a run; what it has begun is finished. Cancelling twice, or too late, changes nothing.
         """
@@ -284,6 +296,11 @@ def add_IntegrationServiceServicer_to_server(servicer, server):
                     servicer.ListRuns,
                     request_deserializer=leadsync_dot_integration_dot_v1_dot_integration__service__pb2.ListRunsRequest.FromString,
                     response_serializer=leadsync_dot_integration_dot_v1_dot_integration__service__pb2.ListRunsResponse.SerializeToString,
+            ),
+            'ListPlannedRecords': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListPlannedRecords,
+                    request_deserializer=leadsync_dot_integration_dot_v1_dot_integration__service__pb2.ListPlannedRecordsRequest.FromString,
+                    response_serializer=leadsync_dot_integration_dot_v1_dot_integration__service__pb2.ListPlannedRecordsResponse.SerializeToString,
             ),
             'CancelRun': grpc.unary_unary_rpc_method_handler(
                     servicer.CancelRun,
@@ -626,6 +643,33 @@ class IntegrationService:
             '/leadsync.integration.v1.IntegrationService/ListRuns',
             leadsync_dot_integration_dot_v1_dot_integration__service__pb2.ListRunsRequest.SerializeToString,
             leadsync_dot_integration_dot_v1_dot_integration__service__pb2.ListRunsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListPlannedRecords(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadsync.integration.v1.IntegrationService/ListPlannedRecords',
+            leadsync_dot_integration_dot_v1_dot_integration__service__pb2.ListPlannedRecordsRequest.SerializeToString,
+            leadsync_dot_integration_dot_v1_dot_integration__service__pb2.ListPlannedRecordsResponse.FromString,
             options,
             channel_credentials,
             insecure,

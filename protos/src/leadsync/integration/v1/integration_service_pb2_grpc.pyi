@@ -59,6 +59,8 @@ class IntegrationServiceStub:
     """Gets a run. NOT_FOUND if the tenant has none with this id."""
     ListRuns: _grpc.UnaryUnaryMultiCallable[_integration_service_pb2.ListRunsRequest, _integration_service_pb2.ListRunsResponse]
     """Lists runs, newest first, page by page."""
+    ListPlannedRecords: _grpc.UnaryUnaryMultiCallable[_integration_service_pb2.ListPlannedRecordsRequest, _integration_service_pb2.ListPlannedRecordsResponse]
+    """Lists what a dry run found, page by page; kept for 7 days. FAILED_PRECONDITION (not_a_dry_run) for any other run."""
     CancelRun: _grpc.UnaryUnaryMultiCallable[_integration_service_pb2.CancelRunRequest, _integration_service_pb2.CancelRunResponse]
     """Cancels a run; what it has begun is finished. Cancelling twice, or too late, changes nothing."""
     CheckIntegration: _grpc.UnaryUnaryMultiCallable[_integration_service_pb2.CheckIntegrationRequest, _integration_service_pb2.CheckIntegrationResponse]
@@ -97,6 +99,8 @@ class IntegrationServiceAsyncStub(IntegrationServiceStub):
     """Gets a run. NOT_FOUND if the tenant has none with this id."""
     ListRuns: _aio.UnaryUnaryMultiCallable[_integration_service_pb2.ListRunsRequest, _integration_service_pb2.ListRunsResponse]  # type: ignore[assignment]
     """Lists runs, newest first, page by page."""
+    ListPlannedRecords: _aio.UnaryUnaryMultiCallable[_integration_service_pb2.ListPlannedRecordsRequest, _integration_service_pb2.ListPlannedRecordsResponse]  # type: ignore[assignment]
+    """Lists what a dry run found, page by page; kept for 7 days. FAILED_PRECONDITION (not_a_dry_run) for any other run."""
     CancelRun: _aio.UnaryUnaryMultiCallable[_integration_service_pb2.CancelRunRequest, _integration_service_pb2.CancelRunResponse]  # type: ignore[assignment]
     """Cancels a run; what it has begun is finished. Cancelling twice, or too late, changes nothing."""
     CheckIntegration: _aio.UnaryUnaryMultiCallable[_integration_service_pb2.CheckIntegrationRequest, _integration_service_pb2.CheckIntegrationResponse]  # type: ignore[assignment]
@@ -204,6 +208,14 @@ class IntegrationServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_integration_service_pb2.ListRunsResponse, _abc.Awaitable[_integration_service_pb2.ListRunsResponse]]:
         """Lists runs, newest first, page by page."""
+
+    @_abc_1.abstractmethod
+    def ListPlannedRecords(
+        self,
+        request: _integration_service_pb2.ListPlannedRecordsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_integration_service_pb2.ListPlannedRecordsResponse, _abc.Awaitable[_integration_service_pb2.ListPlannedRecordsResponse]]:
+        """Lists what a dry run found, page by page; kept for 7 days. FAILED_PRECONDITION (not_a_dry_run) for any other run."""
 
     @_abc_1.abstractmethod
     def CancelRun(

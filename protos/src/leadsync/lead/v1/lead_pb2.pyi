@@ -118,6 +118,8 @@ class Lead(_message.Message):
     CREATED_AT_FIELD_NUMBER: _builtins.int
     CHANGED_AT_FIELD_NUMBER: _builtins.int
     DELETED_AT_FIELD_NUMBER: _builtins.int
+    END_REASON_FIELD_NUMBER: _builtins.int
+    MERGED_INTO_LEAD_ID_FIELD_NUMBER: _builtins.int
     lead_id: _builtins.str
     """Output only. UUIDv7, set by lead-store."""
     email: _builtins.str
@@ -138,6 +140,10 @@ class Lead(_message.Message):
     """Sales status in the platform's own words."""
     etag: _builtins.str
     """Output only. Revision of the lead; send it back to guard a write."""
+    end_reason: _builtins.str
+    """Output only. Why it was deleted: `deleted`, `converted` or `merged`; empty while it lives."""
+    merged_into_lead_id: _builtins.str
+    """Output only. The lead that it was merged into; empty if it was not."""
     @_builtins.property
     def custom_fields(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """Further fields by name; a name has 1 to 64 letters, digits or underscores. An absent key is a blank."""
@@ -181,10 +187,12 @@ class Lead(_message.Message):
         created_at: _timestamp_pb2.Timestamp | None = ...,
         changed_at: _timestamp_pb2.Timestamp | None = ...,
         deleted_at: _timestamp_pb2.Timestamp | None = ...,
+        end_reason: _builtins.str = ...,
+        merged_into_lead_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["changed_at", b"changed_at", "created_at", b"created_at", "crm_metadata", b"crm_metadata", "deleted_at", b"deleted_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["changed_at", b"changed_at", "company", b"company", "created_at", b"created_at", "crm_metadata", b"crm_metadata", "custom_fields", b"custom_fields", "deleted_at", b"deleted_at", "email", b"email", "etag", b"etag", "first_name", b"first_name", "job_title", b"job_title", "last_name", b"last_name", "lead_id", b"lead_id", "links", b"links", "phone", b"phone", "status", b"status", "website", b"website"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changed_at", b"changed_at", "company", b"company", "created_at", b"created_at", "crm_metadata", b"crm_metadata", "custom_fields", b"custom_fields", "deleted_at", b"deleted_at", "email", b"email", "end_reason", b"end_reason", "etag", b"etag", "first_name", b"first_name", "job_title", b"job_title", "last_name", b"last_name", "lead_id", b"lead_id", "links", b"links", "merged_into_lead_id", b"merged_into_lead_id", "phone", b"phone", "status", b"status", "website", b"website"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

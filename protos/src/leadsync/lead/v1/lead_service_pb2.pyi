@@ -9,6 +9,7 @@ from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from leadsync.lead.v1 import lead_pb2 as _lead_pb2
 import builtins as _builtins
 import sys
@@ -20,6 +21,34 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _EndReason:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _EndReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_EndReason.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    END_REASON_UNSPECIFIED: _EndReason.ValueType  # 0
+    """Not set: DELETED."""
+    END_REASON_DELETED: _EndReason.ValueType  # 1
+    """A person deleted it."""
+    END_REASON_CONVERTED: _EndReason.ValueType  # 2
+    """It became something else on the platform, such as a customer. Its records stay in the CRMs."""
+    END_REASON_MERGED: _EndReason.ValueType  # 3
+    """It was merged into another lead. Its records stay in the CRMs."""
+
+class EndReason(_EndReason, metaclass=_EndReasonEnumTypeWrapper):
+    """Why a lead is no lead any more."""
+
+END_REASON_UNSPECIFIED: EndReason.ValueType  # 0
+"""Not set: DELETED."""
+END_REASON_DELETED: EndReason.ValueType  # 1
+"""A person deleted it."""
+END_REASON_CONVERTED: EndReason.ValueType  # 2
+"""It became something else on the platform, such as a customer. Its records stay in the CRMs."""
+END_REASON_MERGED: EndReason.ValueType  # 3
+"""It was merged into another lead. Its records stay in the CRMs."""
+Global___EndReason: _TypeAlias = EndReason  # noqa: Y015
 
 @_typing.final
 class CreateLeadRequest(_message.Message):
@@ -273,6 +302,8 @@ class DeleteLeadRequest(_message.Message):
     LEAD_ID_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
     ACTOR_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    MERGED_INTO_LEAD_ID_FIELD_NUMBER: _builtins.int
     tenant_id: _builtins.str
     """Required. Tenant that owns the lead."""
     lead_id: _builtins.str
@@ -281,6 +312,10 @@ class DeleteLeadRequest(_message.Message):
     """`etag` that must still hold; empty = whatever it is now."""
     actor: _builtins.str
     """Who asks, for the history; empty = unknown."""
+    reason: Global___EndReason.ValueType
+    """Why it is no lead any more."""
+    merged_into_lead_id: _builtins.str
+    """With MERGED, required: the lead that takes its place and, where it has none of its own, its links."""
     def __init__(
         self,
         *,
@@ -288,10 +323,12 @@ class DeleteLeadRequest(_message.Message):
         lead_id: _builtins.str = ...,
         etag: _builtins.str = ...,
         actor: _builtins.str = ...,
+        reason: Global___EndReason.ValueType = ...,
+        merged_into_lead_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "etag", b"etag", "lead_id", b"lead_id", "tenant_id", b"tenant_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "etag", b"etag", "lead_id", b"lead_id", "merged_into_lead_id", b"merged_into_lead_id", "reason", b"reason", "tenant_id", b"tenant_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

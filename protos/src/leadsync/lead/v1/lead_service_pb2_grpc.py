@@ -105,7 +105,8 @@ class LeadServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def DeleteLead(self, request, context):
-        """Deletes a lead softly; its CRM records stay. Deleting twice is fine.
+        """Deletes a lead softly. What becomes of its CRM records is each integration's policy; a converted or merged lead's stay.
+        Deleting twice is fine.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

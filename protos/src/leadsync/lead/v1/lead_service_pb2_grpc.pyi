@@ -42,7 +42,9 @@ class LeadServiceStub:
     UpdateLead: _grpc.UnaryUnaryMultiCallable[_lead_service_pb2.UpdateLeadRequest, _lead_service_pb2.UpdateLeadResponse]
     """Changes the masked fields. ABORTED (STALE_ETAG) if `etag` is given and the lead has moved on."""
     DeleteLead: _grpc.UnaryUnaryMultiCallable[_lead_service_pb2.DeleteLeadRequest, _lead_service_pb2.DeleteLeadResponse]
-    """Deletes a lead softly; its CRM records stay. Deleting twice is fine."""
+    """Deletes a lead softly. What becomes of its CRM records is each integration's policy; a converted or merged lead's stay.
+    Deleting twice is fine.
+    """
     WatchLeads: _grpc.UnaryStreamMultiCallable[_lead_service_pb2.WatchLeadsRequest, _lead_service_pb2.WatchLeadsResponse]
     """Streams each change of a lead as it is committed, deletions included. Ends after 30 minutes or when the server stops,
     with UNAVAILABLE: go on from the last `resume_token`. OUT_OF_RANGE (resume_token_expired): list the leads again.
@@ -64,7 +66,9 @@ class LeadServiceAsyncStub(LeadServiceStub):
     UpdateLead: _aio.UnaryUnaryMultiCallable[_lead_service_pb2.UpdateLeadRequest, _lead_service_pb2.UpdateLeadResponse]  # type: ignore[assignment]
     """Changes the masked fields. ABORTED (STALE_ETAG) if `etag` is given and the lead has moved on."""
     DeleteLead: _aio.UnaryUnaryMultiCallable[_lead_service_pb2.DeleteLeadRequest, _lead_service_pb2.DeleteLeadResponse]  # type: ignore[assignment]
-    """Deletes a lead softly; its CRM records stay. Deleting twice is fine."""
+    """Deletes a lead softly. What becomes of its CRM records is each integration's policy; a converted or merged lead's stay.
+    Deleting twice is fine.
+    """
     WatchLeads: _aio.UnaryStreamMultiCallable[_lead_service_pb2.WatchLeadsRequest, _lead_service_pb2.WatchLeadsResponse]  # type: ignore[assignment]
     """Streams each change of a lead as it is committed, deletions included. Ends after 30 minutes or when the server stops,
     with UNAVAILABLE: go on from the last `resume_token`. OUT_OF_RANGE (resume_token_expired): list the leads again.
@@ -113,7 +117,9 @@ class LeadServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _lead_service_pb2.DeleteLeadRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_lead_service_pb2.DeleteLeadResponse, _abc.Awaitable[_lead_service_pb2.DeleteLeadResponse]]:
-        """Deletes a lead softly; its CRM records stay. Deleting twice is fine."""
+        """Deletes a lead softly. What becomes of its CRM records is each integration's policy; a converted or merged lead's stay.
+        Deleting twice is fine.
+        """
 
     @_abc_1.abstractmethod
     def WatchLeads(

@@ -105,6 +105,62 @@ DELETE_POLICY_IGNORE: DeletePolicy.ValueType  # 3
 """Nothing."""
 Global___DeletePolicy: _TypeAlias = DeletePolicy  # noqa: Y015
 
+class _RecordPolicy:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _RecordPolicyEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RecordPolicy.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    RECORD_POLICY_UNSPECIFIED: _RecordPolicy.ValueType  # 0
+    """Not set: LEAVE."""
+    RECORD_POLICY_LEAVE: _RecordPolicy.ValueType  # 1
+    """The link is detached, the record stays."""
+    RECORD_POLICY_ARCHIVE: _RecordPolicy.ValueType  # 2
+    """The link is detached and the record put into the CRM's bin."""
+
+class RecordPolicy(_RecordPolicy, metaclass=_RecordPolicyEnumTypeWrapper):
+    """What happens to a record whose lead was deleted on the platform."""
+
+RECORD_POLICY_UNSPECIFIED: RecordPolicy.ValueType  # 0
+"""Not set: LEAVE."""
+RECORD_POLICY_LEAVE: RecordPolicy.ValueType  # 1
+"""The link is detached, the record stays."""
+RECORD_POLICY_ARCHIVE: RecordPolicy.ValueType  # 2
+"""The link is detached and the record put into the CRM's bin."""
+Global___RecordPolicy: _TypeAlias = RecordPolicy  # noqa: Y015
+
+class _MatchKey:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _MatchKeyEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_MatchKey.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    MATCH_KEY_UNSPECIFIED: _MatchKey.ValueType  # 0
+    """Not set: INVALID_ARGUMENT."""
+    MATCH_KEY_EMAIL: _MatchKey.ValueType  # 1
+    """An e-mail address, in any letter case; a record's further addresses count."""
+    MATCH_KEY_PHONE: _MatchKey.ValueType  # 2
+    """A phone number that is valid and names, or is given, its country."""
+    MATCH_KEY_NAME_DOMAIN: _MatchKey.ValueType  # 3
+    """First name, last name and the registrable domain of the web site or of the e-mail address; domains that anybody can
+    have an address of do not count.
+    """
+
+class MatchKey(_MatchKey, metaclass=_MatchKeyEnumTypeWrapper):
+    """What lead and record must have in common to be the same person."""
+
+MATCH_KEY_UNSPECIFIED: MatchKey.ValueType  # 0
+"""Not set: INVALID_ARGUMENT."""
+MATCH_KEY_EMAIL: MatchKey.ValueType  # 1
+"""An e-mail address, in any letter case; a record's further addresses count."""
+MATCH_KEY_PHONE: MatchKey.ValueType  # 2
+"""A phone number that is valid and names, or is given, its country."""
+MATCH_KEY_NAME_DOMAIN: MatchKey.ValueType  # 3
+"""First name, last name and the registrable domain of the web site or of the e-mail address; domains that anybody can
+have an address of do not count.
+"""
+Global___MatchKey: _TypeAlias = MatchKey  # noqa: Y015
+
 class _Outcome:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -185,6 +241,8 @@ class _WriteKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_WriteKind.V
     """Upsert a record on the unique mark `leadsync_lead_id`."""
     WRITE_KIND_UPDATE: _WriteKind.ValueType  # 2
     """Change a record."""
+    WRITE_KIND_ARCHIVE: _WriteKind.ValueType  # 3
+    """Put a record into the CRM's bin; it has no values."""
 
 class WriteKind(_WriteKind, metaclass=_WriteKindEnumTypeWrapper):
     """What a write does to the CRM."""
@@ -195,6 +253,8 @@ WRITE_KIND_CREATE: WriteKind.ValueType  # 1
 """Upsert a record on the unique mark `leadsync_lead_id`."""
 WRITE_KIND_UPDATE: WriteKind.ValueType  # 2
 """Change a record."""
+WRITE_KIND_ARCHIVE: WriteKind.ValueType  # 3
+"""Put a record into the CRM's bin; it has no values."""
 Global___WriteKind: _TypeAlias = WriteKind  # noqa: Y015
 
 @_typing.final
@@ -206,22 +266,26 @@ class FieldRule(_message.Message):
     FIELD_FIELD_NUMBER: _builtins.int
     RULE_FIELD_NUMBER: _builtins.int
     BLANK_FIELD_NUMBER: _builtins.int
+    DIRECTION_FIELD_NUMBER: _builtins.int
     field: _builtins.str
     """Required. Lead field: `email`, `first_name`, …, `custom_fields.<name>`."""
     rule: Global___MergeRule.ValueType
     """Who wins when both sides changed."""
     blank: Global___BlankRule.ValueType
     """What a blank means."""
+    direction: _lead_pb2.Direction.ValueType
+    """Way the field may flow, within the integration's direction; UNSPECIFIED = wherever that allows."""
     def __init__(
         self,
         *,
         field: _builtins.str = ...,
         rule: Global___MergeRule.ValueType = ...,
         blank: Global___BlankRule.ValueType = ...,
+        direction: _lead_pb2.Direction.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["blank", b"blank", "field", b"field", "rule", b"rule"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["blank", b"blank", "direction", b"direction", "field", b"field", "rule", b"rule"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -229,7 +293,7 @@ Global___FieldRule: _TypeAlias = FieldRule  # noqa: Y015
 
 @_typing.final
 class Deletions(_message.Message):
-    """How deletions in the CRM are followed."""
+    """How deletions are followed, those in the CRM and those on the platform."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -237,8 +301,9 @@ class Deletions(_message.Message):
     GRACE_SECONDS_FIELD_NUMBER: _builtins.int
     CAP_NUMBER_FIELD_NUMBER: _builtins.int
     CAP_PERCENT_FIELD_NUMBER: _builtins.int
+    RECORD_POLICY_FIELD_NUMBER: _builtins.int
     policy: Global___DeletePolicy.ValueType
-    """What happens to the lead."""
+    """What happens to the lead of a record that was deleted."""
     grace_seconds: _builtins.int
     """Seconds that the record must have been gone before anything happens; 0 = at once. At most 30 days."""
     cap_number: _builtins.int
@@ -247,6 +312,8 @@ class Deletions(_message.Message):
     """
     cap_percent: _builtins.int
     """The same as a share of the linked leads, in percent; 0 = 20."""
+    record_policy: Global___RecordPolicy.ValueType
+    """What happens to the record of a lead that was deleted; the cap counts these too."""
     def __init__(
         self,
         *,
@@ -254,10 +321,11 @@ class Deletions(_message.Message):
         grace_seconds: _builtins.int = ...,
         cap_number: _builtins.int = ...,
         cap_percent: _builtins.int = ...,
+        record_policy: Global___RecordPolicy.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cap_number", b"cap_number", "cap_percent", b"cap_percent", "grace_seconds", b"grace_seconds", "policy", b"policy"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cap_number", b"cap_number", "cap_percent", b"cap_percent", "grace_seconds", b"grace_seconds", "policy", b"policy", "record_policy", b"record_policy"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -280,6 +348,8 @@ class Target(_message.Message):
     PAUSED_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
     DELETIONS_FIELD_NUMBER: _builtins.int
+    MATCH_KEYS_FIELD_NUMBER: _builtins.int
+    PHONE_REGION_FIELD_NUMBER: _builtins.int
     integration_id: _builtins.str
     """Required. The integration."""
     tenant_id: _builtins.str
@@ -298,6 +368,8 @@ class Target(_message.Message):
     """True = nothing is leased; work waits."""
     revision: _builtins.int
     """Revision of the integration; an older one never replaces a newer one."""
+    phone_region: _builtins.str
+    """Country of phone numbers that name none, as ISO 3166-1 alpha-2; empty = such numbers match nothing."""
     @_builtins.property
     def fields(self) -> _containers.RepeatedCompositeFieldContainer[Global___FieldRule]:
         """Required. The mapped fields with their rules."""
@@ -305,6 +377,12 @@ class Target(_message.Message):
     @_builtins.property
     def deletions(self) -> Global___Deletions:
         """How deletions in the CRM are followed; absent = the defaults."""
+
+    @_builtins.property
+    def match_keys(self) -> _containers.RepeatedScalarFieldContainer[Global___MatchKey.ValueType]:
+        """Keys by which an unlinked record finds its lead, and a lead its record; empty = EMAIL alone. Keys other than EMAIL are asked
+        only if no e-mail matches, and never match two that have different e-mails.
+        """
 
     def __init__(
         self,
@@ -320,10 +398,12 @@ class Target(_message.Message):
         paused: _builtins.bool = ...,
         revision: _builtins.int = ...,
         deletions: Global___Deletions | None = ...,
+        match_keys: _abc.Iterable[Global___MatchKey.ValueType] | None = ...,
+        phone_region: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["deletions", b"deletions"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "deletions", b"deletions", "direction", b"direction", "fields", b"fields", "integration_id", b"integration_id", "mapping_fingerprint", b"mapping_fingerprint", "paused", b"paused", "provider", b"provider", "revision", b"revision", "tenant_id", b"tenant_id", "webhooks_enabled", b"webhooks_enabled"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "deletions", b"deletions", "direction", b"direction", "fields", b"fields", "integration_id", b"integration_id", "mapping_fingerprint", b"mapping_fingerprint", "match_keys", b"match_keys", "paused", b"paused", "phone_region", b"phone_region", "provider", b"provider", "revision", b"revision", "tenant_id", b"tenant_id", "webhooks_enabled", b"webhooks_enabled"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -460,6 +540,7 @@ class PresentRecord(_message.Message):
     MARKED_LEAD_ID_FIELD_NUMBER: _builtins.int
     WITH_HISTORY_FIELD_NUMBER: _builtins.int
     MERGED_RECORD_IDS_FIELD_NUMBER: _builtins.int
+    OTHER_EMAILS_FIELD_NUMBER: _builtins.int
     record_id: _builtins.str
     """Id under which the CRM answered."""
     source_system: _builtins.str
@@ -480,6 +561,10 @@ class PresentRecord(_message.Message):
     def merged_record_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Ids of records merged into this one."""
 
+    @_builtins.property
+    def other_emails(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Further e-mail addresses of the record, besides the mapped one."""
+
     def __init__(
         self,
         *,
@@ -490,10 +575,11 @@ class PresentRecord(_message.Message):
         marked_lead_id: _builtins.str = ...,
         with_history: _builtins.bool = ...,
         merged_record_ids: _abc.Iterable[_builtins.str] | None = ...,
+        other_emails: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["modified_at", b"modified_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["marked_lead_id", b"marked_lead_id", "merged_record_ids", b"merged_record_ids", "modified_at", b"modified_at", "readings", b"readings", "record_id", b"record_id", "source_system", b"source_system", "with_history", b"with_history"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["marked_lead_id", b"marked_lead_id", "merged_record_ids", b"merged_record_ids", "modified_at", b"modified_at", "other_emails", b"other_emails", "readings", b"readings", "record_id", b"record_id", "source_system", b"source_system", "with_history", b"with_history"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -711,6 +797,8 @@ class Decision(_message.Message):
     LEAD_ID_FIELD_NUMBER: _builtins.int
     WRITE_FIELD_NUMBER: _builtins.int
     RECORD_ID_FIELD_NUMBER: _builtins.int
+    LEAD_FIELDS_FIELD_NUMBER: _builtins.int
+    CONFLICT_FIELDS_FIELD_NUMBER: _builtins.int
     lane_id: _builtins.str
     """Lane decided on."""
     outcome: Global___Outcome.ValueType
@@ -725,6 +813,14 @@ class Decision(_message.Message):
     def write(self) -> Global___Write:
         """The write to carry out under the same lease; absent = none, the lease is over."""
 
+    @_builtins.property
+    def lead_fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Only of PlanRecords: lead fields that would take the record's value, sorted."""
+
+    @_builtins.property
+    def conflict_fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Only of PlanRecords: lead fields that would wait as conflicts, sorted."""
+
     def __init__(
         self,
         *,
@@ -734,10 +830,12 @@ class Decision(_message.Message):
         lead_id: _builtins.str = ...,
         write: Global___Write | None = ...,
         record_id: _builtins.str = ...,
+        lead_fields: _abc.Iterable[_builtins.str] | None = ...,
+        conflict_fields: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["write", b"write"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["lane_id", b"lane_id", "lead_id", b"lead_id", "outcome", b"outcome", "reason", b"reason", "record_id", b"record_id", "write", b"write"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["conflict_fields", b"conflict_fields", "lane_id", b"lane_id", "lead_fields", b"lead_fields", "lead_id", b"lead_id", "outcome", b"outcome", "reason", b"reason", "record_id", b"record_id", "write", b"write"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -108,6 +108,11 @@ class PutTargetRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     TARGET_FIELD_NUMBER: _builtins.int
+    RUN_ID_FIELD_NUMBER: _builtins.int
+    run_id: _builtins.str
+    """Run under which all lanes become due, a part at a time, if rules, mapping, matching or direction have changed; empty = one
+    named after the revision.
+    """
     @_builtins.property
     def target(self) -> _sync_pb2.Target:
         """Required. The target."""
@@ -116,10 +121,11 @@ class PutTargetRequest(_message.Message):
         self,
         *,
         target: _sync_pb2.Target | None = ...,
+        run_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["target", b"target"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["target", b"target"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["run_id", b"run_id", "target", b"target"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -131,12 +137,19 @@ class PutTargetResponse(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    QUEUED_FIELD_NUMBER: _builtins.int
+    queued: _builtins.int
+    """Lanes that the run goes through, since rules, mapping, matching or direction have changed; the same number when repeated with
+    the same run. 0 = they have not changed, or another run applied them.
+    """
     def __init__(
         self,
+        *,
+        queued: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["queued", b"queued"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -198,6 +211,7 @@ class LeaseWorkRequest(_message.Message):
     RECORDS_FIELD_NUMBER: _builtins.int
     BUSY_INTEGRATION_IDS_FIELD_NUMBER: _builtins.int
     LEAVING_FIELD_NUMBER: _builtins.int
+    SWEEP_FIELD_NUMBER: _builtins.int
     worker_id: _builtins.str
     """Required. Id of the asking process, new at each start."""
     max_leases: _builtins.int
@@ -205,9 +219,13 @@ class LeaseWorkRequest(_message.Message):
     wait_seconds: _builtins.int
     """Seconds to wait for work; 0 = answer at once, more than 20 = 20."""
     integration_id: _builtins.str
-    """With `records`: the integration whose page was read. Empty = any integration that this process works or may take over."""
+    """The integration whose page was read; without `records` nothing is leased, the process only becomes its worker. Empty = any
+    integration that this process works or may take over.
+    """
     leaving: _builtins.bool
     """True = the process is about to end: nothing is leased, and the integrations that it works are free for others at once."""
+    sweep: _builtins.bool
+    """With `records`: true = a sweep read the page, so what it finds was told by no event; see `found_by_sweep`."""
     @_builtins.property
     def records(self) -> _containers.RepeatedCompositeFieldContainer[Global___PageRecord]:
         """Records of a page just read, at most 100. Only those changed since their last reading are leased (R9)."""
@@ -226,10 +244,11 @@ class LeaseWorkRequest(_message.Message):
         records: _abc.Iterable[Global___PageRecord] | None = ...,
         busy_integration_ids: _abc.Iterable[_builtins.str] | None = ...,
         leaving: _builtins.bool = ...,
+        sweep: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["busy_integration_ids", b"busy_integration_ids", "integration_id", b"integration_id", "leaving", b"leaving", "max_leases", b"max_leases", "records", b"records", "wait_seconds", b"wait_seconds", "worker_id", b"worker_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["busy_integration_ids", b"busy_integration_ids", "integration_id", b"integration_id", "leaving", b"leaving", "max_leases", b"max_leases", "records", b"records", "sweep", b"sweep", "wait_seconds", b"wait_seconds", "worker_id", b"worker_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -243,8 +262,11 @@ class PageRecord(_message.Message):
 
     RECORD_ID_FIELD_NUMBER: _builtins.int
     MODIFIED_AT_FIELD_NUMBER: _builtins.int
+    ARCHIVED_FIELD_NUMBER: _builtins.int
     record_id: _builtins.str
     """Id of the record."""
+    archived: _builtins.bool
+    """True = it is in the CRM's bin; it is leased only if a lead is linked to it."""
     @_builtins.property
     def modified_at(self) -> _timestamp_pb2.Timestamp:
         """Its modified-at on the page."""
@@ -254,10 +276,11 @@ class PageRecord(_message.Message):
         *,
         record_id: _builtins.str = ...,
         modified_at: _timestamp_pb2.Timestamp | None = ...,
+        archived: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["modified_at", b"modified_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["modified_at", b"modified_at", "record_id", b"record_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["archived", b"archived", "modified_at", b"modified_at", "record_id", b"record_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -518,6 +541,8 @@ class Work(_message.Message):
     DUE_AT_FIELD_NUMBER: _builtins.int
     ATTEMPTS_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
+    CAUSE_FIELD_NUMBER: _builtins.int
+    REMEDY_FIELD_NUMBER: _builtins.int
     lane_id: _builtins.str
     """Id of the lane."""
     integration_id: _builtins.str
@@ -532,6 +557,10 @@ class Work(_message.Message):
     """Attempts that went wrong since the last success."""
     reason: _builtins.str
     """Reason of the last failure; empty if none."""
+    cause: _builtins.str
+    """The same in plain words; empty if none."""
+    remedy: _builtins.str
+    """What a person can do about it; empty if nothing has to be done."""
     @_builtins.property
     def due_at(self) -> _timestamp_pb2.Timestamp:
         """When it is or was due; absent if failed."""
@@ -547,10 +576,12 @@ class Work(_message.Message):
         due_at: _timestamp_pb2.Timestamp | None = ...,
         attempts: _builtins.int = ...,
         reason: _builtins.str = ...,
+        cause: _builtins.str = ...,
+        remedy: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["due_at", b"due_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "due_at", b"due_at", "integration_id", b"integration_id", "lane_id", b"lane_id", "lead_id", b"lead_id", "reason", b"reason", "record_id", b"record_id", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "cause", b"cause", "due_at", b"due_at", "integration_id", b"integration_id", "lane_id", b"lane_id", "lead_id", b"lead_id", "reason", b"reason", "record_id", b"record_id", "remedy", b"remedy", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -635,6 +666,8 @@ class RequestSyncRequest(_message.Message):
     RUN_ID_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     LANE_IDS_FIELD_NUMBER: _builtins.int
+    DRY_RUN_FIELD_NUMBER: _builtins.int
+    PER_SECOND_FIELD_NUMBER: _builtins.int
     tenant_id: _builtins.str
     """Required. Tenant that asks."""
     integration_id: _builtins.str
@@ -645,13 +678,17 @@ class RequestSyncRequest(_message.Message):
     """Run that asks, for GetRunWork; its work comes after live work. Empty = none."""
     reason: _builtins.str
     """With `failed`: only work that failed for this reason; empty = any."""
+    dry_run: _builtins.bool
+    """With `failed`: true = only count them; `lead_ids` are refused then."""
+    per_second: _builtins.int
+    """With `failed`: lanes that become due in a second; 0 = all at once."""
     @_builtins.property
     def lead_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Leads to push, at most 1,000. A lead whose record was detached gets a new one."""
 
     @_builtins.property
     def lane_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """With `failed`: only these lanes; empty = all."""
+        """With `failed`: only these lanes, at most 1,000; empty = all."""
 
     def __init__(
         self,
@@ -663,10 +700,12 @@ class RequestSyncRequest(_message.Message):
         run_id: _builtins.str = ...,
         reason: _builtins.str = ...,
         lane_ids: _abc.Iterable[_builtins.str] | None = ...,
+        dry_run: _builtins.bool = ...,
+        per_second: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["failed", b"failed", "integration_id", b"integration_id", "lane_ids", b"lane_ids", "lead_ids", b"lead_ids", "reason", b"reason", "run_id", b"run_id", "tenant_id", b"tenant_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dry_run", b"dry_run", "failed", b"failed", "integration_id", b"integration_id", "lane_ids", b"lane_ids", "lead_ids", b"lead_ids", "per_second", b"per_second", "reason", b"reason", "run_id", b"run_id", "tenant_id", b"tenant_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -680,7 +719,7 @@ class RequestSyncResponse(_message.Message):
 
     QUEUED_FIELD_NUMBER: _builtins.int
     queued: _builtins.int
-    """Number of lanes made due."""
+    """Number of lanes made due, or with `dry_run` that would be."""
     def __init__(
         self,
         *,
@@ -740,6 +779,7 @@ class GetSyncStatusResponse(_message.Message):
     TOTAL_RECEIVED_FIELD_NUMBER: _builtins.int
     LAST_RECEIVED_AT_FIELD_NUMBER: _builtins.int
     DECIDED_FIELD_NUMBER: _builtins.int
+    FOUND_BY_SWEEP_FIELD_NUMBER: _builtins.int
     from_crm_created: _builtins.int
     """Leads made from records."""
     from_crm_updated: _builtins.int
@@ -766,6 +806,8 @@ class GetSyncStatusResponse(_message.Message):
     """Events received while the integration was there, repeats not counted."""
     decided: _builtins.int
     """Number of decisions taken on lanes."""
+    found_by_sweep: _builtins.int
+    """Changes that no event told of: only a sweep found them."""
     @_builtins.property
     def last_received_at(self) -> _timestamp_pb2.Timestamp:
         """When the last delivery arrived; absent before the first."""
@@ -787,10 +829,11 @@ class GetSyncStatusResponse(_message.Message):
         total_received: _builtins.int = ...,
         last_received_at: _timestamp_pb2.Timestamp | None = ...,
         decided: _builtins.int = ...,
+        found_by_sweep: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["last_received_at", b"last_received_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["conflicts", b"conflicts", "decided", b"decided", "failed_work", b"failed_work", "from_crm_created", b"from_crm_created", "from_crm_failed", b"from_crm_failed", "from_crm_skipped", b"from_crm_skipped", "from_crm_unlinked", b"from_crm_unlinked", "from_crm_updated", b"from_crm_updated", "last_received_at", b"last_received_at", "oldest_pending_seconds", b"oldest_pending_seconds", "pending", b"pending", "to_crm_failed", b"to_crm_failed", "to_crm_synced", b"to_crm_synced", "total_received", b"total_received"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["conflicts", b"conflicts", "decided", b"decided", "failed_work", b"failed_work", "found_by_sweep", b"found_by_sweep", "from_crm_created", b"from_crm_created", "from_crm_failed", b"from_crm_failed", "from_crm_skipped", b"from_crm_skipped", "from_crm_unlinked", b"from_crm_unlinked", "from_crm_updated", b"from_crm_updated", "last_received_at", b"last_received_at", "oldest_pending_seconds", b"oldest_pending_seconds", "pending", b"pending", "to_crm_failed", b"to_crm_failed", "to_crm_synced", b"to_crm_synced", "total_received", b"total_received"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -835,7 +878,7 @@ class GetRunWorkResponse(_message.Message):
     PENDING_FIELD_NUMBER: _builtins.int
     FAILED_FIELD_NUMBER: _builtins.int
     pending: _builtins.int
-    """Lanes of the run that are due or leased."""
+    """Lanes of the run that are due or leased, or will be made due."""
     failed: _builtins.int
     """Lanes of the run that have failed."""
     def __init__(
@@ -1252,21 +1295,37 @@ class PlanRecordsRequest(_message.Message):
 
     INTEGRATION_ID_FIELD_NUMBER: _builtins.int
     RECORDS_FIELD_NUMBER: _builtins.int
+    OBSERVATIONS_FIELD_NUMBER: _builtins.int
+    TARGET_FIELD_NUMBER: _builtins.int
+    PUSH_FIELD_NUMBER: _builtins.int
     integration_id: _builtins.str
     """Required. The integration."""
+    push: _builtins.bool
+    """True = as in a push, so `observations` are of the leases of PlanLeads; false = as in an import."""
     @_builtins.property
     def records(self) -> _containers.RepeatedCompositeFieldContainer[_sync_pb2.PresentRecord]:
-        """Required. 1 to 100 records as they were read."""
+        """Records as they were read; with `observations`, 1 to 100 together."""
+
+    @_builtins.property
+    def observations(self) -> _containers.RepeatedCompositeFieldContainer[_sync_pb2.Observation]:
+        """What was seen for the leases of PlanLeads, or of records read again with history; their fences do not matter."""
+
+    @_builtins.property
+    def target(self) -> _sync_pb2.Target:
+        """Plan as if the integration had this direction, these rules and this mapping; absent = as it is."""
 
     def __init__(
         self,
         *,
         integration_id: _builtins.str = ...,
         records: _abc.Iterable[_sync_pb2.PresentRecord] | None = ...,
+        observations: _abc.Iterable[_sync_pb2.Observation] | None = ...,
+        target: _sync_pb2.Target | None = ...,
+        push: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["target", b"target"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["integration_id", b"integration_id", "records", b"records"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["integration_id", b"integration_id", "observations", b"observations", "push", b"push", "records", b"records", "target", b"target"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1281,7 +1340,7 @@ class PlanRecordsResponse(_message.Message):
     DECISIONS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def decisions(self) -> _containers.RepeatedCompositeFieldContainer[_sync_pb2.Decision]:
-        """One per record, in the order of the request. Each is planned as if those before it had been carried out. NEEDS_HISTORY =
+        """One per record, then one per observation, in the order of the request. Each is planned as if those before it had been carried out. NEEDS_HISTORY =
         only the property history can tell.
         """
 
@@ -1297,3 +1356,356 @@ class PlanRecordsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___PlanRecordsResponse: _TypeAlias = PlanRecordsResponse  # noqa: Y015
+
+@_typing.final
+class PlanLeadsRequest(_message.Message):
+    """What PlanLeads needs."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TENANT_ID_FIELD_NUMBER: _builtins.int
+    INTEGRATION_ID_FIELD_NUMBER: _builtins.int
+    LEAD_IDS_FIELD_NUMBER: _builtins.int
+    tenant_id: _builtins.str
+    """Required. Tenant that asks."""
+    integration_id: _builtins.str
+    """Required. The integration."""
+    @_builtins.property
+    def lead_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Required. 1 to 100 leads. Unknown and deleted ones are left out."""
+
+    def __init__(
+        self,
+        *,
+        tenant_id: _builtins.str = ...,
+        integration_id: _builtins.str = ...,
+        lead_ids: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["integration_id", b"integration_id", "lead_ids", b"lead_ids", "tenant_id", b"tenant_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PlanLeadsRequest: _TypeAlias = PlanLeadsRequest  # noqa: Y015
+
+@_typing.final
+class PlanLeadsResponse(_message.Message):
+    """What PlanLeads answers."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LEASES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def leases(self) -> _containers.RepeatedCompositeFieldContainer[_sync_pb2.Lease]:
+        """One per lead that a push would make due, with fence 0."""
+
+    def __init__(
+        self,
+        *,
+        leases: _abc.Iterable[_sync_pb2.Lease] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["leases", b"leases"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PlanLeadsResponse: _TypeAlias = PlanLeadsResponse  # noqa: Y015
+
+@_typing.final
+class MatchCandidate(_message.Message):
+    """A lead that a record may belong to."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LEAD_ID_FIELD_NUMBER: _builtins.int
+    KEYS_FIELD_NUMBER: _builtins.int
+    TAKEN_FIELD_NUMBER: _builtins.int
+    lead_id: _builtins.str
+    """The lead."""
+    taken: _builtins.bool
+    """True = it is linked to another record of the integration; picking it moves the link."""
+    @_builtins.property
+    def keys(self) -> _containers.RepeatedScalarFieldContainer[_sync_pb2.MatchKey.ValueType]:
+        """Keys that lead and record have in common; empty if the record's mark names the lead."""
+
+    def __init__(
+        self,
+        *,
+        lead_id: _builtins.str = ...,
+        keys: _abc.Iterable[_sync_pb2.MatchKey.ValueType] | None = ...,
+        taken: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["keys", b"keys", "lead_id", b"lead_id", "taken", b"taken"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MatchCandidate: _TypeAlias = MatchCandidate  # noqa: Y015
+
+@_typing.final
+class Match(_message.Message):
+    """A record that waits for a person to say whose it is."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INTEGRATION_ID_FIELD_NUMBER: _builtins.int
+    RECORD_ID_FIELD_NUMBER: _builtins.int
+    CANDIDATES_FIELD_NUMBER: _builtins.int
+    SINCE_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    integration_id: _builtins.str
+    """The integration."""
+    record_id: _builtins.str
+    """The record."""
+    etag: _builtins.str
+    """Send it back with the choice."""
+    @_builtins.property
+    def candidates(self) -> _containers.RepeatedCompositeFieldContainer[Global___MatchCandidate]:
+        """The leads that it may belong to, at most 20."""
+
+    @_builtins.property
+    def since(self) -> _timestamp_pb2.Timestamp:
+        """Since when it waits."""
+
+    def __init__(
+        self,
+        *,
+        integration_id: _builtins.str = ...,
+        record_id: _builtins.str = ...,
+        candidates: _abc.Iterable[Global___MatchCandidate] | None = ...,
+        since: _timestamp_pb2.Timestamp | None = ...,
+        etag: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["since", b"since"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["candidates", b"candidates", "etag", b"etag", "integration_id", b"integration_id", "record_id", b"record_id", "since", b"since"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Match: _TypeAlias = Match  # noqa: Y015
+
+@_typing.final
+class ListMatchesRequest(_message.Message):
+    """What ListMatches needs."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TENANT_ID_FIELD_NUMBER: _builtins.int
+    INTEGRATION_ID_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    tenant_id: _builtins.str
+    """Required. Tenant whose records to list."""
+    integration_id: _builtins.str
+    """Only this integration; empty = all."""
+    page_size: _builtins.int
+    """Records per page; 0 = 50, more than 200 = 200, negative = INVALID_ARGUMENT."""
+    page_token: _builtins.str
+    """`next_page_token` of the page before, asked with the same filter; empty = the first page."""
+    def __init__(
+        self,
+        *,
+        tenant_id: _builtins.str = ...,
+        integration_id: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["integration_id", b"integration_id", "page_size", b"page_size", "page_token", b"page_token", "tenant_id", b"tenant_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListMatchesRequest: _TypeAlias = ListMatchesRequest  # noqa: Y015
+
+@_typing.final
+class ListMatchesResponse(_message.Message):
+    """What ListMatches answers."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MATCHES_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Token of the next page; empty on the last."""
+    @_builtins.property
+    def matches(self) -> _containers.RepeatedCompositeFieldContainer[Global___Match]:
+        """The page."""
+
+    def __init__(
+        self,
+        *,
+        matches: _abc.Iterable[Global___Match] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["matches", b"matches", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListMatchesResponse: _TypeAlias = ListMatchesResponse  # noqa: Y015
+
+@_typing.final
+class PickMatchRequest(_message.Message):
+    """What PickMatch needs."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TENANT_ID_FIELD_NUMBER: _builtins.int
+    INTEGRATION_ID_FIELD_NUMBER: _builtins.int
+    RECORD_ID_FIELD_NUMBER: _builtins.int
+    LEAD_ID_FIELD_NUMBER: _builtins.int
+    CREATE_NEW_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    tenant_id: _builtins.str
+    """Required. Tenant that owns the integration."""
+    integration_id: _builtins.str
+    """Required. The integration."""
+    record_id: _builtins.str
+    """Required. The record."""
+    lead_id: _builtins.str
+    """This lead, one of the candidates."""
+    create_new: _builtins.bool
+    """None of them: a lead is made from the record. False is INVALID_ARGUMENT."""
+    etag: _builtins.str
+    """Required. `etag` of the match that the person saw."""
+    actor: _builtins.str
+    """Who decides, for the history; empty = unknown."""
+    def __init__(
+        self,
+        *,
+        tenant_id: _builtins.str = ...,
+        integration_id: _builtins.str = ...,
+        record_id: _builtins.str = ...,
+        lead_id: _builtins.str = ...,
+        create_new: _builtins.bool = ...,
+        etag: _builtins.str = ...,
+        actor: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["choice", b"choice", "create_new", b"create_new", "lead_id", b"lead_id"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "choice", b"choice", "create_new", b"create_new", "etag", b"etag", "integration_id", b"integration_id", "lead_id", b"lead_id", "record_id", b"record_id", "tenant_id", b"tenant_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_choice: _TypeAlias = _typing.Literal["lead_id", "create_new"]  # noqa: Y015
+    _WhichOneofArgType_choice: _TypeAlias = _typing.Literal["choice", b"choice"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_choice) -> _WhichOneofReturnType_choice | None: ...
+
+Global___PickMatchRequest: _TypeAlias = PickMatchRequest  # noqa: Y015
+
+@_typing.final
+class PickMatchResponse(_message.Message):
+    """What PickMatch answers."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PickMatchResponse: _TypeAlias = PickMatchResponse  # noqa: Y015
+
+@_typing.final
+class Duplicate(_message.Message):
+    """Two leads that seem to be the same person."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INTEGRATION_ID_FIELD_NUMBER: _builtins.int
+    RECORD_ID_FIELD_NUMBER: _builtins.int
+    LEAD_ID_FIELD_NUMBER: _builtins.int
+    DUPLICATE_LEAD_ID_FIELD_NUMBER: _builtins.int
+    integration_id: _builtins.str
+    """The integration whose CRM merged their records."""
+    record_id: _builtins.str
+    """The surviving record."""
+    lead_id: _builtins.str
+    """The lead that is linked to it."""
+    duplicate_lead_id: _builtins.str
+    """The lead whose record was merged away; its link is detached as `duplicate_lead`."""
+    def __init__(
+        self,
+        *,
+        integration_id: _builtins.str = ...,
+        record_id: _builtins.str = ...,
+        lead_id: _builtins.str = ...,
+        duplicate_lead_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["duplicate_lead_id", b"duplicate_lead_id", "integration_id", b"integration_id", "lead_id", b"lead_id", "record_id", b"record_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Duplicate: _TypeAlias = Duplicate  # noqa: Y015
+
+@_typing.final
+class ListDuplicatesRequest(_message.Message):
+    """What ListDuplicates needs."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TENANT_ID_FIELD_NUMBER: _builtins.int
+    INTEGRATION_ID_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    tenant_id: _builtins.str
+    """Required. Tenant whose leads to list."""
+    integration_id: _builtins.str
+    """Only this integration; empty = all."""
+    page_size: _builtins.int
+    """Pairs per page; 0 = 50, more than 200 = 200, negative = INVALID_ARGUMENT."""
+    page_token: _builtins.str
+    """`next_page_token` of the page before, asked with the same filter; empty = the first page."""
+    def __init__(
+        self,
+        *,
+        tenant_id: _builtins.str = ...,
+        integration_id: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["integration_id", b"integration_id", "page_size", b"page_size", "page_token", b"page_token", "tenant_id", b"tenant_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListDuplicatesRequest: _TypeAlias = ListDuplicatesRequest  # noqa: Y015
+
+@_typing.final
+class ListDuplicatesResponse(_message.Message):
+    """What ListDuplicates answers."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DUPLICATES_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Token of the next page; empty on the last."""
+    @_builtins.property
+    def duplicates(self) -> _containers.RepeatedCompositeFieldContainer[Global___Duplicate]:
+        """The page."""
+
+    def __init__(
+        self,
+        *,
+        duplicates: _abc.Iterable[Global___Duplicate] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["duplicates", b"duplicates", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListDuplicatesResponse: _TypeAlias = ListDuplicatesResponse  # noqa: Y015

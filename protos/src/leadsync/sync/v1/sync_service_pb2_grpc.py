@@ -60,6 +60,11 @@ class SyncServiceStub:
                 request_serializer=leadsync_dot_sync_dot_v1_dot_sync__service__pb2.PlanRecordsRequest.SerializeToString,
                 response_deserializer=leadsync_dot_sync_dot_v1_dot_sync__service__pb2.PlanRecordsResponse.FromString,
                 _registered_method=True)
+        self.PlanLeads = channel.unary_unary(
+                '/leadsync.sync.v1.SyncService/PlanLeads',
+                request_serializer=leadsync_dot_sync_dot_v1_dot_sync__service__pb2.PlanLeadsRequest.SerializeToString,
+                response_deserializer=leadsync_dot_sync_dot_v1_dot_sync__service__pb2.PlanLeadsResponse.FromString,
+                _registered_method=True)
         self.SettleWrites = channel.unary_unary(
                 '/leadsync.sync.v1.SyncService/SettleWrites',
                 request_serializer=leadsync_dot_sync_dot_v1_dot_sync__service__pb2.SettleWritesRequest.SerializeToString,
@@ -115,6 +120,21 @@ class SyncServiceStub:
                 request_serializer=leadsync_dot_sync_dot_v1_dot_sync__service__pb2.UndoDecisionRequest.SerializeToString,
                 response_deserializer=leadsync_dot_sync_dot_v1_dot_sync__service__pb2.UndoDecisionResponse.FromString,
                 _registered_method=True)
+        self.ListMatches = channel.unary_unary(
+                '/leadsync.sync.v1.SyncService/ListMatches',
+                request_serializer=leadsync_dot_sync_dot_v1_dot_sync__service__pb2.ListMatchesRequest.SerializeToString,
+                response_deserializer=leadsync_dot_sync_dot_v1_dot_sync__service__pb2.ListMatchesResponse.FromString,
+                _registered_method=True)
+        self.PickMatch = channel.unary_unary(
+                '/leadsync.sync.v1.SyncService/PickMatch',
+                request_serializer=leadsync_dot_sync_dot_v1_dot_sync__service__pb2.PickMatchRequest.SerializeToString,
+                response_deserializer=leadsync_dot_sync_dot_v1_dot_sync__service__pb2.PickMatchResponse.FromString,
+                _registered_method=True)
+        self.ListDuplicates = channel.unary_unary(
+                '/leadsync.sync.v1.SyncService/ListDuplicates',
+                request_serializer=leadsync_dot_sync_dot_v1_dot_sync__service__pb2.ListDuplicatesRequest.SerializeToString,
+                response_deserializer=leadsync_dot_sync_dot_v1_dot_sync__service__pb2.ListDuplicatesResponse.FromString,
+                _registered_method=True)
 
 
 class SyncServiceServicer:
@@ -151,6 +171,13 @@ class SyncServiceServicer:
 
     def PlanRecords(self, request, context):
         """Says what Reconcile would decide on records that were read, without a lease and without keeping anything.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PlanLeads(self, request, context):
+        """Says what a push of leads would read: leases that nobody holds, to be observed for PlanRecords.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -235,6 +262,28 @@ class SyncServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListMatches(self, request, context):
+        """Lists records that match more than one lead, or a lead that is not free, and therefore wait for a person, page by page.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PickMatch(self, request, context):
+        """Says which lead a record belongs to, or that it is a new one. It writes nothing itself: the work on the record becomes due.
+        ABORTED (stale_etag) if the candidates are no longer those that the person saw.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListDuplicates(self, request, context):
+        """Lists leads that seem to be the same person, since their records were merged in the CRM, page by page.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_SyncServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -262,6 +311,11 @@ def add_SyncServiceServicer_to_server(servicer, server):
                     servicer.PlanRecords,
                     request_deserializer=leadsync_dot_sync_dot_v1_dot_sync__service__pb2.PlanRecordsRequest.FromString,
                     response_serializer=leadsync_dot_sync_dot_v1_dot_sync__service__pb2.PlanRecordsResponse.SerializeToString,
+            ),
+            'PlanLeads': grpc.unary_unary_rpc_method_handler(
+                    servicer.PlanLeads,
+                    request_deserializer=leadsync_dot_sync_dot_v1_dot_sync__service__pb2.PlanLeadsRequest.FromString,
+                    response_serializer=leadsync_dot_sync_dot_v1_dot_sync__service__pb2.PlanLeadsResponse.SerializeToString,
             ),
             'SettleWrites': grpc.unary_unary_rpc_method_handler(
                     servicer.SettleWrites,
@@ -317,6 +371,21 @@ def add_SyncServiceServicer_to_server(servicer, server):
                     servicer.UndoDecision,
                     request_deserializer=leadsync_dot_sync_dot_v1_dot_sync__service__pb2.UndoDecisionRequest.FromString,
                     response_serializer=leadsync_dot_sync_dot_v1_dot_sync__service__pb2.UndoDecisionResponse.SerializeToString,
+            ),
+            'ListMatches': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListMatches,
+                    request_deserializer=leadsync_dot_sync_dot_v1_dot_sync__service__pb2.ListMatchesRequest.FromString,
+                    response_serializer=leadsync_dot_sync_dot_v1_dot_sync__service__pb2.ListMatchesResponse.SerializeToString,
+            ),
+            'PickMatch': grpc.unary_unary_rpc_method_handler(
+                    servicer.PickMatch,
+                    request_deserializer=leadsync_dot_sync_dot_v1_dot_sync__service__pb2.PickMatchRequest.FromString,
+                    response_serializer=leadsync_dot_sync_dot_v1_dot_sync__service__pb2.PickMatchResponse.SerializeToString,
+            ),
+            'ListDuplicates': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListDuplicates,
+                    request_deserializer=leadsync_dot_sync_dot_v1_dot_sync__service__pb2.ListDuplicatesRequest.FromString,
+                    response_serializer=leadsync_dot_sync_dot_v1_dot_sync__service__pb2.ListDuplicatesResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -455,6 +524,33 @@ class SyncService:
             '/leadsync.sync.v1.SyncService/PlanRecords',
             leadsync_dot_sync_dot_v1_dot_sync__service__pb2.PlanRecordsRequest.SerializeToString,
             leadsync_dot_sync_dot_v1_dot_sync__service__pb2.PlanRecordsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PlanLeads(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadsync.sync.v1.SyncService/PlanLeads',
+            leadsync_dot_sync_dot_v1_dot_sync__service__pb2.PlanLeadsRequest.SerializeToString,
+            leadsync_dot_sync_dot_v1_dot_sync__service__pb2.PlanLeadsResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -752,6 +848,87 @@ class SyncService:
             '/leadsync.sync.v1.SyncService/UndoDecision',
             leadsync_dot_sync_dot_v1_dot_sync__service__pb2.UndoDecisionRequest.SerializeToString,
             leadsync_dot_sync_dot_v1_dot_sync__service__pb2.UndoDecisionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListMatches(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadsync.sync.v1.SyncService/ListMatches',
+            leadsync_dot_sync_dot_v1_dot_sync__service__pb2.ListMatchesRequest.SerializeToString,
+            leadsync_dot_sync_dot_v1_dot_sync__service__pb2.ListMatchesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PickMatch(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadsync.sync.v1.SyncService/PickMatch',
+            leadsync_dot_sync_dot_v1_dot_sync__service__pb2.PickMatchRequest.SerializeToString,
+            leadsync_dot_sync_dot_v1_dot_sync__service__pb2.PickMatchResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListDuplicates(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadsync.sync.v1.SyncService/ListDuplicates',
+            leadsync_dot_sync_dot_v1_dot_sync__service__pb2.ListDuplicatesRequest.SerializeToString,
+            leadsync_dot_sync_dot_v1_dot_sync__service__pb2.ListDuplicatesResponse.FromString,
             options,
             channel_credentials,
             insecure,

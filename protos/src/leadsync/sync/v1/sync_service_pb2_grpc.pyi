@@ -43,6 +43,8 @@ class SyncServiceStub:
     """Decides on observed records, each in the transaction that keeps the decision."""
     PlanRecords: _grpc.UnaryUnaryMultiCallable[_sync_service_pb2.PlanRecordsRequest, _sync_service_pb2.PlanRecordsResponse]
     """Says what Reconcile would decide on records that were read, without a lease and without keeping anything."""
+    PlanLeads: _grpc.UnaryUnaryMultiCallable[_sync_service_pb2.PlanLeadsRequest, _sync_service_pb2.PlanLeadsResponse]
+    """Says what a push of leads would read: leases that nobody holds, to be observed for PlanRecords."""
     SettleWrites: _grpc.UnaryUnaryMultiCallable[_sync_service_pb2.SettleWritesRequest, _sync_service_pb2.SettleWritesResponse]
     """Keeps what came of writes and ends their leases."""
     ReleaseWork: _grpc.UnaryUnaryMultiCallable[_sync_service_pb2.ReleaseWorkRequest, _sync_service_pb2.ReleaseWorkResponse]
@@ -69,6 +71,14 @@ class SyncServiceStub:
     """Sets the fields that a decision changed on a lead back to what they were, as an ordinary edit. FAILED_PRECONDITION
     (undo_too_late) after 90 days.
     """
+    ListMatches: _grpc.UnaryUnaryMultiCallable[_sync_service_pb2.ListMatchesRequest, _sync_service_pb2.ListMatchesResponse]
+    """Lists records that match more than one lead, or a lead that is not free, and therefore wait for a person, page by page."""
+    PickMatch: _grpc.UnaryUnaryMultiCallable[_sync_service_pb2.PickMatchRequest, _sync_service_pb2.PickMatchResponse]
+    """Says which lead a record belongs to, or that it is a new one. It writes nothing itself: the work on the record becomes due.
+    ABORTED (stale_etag) if the candidates are no longer those that the person saw.
+    """
+    ListDuplicates: _grpc.UnaryUnaryMultiCallable[_sync_service_pb2.ListDuplicatesRequest, _sync_service_pb2.ListDuplicatesResponse]
+    """Lists leads that seem to be the same person, since their records were merged in the CRM, page by page."""
 
 @_typing.type_check_only
 class SyncServiceAsyncStub(SyncServiceStub):
@@ -85,6 +95,8 @@ class SyncServiceAsyncStub(SyncServiceStub):
     """Decides on observed records, each in the transaction that keeps the decision."""
     PlanRecords: _aio.UnaryUnaryMultiCallable[_sync_service_pb2.PlanRecordsRequest, _sync_service_pb2.PlanRecordsResponse]  # type: ignore[assignment]
     """Says what Reconcile would decide on records that were read, without a lease and without keeping anything."""
+    PlanLeads: _aio.UnaryUnaryMultiCallable[_sync_service_pb2.PlanLeadsRequest, _sync_service_pb2.PlanLeadsResponse]  # type: ignore[assignment]
+    """Says what a push of leads would read: leases that nobody holds, to be observed for PlanRecords."""
     SettleWrites: _aio.UnaryUnaryMultiCallable[_sync_service_pb2.SettleWritesRequest, _sync_service_pb2.SettleWritesResponse]  # type: ignore[assignment]
     """Keeps what came of writes and ends their leases."""
     ReleaseWork: _aio.UnaryUnaryMultiCallable[_sync_service_pb2.ReleaseWorkRequest, _sync_service_pb2.ReleaseWorkResponse]  # type: ignore[assignment]
@@ -111,6 +123,14 @@ class SyncServiceAsyncStub(SyncServiceStub):
     """Sets the fields that a decision changed on a lead back to what they were, as an ordinary edit. FAILED_PRECONDITION
     (undo_too_late) after 90 days.
     """
+    ListMatches: _aio.UnaryUnaryMultiCallable[_sync_service_pb2.ListMatchesRequest, _sync_service_pb2.ListMatchesResponse]  # type: ignore[assignment]
+    """Lists records that match more than one lead, or a lead that is not free, and therefore wait for a person, page by page."""
+    PickMatch: _aio.UnaryUnaryMultiCallable[_sync_service_pb2.PickMatchRequest, _sync_service_pb2.PickMatchResponse]  # type: ignore[assignment]
+    """Says which lead a record belongs to, or that it is a new one. It writes nothing itself: the work on the record becomes due.
+    ABORTED (stale_etag) if the candidates are no longer those that the person saw.
+    """
+    ListDuplicates: _aio.UnaryUnaryMultiCallable[_sync_service_pb2.ListDuplicatesRequest, _sync_service_pb2.ListDuplicatesResponse]  # type: ignore[assignment]
+    """Lists leads that seem to be the same person, since their records were merged in the CRM, page by page."""
 
 class SyncServiceServicer(metaclass=_abc_1.ABCMeta):
     """Targets, lanes and decisions. Served by lead-store; LeaseWork, Reconcile, SettleWrites and ReleaseWork are crm-connector's."""
@@ -154,6 +174,14 @@ class SyncServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_sync_service_pb2.PlanRecordsResponse, _abc.Awaitable[_sync_service_pb2.PlanRecordsResponse]]:
         """Says what Reconcile would decide on records that were read, without a lease and without keeping anything."""
+
+    @_abc_1.abstractmethod
+    def PlanLeads(
+        self,
+        request: _sync_service_pb2.PlanLeadsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_sync_service_pb2.PlanLeadsResponse, _abc.Awaitable[_sync_service_pb2.PlanLeadsResponse]]:
+        """Says what a push of leads would read: leases that nobody holds, to be observed for PlanRecords."""
 
     @_abc_1.abstractmethod
     def SettleWrites(
@@ -246,5 +274,31 @@ class SyncServiceServicer(metaclass=_abc_1.ABCMeta):
         """Sets the fields that a decision changed on a lead back to what they were, as an ordinary edit. FAILED_PRECONDITION
         (undo_too_late) after 90 days.
         """
+
+    @_abc_1.abstractmethod
+    def ListMatches(
+        self,
+        request: _sync_service_pb2.ListMatchesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_sync_service_pb2.ListMatchesResponse, _abc.Awaitable[_sync_service_pb2.ListMatchesResponse]]:
+        """Lists records that match more than one lead, or a lead that is not free, and therefore wait for a person, page by page."""
+
+    @_abc_1.abstractmethod
+    def PickMatch(
+        self,
+        request: _sync_service_pb2.PickMatchRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_sync_service_pb2.PickMatchResponse, _abc.Awaitable[_sync_service_pb2.PickMatchResponse]]:
+        """Says which lead a record belongs to, or that it is a new one. It writes nothing itself: the work on the record becomes due.
+        ABORTED (stale_etag) if the candidates are no longer those that the person saw.
+        """
+
+    @_abc_1.abstractmethod
+    def ListDuplicates(
+        self,
+        request: _sync_service_pb2.ListDuplicatesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_sync_service_pb2.ListDuplicatesResponse, _abc.Awaitable[_sync_service_pb2.ListDuplicatesResponse]]:
+        """Lists leads that seem to be the same person, since their records were merged in the CRM, page by page."""
 
 def add_SyncServiceServicer_to_server(servicer: SyncServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

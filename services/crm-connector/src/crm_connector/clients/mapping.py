@@ -16,7 +16,9 @@ from crm_connector.domain.integration import (
     Direction,
     FieldRule,
     Integration,
+    MatchKey,
     MergeRule,
+    RecordPolicy,
 )
 
 _M = TypeVar("_M", bound=Message)
@@ -24,6 +26,8 @@ DIRECTIONS = {d: lead_pb2.Direction.Value(f"DIRECTION_{d.name}") for d in Direct
 MERGE_RULES = {rule: sync_pb2.MergeRule.Value(f"MERGE_RULE_{rule.name}") for rule in MergeRule}
 BLANK_RULES = {rule: sync_pb2.BlankRule.Value(f"BLANK_RULE_{rule.name}") for rule in BlankRule}
 DELETE_POLICIES = {policy: sync_pb2.DeletePolicy.Value(f"DELETE_POLICY_{policy.name}") for policy in DeletePolicy}
+RECORD_POLICIES = {policy: sync_pb2.RecordPolicy.Value(f"RECORD_POLICY_{policy.name}") for policy in RecordPolicy}
+MATCH_KEYS = {key: sync_pb2.MatchKey.Value(f"MATCH_KEY_{key.name}") for key in MatchKey}
 _RELEASES = {kind: service_pb.ReleaseKind.Value(f"RELEASE_KIND_{kind.name}") for kind in domain.ReleaseKind}
 _WRITES = {sync_pb2.WriteKind.Value(f"WRITE_KIND_{kind.name}"): kind for kind in domain.WriteKind}
 _OUTCOMES = {
@@ -53,12 +57,16 @@ def message(kind: type[_M], value: object, /, **more: Any) -> _M:
 
 def field_rule(rule: FieldRule) -> sync_pb2.FieldRule:
     """Turn a rule into its message."""
-    return sync_pb2.FieldRule(field=rule.field, rule=MERGE_RULES[rule.rule], blank=BLANK_RULES[rule.blank])
+    direction = DIRECTIONS[rule.direction]
+    return message(
+        sync_pb2.FieldRule, rule, rule=MERGE_RULES[rule.rule], blank=BLANK_RULES[rule.blank], direction=direction
+    )
 
 
 def deletions(given: Deletions) -> sync_pb2.Deletions:
     """Turn the rules for deletions into their message."""
-    return message(sync_pb2.Deletions, given, policy=DELETE_POLICIES[given.policy])
+    record_policy = RECORD_POLICIES[given.record_policy]
+    return message(sync_pb2.Deletions, given, policy=DELETE_POLICIES[given.policy], record_policy=record_policy)
 
 
 def target(integration: Integration) -> sync_pb2.Target:
@@ -70,21 +78,29 @@ def target(integration: Integration) -> sync_pb2.Target:
         fields=[field_rule(rule) for rule in integration.field_rules],
         deletions=deletions(integration.deletions),
         mapping_fingerprint=integration.field_mapping.fingerprint,
+        match_keys=[MATCH_KEYS[key] for key in integration.match_keys],
     )
 
 
 def lease_batch(response: service_pb.LeaseWorkResponse, claimed_at: float) -> domain.LeaseBatch:
     """Read leases; `claimed_at` is our monotonic clock from before the call."""
-    leases = tuple(
-        domain.Lease(lease.lane_id, lease.fence, lease.record_id, lease.lead_id, lease.email, lease.history)
-        for lease in response.leases
-    )
+    leases = tuple(map(lease, response.leases))
     return domain.LeaseBatch(response.integration_id, claimed_at, response.lease_ms / 1000, leases)
+
+
+def lease(given: sync_pb2.Lease) -> domain.Lease:
+    """Read a lease."""
+    return domain.Lease(given.lane_id, given.fence, given.record_id, given.lead_id, given.email, given.history)
 
 
 def observation(seen: domain.Observation) -> sync_pb2.Observation:
     """Build the message of an observation; an empty dict sets a state that has no fields."""
     return message(sync_pb2.Observation, seen, **{_STATES[type(seen.state)]: asdict(seen.state)})
+
+
+def present(record: domain.Present) -> sync_pb2.PresentRecord:
+    """Build the message of a record that is there."""
+    return sync_pb2.PresentRecord(**asdict(record))
 
 
 def decision(answer: sync_pb2.Decision) -> domain.Decision:
@@ -94,6 +110,11 @@ def decision(answer: sync_pb2.Decision) -> domain.Decision:
         lane_id=answer.lane_id,
         outcome=_OUTCOMES.get(answer.outcome, domain.Outcome.DECIDED),
         name=sync_pb2.Outcome.Name(answer.outcome).removeprefix("OUTCOME_").lower(),
+        reason=answer.reason,
+        record_id=answer.record_id,
+        lead_id=answer.lead_id,
+        lead_fields=tuple(answer.lead_fields),
+        conflict_fields=tuple(answer.conflict_fields),
         write=domain.Write(write.write_id, _WRITES[write.kind], write.record_id, write.lead_id, dict(write.values))
         if answer.HasField("write")
         else None,

@@ -7,6 +7,9 @@ from dataclasses import dataclass, replace
 _BURST_SHARE = 1 / 3
 # Rounding must not make a wait so short that the clock stands still for it.
 _SHORTEST_WAIT = 0.001
+# Share of a burst, and of the day, that imports and sweeps leave to live work.
+LIVE_RESERVE = 0.3
+LIVE_RESERVE_OF_DAY = 0.1
 # Share of the CRM's own limit that we use: other programs of the customer may share it.
 USED_SHARE = 0.9
 
@@ -38,15 +41,19 @@ def full(limit: float, interval: float, now: float) -> Bucket:
     return replace(bucket, tokens=bucket.burst)
 
 
-def take(bucket: Bucket, now: float) -> tuple[Bucket, float]:
-    """Take one token: (new state, 0.0), or (state, seconds to wait) with nothing taken."""
+def take(bucket: Bucket, now: float, *, background: bool = False) -> tuple[Bucket, float]:
+    """Take one token: (new state, 0.0), or (state, seconds to wait) with nothing taken.
+
+    In the background a part of the bucket has to be left, so that live work never waits for an import.
+    """
+    needed = 1.0 + (bucket.burst - 1.0) * LIVE_RESERVE if background else 1.0
     refilled = min(bucket.burst, bucket.tokens + max(0.0, now - bucket.at) * bucket.rate)
     bucket = replace(bucket, tokens=refilled, at=max(now, bucket.at))
     if now < bucket.blocked_until:
         return bucket, bucket.blocked_until - now
-    if refilled >= 1.0:
+    if refilled >= needed:
         return replace(bucket, tokens=refilled - 1.0), 0.0
-    return bucket, max(_SHORTEST_WAIT, (1.0 - refilled) / bucket.rate)
+    return bucket, max(_SHORTEST_WAIT, (needed - refilled) / bucket.rate)
 
 
 def adjusted(bucket: Bucket, limit: float, interval: float) -> Bucket:

@@ -22,15 +22,27 @@ class Kind(Enum):
 
 
 class ConnectorError(Exception):
-    """Root of all errors that are expected; `reason` is stable, `message` is for people."""
+    """Root of all errors that are expected; `reason` is stable, `message` is for people.
+
+    `field` is the path of the culprit, `more` are further (path, message).
+    """
 
     kind = Kind.PRECONDITION
 
-    def __init__(self, reason: str, message: str = "", *, field: str = "", retry_after: float = 0.0) -> None:
+    def __init__(
+        self,
+        reason: str,
+        message: str = "",
+        *,
+        field: str = "",
+        more: tuple[tuple[str, str], ...] = (),
+        retry_after: float = 0.0,
+    ) -> None:
         super().__init__(message or reason)
         self.reason = reason
         self.message = message or reason
         self.field = field
+        self.more = more
         self.retry_after = retry_after
 
 

@@ -1,17 +1,17 @@
-"""The field mapping: lead field ↔ CRM property, and values in both spellings.
-
-Both spellings are the same text today; a transform or an option table of a property would live here.
-"""
+"""The field mapping: lead field ↔ CRM property, and values in both spellings."""
 
 import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from dataclasses import field as made
 from functools import cached_property
 
+from crm_connector.domain import transforms
 from crm_connector.domain.errors import InvalidError
 from crm_connector.domain.observation import Reading, Version
+from crm_connector.domain.transforms import Transform
 
 LEAD_FIELDS = ("email", "first_name", "last_name", "phone", "company", "job_title", "website", "status")
 MAX_MAPPED_FIELDS = 200
@@ -20,9 +20,10 @@ _CUSTOM_FIELD = re.compile(r"custom_fields\.[A-Za-z0-9_]{1,64}")
 
 @dataclass(frozen=True)
 class FieldMapping:
-    """Lead field → CRM property, one to one."""
+    """Lead field → CRM property, one to one, and the steps that its values take; none = as they are."""
 
     properties: Mapping[str, str]
+    steps: Mapping[str, tuple[Transform, ...]] = made(default_factory=dict)
 
     @cached_property
     def fields(self) -> dict[str, str]:
@@ -31,12 +32,18 @@ class FieldMapping:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Hash of the mapping: a base made under another one is not used (R19)."""
-        return hashlib.sha256(json.dumps(sorted(self.properties.items())).encode()).hexdigest()
+        """Hash of the mapping and the steps: a base made under another one is not used (R19)."""
+        steps = [(name, [(s.kind.value, s.region, s.options) for s in taken]) for name, taken in self.steps.items()]
+        mapped = [*sorted(self.properties.items()), *sorted(steps)]
+        return hashlib.sha256(json.dumps(mapped).encode()).hexdigest()
 
     def to_crm(self, values: Mapping[str, str]) -> dict[str, str]:
         """Turn lead values into property values; a field that is not mapped (any more) is left out."""
-        return {self.properties[field]: value for field, value in values.items() if field in self.properties}
+        return {
+            self.properties[name]: transforms.to_crm(self.steps.get(name, ()), value)
+            for name, value in values.items()
+            if name in self.properties
+        }
 
     def readings(
         self,
@@ -46,10 +53,16 @@ class FieldMapping:
         """Turn properties into readings: a null is a blank, a property that is missing is unknown (R19)."""
         history = versions or {}
         return tuple(
-            Reading(field, crm := properties[name] or "", crm, history.get(name, ()))
+            self._reading(field, properties[name] or "", history.get(name, ()))
             for field, name in self.properties.items()
             if name in properties
         )
+
+    def _reading(self, field: str, crm: str, versions: Iterable[Version]) -> Reading:
+        if not (steps := self.steps.get(field)):
+            return Reading(field, crm, crm, tuple(versions))
+        past = (replace(version, value=transforms.to_platform(steps, version.crm)) for version in versions)
+        return Reading(field, crm, transforms.to_platform(steps, crm), tuple(past))
 
     def fields_of(self, names: Iterable[str]) -> tuple[str, ...]:
         """Lead fields of these properties, sorted; unmapped ones are left out."""
@@ -58,25 +71,15 @@ class FieldMapping:
 
 @dataclass(frozen=True, slots=True)
 class CrmField:
-    """One property of the CRM; `options` are (value, label), none = any value."""
+    """One property of the CRM; `options` are (value, label), none = any value. A `caveat` is about writing it."""
 
     property: str
     label: str = ""
     type: str = ""
     read_only: bool = False
     options: tuple[tuple[str, str], ...] = ()
-
-
-def faults(mapping: FieldMapping, known: Iterable[CrmField], *, writes: bool) -> dict[str, str]:
-    """Say for each mapped field whose property cannot be used what is wrong, in plain words."""
-    fields = {field.property: field for field in known}
-    found: dict[str, str] = {}
-    for field, name in mapping.properties.items():
-        if name not in fields:
-            found[field] = f"The CRM has no property `{name}`. Create it there or map another one."
-        elif writes and fields[name].read_only:
-            found[field] = f"The CRM calculates property `{name}`, so it cannot be written. Map another one."
-    return found
+    hidden_options: frozenset[str] = frozenset()
+    caveat: str = ""
 
 
 def check(properties: Mapping[str, str]) -> FieldMapping:
@@ -98,6 +101,28 @@ def check(properties: Mapping[str, str]) -> FieldMapping:
             raise _invalid(field, f"`{taken[name]}` is mapped onto property `{name}` already.")
         taken[name] = field
     return FieldMapping(dict(sorted(properties.items())))
+
+
+def check_transforms(
+    steps: Mapping[str, tuple[Transform, ...]], mapping: FieldMapping
+) -> Mapping[str, tuple[Transform, ...]]:
+    """Check the steps that a person gave: for mapped fields, and with a way back.
+
+    Raises:
+        InvalidError: `invalid_field_transforms` with the path of the first that cannot be right.
+
+    """
+    for field, taken in sorted(steps.items()):
+        path = f"field_transforms.{field[:80]}"
+        if field not in mapping.properties:
+            message = f"`{field[:80]}` is not mapped, so that there is nothing to transform."
+            raise InvalidError("invalid_field_transforms", message, field=path)
+        transforms.check_steps(path, taken)
+    tables = (pair for taken in steps.values() for step in taken for pair in step.options)
+    if sum(len(crm) + len(value) for crm, value in tables) > transforms.MAX_TABLES:
+        message = f"All tables of options together have {transforms.MAX_TABLES:,} characters at most."
+        raise InvalidError("invalid_field_transforms", message, field="field_transforms")
+    return steps
 
 
 def _invalid(field: str, message: str) -> InvalidError:

@@ -58,6 +58,16 @@ class Present:
     marked_lead_id: str = ""
     with_history: bool = False
     merged_record_ids: tuple[str, ...] = ()
+    other_emails: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Binned:
+    """A record on a page of the CRM's bin."""
+
+    record_id: str
+    modified_at: datetime | None = None  # when it was put there; None if the CRM does not say
+    archived: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +120,7 @@ class WriteKind(Enum):
 
     CREATE = "create"
     UPDATE = "update"
+    ARCHIVE = "archive"
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,12 +136,28 @@ class Write:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What was concluded on a lane; `name` is lead-store's word for it, for the log."""
+    """What was concluded on a lane; `name` is lead-store's word for it. Only a planned one names fields."""
 
     lane_id: str
     outcome: Outcome
     name: str = ""
     write: Write | None = None
+    reason: str = ""
+    record_id: str = ""
+    lead_id: str = ""
+    lead_fields: tuple[str, ...] = ()
+    conflict_fields: tuple[str, ...] = ()
+
+    @property
+    def conclusion(self) -> str:
+        """The conclusion as runs count it: `waiting` while the work is still due."""
+        undecided = self.outcome is not Outcome.DECIDED or self.name in ("released", "fenced")
+        return "waiting" if undecided else self.name
+
+    @property
+    def counted_reason(self) -> str:
+        """The reason, of conclusions whose reasons are counted; empty otherwise."""
+        return self.reason if self.name in ("skipped", "unlinked", "failed") else ""
 
 
 @dataclass(frozen=True, slots=True)

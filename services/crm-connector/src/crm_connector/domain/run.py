@@ -1,11 +1,16 @@
-"""A run: an import of all records or a push of leads, page by page. Pure: the clock is an argument."""
+"""A run: an import of all records, a push of leads, or changed settings applied. Pure: the clock is an argument.
+
+A dry run does the same, but only plans.
+"""
 
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import Enum
+from types import MappingProxyType
 
+from crm_connector.domain.forecast import Forecast
 from crm_connector.domain.integration import Integration
 
 # A run that rested longer than this counts as resumed: its rate is measured anew.
@@ -17,6 +22,7 @@ class RunKind(Enum):
 
     IMPORT = "import"
     PUSH = "push"
+    APPLY = "apply"
 
 
 class RunState(Enum):
@@ -32,7 +38,8 @@ class RunState(Enum):
 class Run:
     """A run as it was after its last page. `position` says where the next page begins; `lead_ids` empty = all leads.
 
-    A push counts the lanes that it has `queued`, and is `handed_over` once its last page is.
+    A push or an apply counts the lanes that it has `queued`, and is `handed_over` once its last page is. A dry run
+    plans as if its integration were as `proposed`, and counts the `effects` and the `calls_needed` of the real one.
     """
 
     run_id: str
@@ -55,11 +62,21 @@ class Run:
     resumed_done: int = 0
     ended_at: datetime | None = None
     reason: str = ""
+    dry_run: bool = False
+    proposed: Integration | None = None
+    reasons: Mapping[str, int] = field(default_factory=dict)
+    effects: Mapping[str, int] = field(default_factory=dict)
+    calls_needed: int = 0
 
     @property
     def fresh(self) -> bool:
         """Whether its first page is still to come."""
         return not (self.position or self.done or self.queued or self.handed_over)
+
+    @property
+    def hands_over(self) -> bool:
+        """Whether its work is done by others, so that what nobody has begun has to be let go."""
+        return self.kind is not RunKind.IMPORT and not self.dry_run
 
     def begun(self, now: datetime) -> "Run":
         """Take up the work: after a long rest its rate counts from here."""
@@ -67,24 +84,41 @@ class Run:
             return replace(self, worked_at=now)
         return replace(self, worked_at=now, resumed_at=now, resumed_done=self.done)
 
-    def imported(self, page: Mapping[str, int], calls: int, position: str) -> "Run":
+    def imported(
+        self, page: Mapping[str, int], calls: int, position: str, reasons: Mapping[str, int] = MappingProxyType({})
+    ) -> "Run":
         """Take in a page of records; its outcomes count each record once."""
         done = self.done + sum(page.values())
-        outcomes = dict(Counter(self.outcomes) + Counter(page))
         total = max(self.total, done) if self.total else 0
-        return replace(self, done=done, total=total, outcomes=outcomes, calls=self.calls + calls, position=position)
+        return replace(
+            self,
+            done=done,
+            total=total,
+            outcomes=_sum(self.outcomes, page),
+            reasons=_sum(self.reasons, reasons),
+            calls=self.calls + calls,
+            position=position,
+        )
+
+    def planned(self, page: Forecast, calls: int, position: str) -> "Run":
+        """Take in a page of a dry run: what was called to read it, the real run calls too."""
+        after = self.imported(page.outcomes, calls, position, page.reasons)
+        needed = self.calls_needed + calls + page.further_calls
+        return replace(after, effects=_sum(self.effects, page.effects), calls_needed=needed)
 
     def handed(self, leads: int, queued: int, position: str) -> "Run":
         """Take in a page of leads, of which so many were queued; the others are no leads of the tenant any more."""
         skipped, queued = self.outcomes.get("skipped", 0) + leads - queued, self.queued + queued
         outcomes = {**self.outcomes, "skipped": skipped}
+        reasons = {"lead_not_found": skipped} if skipped else {}
         total = self.total if position else skipped + queued
-        return replace(self, outcomes=outcomes, queued=queued, total=total, position=position, handed_over=not position)
+        after = replace(self, outcomes=outcomes, reasons=reasons, queued=queued, total=total, position=position)
+        return replace(after, handed_over=not position)
 
     def looked_at(self, pending: int, failed: int) -> "Run":
-        """Take in how much of a push's queued work is still to do, and how much of it has failed."""
-        skipped = self.outcomes.get("skipped", 0)
-        counted = {"pushed": max(0, self.queued - pending - failed), "failed": failed, "skipped": skipped}
+        """Take in how much of the queued work is still to do, and how much of it has failed."""
+        skipped, name = self.outcomes.get("skipped", 0), "pushed" if self.kind is RunKind.PUSH else "applied"
+        counted = {name: max(0, self.queued - pending - failed), "failed": failed, "skipped": skipped}
         return replace(self, done=skipped + max(0, self.queued - pending), outcomes=counted)
 
     def resting(self, reason: str) -> "Run":
@@ -111,4 +145,14 @@ class Run:
 
 def is_allowed(kind: RunKind, integration: Integration) -> bool:
     """Whether the integration's direction lets such a run do anything."""
-    return integration.reads_crm if kind is RunKind.IMPORT else integration.writes_crm
+    match kind:
+        case RunKind.IMPORT:
+            return integration.reads_crm
+        case RunKind.PUSH:
+            return integration.writes_crm
+        case RunKind.APPLY:
+            return True
+
+
+def _sum(counted: Mapping[str, int], more: Mapping[str, int]) -> dict[str, int]:
+    return dict(Counter(counted) + Counter(more))

@@ -1,9 +1,10 @@
-"""The API quota of one HubSpot account, shared by all threads of the process.
+"""What one HubSpot account may be asked at the moment: its quota and its breaker, shared by all threads of the process.
 
 Limits: HubSpot's "Usage guidelines"; a private app of a free account may call 100 times in ten seconds and search
 five times a second. We use 90 % and follow what the answers announce.
 """
 
+import random
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -11,11 +12,13 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from crm_connector.crm import Quota
-from crm_connector.domain import budget
-from crm_connector.domain.errors import RateLimitedError
+from crm_connector.domain import breaker, budget
+from crm_connector.domain.errors import CrmUnavailableError, RateLimitedError
 
 _CALLS_PER_TEN_SECONDS = 90.0
 _SEARCHES_PER_SECOND = 4.0
+_PROBE_SECONDS = 30.0
+_MOST_WRITES = 100
 
 
 class AccountBudget:
@@ -30,34 +33,68 @@ class AccountBudget:
     ) -> None:
         self._stop = stop
         self._time_zone = time_zone
-        self._monotonic = monotonic
+        self.monotonic = monotonic
         self._now = now
         self._lock = threading.Lock()
         self._calls = budget.full(_CALLS_PER_TEN_SECONDS, 10.0, monotonic())
         self._searches = budget.full(_SEARCHES_PER_SECOND, 1.0, monotonic())
-        self.daily: Quota | None = None
+        self._breaker = breaker.Breaker()
+        self._most_writes = _MOST_WRITES
+        self._daily: tuple[Quota, datetime] | None = None
 
-    def acquire(self, send_by: float, *, search: bool = False) -> None:
-        """Wait for a call, until the monotonic time `send_by` at most.
+    @property
+    def daily(self) -> Quota | None:
+        """Quota of the day, as the last answer told it; None if no answer of this day did: midnight begins it anew."""
+        quota, ends_at = self._daily or (None, self._now())
+        return quota if self._now() < ends_at else None
+
+    @property
+    def breaker_open(self) -> bool:
+        """Whether HubSpot has kept failing for this account, so that it is only probed."""
+        return self._breaker.is_open
+
+    @property
+    def most_writes(self) -> int:
+        """Most records to write in one call: fewer after a call that HubSpot broke on, until it is one."""
+        return self._most_writes
+
+    def acquire(self, send_by: float, *, search: bool = False, background: bool = False) -> None:
+        """Wait for a call, until the monotonic time `send_by` at most. In the background a reserve is left to others.
 
         Raises:
             RateLimitedError: with the wait that would have been needed.
+            CrmUnavailableError: if the breaker is open.
 
         """
+        daily = self.daily if background else None
+        if daily and daily.remaining < daily.per_day * budget.LIVE_RESERVE_OF_DAY:
+            message = "What is left of HubSpot's quota of the day is kept for live work."
+            raise RateLimitedError("daily_reserve", message, retry_after=self._until_midnight())
         while True:
-            now = self._monotonic()
-            wait = self._take(now, search=search)
+            now = self.monotonic()
+            wait = self._take(now, search=search, background=background)
             if wait <= 0.0:
-                return
+                return self._admit(now)
             if now + wait > send_by or self._stop.is_set():
                 raise RateLimitedError("rate_limited", "Our share of HubSpot's quota is used up.", retry_after=wait)
             self._stop.wait(wait)
+
+    def heard(self, *, broken: bool, wrote: int = 0) -> None:
+        """Note whether a call, which wrote so many records, was answered, or HubSpot broke on it or gave no answer."""
+        with self._lock:
+            if not broken:
+                self._breaker = breaker.succeeded(self._breaker)
+            else:
+                self._breaker = breaker.failed(self._breaker, self.monotonic(), random.random())  # noqa: S311
+            if wrote:  # so a record that HubSpot always breaks on ends up alone, and its neighbours get through
+                self._most_writes = max(1, wrote // 2) if broken else min(_MOST_WRITES, self._most_writes * 2)
 
     def learn(self, headers: Mapping[str, str]) -> None:
         """Follow the limit that an answer announces, and note the daily quota; not every answer has both."""
         per_day, remaining = (headers.get(f"X-HubSpot-RateLimit-Daily{tail}", "") for tail in ("", "-Remaining"))
         if per_day.isdecimal() and remaining.isdecimal():
-            self.daily = Quota(int(per_day), int(remaining))
+            ends_at = self._now() + timedelta(seconds=self._until_midnight())
+            self._daily = Quota(int(per_day), int(remaining)), ends_at
         limit = headers.get("X-HubSpot-RateLimit-Max", "")
         interval = headers.get("X-HubSpot-RateLimit-Interval-Milliseconds", "")
         if not (limit.isdecimal() and interval.isdecimal() and int(limit) and int(interval)):
@@ -69,7 +106,7 @@ class AccountBudget:
         """Hold back everything the error concerns, and say how long that takes."""
         daily = error.reason == "daily_limit"
         wait = self._until_midnight() if daily else error.retry_after
-        until = self._monotonic() + wait
+        until = self.monotonic() + wait
         with self._lock:
             if search or daily:
                 self._searches = budget.blocked(self._searches, until)
@@ -77,13 +114,19 @@ class AccountBudget:
                 self._calls = budget.blocked(self._calls, until)
         return RateLimitedError(error.reason, error.message, retry_after=wait)
 
-    def _take(self, now: float, *, search: bool) -> float:
+    def _admit(self, now: float) -> None:
+        with self._lock:
+            self._breaker, wait = breaker.admit(self._breaker, now, _PROBE_SECONDS)
+        if wait > 0.0:
+            raise CrmUnavailableError("crm_unavailable", "HubSpot keeps failing for this account.", retry_after=wait)
+
+    def _take(self, now: float, *, search: bool, background: bool) -> float:
         """Take a token of the right bucket, or say how long to wait. Searches are exempt from the ten-second limit."""
         with self._lock:
             if search:
-                self._searches, wait = budget.take(self._searches, now)
+                self._searches, wait = budget.take(self._searches, now, background=background)
             else:
-                self._calls, wait = budget.take(self._calls, now)
+                self._calls, wait = budget.take(self._calls, now, background=background)
         return wait
 
     def _until_midnight(self) -> float:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import msgspec
 import requests
+from requests.adapters import BaseAdapter
 from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError
 
 from crm_connector.crm import TokenSource
@@ -64,9 +65,18 @@ class Bearer(requests.auth.AuthBase):
 
 
 class Transport:
-    """Sends requests and reads bounded answers; one per process, its connection pool is shared."""
+    """Sends requests and reads bounded answers; one per process, its connection pool is shared.
 
-    def __init__(self, base_url: str, timeout: float, observe: Callable[[str, int], None] = lambda *_: None) -> None:
+    `adapter` carries the requests, ours by default.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        timeout: float,
+        observe: Callable[[str, int], None] = lambda *_: None,
+        adapter: BaseAdapter | None = None,
+    ) -> None:
         self._base_url = base_url.rstrip("/")
         self.timeout = timeout
         self._observe = observe
@@ -76,7 +86,7 @@ class Transport:
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self._session.headers["User-Agent"] = "leadsync-crm-connector"
         for scheme in ("https://", "http://"):
-            self._session.mount(scheme, PromptAdapter())
+            self._session.mount(scheme, adapter or PromptAdapter())
 
     def close(self) -> None:
         """Close all connections."""
@@ -133,11 +143,25 @@ class Transport:
 class HubSpotClient:
     """Calls for one account with one credential."""
 
-    def __init__(self, transport: Transport, paths: Paths, budget: AccountBudget, token: TokenSource) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        paths: Paths,
+        budget: AccountBudget,
+        token: TokenSource,
+        *,
+        background: bool = False,
+    ) -> None:
+        """In the `background` calls leave a reserve of the budget to others."""
         self._transport = transport
         self.paths = paths
         self.budget = budget
         self._token = token
+        self._background = background
+
+    def in_background(self) -> "HubSpotClient":
+        """Give the same client for work that may wait."""
+        return HubSpotClient(self._transport, self.paths, self.budget, self._token, background=True)
 
     @property
     def timeout(self) -> float:
@@ -153,19 +177,27 @@ class HubSpotClient:
         params: Mapping[str, Any] | None = None,
         send_by: float | None = None,
         search: bool = False,
+        writes: int = 0,
     ) -> Answer:
         """Call once. Nothing is sent after the monotonic time `send_by` (default: ten seconds from now), see R4.
+
+        `writes` is the number of records that it writes.
 
         Raises:
             CrmError: its class says whether the call may have landed.
 
         """
-        latest = time.monotonic() + 10.0 if send_by is None else send_by
+        latest = self.budget.monotonic() + 10.0 if send_by is None else send_by
         token = self._token.get()
-        self.budget.acquire(latest, search=search)
-        if time.monotonic() > latest:
+        self.budget.acquire(latest, search=search, background=self._background)
+        if self.budget.monotonic() > latest:
             raise LeaseTooShortError
-        status, body, headers = self._transport.send(method, path, token=token, json=json, params=params)
+        try:
+            status, body, headers = self._transport.send(method, path, token=token, json=json, params=params)
+        except CrmError:
+            self.budget.heard(broken=True, wrote=writes)
+            raise
+        self.budget.heard(broken=status >= 500, wrote=writes)
         self.budget.learn(headers)
         if status < 300:
             return Answer(status, body)

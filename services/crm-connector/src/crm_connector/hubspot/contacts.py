@@ -29,6 +29,7 @@ LEAD_MARK = "leadsync_lead_id"
 SOURCE_MARK = "lead_source_system"
 ALWAYS_READ = (LEAD_MARK, SOURCE_MARK, "lastmodifieddate", "hs_merged_object_ids", "hs_additional_emails")
 _MAX_BATCH, _MAX_BATCH_WITH_HISTORY = 100, 50
+_BROKEN = Unreadable("crm_error")  # HubSpot breaks on it: nothing was seen, so there is no observation
 _T = TypeVar("_T")
 
 
@@ -41,7 +42,12 @@ class ContactReader:
     app_id: str
 
     def observe(self, leases: Sequence[Lease], deadline: float) -> list[Observation]:
-        """Read what these leases are about, one observation per lease, in order."""
+        """Read what these leases are about, in their order: one observation each, none where HubSpot breaks on it.
+
+        Raises:
+            CrmUncertainError: if HubSpot breaks on all of them, so that nobody knows whether they are to blame.
+
+        """
         seen: dict[str, State] = {}
         for history in (False, True):
             chosen = [lease for lease in leases if lease.history == history]
@@ -50,7 +56,10 @@ class ContactReader:
             states = self._by_record(_unique(lease.record_id for lease in by_id), deadline, history=history)
             seen |= {lease.lane_id: states[lease.record_id] for lease in by_id}
             seen |= self._by_lead(by_lead, deadline, history=history)
-        return [Observation(lease.lane_id, lease.fence, seen[lease.lane_id]) for lease in leases]
+        observed = [lease for lease in leases if seen[lease.lane_id] is not _BROKEN]
+        if leases and not observed:
+            raise CrmUncertainError("crm_error", "HubSpot answers with errors of its own.", retry_after=5.0)
+        return [Observation(lease.lane_id, lease.fence, seen[lease.lane_id]) for lease in observed]
 
     def present(self, contact: Contact, *, with_history: bool = False) -> Present:
         """Turn a contact into a present record.
@@ -71,6 +80,7 @@ class ContactReader:
             marked_lead_id=properties.get(LEAD_MARK) or "",
             with_history=with_history,
             merged_record_ids=tuple(_listed(properties.get("hs_merged_object_ids"))),
+            other_emails=tuple(_listed(properties.get("hs_additional_emails"))),
         )
 
     def _by_record(self, ids: list[str], deadline: float, *, history: bool) -> dict[str, State]:
@@ -79,8 +89,8 @@ class ContactReader:
         states: dict[str, State] = {c.id: self.present(c, with_history=history) for c in found if not c.archived}
         states |= refused
         if missing := [record_id for record_id in ids if record_id not in states]:
-            binned, _ = self._read(missing, deadline, archived=True)
-            states |= {contact.id: Archived() for contact in binned}
+            binned, unknown = self._read(missing, deadline, archived=True)
+            states |= {contact.id: Archived() for contact in binned} | unknown
         for record_id in ids:
             if record_id not in states:
                 states[record_id] = self._single(record_id, deadline, history=history)
@@ -96,6 +106,10 @@ class ContactReader:
             return Unreadable("missing_scopes")
         except CrmRejectedError as error:
             return Absent() if error.status == 404 else Unreadable("read_refused")
+        except CrmUncertainError as error:
+            if error.reason != "crm_error":
+                raise
+            return _BROKEN
         contact = answer.as_(Contact)
         if contact.archived:
             return Archived()
@@ -139,7 +153,7 @@ class ContactReader:
         contacts: list[Contact] = []
         refused: dict[str, State] = {}
         for part in chunks(ids, _MAX_BATCH_WITH_HISTORY if history else _MAX_BATCH):
-            split(part, read, contacts.extend, refused)
+            _try([part], read, contacts.extend, refused)
         return contacts, refused
 
     @property
@@ -171,9 +185,15 @@ def split(
     keep: Callable[[list[Contact]], None],
     refused: dict[str, State],
 ) -> None:
-    """Read a batch; if HubSpot refuses it as a whole, its halves, down to the one that it does not like."""
+    """Read a batch; if HubSpot refuses it or breaks on it, its halves, down to the one that it does not like.
+
+    Raises:
+        CrmUncertainError: if HubSpot breaks on a batch of one, so that nobody knows whether that record is to blame.
+
+    """
     if not part:
         return
+    halves = [part[: len(part) // 2], part[len(part) // 2 :]]
     try:
         keep(read(part))
     except MissingScopesError:
@@ -184,9 +204,27 @@ def split(
         if len(part) == 1:
             refused[part[0]] = Unreadable("read_refused")
             return
-        half = len(part) // 2
-        split(part[:half], read, keep, refused)
-        split(part[half:], read, keep, refused)
+        _try(halves, read, keep, refused)
+    except CrmUncertainError as error:
+        if len(part) == 1 or error.reason != "crm_error":
+            raise
+        _try(halves, read, keep, refused)
+
+
+def _try(
+    parts: list[list[str]],
+    read: Callable[[list[str]], list[Contact]],
+    keep: Callable[[list[Contact]], None],
+    refused: dict[str, State],
+) -> None:
+    """Read parts; one that HubSpot breaks on does not hold up the others."""
+    for part in parts:
+        try:
+            split(part, read, keep, refused)
+        except CrmUncertainError as error:
+            if error.reason != "crm_error":
+                raise
+            refused[part[0]] = _BROKEN
 
 
 def chunks(items: Sequence[_T], size: int) -> list[list[_T]]:

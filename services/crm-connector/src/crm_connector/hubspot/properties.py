@@ -1,6 +1,6 @@
 """The properties of contacts: our two marks, and whether a mapping can work."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,13 +8,17 @@ import msgspec
 
 from crm_connector.crm import Schema
 from crm_connector.domain.errors import CrmRejectedError, InvalidError, PreconditionError
-from crm_connector.domain.mapping import CrmField, FieldMapping, faults
+from crm_connector.domain.fitting import check_fit
+from crm_connector.domain.mapping import CrmField, FieldMapping
 from crm_connector.hubspot.client import HubSpotClient
 from crm_connector.hubspot.contacts import LEAD_MARK, SOURCE_MARK
 from crm_connector.hubspot.errors import is_conflict
 from crm_connector.hubspot.wire import Option, Properties, Property
 
 _GROUP = "contactinformation"
+_CAVEATS = {  # HubSpot's guide to the contacts API
+    "lifecyclestage": "HubSpot moves `lifecyclestage` forward only and ignores a step back; let it flow from_crm only.",
+}
 _SOURCES = {"jazzaam": "Your Platform", "hubspot": "HubSpot CRM", "manual": "Manual Entry"}
 
 
@@ -25,20 +29,20 @@ class PropertySetup:
     client: HubSpotClient
     platform: str
 
-    def prepare(self, mapping: FieldMapping, *, writes: bool) -> None:
+    def prepare(self, mapping: FieldMapping, written: Set[str]) -> None:
         """Check the mapping, then make sure that both marks are there. Repeatable.
 
         Raises:
-            InvalidError: `invalid_field_mapping` with the path of the field whose property cannot be used.
+            InvalidError: `invalid_field_mapping` or `invalid_field_transforms`, naming each field that cannot work.
             PreconditionError: `property_conflict`, if a mark exists and is of another kind.
 
         """
         known = self._definitions()
         for field, name in mapping.properties.items():
             if name in (LEAD_MARK, SOURCE_MARK):
-                raise _unusable(field, f"Property `{name}` is leadsync's own mark.")
-        for field, fault in faults(mapping, _fields(known), writes=writes).items():
-            raise _unusable(field, fault)
+                message = f"Property `{name}` is leadsync's own mark. Map another one."
+                raise InvalidError("invalid_field_mapping", message, field=f"field_mapping.{field}")
+        check_fit(mapping, _fields(known), written)
         for name, wanted in _unfit(known).items():
             raise PreconditionError("property_conflict", _conflict(name, wanted))
         if LEAD_MARK not in known:
@@ -87,7 +91,12 @@ class PropertySetup:
 def _fields(known: Mapping[str, Property]) -> tuple[CrmField, ...]:
     """Properties that a lead field may be mapped to, by name."""
     return tuple(
-        CrmField(p.name, p.label, p.type, p.read_only, tuple((o.value, o.label) for o in p.options if not o.hidden))
+        CrmField(
+            *(p.name, p.label, p.type, p.read_only),
+            options=tuple((o.value, o.label) for o in p.options if not o.hidden),
+            hidden_options=frozenset(o.value for o in p.options if o.hidden),
+            caveat=_CAVEATS.get(name, ""),
+        )
         for name, p in sorted(known.items())
         if name not in (LEAD_MARK, SOURCE_MARK)
     )
@@ -105,10 +114,6 @@ def _unfit(known: Mapping[str, Property]) -> dict[str, str]:
     if source is not None and source.type != "enumeration":
         unfit[SOURCE_MARK] = "a dropdown select"
     return unfit
-
-
-def _unusable(field: str, problem: str) -> InvalidError:
-    return InvalidError("invalid_field_mapping", problem, field=f"field_mapping.{field}")
 
 
 def _conflict(name: str, wanted: str) -> str:

@@ -1,11 +1,12 @@
 """HubSpot as the connector sees it: everything of this folder behind the ports of `crm.py`."""
 
 import threading
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+import time
+from collections.abc import Callable, Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from crm_connector.crm import Page, Quota, Schema, Tokens, TokenSource
+from crm_connector.crm import BinPage, Page, Quota, Schema, Tokens, TokenSource
 from crm_connector.domain.integration import Account, CredentialKind, Integration
 from crm_connector.domain.mapping import FieldMapping
 from crm_connector.domain.observation import Lease, Observation, Write, WriteOutcome
@@ -13,19 +14,10 @@ from crm_connector.hubspot import oauth, search, subscriptions
 from crm_connector.hubspot.budget import AccountBudget
 from crm_connector.hubspot.client import HubSpotClient, Transport
 from crm_connector.hubspot.contacts import ContactReader
+from crm_connector.hubspot.defaults import DEFAULT_MAPPING, default_mapping
 from crm_connector.hubspot.paths import Paths
 from crm_connector.hubspot.properties import PropertySetup
 from crm_connector.hubspot.writes import ContactWriter
-
-DEFAULT_MAPPING = {
-    "email": "email",
-    "first_name": "firstname",
-    "last_name": "lastname",
-    "phone": "phone",
-    "company": "company",
-    "job_title": "jobtitle",
-    "website": "website",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +45,21 @@ class HubSpotCrm:
         """Seconds that one call may take at most."""
         return self.client.timeout
 
+    def mapped(self, mapping: FieldMapping) -> "HubSpotCrm":
+        """Give the same account under another mapping."""
+        return replace(self, mapping=mapping)
+
+    def in_background(self) -> "HubSpotCrm":
+        """Give the same account for work that may wait."""
+        return replace(self, client=self.client.in_background())
+
     def account(self, *, writes: bool) -> Account:
         """Ask whose the credential is, and which scopes it lacks."""
         return oauth.read_account(self.client, self.kind, self.token.get(), writes=writes)
 
-    def prepare(self, mapping: FieldMapping, *, writes: bool) -> None:
+    def prepare(self, mapping: FieldMapping, written: Set[str]) -> None:
         """Check a mapping and set up our marks."""
-        PropertySetup(self.client, self.platform).prepare(mapping, writes=writes)
+        PropertySetup(self.client, self.platform).prepare(mapping, written)
 
     def observe(self, leases: Sequence[Lease], deadline: float) -> list[Observation]:
         """Read the records of leases."""
@@ -77,6 +77,10 @@ class HubSpotCrm:
         """Read a page of an import."""
         return search.list_page(self._reader(), position, deadline)
 
+    def archived_records(self, position: str, deadline: float) -> BinPage:
+        """Read a page of the bin."""
+        return search.bin_page(self.client, position, deadline)
+
     def count(self) -> int:
         """Ask how many contacts there are."""
         return search.count(self.client)
@@ -84,6 +88,14 @@ class HubSpotCrm:
     def schema(self) -> Schema:
         """Read the properties of contacts."""
         return PropertySetup(self.client, self.platform).schema()
+
+    def default_mapping(self) -> FieldMapping:
+        """Give the default mapping, as this account's properties allow."""
+        return default_mapping(self.schema().fields)
+
+    def is_failing(self) -> bool:
+        """Whether the breaker is open."""
+        return self.client.budget.breaker_open
 
     def quota(self) -> Quota | None:
         """Give the daily quota of the last answer."""
@@ -97,7 +109,13 @@ class HubSpot:
     """The provider `hubspot`."""
 
     def __init__(
-        self, transport: Transport, paths: Paths, platform: str, app: HubSpotApp, stop: threading.Event
+        self,
+        transport: Transport,
+        paths: Paths,
+        platform: str,
+        app: HubSpotApp,
+        stop: threading.Event,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._transport = transport
         self._paths = paths
@@ -105,6 +123,7 @@ class HubSpot:
         self._app = app
         self._oauth = oauth.OAuthApp(transport, paths, app.client_id, app.client_secret)
         self._stop = stop
+        self._monotonic = monotonic
         self._lock = threading.Lock()
         self._budgets: dict[str, AccountBudget] = {}
 
@@ -115,13 +134,13 @@ class HubSpot:
 
     def open(self, token: TokenSource, kind: CredentialKind) -> HubSpotCrm:
         """Speak with a credential whose account is not known yet."""
-        return self._crm(AccountBudget(self._stop), token, kind, FieldMapping(DEFAULT_MAPPING), "")
+        return self._crm(self._budget("UTC"), token, kind, FieldMapping(DEFAULT_MAPPING), "")
 
     def connect(self, integration: Integration, token: TokenSource) -> HubSpotCrm:
         """Speak for an integration, on the budget of its account."""
         with self._lock:
             account_id = integration.account_id
-            budget = self._budgets.get(account_id) or AccountBudget(self._stop, integration.time_zone)
+            budget = self._budgets.get(account_id) or self._budget(integration.time_zone)
             self._budgets[account_id] = budget
         return self._crm(budget, token, integration.credential_kind, integration.field_mapping, integration.app_id)
 
@@ -146,6 +165,9 @@ class HubSpot:
     def webhook_instructions(self, url: str, properties: Sequence[str]) -> str:
         """Say what to click."""
         return subscriptions.instructions(url, properties)
+
+    def _budget(self, time_zone: str) -> AccountBudget:
+        return AccountBudget(self._stop, time_zone, self._monotonic)
 
     def _crm(
         self, budget: AccountBudget, token: TokenSource, kind: CredentialKind, mapping: FieldMapping, app_id: str

@@ -22,6 +22,7 @@ class Contact(msgspec.Struct, rename="camel"):
     properties: dict[str, str | None] = {}
     updated_at: datetime | None = None
     archived: bool = False
+    archived_at: datetime | None = None
     properties_with_history: dict[str, list[HistoryVersion]] | None = None
     object_write_trace_id: str | None = None
 

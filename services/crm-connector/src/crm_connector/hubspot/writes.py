@@ -13,12 +13,16 @@ from crm_connector.domain.errors import CrmError, CrmRejectedError, CrmUncertain
 from crm_connector.domain.mapping import FieldMapping
 from crm_connector.domain.observation import Done, EmailTaken, NotSent, Refused, Write, WriteKind, WriteOutcome
 from crm_connector.hubspot.client import HubSpotClient
-from crm_connector.hubspot.contacts import LEAD_MARK, SOURCE_MARK, chunks, timestamp
+from crm_connector.hubspot.contacts import LEAD_MARK, SOURCE_MARK, timestamp
 from crm_connector.hubspot.errors import is_conflict, rejection
 from crm_connector.hubspot.wire import Batch, Contact, Problem
 
-_MAX_BATCH = 100
 Outcomes = dict[str, WriteOutcome]
+_PATHS = {
+    WriteKind.UPDATE: "batch/update",
+    WriteKind.CREATE: "batch/upsert",
+    WriteKind.ARCHIVE: "batch/archive",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,16 +36,21 @@ class ContactWriter:
     def write(self, writes: Sequence[Write], send_by: float) -> Outcomes:
         """Carry out writes: write id → outcome; none for a write that may have landed."""
         outcomes: Outcomes = {}
-        for kind in (WriteKind.UPDATE, WriteKind.CREATE):
-            for part in chunks([write for write in writes if write.kind is kind], _MAX_BATCH):
-                outcomes |= self._batch(part, send_by)
+        for kind in _PATHS:
+            rest = [write for write in writes if write.kind is kind]
+            while rest:
+                size = self.client.budget.most_writes
+                outcomes |= self._batch(rest[:size], send_by)
+                rest = rest[size:]
         return outcomes
 
     def _batch(self, part: list[Write], send_by: float) -> Outcomes:
         """Send one batch of one kind."""
         try:
-            body = {"inputs": self._inputs(part)}
-            answer = self.client.call("POST", self._path(part[0].kind), json=body, send_by=send_by)
+            body, path = {"inputs": self._inputs(part)}, self.client.paths.contacts(_PATHS[part[0].kind])
+            answer = self.client.call("POST", path, json=body, send_by=send_by, writes=len(part))
+            if part[0].kind is WriteKind.ARCHIVE:  # 204 without a body, also for ids that are not there (any more)
+                return {write.write_id: Done(write.record_id) for write in part}
             outcomes, unclear = match(part, answer.as_(Batch), self.mapping)
         except CrmRejectedError as error:
             if len(part) == 1:
@@ -61,11 +70,10 @@ class ContactWriter:
             outcomes |= self._batch(piece, send_by) if piece else {}
         return outcomes
 
-    def _path(self, kind: WriteKind) -> str:
-        return self.client.paths.contacts("batch/update" if kind is WriteKind.UPDATE else "batch/upsert")
-
     def _inputs(self, part: list[Write]) -> list[dict[str, Any]]:
         """Build the inputs; a create is an upsert on our unique mark, so that a repeated one finds its record (R6)."""
+        if part[0].kind is WriteKind.ARCHIVE:
+            return [{"id": write.record_id} for write in part]
         return [
             {"id": write.record_id, "properties": properties, "objectWriteTraceId": write.write_id}
             if write.kind is WriteKind.UPDATE
@@ -119,11 +127,11 @@ def not_sent(error: CrmError) -> NotSent:
 
 
 def _done(write: Write, contact: Contact, mapping: FieldMapping) -> Done:
-    """Take over HubSpot's spelling of what we wrote, as far as the answer has it."""
+    """Take over HubSpot's spelling of what we wrote; where the answer omits it, what was sent."""
     written = mapping.to_crm(write.values)
-    echoed = {name: value for name, value in contact.properties.items() if name in written}
+    spelled = {name: contact.properties.get(name, sent) for name, sent in written.items()}
     modified_at = timestamp(contact.properties.get("lastmodifieddate")) or contact.updated_at
-    return Done(contact.id, modified_at, mapping.readings(echoed))
+    return Done(contact.id, modified_at, mapping.readings(spelled))
 
 
 def _write_of(part: Sequence[Write], contact: Contact) -> Write | None:

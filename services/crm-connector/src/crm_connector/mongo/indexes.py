@@ -7,8 +7,8 @@ from pymongo.database import Database
 
 from crm_connector.mongo.client import mapped_errors
 
-# What came of a run is of interest for a while.
-_RUN_KEPT_SECONDS = 90 * 86_400
+# What came of a run is of interest for a while, what it planned only as long as the world is much the same.
+_RUN_KEPT_SECONDS, _PLAN_KEPT_SECONDS = 90 * 86_400, 7 * 86_400
 
 
 def ensure(db: Database[dict[str, Any]]) -> None:
@@ -31,9 +31,9 @@ def ensure(db: Database[dict[str, Any]]) -> None:
             [
                 IndexModel(
                     [("integration_id", ASCENDING), ("kind", ASCENDING)],
-                    name="one_running",
-                    unique=True,
-                    partialFilterExpression={"state": "running"},
+                    name="one_at_work",
+                    unique=True,  # of imports and pushes; an apply run gives way to the next one by itself
+                    partialFilterExpression={"state": "running", "kind": {"$gt": "apply"}},
                 ),
                 IndexModel(
                     [("tenant_id", ASCENDING), ("request_id", ASCENDING)],
@@ -44,5 +44,12 @@ def ensure(db: Database[dict[str, Any]]) -> None:
                 IndexModel([("tenant_id", ASCENDING), ("_id", ASCENDING)], name="by_tenant"),
                 IndexModel([("state", ASCENDING), ("until", ASCENDING)], name="by_turn"),
                 IndexModel([("ended_at", ASCENDING)], name="expires", expireAfterSeconds=_RUN_KEPT_SECONDS),
+            ]
+        )
+        db.planned_records.create_indexes(
+            [
+                IndexModel([("run_id", ASCENDING), ("_id", ASCENDING)], name="by_run"),
+                IndexModel([("run_id", ASCENDING), ("outcome", ASCENDING), ("_id", ASCENDING)], name="by_outcome"),
+                IndexModel([("planned_at", ASCENDING)], name="expires", expireAfterSeconds=_PLAN_KEPT_SECONDS),
             ]
         )

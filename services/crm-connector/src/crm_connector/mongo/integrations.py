@@ -113,13 +113,16 @@ def _missing() -> NotFoundError:
 
 
 def _document(integration: Integration) -> dict[str, Any]:
-    """Build the document without its ids and credential. The mapping is a list: its fields hold dots."""
+    """Build the document without its ids and credential. What fields name is a list: names of fields hold dots."""
     document = document_of(integration)
     del document["integration_id"], document["request_id"]
     mapping = [{"field": field, "property": name} for field, name in sorted(integration.mapping.items())]
-    return document | {"mapping": mapping}
+    transforms = [{"field": field, "steps": steps} for field, steps in sorted(document["transforms"].items())]
+    return document | {"mapping": mapping, "transforms": transforms}
 
 
 def _integration(document: dict[str, Any]) -> Integration:
     mapping = {entry["field"]: entry["property"] for entry in document["mapping"]}
-    return msgspec.convert(document | {"integration_id": document["_id"], "mapping": mapping}, Integration)
+    transforms = {entry["field"]: entry["steps"] for entry in document.get("transforms", [])}
+    lists = {"mapping": mapping, "transforms": transforms}
+    return msgspec.convert(document | {"integration_id": document["_id"], **lists}, Integration)

@@ -5,6 +5,7 @@ by one that lost its lease is not counted twice. `until` of a run that nobody ha
 """
 
 from collections.abc import Collection
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,12 +16,24 @@ from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
 from crm_connector.domain.errors import NotFoundError, PreconditionError
+from crm_connector.domain.integration import Integration
 from crm_connector.domain.run import Run, RunKind, RunState
 from crm_connector.mongo.client import document_of, mapped_errors
 
 # Longer than listing a page may take, and than working it off usually does.
 LEASE_MS = 30_000
-_FIXED = ("run_id", "tenant_id", "integration_id", "kind", "created_at", "request_id", "lead_ids")
+_LEASE_END = {"$toDate": {"$add": [{"$toLong": "$$NOW"}, LEASE_MS]}}  # not every server adds to a date as it is
+_FIXED = [
+    "run_id",
+    "tenant_id",
+    "integration_id",
+    "kind",
+    "created_at",
+    "request_id",
+    "lead_ids",
+    "dry_run",
+    "proposed",
+]
 _RUNNING = RunState.RUNNING.value
 _NOBODYS = {"owner": "", "until": datetime.fromtimestamp(0, UTC)}
 
@@ -35,7 +48,8 @@ class MongoRuns:
         """Keep a new one. PreconditionError `run_in_progress` while there is one like it, or its request is known."""
         with mapped_errors():
             try:
-                self._collection.insert_one({"_id": run.run_id, **document_of(run), **_NOBODYS})
+                document = _document(run) | {"proposed": _proposed(run)}
+                self._collection.insert_one({"_id": run.run_id, **document, **_NOBODYS})
             except DuplicateKeyError as error:
                 message = f"This integration's {run.kind.value} is at work already. Wait for it or cancel it."
                 raise PreconditionError("run_in_progress", message) from error
@@ -61,14 +75,14 @@ class MongoRuns:
         query |= {"integration_id": integration_id} if integration_id else {}
         query |= {"kind": kind.value} if kind else {}
         with mapped_errors():
-            found = self._collection.find(query, {"lead_ids": 0}).sort("_id", DESCENDING).limit(limit)
+            found = self._collection.find(query, {"lead_ids": 0, "proposed": 0}).sort("_id", DESCENDING).limit(limit)
             return [_run(document) for document in found]
 
     def claim(self, owner: str, resting: Collection[str]) -> Run | None:
         """Lease the run that was worked longest ago, but for those resting here; None if none is free."""
         query = {"state": _RUNNING, "_id": {"$nin": list(resting)}}
         free = {"$lte": [{"$toLong": "$until"}, {"$toLong": "$$NOW"}]}
-        lease = {"owner": {"$literal": owner}, "until": {"$add": ["$$NOW", LEASE_MS]}}
+        lease = {"owner": {"$literal": owner}, "until": _LEASE_END}
         with mapped_errors():
             for candidate in self._collection.find(query, {"_id": 1}).sort("until", ASCENDING).limit(20):
                 key = {"_id": candidate["_id"], "state": _RUNNING, "$expr": free}
@@ -80,9 +94,9 @@ class MongoRuns:
     def keep(self, run: Run, owner: str, *, release: bool) -> bool:
         """Store how far a leased run is and renew its lease, or release it; False if it is lost or was cancelled."""
         changed: dict[str, Any] = {
-            name: {"$literal": value} for name, value in document_of(run).items() if name not in _FIXED
+            name: {"$literal": value} for name, value in _document(run).items() if name not in _FIXED
         }
-        changed["until"] = "$$NOW" if release else {"$add": ["$$NOW", LEASE_MS]}
+        changed["until"] = "$$NOW" if release else _LEASE_END
         if run.handed_over or run.state is not RunState.RUNNING:
             changed["lead_ids"] = []
         key = {"_id": run.run_id, "owner": owner, "state": _RUNNING}
@@ -103,5 +117,16 @@ class MongoRuns:
             self._collection.update_one({"_id": run_id, "state": _RUNNING}, {"$set": changes})
 
 
+def _document(run: Run) -> dict[str, Any]:
+    """Build the document, but for what is proposed: that never changes."""
+    return document_of(replace(run, proposed=None))
+
+
+def _proposed(run: Run) -> str:
+    """Write what is proposed as text: names of fields hold dots."""
+    return msgspec.json.encode(run.proposed).decode() if run.proposed else ""
+
+
 def _run(document: dict[str, Any]) -> Run:
-    return msgspec.convert(document, Run)
+    run, text = msgspec.convert(document | {"proposed": None}, Run), document.get("proposed")
+    return replace(run, proposed=msgspec.json.decode(text, type=Integration)) if text else run

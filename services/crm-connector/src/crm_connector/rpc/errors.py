@@ -1,7 +1,8 @@
 """From our errors to gRPC status with `google.rpc.ErrorInfo`, in one interceptor."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import accumulate
 from typing import Any
 
 import grpc
@@ -13,6 +14,8 @@ from grpc_status import rpc_status
 from crm_connector.domain.errors import ConnectorError, StoreUnavailableError
 
 DOMAIN = "leadsync"
+# An answer whose trailers exceed 8 KiB may be dropped whole; there the texts are a third longer, or three times.
+_MOST_FAULT_BYTES = 2_000
 # A call that comes while we start waits so long for MongoDB.
 _START_SECONDS = 2.0
 _log = structlog.get_logger()
@@ -62,13 +65,23 @@ class ErrorInterceptor(grpc.ServerInterceptor):
 
 
 def _status(error: ConnectorError) -> status_pb2.Status:
-    """Build the status: reason, and the field that is to blame for an invalid request."""
+    """Build the status: reason, and the fields that are to blame for an invalid request."""
     info = error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN)
     details = [_packed(info)]
     if error.field:
-        violation = error_details_pb2.BadRequest.FieldViolation(field=error.field, description=error.message)
-        details.append(_packed(error_details_pb2.BadRequest(field_violations=[violation])))
+        faults = _as_many_as_fit(((error.field, error.message), *error.more))
+        named = [error_details_pb2.BadRequest.FieldViolation(field=path, description=text) for path, text in faults]
+        details.append(_packed(error_details_pb2.BadRequest(field_violations=named)))
     return status_pb2.Status(code=code_pb2.Code.Value(error.kind.value), message=error.message, details=details)
+
+
+def _as_many_as_fit(faults: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Give the first faults, and how many more there are."""
+    sizes = accumulate(len(f"{path}{text}".encode()) for path, text in faults)
+    shown = max(1, sum(size <= _MOST_FAULT_BYTES for size in sizes))
+    left = len(faults) - shown
+    rest = [(faults[0][0].partition(".")[0], f"{left} more of its fields have faults.")] if left else []
+    return [*faults[:shown], *rest]
 
 
 def _packed(message: Any) -> any_pb2.Any:

@@ -10,7 +10,7 @@ from leadsync.integration.v1 import integration_service_pb2 as pb
 from leadsync.integration.v1 import integration_service_pb2_grpc as pb_grpc
 
 from crm_connector.domain.run import RunKind
-from crm_connector.rpc import mapping
+from crm_connector.rpc import integration_mapping, mapping
 from crm_connector.usecases.doctor import Doctor
 from crm_connector.usecases.integrations import Integrations
 from crm_connector.usecases.runs import Runs
@@ -38,12 +38,14 @@ class IntegrationServicer(pb_grpc.IntegrationServiceServicer):
         self, request: pb.CreateIntegrationRequest, _context: Context
     ) -> pb.CreateIntegrationResponse:
         """Connect a CRM account."""
-        created = self._integrations.create(mapping.new_integration(request))
-        return pb.CreateIntegrationResponse(integration=mapping.integration(created))
+        created = self._integrations.create(integration_mapping.new_integration(request))
+        return pb.CreateIntegrationResponse(integration=integration_mapping.integration(created))
 
     def GetIntegration(self, request: pb.GetIntegrationRequest, _context: Context) -> pb.GetIntegrationResponse:
         """Get an integration."""
-        return pb.GetIntegrationResponse(integration=mapping.integration(self._integrations.get(*_key(request))))
+        return pb.GetIntegrationResponse(
+            integration=integration_mapping.integration(self._integrations.get(*_key(request)))
+        )
 
     def ListIntegrations(self, request: pb.ListIntegrationsRequest, _context: Context) -> pb.ListIntegrationsResponse:
         """List a tenant's integrations."""
@@ -51,15 +53,16 @@ class IntegrationServicer(pb_grpc.IntegrationServiceServicer):
         tenant_id = mapping.identifier(request.tenant_id, "tenant_id")
         found = self._integrations.page(tenant_id, mapping.page_start(request.page_token), size + 1)
         token = mapping.page_token(found[size - 1].integration_id) if len(found) > size else ""
-        page = [mapping.integration(each) for each in found[:size]]
+        page = [integration_mapping.integration(each) for each in found[:size]]
         return pb.ListIntegrationsResponse(integrations=page, next_page_token=token)
 
     def UpdateIntegration(
         self, request: pb.UpdateIntegrationRequest, _context: Context
     ) -> pb.UpdateIntegrationResponse:
         """Change an integration."""
-        changed = self._integrations.update(*_key(request), mapping.changes(request), request.etag)
-        return pb.UpdateIntegrationResponse(integration=mapping.integration(changed))
+        changed, run = self._integrations.update(*_key(request), integration_mapping.changes(request), request.etag)
+        applied = mapping.run(run, self._now()) if run else None
+        return pb.UpdateIntegrationResponse(integration=integration_mapping.integration(changed), run=applied)
 
     def DeleteIntegration(
         self, request: pb.DeleteIntegrationRequest, _context: Context
@@ -82,14 +85,19 @@ class IntegrationServicer(pb_grpc.IntegrationServiceServicer):
 
     def StartImport(self, request: pb.StartImportRequest, _context: Context) -> pb.StartImportResponse:
         """Start an import."""
-        request_id = mapping.request_id(request.request_id)
-        started = self._runs.start(*_key(request), RunKind.IMPORT, request_id)
+        request_id, key, proposed = mapping.request_id(request.request_id), _key(request), None
+        if request.HasField("proposed"):
+            if not request.dry_run:
+                raise mapping.invalid("proposed", "Settings can be tried out in a dry run only.")
+            changes = integration_mapping.proposed(request.proposed, request.proposed_mask.paths)
+            proposed = self._integrations.as_proposed(*key, changes)
+        started = self._runs.start(*key, RunKind.IMPORT, request_id, dry_run=request.dry_run, proposed=proposed)
         return pb.StartImportResponse(run=mapping.run(started, self._now()))
 
     def StartPush(self, request: pb.StartPushRequest, _context: Context) -> pb.StartPushResponse:
         """Start a push."""
         request_id, lead_ids = mapping.request_id(request.request_id), mapping.lead_ids(request.lead_ids)
-        started = self._runs.start(*_key(request), RunKind.PUSH, request_id, lead_ids)
+        started = self._runs.start(*_key(request), RunKind.PUSH, request_id, lead_ids, dry_run=request.dry_run)
         return pb.StartPushResponse(run=mapping.run(started, self._now()))
 
     def GetRun(self, request: pb.GetRunRequest, _context: Context) -> pb.GetRunResponse:
@@ -104,6 +112,17 @@ class IntegrationServicer(pb_grpc.IntegrationServiceServicer):
         token = mapping.page_token(found[size - 1].run_id) if len(found) > size else ""
         runs = [mapping.run(each, self._now()) for each in found[:size]]
         return pb.ListRunsResponse(runs=runs, next_page_token=token)
+
+    def ListPlannedRecords(
+        self, request: pb.ListPlannedRecordsRequest, _context: Context
+    ) -> pb.ListPlannedRecordsResponse:
+        """List what a dry run found."""
+        size, after = mapping.page_size(request.page_size), mapping.page_start(request.page_token)
+        outcome = mapping.bounded(request.outcome, "outcome", 32)
+        found = self._runs.planned(*_run_key(request), outcome, after, size + 1)
+        token = mapping.page_token(found[size - 1].key) if len(found) > size else ""
+        records = [mapping.planned_record(each) for each in found[:size]]
+        return pb.ListPlannedRecordsResponse(records=records, next_page_token=token)
 
     def CancelRun(self, request: pb.CancelRunRequest, _context: Context) -> pb.CancelRunResponse:
         """Cancel a run."""
@@ -133,6 +152,6 @@ def _key(request: _Keyed) -> tuple[str, str]:
     return tenant_id, mapping.identifier(request.integration_id, "integration_id")
 
 
-def _run_key(request: pb.GetRunRequest | pb.CancelRunRequest) -> tuple[str, str]:
+def _run_key(request: pb.GetRunRequest | pb.CancelRunRequest | pb.ListPlannedRecordsRequest) -> tuple[str, str]:
     """Tenant and run, both required."""
     return mapping.identifier(request.tenant_id, "tenant_id"), mapping.identifier(request.run_id, "run_id")

@@ -120,6 +120,17 @@ class Connections:
                 self._made[integration_id] = (integration.revision, crm)
             return crm
 
+    def background(self, integration_id: str) -> Crm:
+        """Give the client for work that may wait: runs and sweeps. Raises as `crm` does."""
+        return self.crm(integration_id).in_background()
+
+    def health(self) -> tuple[int, float]:
+        """How many accounts the CRM keeps failing for, and the largest used share of a daily quota, from 0 to 1."""
+        with self._lock:
+            crms = [crm for _, crm in self._made.values()]
+        quotas = [quota for crm in crms if (quota := crm.quota()) and quota.per_day]
+        return sum(crm.is_failing() for crm in crms), max((1 - q.remaining / q.per_day for q in quotas), default=0.0)
+
     def forget(self, integration_id: str) -> None:
         """Drop what is kept of an integration."""
         with self._lock:

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from enum import Enum
 from urllib.parse import urlsplit
 
-from crm_connector.crm import Crm, Quota
+from crm_connector.crm import Crm, Quota, Schema
 from crm_connector.domain.errors import ConnectorError
+from crm_connector.domain.fitting import misfits
 from crm_connector.domain.integration import Account, Integration
-from crm_connector.domain.mapping import faults
 from crm_connector.mongo.integrations import MongoIntegrations
 from crm_connector.usecases.connections import Connections
 from crm_connector.usecases.webhooks import Webhooks
@@ -155,12 +155,18 @@ def _schema(integration: Integration, crm: Crm) -> list[Check]:
     properties = Check("properties", CheckState.OK, "leadsync's own properties are as they have to be.")
     if schema.mark_faults:
         properties = Check("properties", CheckState.FAILED, " ".join(schema.mark_faults), _SET_AGAIN)
-    wrong = faults(integration.field_mapping, schema.fields, writes=integration.writes_crm)
-    if wrong:
-        finding = " ".join(f"{field}: {fault}" for field, fault in wrong.items())
-        return [properties, Check("mapping", CheckState.FAILED, finding, "Change the integration's field mapping.")]
-    finding = f"All {len(integration.mapping)} mapped properties are there."
-    return [properties, Check("mapping", CheckState.OK, finding)]
+    return [properties, _mapping(integration, schema)]
+
+
+def _mapping(integration: Integration, schema: Schema) -> Check:
+    """Check what was checked when the settings were saved: the CRM's properties may have changed since."""
+    found = misfits(integration.field_mapping, schema.fields, integration.written_fields)
+    if found:
+        failed = any(not misfit.warning for misfit in found)
+        finding = " ".join(f"{misfit.path.partition('.')[2]}: {misfit.problem}" for misfit in found)
+        fix = "Change the integration's field mapping, rules or transforms as the finding says."
+        return Check("mapping", CheckState.FAILED if failed else CheckState.WARNING, finding, fix)
+    return Check("mapping", CheckState.OK, f"All {len(integration.mapping)} mapped properties are there, and fit.")
 
 
 def _quota(quota: Quota | None) -> Check:

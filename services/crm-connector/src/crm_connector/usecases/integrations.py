@@ -1,70 +1,28 @@
 """Connecting, changing and disconnecting CRM accounts."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import structlog
 
 from crm_connector.crm import Crm, CrmProvider
 from crm_connector.domain import mapping
+from crm_connector.domain.changes import Changes, NewIntegration, OAuthCode, with_changes, with_default
 from crm_connector.domain.errors import ExistsError, InvalidError, MissingScopesError, StaleEtagError
-from crm_connector.domain.integration import (
-    Account,
-    Credential,
-    CredentialKind,
-    Deletions,
-    Direction,
-    FieldRule,
-    Integration,
-    check_rules,
-)
+from crm_connector.domain.fitting import check_fit
+from crm_connector.domain.integration import Account, Credential, CredentialKind, Integration, check_rules
 from crm_connector.domain.mapping import CrmField
+from crm_connector.domain.run import Run, RunKind
 from crm_connector.mongo.cursors import MongoCursors
 from crm_connector.mongo.integrations import MongoIntegrations
+from crm_connector.mongo.runs import MongoRuns
 from crm_connector.usecases.connections import Connections, token_source
 from crm_connector.usecases.targets import Targets
 from crm_connector.usecases.webhooks import Webhooks
 from crm_connector.vault import AesVault
 
 _log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class OAuthCode:
-    """What an OAuth install page hands over."""
-
-    code: str = field(repr=False)
-    redirect_uri: str
-
-
-@dataclass(frozen=True, slots=True)
-class NewIntegration:
-    """A wish to connect an account; empty texts and an empty mapping mean the default."""
-
-    tenant_id: str
-    provider: str
-    credential: Credential | OAuthCode
-    direction: Direction
-    request_id: str = ""
-    account_id: str = ""
-    app_id: str = ""
-    mapping: Mapping[str, str] = field(default_factory=dict)
-    rules: tuple[FieldRule, ...] = ()
-    deletions: Deletions = field(default_factory=Deletions)
-    paused: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Changes:
-    """Changes of an integration; None keeps what is there."""
-
-    direction: Direction | None = None
-    mapping: Mapping[str, str] | None = None
-    rules: tuple[FieldRule, ...] | None = None
-    paused: bool | None = None
-    deletions: Deletions | None = None
-    credential: Credential | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,15 +41,18 @@ class Integrations:
         self,
         repository: MongoIntegrations,
         cursors: MongoCursors,
+        runs: MongoRuns,
         vault: AesVault,
         connections: Connections,
         targets: Targets,
         webhooks: Webhooks,
+        *,
         new_id: Callable[[], str],
         now: Callable[[], datetime],
     ) -> None:
         self._repository = repository
         self._cursors = cursors
+        self._runs = runs
         self._vault = vault
         self._connections = connections
         self._targets = targets
@@ -105,11 +66,10 @@ class Integrations:
             return made
         provider = self._connections.provider(wish.provider)
         checked = mapping.check(wish.mapping or provider.default_mapping)
-        rules = check_rules(wish.rules, checked)
-        writes = wish.direction is not Direction.FROM_CRM
-        proven = _prove(provider, wish.credential, writes=writes)
+        rules = check_rules(wish.rules, checked, wish.direction)
+        transforms = mapping.check_transforms(wish.transforms, checked)
+        proven = _prove(provider, wish.credential, writes=wish.direction.to_crm)
         _expect_account(wish.account_id, proven.account)
-        proven.crm.prepare(checked, writes=writes)
         integration = Integration(
             integration_id=self._new_id(),
             tenant_id=wish.tenant_id,
@@ -125,7 +85,13 @@ class Integrations:
             paused=wish.paused,
             request_id=wish.request_id,
             time_zone=proven.account.time_zone,
+            transforms=transforms,
+            match_keys=wish.match_keys,
+            phone_region=wish.phone_region,
         )
+        if not wish.mapping:
+            integration = with_default(integration, proven.crm.default_mapping())
+        proven.crm.prepare(integration.field_mapping, integration.written_fields)
         return self._add(integration, proven.credential)
 
     def get(self, tenant_id: str, integration_id: str) -> Integration:
@@ -143,14 +109,16 @@ class Integrations:
         known = self._connections.crm(integration_id).schema().fields
         return [(field, mapped.get(field.property, "")) for field in known]
 
-    def update(self, tenant_id: str, integration_id: str, changes: Changes, etag: str) -> Integration:
-        """Change one. Nothing happens if it already is as wished."""
+    def update(
+        self, tenant_id: str, integration_id: str, changes: Changes, etag: str
+    ) -> tuple[Integration, Run | None]:
+        """Change one; with the run that applies the change to its records. Nothing happens if it is as wished."""
         current = self._repository.get(tenant_id, integration_id)
         if etag and etag != current.etag:
             raise StaleEtagError
-        changed = _apply(current, changes)
+        changed = with_changes(current, changes)
         if changed == current and changes.credential is None:
-            return current
+            return current, None
         proven = self._check_with_crm(current, changed, changes.credential)
         sealed = None
         if proven is not None:
@@ -158,14 +126,23 @@ class Integrations:
                 changed, app_id=proven.account.app_id or changed.app_id, time_zone=proven.account.time_zone
             )
             sealed = self._vault.seal(integration_id, proven.credential)
-        changed = replace(changed, revision=current.revision + 1)
+        run = self._apply_run(changed) if changed.deciding != current.deciding else None
+        apply_run_id = run.run_id if run else current.apply_run_id
+        changed = replace(changed, revision=current.revision + 1, apply_run_id=apply_run_id)
         self._repository.replace(changed, current.revision, sealed)
         self._connections.forget(integration_id)
         self._targets.publish(changed)
         if changed.mapping != current.mapping:
             self._webhooks.mapping_changed(changed)
         _log.info("integration_updated", integration_id=integration_id, revision=changed.revision)
-        return changed
+        return changed, run
+
+    def as_proposed(self, tenant_id: str, integration_id: str, changes: Changes) -> Integration:
+        """Build the integration as it would be, its mapping checked against the CRM. Nothing is kept or set up."""
+        proposed = with_changes(self._repository.get(tenant_id, integration_id), changes)
+        known = self._connections.crm(integration_id).schema().fields
+        check_fit(proposed.field_mapping, known, proposed.written_fields)
+        return proposed
 
     def delete(self, tenant_id: str, integration_id: str) -> None:
         """Disconnect one; leads and records stay. Repeatable; what fails half-way is finished by the upkeep."""
@@ -181,6 +158,12 @@ class Integrations:
         self._repository.delete(integration.integration_id)
         self._connections.forget(integration.integration_id)
         _log.info("integration_deleted", integration_id=integration.integration_id)
+
+    def _apply_run(self, integration: Integration) -> Run:
+        """Start the run of a change that is about to be stored. It counts once the integration names it."""
+        run = Run(self._new_id(), integration.tenant_id, integration.integration_id, RunKind.APPLY, self._now())
+        self._runs.add(run)
+        return run
 
     def _add(self, integration: Integration, credential: Credential) -> Integration:
         """Keep a new one, or find that the same request was faster."""
@@ -198,7 +181,7 @@ class Integrations:
     def _check_with_crm(
         self, current: Integration, changed: Integration, credential: Credential | None
     ) -> _Proven | None:
-        """Prove a new credential and prepare a new mapping or direction."""
+        """Prove a new credential and prepare a mapping or a direction that is new."""
         proven = None
         if credential is not None:
             if credential.kind is not current.credential_kind:
@@ -206,26 +189,11 @@ class Integrations:
             provider = self._connections.provider(current.provider)
             proven = _prove(provider, credential, writes=changed.writes_crm)
             _expect_account(current.account_id, proven.account)
-        if proven or changed.mapping != current.mapping or changed.writes_crm != current.writes_crm:
+        same = (changed.field_mapping, changed.written_fields) == (current.field_mapping, current.written_fields)
+        if proven or not same:
             crm = proven.crm if proven else self._connections.crm(current.integration_id)
-            crm.prepare(changed.field_mapping, writes=changed.writes_crm)
+            crm.prepare(changed.field_mapping, changed.written_fields)
         return proven
-
-
-def _apply(current: Integration, changes: Changes) -> Integration:
-    """Build the changed integration; rules of fields that are no longer mapped go, unless they are new too."""
-    checked = mapping.check(changes.mapping) if changes.mapping is not None else current.field_mapping
-    rules = tuple(rule for rule in current.rules if rule.field in checked.properties)
-    if changes.rules is not None:
-        rules = check_rules(changes.rules, checked)
-    return replace(
-        current,
-        direction=changes.direction or current.direction,
-        mapping=checked.properties,
-        rules=rules,
-        deletions=changes.deletions or current.deletions,
-        paused=current.paused if changes.paused is None else changes.paused,
-    )
 
 
 def _prove(provider: CrmProvider, given: Credential | OAuthCode, *, writes: bool) -> _Proven:

@@ -9,7 +9,7 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -17,17 +17,19 @@ from crm_connector.clients.lead_store import GrpcLeadStore
 from crm_connector.crm import Crm
 from crm_connector.domain.errors import (
     ConnectorError,
-    CrmError,
     CrmRejectedError,
     MissingScopesError,
     NotFoundError,
     StoreUnavailableError,
 )
+from crm_connector.domain.integration import Integration
 from crm_connector.domain.run import Run, RunKind, RunState, is_allowed
 from crm_connector.mongo.integrations import MongoIntegrations
 from crm_connector.mongo.runs import MongoRuns
 from crm_connector.usecases.loop import Busy
-from crm_connector.usecases.runs import drop_work
+from crm_connector.usecases.planner import Planner
+from crm_connector.usecases.runs import drop_work, lead_page, total_records
+from crm_connector.usecases.targets import Targets
 from crm_connector.usecases.work import Job
 
 # Lanes of a push that are due at once: more would make lead-store's look for due work slow.
@@ -37,6 +39,8 @@ _LOOK_SECONDS, _IDLE_SECONDS = 0.5, 0.5
 _LIVE_WORK_SECONDS = 2.0
 _LIST_SECONDS = 10.0
 _FIRST_REST_SECONDS, _LONGEST_REST_SECONDS, _PAUSED_SECONDS = 1.0, 30.0, 5.0
+# A change is stored right after its run; by then it is, or never will be.
+_STORED_WITHIN = timedelta(seconds=60)
 _log = structlog.get_logger()
 
 
@@ -54,6 +58,8 @@ class Runner:
         store: GrpcLeadStore,
         crm: Callable[[str], Crm],
         job: Job,
+        planner: Planner,
+        targets: Targets,
         busy: Busy,
         *,
         calls: Callable[[], int],
@@ -66,6 +72,8 @@ class Runner:
         self._store = store
         self._crm = crm
         self._job = job
+        self._planner = planner
+        self._targets = targets
         self._busy = busy
         self._calls = calls
         self._now = now
@@ -115,36 +123,52 @@ class Runner:
         if self._runs.keep(after, owner, release=True):
             if after.state is not RunState.RUNNING:
                 _log.info("run_ended", run_id=run.run_id, state=after.state.value, reason=after.reason, done=after.done)
-        elif run.kind is RunKind.PUSH and self._runs.get(run.tenant_id, run.run_id).state is RunState.CANCELLED:
+        elif run.hands_over and self._runs.get(run.tenant_id, run.run_id).state is RunState.CANCELLED:
             drop_work(self._store, run)  # what was queued while it was cancelled
 
     def _next(self, run: Run, owner: str) -> tuple[Run, float]:
         """Do the next page of whatever kind: the run after it, and seconds to leave it alone."""
         integration = self._integrations.get(run.tenant_id, run.integration_id)
-        if not is_allowed(run.kind, integration):
+        if run.kind is RunKind.APPLY and run.run_id != integration.apply_run_id:
+            return self._unnamed(run, integration)
+        if not is_allowed(run.kind, run.proposed or integration):
             return run.ended(RunState.FAILED, self._now(), "direction"), 0.0
-        if integration.paused:
+        if integration.paused and not run.dry_run:
             return self._rest(run, "paused")[0], _PAUSED_SECONDS
         run = run.resting("")
-        return (self._import(run, owner), 0.0) if run.kind is RunKind.IMPORT else self._push(run)
+        if run.dry_run:
+            self._busy.wait_until_idle(_LIVE_WORK_SECONDS, run.integration_id)
+            if not integration.paused:  # else nobody spends the account's quota
+                self._store.hold(run.integration_id)
+            return self._planner.page(run, lambda now: self._goes_on(now, owner)), 0.0
+        if run.kind is RunKind.IMPORT:
+            return self._import(run, owner), 0.0
+        return self._push(run) if run.kind is RunKind.PUSH else self._apply(run, integration)
 
     def _import(self, run: Run, owner: str) -> Run:
         """Have one page of records decided."""
         before = self._calls()
         self._busy.wait_until_idle(_LIVE_WORK_SECONDS, run.integration_id)
+        self._store.hold(run.integration_id)
         crm = self._crm(run.integration_id)
         page = crm.all_records(run.position, time.monotonic() + _LIST_SECONDS)
         if run.fresh:
-            run = replace(run, total=_total(crm))
-        if self._stop.is_set():
+            run = replace(run, total=total_records(crm))
+        if not self._goes_on(run, owner):
             return run
-        if not self._runs.keep(run, owner, release=False):
-            raise _LostError
-        outcomes, unleased = self._job.run_page(run.integration_id, page.records)
+        outcomes, reasons, unleased = self._job.run_page(run.integration_id, page.records)
         waiting = self._store.waiting(run.tenant_id, run.integration_id, unleased)
         outcomes += {"waiting": waiting, "unchanged": len(unleased) - waiting}
-        after = run.imported(outcomes, self._calls() - before, str(page.next_position or ""))
+        after = run.imported(outcomes, self._calls() - before, str(page.next_position or ""), reasons)
         return after if page.next_position else after.ended(RunState.SUCCEEDED, self._now())
+
+    def _goes_on(self, run: Run, owner: str) -> bool:
+        """Renew the run's lease in the middle of a page; False if the process is about to end."""
+        if self._stop.is_set():
+            return False
+        if not self._runs.keep(run, owner, release=False):
+            raise _LostError
+        return True
 
     def _push(self, run: Run) -> tuple[Run, float]:
         """Look how far the leads are, then hand over a page of them, unless too many are pending."""
@@ -157,17 +181,25 @@ class Runner:
             return run.ended(RunState.SUCCEEDED, self._now()), 0.0
         if run.handed_over or pending + LEADS_PER_PAGE > MOST_PENDING:
             return run, _LOOK_SECONDS
-        lead_ids, position = self._leads(run)
+        lead_ids, position = lead_page(self._store, run, LEADS_PER_PAGE)
         queued = self._store.request_sync(tenant_id, integration_id, lead_ids, run.run_id) if lead_ids else 0
         return run.handed(len(lead_ids), queued, position), 0.0
 
-    def _leads(self, run: Run) -> tuple[list[str], str]:
-        """Give the next page of leads and where the page after it begins; empty after the last."""
-        if not run.lead_ids:
-            return self._store.leads(run.tenant_id, run.position, LEADS_PER_PAGE)
-        start = int(run.position or 0)
-        end = start + LEADS_PER_PAGE
-        return list(run.lead_ids[start:end]), str(end) if end < len(run.lead_ids) else ""
+    def _apply(self, run: Run, integration: Integration) -> tuple[Run, float]:
+        """Make sure that lead-store applies the change, which it does by itself, and look how far that is."""
+        if not run.handed_over:
+            queued = self._targets.publish(integration)
+            if queued is None:
+                return self._rest(run, "store_unavailable")
+            run = run.handed(queued, queued, "")
+        pending, failed = self._store.run_work(run.tenant_id, run.integration_id, run.run_id)
+        run = run.looked_at(pending, failed)
+        return (run, _LOOK_SECONDS) if pending else (run.ended(RunState.SUCCEEDED, self._now()), 0.0)
+
+    def _unnamed(self, run: Run, integration: Integration) -> tuple[Run, float]:
+        """End a run whose change was never stored, or was followed by a later one; one may be about to be stored."""
+        is_new = run.run_id > integration.apply_run_id and self._now() - run.created_at < _STORED_WITHIN
+        return (run, _LOOK_SECONDS) if is_new else (run.ended(RunState.CANCELLED, self._now(), "superseded"), 0.0)
 
     def _after(self, run: Run, error: ConnectorError) -> tuple[Run, float]:
         """Fail what no waiting mends; let everything else wait."""
@@ -189,11 +221,3 @@ class Runner:
             self._rests.pop(run.run_id, None)
             if seconds:
                 self._rests[run.run_id] = (time.monotonic() + seconds, seconds)
-
-
-def _total(crm: Crm) -> int:
-    """Ask how many records there are; 0 if the CRM does not say."""
-    try:
-        return crm.count()
-    except CrmError:
-        return 0

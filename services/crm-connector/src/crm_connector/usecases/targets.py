@@ -20,19 +20,19 @@ class Targets:
         self._due: set[str] = set()
         self._gone: set[str] = set()
 
-    def publish(self, integration: Integration) -> bool:
-        """Tell lead-store; if it is not there, the upkeep will. Whether it is told."""
+    def publish(self, integration: Integration) -> int | None:
+        """Tell lead-store; how many lanes the apply run goes through. None = it is not there, and the upkeep will."""
         with self._lock:
             if integration.integration_id in self._gone:
-                return True
+                return 0
             try:
-                self._store.put_target(integration)
+                queued = self._store.put_target(integration)
             except (StoreUnavailableError, StoreRefusedError) as error:
                 self._due.add(integration.integration_id)
                 _log.warning("target_not_put", reason=error.reason, integration_id=integration.integration_id)
-                return False
+                return None
             self._due.discard(integration.integration_id)
-            return True
+            return queued
 
     def withdraw(self, integration: Integration) -> None:
         """Make lead-store forget it.

@@ -29,7 +29,7 @@ class Upkeep:
             if integration.deleting:
                 self._integrations.finish_deletion(integration)
             elif put_all or self._targets.is_due(integration):
-                told = self._targets.publish(integration) and told
+                told = self._targets.publish(integration) is not None and told
         if put_all and told:
             self._all_put_at = time.monotonic()
         self._pause = _PAUSE_SECONDS if told else min(self._pause * 2, _LONGEST_PAUSE_SECONDS)

@@ -23,6 +23,7 @@ from crm_connector.domain.errors import (
 )
 from crm_connector.domain.observation import (
     LATE_LANDING_SECONDS,
+    Binned,
     Decision,
     Lease,
     LeaseBatch,
@@ -40,8 +41,6 @@ _ROUNDS = 3
 _STORE_RETRY_SECONDS = 2.0
 # What a lease must hold besides the call and its late landing for any write to be sent: reading, deciding.
 _SPARE_SECONDS = 1.0
-# Conclusions after which a lane is still due.
-_UNDECIDED = {"released", "fenced"}
 _log = structlog.get_logger()
 
 
@@ -53,6 +52,7 @@ class _Open:
     leases: dict[str, Lease]
     writes: list[tuple[Lease, Write]] = field(default_factory=list)
     outcomes: Counter[str] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)
 
 
 class Job:
@@ -72,6 +72,9 @@ class Job:
 
         What became of the records, by name: decisions, and `waiting` for those that are still due.
         """
+        return self._work_off(batch, page).outcomes
+
+    def _work_off(self, batch: LeaseBatch, page: Sequence[Observation]) -> _Open:
         work = _Open(batch, {lease.lane_id: lease for lease in batch.leases})
         with self._guarded(work):
             crm = self._crm(batch.integration_id)
@@ -80,23 +83,36 @@ class Job:
                 self._decide(crm, work, list(page))
             finally:  # also if a later reading failed: what is decided waits for nothing
                 self._carry_out(crm, work)
-        return work.outcomes
+        return work
 
-    def run_page(self, integration_id: str, records: Sequence[Present]) -> tuple[Counter[str], set[str]]:
+    def hold(self, integration_id: str) -> None:
+        """Be the process that works an integration. Raises as `GrpcLeadStore.hold` does."""
+        self._store.hold(integration_id)
+
+    def run_binned(self, integration_id: str, records: Sequence[Binned]) -> None:
+        """Work off those archived records that a lead is linked to; each is read again under its lease."""
+        batch = self._store.lease_page(integration_id, records, sweep=True) if records else None
+        if batch is not None and batch.leases:
+            self.run(batch)
+
+    def run_page(
+        self, integration_id: str, records: Sequence[Present], *, sweep: bool = False
+    ) -> tuple[Counter[str], Counter[str], set[str]]:
         """Lease those records of a page that changed since their last reading (R9), and work them off as they are (R8).
 
-        What became of them, and the ids of those that were not leased: read already, or due anyway.
+        What became of them and why, and the ids of those that were not leased: read already, or due anyway.
         """
         seen = {record.record_id: record for record in records}
-        batch = self._store.lease_page(integration_id, records) if records else None
+        batch = self._store.lease_page(integration_id, records, sweep=sweep) if records else None
         if batch is None or not batch.leases:
-            return Counter(), set(seen)
+            return Counter(), Counter(), set(seen)
         observations = [
             Observation(lease.lane_id, lease.fence, seen[lease.record_id], read_before_lease=True)
             for lease in batch.leases
             if lease.record_id in seen
         ]
-        return self.run(batch, observations), set(seen) - {lease.record_id for lease in batch.leases}
+        work = self._work_off(batch, observations)
+        return work.outcomes, work.reasons, set(seen) - {lease.record_id for lease in batch.leases}
 
     def _check_lease(self, crm: Crm, batch: LeaseBatch) -> None:
         """Say once that lead-store's leases are too short for any write: then everything waits for ever (R4)."""
@@ -113,7 +129,7 @@ class Job:
         for _ in range(_ROUNDS):
             observations = [*observations, *(crm.observe(unread, read_by) if unread else ())]
             if not observations:
-                return
+                break
             unread = []
             for decision in self._store.reconcile(observations):
                 self._count("decision", decision.name)
@@ -121,10 +137,12 @@ class Job:
                     unread.append(_again(work.leases[decision.lane_id], decision))
                     continue
                 lease = work.leases.pop(decision.lane_id)
-                work.outcomes["waiting" if decision.name in _UNDECIDED else decision.name] += 1
+                work.outcomes[decision.conclusion] += 1
+                work.reasons.update(filter(None, [decision.counted_reason]))
                 work.writes.extend([(lease, decision.write)] if decision.write else [])
             observations = []
-        self._give_back(work, ReleaseKind.RETRY, "undecided")
+        # What is left the CRM broke on, or it kept changing while it was read.
+        self._give_back(work, ReleaseKind.RETRY, "undecided" if unread else "crm_error")
 
     def _carry_out(self, crm: Crm, work: _Open) -> None:
         """Send writes while their whole deadline fits in the lease (R4); settle those whose outcome is known."""

@@ -6,8 +6,9 @@ Nothing is unlinked on a 404 alone. More deletions than the cap wait for a perso
 from collections import Counter
 from dataclasses import replace
 
-from lead_store.domain.lane import ABSENT_APART, READ_LAG, LaneTouch, Notes
-from lead_store.domain.lead import Lead
+from lead_store.domain.archiving import has_to_go, let_go, no_duplicate_any_more
+from lead_store.domain.lane import ABSENT_APART, READ_LAG, LaneTouch, Notes, touches_of
+from lead_store.domain.lead import EndReason, Lead
 from lead_store.domain.link import Link
 from lead_store.domain.pair import own_link, pair_is_busy
 from lead_store.domain.rules import DeletePolicy
@@ -27,7 +28,8 @@ def absent(case: Case) -> Verdict:
         return released(case, "record_missing", lane.notes.absent_at + ABSENT_APART)
     if lane.notes.erased_at is not None:
         return _erase(case)
-    return unlink(case, "record_gone") if lane.notes.deleted_at is not None else failed(case, "record_missing")
+    ended = case.lead is not None and has_to_go(case.lead, link)
+    return unlink(case, "record_gone") if ended or lane.notes.deleted_at else failed(case, "record_missing")
 
 
 def unlink(case: Case, reason: str) -> Verdict:
@@ -35,11 +37,16 @@ def unlink(case: Case, reason: str) -> Verdict:
     lead, link, deletions = case.lead, own_link(case), case.target.deletions
     if lead is None or link is None or not link.attached:
         return _nobody_to_link(case, reason)
-    if deletions.policy is DeletePolicy.IGNORE:
+    if case.observation.read_before_lease:  # it may have been restored since (R8)
+        return Verdict(Outcome.NEEDS_READING, LaneEnd.KEPT)
+    ended = has_to_go(lead, link)
+    if deletions.policy is DeletePolicy.IGNORE and not ended:
         return skipped(case, "deletion_ignored", _settled(case.lane.notes))
     busy = pair_is_busy(case, link)
     if busy is not None:
         return busy
+    if ended:
+        return let_go(case, lead, link, _settled(case.lane.notes), archived=True)
     gone_at = case.lane.notes.gone_at or case.now
     if case.now < gone_at + deletions.grace:
         notes = replace(case.lane.notes, gone_at=gone_at)
@@ -54,15 +61,17 @@ def merged_away(case: Case, into: str) -> Verdict:
     lane, notes = case.lane, case.lane.notes
     lead_id = case.lead.lead_id if case.lead and own_link(case) else notes.match_lead_id
     touch = LaneTouch(lane.tenant_id, lane.integration_id, record_id=into, match_lead_id=lead_id, run_id=lane.run_id)
-    return Verdict(Outcome.UNCHANGED, reason="record_merged", record_id=into, touches=[touch])
+    verdict = Verdict(Outcome.UNCHANGED, reason="record_merged", record_id=into, touches=[touch])
+    return no_duplicate_any_more(case, verdict, "lead_merged")
 
 
 def _detach(case: Case, lead: Lead, link: Link, reason: str) -> Verdict:
     """Detach the link: it stays with its record id and the reason, so that a restore finds the lead (R13)."""
     after = lead.with_link(replace(link, detached_reason=reason))  # a left-over write is judged when it comes back (R2)
-    if case.target.deletions.policy is DeletePolicy.DELETE_LEAD:
-        after = replace(after, deleted_at=case.now)
     verdict = Verdict(Outcome.UNLINKED, reason=reason, before=lead, lead=after, record_id=case.lane.record_id)
+    if case.target.deletions.policy is DeletePolicy.DELETE_LEAD and lead.deleted_at is None:
+        verdict.lead = replace(after, deleted_at=case.now, end_reason=EndReason.DELETED)
+        verdict.touches = touches_of(after, case.other_targets)  # the other records follow their own policy (R20)
     verdict.notes = _settled(case.lane.notes)
     verdict.counts = Counter(from_crm_unlinked=1, linked=-1, deletions=1)
     if link.pending is not None and link.pending.lane_id != case.lane.lane_id:
@@ -80,7 +89,8 @@ def _erase(case: Case) -> Verdict:
         return failed(case, "delete_cap")
     verdict = Verdict(Outcome.ERASED, LaneEnd.DONE, "erased", case.lane.record_id, before=case.lead, erases=True)
     verdict.notes = Notes()
-    verdict.counts = Counter(from_crm_unlinked=1 if link else 0, linked=-1 if link else 0, deletions=1)
+    used = int(link is not None and link.attached)
+    verdict.counts = Counter(from_crm_unlinked=used, linked=-used, deletions=1)
     return verdict
 
 
@@ -91,7 +101,7 @@ def _nobody_to_link(case: Case, reason: str) -> Verdict:
     if waiting is not None and waiting.deleted_at is None and not waiting.is_linked(case.target.integration_id):
         again = LaneTouch(waiting.tenant_id, case.target.integration_id, lead_id=waiting.lead_id, delay=READ_LAG)
         verdict.touches.append(again)
-    return verdict
+    return no_duplicate_any_more(case, verdict, reason)
 
 
 def _settled(notes: Notes) -> Notes:

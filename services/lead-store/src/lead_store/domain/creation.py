@@ -38,7 +38,8 @@ def create_record(case: Case) -> Verdict:
         return busy
     if not target.direction.to_crm:
         return skipped(case, "direction", Notes())
-    values = {name: lead.values[name] for name in target.rules if name in lead.values}
+    sent = (name for name, rule in target.flows.items() if rule.direction.to_crm)
+    values = {name: lead.values[name] for name in sent if name in lead.values}
     refused = own_rules_only(case, link)
     values = {name: v for name, v in values.items() if name not in refused or refused[name].value != v}
     if not can_be_named(values):

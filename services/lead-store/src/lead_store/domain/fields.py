@@ -40,7 +40,7 @@ def same(field: str, one: str, other: str) -> bool:
 
 
 def email_key(values: Mapping[str, str]) -> str:
-    """The e-mail by which leads and records are matched; empty if there is none, and then it matches nothing."""
+    """The e-mail in its normal form; empty if there is none. Leads and records are matched by `keys`."""
     return normal_form("email", values.get("email", ""))
 
 

@@ -4,7 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from lead_store.domain.errors import Invalid
 from lead_store.domain.lead import Lead
+from lead_store.domain.match import Candidate
 from lead_store.domain.rules import Target
 
 READ_LAG = timedelta(seconds=10)  # how long a CRM may still answer with an older state (an assumption, see R2)
@@ -13,6 +15,8 @@ ABSENT_APART = timedelta(seconds=60)  # two absent readings prove a deletion onl
 GIVE_UP_AFTER = timedelta(hours=24)  # work that goes wrong for this long has failed
 FIRST_BACKOFF = timedelta(seconds=1)
 LONGEST_BACKOFF = timedelta(minutes=15)
+ALONE_AFTER = 3  # claims that came to no end, after which a lane is leased alone: it may be what ends its worker
+CRASH_LOOP = 6  # such claims after which it has failed
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,9 @@ class Notes:
     approved: bool = False  # a person has agreed to more deletions than the cap
     event_source: str = ""  # who made the last event on the record, in the CRM's words
     written: bool = False  # a write was handed out: the next reading is made with history (R2, R3)
+    candidates: tuple[Candidate, ...] = ()  # leads that the record may belong to; it waits for a person
+    choice: str = ""  # what the person said: a lead's id, or `new`; the next decision uses it up
+    chooser: str = ""  # who said so
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +58,14 @@ class Lane:
     claimed_at: datetime | None = None
     due_at: datetime | None = None
     attempts: int = 0
+    claims: int = 0  # since one last came to an end, a crash being none
     first_failed_at: datetime | None = None
     failed_at: datetime | None = None
     reason: str = ""
     outcome: str = ""  # last conclusion
     decided_at: datetime | None = None
     run_id: str = ""  # run that asked for the work; it comes after live work
+    swept: bool = False  # only a sweep asked for the work
     notes: Notes = field(default_factory=Notes)
 
 
@@ -75,6 +84,8 @@ class LaneTouch:
     match_lead_id: str = ""
     match_email: str = ""
     delay: timedelta = timedelta()
+    choice: str = ""
+    chooser: str = ""
     quiet: bool = False  # the lane only has to be there; work that waits on it may begin now
     run_id: str = ""
     event_source: str = ""
@@ -88,6 +99,28 @@ class LaneTouch:
 def lane_id(integration_id: str, *, record_id: str = "", lead_id: str = "") -> str:
     """Id of a record's lane, or of a lead's lane when there is no record."""
     return f"{integration_id}/record/{record_id}" if record_id else f"{integration_id}/lead/{lead_id}"
+
+
+def lane_named(tenant_id: str, integration_id: str, lane: str) -> Lane:
+    """The lane of this id as it is before anybody has touched it. Invalid if the integration has no such lanes."""
+    kind, _, name = lane.removeprefix(f"{integration_id}/").partition("/")
+    record_id, lead_id = (name, "") if kind == "record" else ("", name)
+    if not name or lane_id(integration_id, record_id=record_id, lead_id=lead_id) != lane:
+        raise Invalid("lane_id", "is none of the integration's")
+    return Lane(lane, tenant_id, integration_id, record_id, lead_id)
+
+
+def push_of(lead: Lead, target: Target, run_id: str = "") -> LaneTouch:
+    """The lane that a push of this lead makes due: its record's, or without a link in use its own."""
+    link = lead.link(target.integration_id)
+    return LaneTouch(
+        target.tenant_id,
+        target.integration_id,
+        record_id=link.record_id if link is not None and link.attached else "",
+        lead_id=lead.lead_id,
+        push=True,
+        run_id=run_id,
+    )
 
 
 def touches_of(lead: Lead, targets: Iterable[Target]) -> list[LaneTouch]:

@@ -3,10 +3,20 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from enum import StrEnum
 
 from lead_store.domain.fields import email_key
+from lead_store.domain.keys import address_keys
 from lead_store.domain.link import Link
 from lead_store.domain.rules import Direction, Target
+
+
+class EndReason(StrEnum):
+    """Why a lead is no lead any more."""
+
+    DELETED = "deleted"
+    CONVERTED = "converted"
+    MERGED = "merged"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +53,20 @@ class Lead:
     links: tuple[Link, ...] = ()
     revision: int = 0
     deleted_at: datetime | None = None
+    end_reason: EndReason | None = None  # why it was deleted; None of leads that were deleted before this was noted
+    merged_into: str = ""  # lead that it was merged into
     request_id: str = ""
 
     @property
     def email_key(self) -> str:
-        """The e-mail by which the lead is matched; empty if it has none."""
+        """The e-mail by which the lead is looked for in a CRM; empty if it has none."""
         return email_key(self.values)
+
+    @property
+    def all_emails(self) -> tuple[str, ...]:
+        """Keys of all e-mails that are known of the person, its records' included."""
+        others = (email for link in self.links for email in link.emails)
+        return address_keys([self.values.get("email", ""), *others])
 
     @property
     def record_ids(self) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ class WriteKind(StrEnum):
 
     CREATE = "create"
     UPDATE = "update"
+    ARCHIVE = "archive"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ class Pending:
     values: Mapping[str, str]
     basis: datetime | None = None  # modified-at of the reading it was planned on; None for a create
     planned_at: datetime | None = None  # by the database's clock
+    inherited: bool = False  # planned for a lead that was merged into this one
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,7 @@ class Link:
     wrote: Wrote | None = None
     swings: Mapping[str, Swing] = field(default_factory=dict)  # how fields have been moving, for the ping-pong breaker
     overwritten: Mapping[str, Overwritten] = field(default_factory=dict)  # shown to people until they have decided
+    emails: tuple[str, ...] = ()  # keys of the record's addresses, which the lead need not have, for an erasure (R17)
 
     @property
     def attached(self) -> bool:

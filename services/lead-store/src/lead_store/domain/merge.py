@@ -76,9 +76,7 @@ class Winner(Enum):
     UNKNOWN = auto()  # only the property's history can tell
 
 
-def plan(
-    ours: Ours, base: Mapping[str, Base], theirs: Theirs, rules: Mapping[str, FieldRule], direction: Direction
-) -> Plan:
+def plan(ours: Ours, base: Mapping[str, Base], theirs: Theirs, rules: Mapping[str, FieldRule]) -> Plan:
     """Merge every mapped field that was read. A property that was not read is unknown and stays as it is (R19)."""
     result = Plan(base=dict(base))
     for name, rule in rules.items():
@@ -86,7 +84,7 @@ def plan(
         if reading is None:
             continue
         value = ours.values.get(name, "")
-        winner, because = decide(name, ours, base.get(name), theirs, rule, direction)
+        winner, because = decide(name, ours, base.get(name), theirs, rule)
         match winner:
             case Winner.AGREED:
                 result.base[name] = Base(value, reading.crm)
@@ -104,9 +102,7 @@ def plan(
     return result
 
 
-def decide(
-    name: str, ours: Ours, base: Base | None, theirs: Theirs, rule: FieldRule, direction: Direction
-) -> tuple[Winner, str]:
+def decide(name: str, ours: Ours, base: Base | None, theirs: Theirs, rule: FieldRule) -> tuple[Winner, str]:
     """Whose value one field takes, and why."""
     value, reading = ours.values.get(name, ""), theirs.readings[name]
     if same(name, value, reading.value):
@@ -119,20 +115,20 @@ def decide(
     if one_is_blank and (base is None or rule.blank is BlankRule.KEEP):
         winner, because = Winner.OURS if value.strip() else Winner.THEIRS, "the other side was blank"
     elif mine and other:
-        winner, because = _contested(name, ours, theirs, rule, direction)
+        winner, because = _contested(name, ours, theirs, rule)
     else:
         winner, because = Winner.OURS if mine else Winner.THEIRS, "only this side had changed"
-    if winner is Winner.THEIRS and not direction.from_crm:
+    if winner is Winner.THEIRS and not rule.direction.from_crm:
         return Winner.NOBODY, ""
-    if winner is Winner.OURS and (not direction.to_crm or ours.refused.get(name) == value):
+    if winner is Winner.OURS and (not rule.direction.to_crm or ours.refused.get(name) == value):
         return Winner.NOBODY, ""
     return winner, because
 
 
-def _contested(name: str, ours: Ours, theirs: Theirs, rule: FieldRule, direction: Direction) -> tuple[Winner, str]:
-    if direction is not Direction.BIDIRECTIONAL:  # one way only: a doubly changed field goes the allowed way (R18)
-        winner = Winner.OURS if direction is Direction.TO_CRM else Winner.THEIRS
-        return winner, f"both sides had changed, and the direction is {direction.value}"
+def _contested(name: str, ours: Ours, theirs: Theirs, rule: FieldRule) -> tuple[Winner, str]:
+    if rule.direction is not Direction.BIDIRECTIONAL:  # one way only: a doubly changed field goes that way (R18)
+        winner = Winner.OURS if rule.direction is Direction.TO_CRM else Winner.THEIRS
+        return winner, f"both sides had changed, and the direction is {rule.direction.value}"
     because = f"both sides had changed, and the rule is {rule.merge.value}"
     match rule.merge:
         case MergeRule.CRM:

@@ -18,6 +18,17 @@ class Present:
     marked_lead_id: str = ""
     with_history: bool = False
     merged_record_ids: tuple[str, ...] = ()
+    other_emails: tuple[str, ...] = ()  # further addresses that identify the record, besides the mapped one
+
+    @property
+    def values(self) -> dict[str, str]:
+        """The lead values of the mapped fields."""
+        return {name: reading.value for name, reading in self.readings.items()}
+
+    @property
+    def emails(self) -> tuple[str, ...]:
+        """All addresses of the record; an empty one if none is mapped or read."""
+        return self.values.get("email", ""), *self.other_emails
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,14 @@ def attach(link: Link, record_id: str) -> Link:
     return replace(link, record_id=record_id, former_record_ids=former, detached_reason="")
 
 
+def detached(link: Link) -> Link:
+    """The link before it goes to another record: with that nothing is agreed, and the one it leaves is nobody's.
+
+    So an erasure of the lead's person (R17) does not reach the record that it leaves.
+    """
+    return replace(link, record_id="", base={}, seen=None, conflicts={}, refused={}, swings={}, duplicate_of="")
+
+
 def planned_write(case: Case, kind: WriteKind, values: Mapping[str, str], basis: datetime | None) -> Pending:
     """A write under this lease, to be stored on the link before it is handed out."""
     lane = case.lane

@@ -6,18 +6,23 @@ The order of questions: what was seen → which lead is it → may this lane dec
 from dataclasses import replace
 
 from lead_store.domain.absence import absent, merged_away, unlink
+from lead_store.domain.archiving import duplicate_of_heir, present_of_ended, unfinished
 from lead_store.domain.breaker import hold_swinging, resting
 from lead_store.domain.creation import create_record, hand_over
-from lead_store.domain.fields import can_be_named
-from lead_store.domain.identity import Found, find_lead, holders
-from lead_store.domain.lane import READ_LAG, STALE_LIMIT, Notes, lane_id, touches_of
-from lead_store.domain.lead import Lead, empty_lead, should_import_from_crm
+from lead_store.domain.ending import as_own
+from lead_store.domain.identity import Found, find_lead, holders, owned_keys, rivals
+from lead_store.domain.importing import create_lead
+from lead_store.domain.keys import address_keys
+from lead_store.domain.lane import READ_LAG, STALE_LIMIT, LaneTouch, Notes, lane_id, touches_of
+from lead_store.domain.lead import Lead, should_import_from_crm
 from lead_store.domain.link import Link, WriteKind, look_for_overwritten, recover
-from lead_store.domain.merge import Base, Ours, Plan, Theirs, plan
+from lead_store.domain.match import Candidate
+from lead_store.domain.merge import Ours, Plan, Theirs, plan
 from lead_store.domain.observation import Absent, Archived, Merged, Present, Unreadable
-from lead_store.domain.pair import attach, link_for, own_rules_only, pair_is_busy, planned_write
+from lead_store.domain.pair import attach, detached, link_for, own_rules_only, pair_is_busy, planned_write
 from lead_store.domain.rules import Direction
 from lead_store.domain.verdict import (
+    UNDECIDED,
     Case,
     FieldChange,
     LaneEnd,
@@ -33,7 +38,15 @@ STALE_RETRY = READ_LAG / 5  # how soon a record whose reading was too old is rea
 
 
 def reconcile(case: Case) -> Verdict:
-    """Decide on one lane by what was seen of its record."""
+    """Decide on one lane by what was seen of its record. What a person chose for it is used up by the decision."""
+    verdict, notes = _decide(case), case.lane.notes
+    if verdict.outcome not in UNDECIDED and (notes.choice or notes.candidates or verdict.candidates):
+        left = verdict.notes or notes
+        verdict.notes = replace(left, candidates=verdict.candidates, choice="", chooser="")
+    return verdict
+
+
+def _decide(case: Case) -> Verdict:
     lane = case.lane
     match case.observation.state:
         case Unreadable(reason=reason):
@@ -57,22 +70,32 @@ def reconcile(case: Case) -> Verdict:
 def _present(case: Case) -> Verdict:
     found = find_lead(case)
     notes = _seen_notes(case)
-    if found.ambiguous:
-        return failed(case, "ambiguous_match")
-    if found.lead is not None:
-        return _present_linked(case, found.lead, found, notes)
-    if not should_import_from_crm(present_of(case).source_system, case.platform):
+    lead = found.lead or unfinished(case)
+    if not found.anew and (lead is None or lead.deleted_at is not None):
+        duplicate = duplicate_of_heir(case, notes)
+        if duplicate is not None:
+            return duplicate
+    if found.candidates:
+        return _ambiguous(case, found.candidates)
+    if lead is not None:
+        return _present_linked(case, lead, found, notes)
+    if not found.anew and not should_import_from_crm(present_of(case).source_system, case.platform):
         return _count_skip(skipped(case, "originated_on_platform", notes), case)
     if case.tombstoned:
         return skipped(case, "erased", notes)  # R17: never imported again
     if not case.target.direction.from_crm:
         return skipped(case, "direction", notes)
-    return _create_lead(case, notes)
+    return create_lead(case, notes)
+
+
+def _ambiguous(case: Case, candidates: tuple[Candidate, ...]) -> Verdict:
+    """A person has to say whose the record is."""
+    return replace(failed(case, "ambiguous_match"), candidates=candidates)
 
 
 def _present_linked(case: Case, lead: Lead, found: Found, notes: Notes) -> Verdict:
     if lead.deleted_at is not None:
-        return skipped(case, "lead_deleted", notes)
+        return present_of_ended(case, lead, notes)
     present, lane = present_of(case), case.lane
     link = link_for(case, lead)
     stale = link.seen is not None and present.modified_at < link.seen and link.record_id == lane.record_id
@@ -80,20 +103,25 @@ def _present_linked(case: Case, lead: Lead, found: Found, notes: Notes) -> Verdi
     not_now = _somebody_writes(case, link, others) or _too_old(case, link, stale=stale)
     if not_now is not None:
         return not_now
+    if found.moves:
+        if link.pending is not None or link.wrote is not None:  # judged by the record that the lead leaves (R2, R3)
+            return _ambiguous(case, case.lane.notes.candidates)
+        link = detached(link)
     left_over = link.pending
     if not present.with_history and (left_over is not None or link.wrote is not None):  # R2, R3
         return Verdict(Outcome.NEEDS_HISTORY, LaneEnd.KEPT)
     newly = not link.attached or link.record_id != lane.record_id
+    linked = int(newly and not (link.attached or found.moves))
     link = attach(link, lane.record_id)
     if left_over is not None:
-        link = recover(link, left_over, present.readings)
+        link = as_own(recover(link, left_over, present.readings), left_over, lead)
     link = look_for_overwritten(link, present.readings)
     verdict = _merge(case, lead, replace(link, seen=None) if stale else link, notes, newly=newly)
     if verdict.outcome is Outcome.NEEDS_HISTORY:
         return verdict
     if left_over is not None and left_over.lane_id != lane.lane_id:
         verdict.ended_lanes.append(left_over.lane_id)
-    verdict.counts.update(stale_accepted=int(stale), linked=int(newly))
+    verdict.counts.update(stale_accepted=int(stale), linked=linked)
     _settle_identity(case, lead, found, others, verdict)
     return verdict
 
@@ -110,23 +138,23 @@ def _settle_identity(case: Case, lead: Lead, found: Found, others: list[Lead], v
     integration_id = case.target.integration_id
     if found.newly:
         verdict.idle_lanes.append(lane_id(integration_id, lead_id=lead.lead_id))
-    if found.by_email:
-        verdict.email_keys.append(lead.email_key)
+    if found.by_key:
+        verdict.identities |= owned_keys(case)  # R16
+    left = lead.link(integration_id)
+    if found.moves and left is not None:  # the record that the lead leaves is looked at as one that nobody has
+        verdict.touches.append(LaneTouch(lead.tenant_id, integration_id, record_id=left.record_id))
     gone = [_let_go(case, other) for other in others]
     verdict.duplicates = [(before, after) for before, after in gone if after != before]
     verdict.counts.update(from_crm_unlinked=len(verdict.duplicates), linked=-len(verdict.duplicates))
-    rival = case.hopeful
-    link = rival.link(integration_id) if rival is not None else None
-    settled = link is not None and (link.attached or link.detached_reason == "duplicate_lead")
-    if rival is not None and rival.lead_id != lead.lead_id and rival.deleted_at is None and not settled:
-        # Another lead found this record by its e-mail. Two leads for one record need a person.
+    for rival in rivals(case, lead) if found.newly or case.hopeful else ():
+        # Two leads for one record need a person. A lead that is not to be pushed has no lane that could fail.
         verdict.failed_lanes[lane_id(integration_id, lead_id=rival.lead_id)] = "ambiguous_match"
 
 
 def _let_go(case: Case, lead: Lead) -> tuple[Lead, Lead]:
     """The lead without the record, which another one keeps: people may merge the leads too (R15)."""
     link = lead.link(case.target.integration_id)
-    if link is None:
+    if link is None or (lead.deleted_at is not None and link.detached_reason):
         return lead, lead
     reason = "lead_deleted" if lead.deleted_at is not None else "duplicate_lead"
     return lead, lead.with_link(replace(link, detached_reason=reason, duplicate_of=case.lane.record_id))
@@ -153,7 +181,7 @@ def _merge(case: Case, lead: Lead, link: Link, notes: Notes, *, newly: bool) -> 
     )
     theirs = Theirs(present.readings, present.modified_at, present.with_history)
     base = link.base_under(target.mapping)
-    result = plan(ours, base, theirs, target.rules, target.direction)
+    result = plan(ours, base, theirs, target.flows)
     if result.needs_history:
         return Verdict(Outcome.NEEDS_HISTORY, LaneEnd.KEPT)
     swings = {} if case.lane.notes.push else link.swings  # a person who pushes the lead ends all rests
@@ -177,6 +205,7 @@ def _merge(case: Case, lead: Lead, link: Link, notes: Notes, *, newly: bool) -> 
         mapping=target.mapping,
         pending=write,
         seen=link.saw(present.modified_at),
+        emails=address_keys(present.emails),
         conflicts={n: c for n, c in link.conflicts.items() if n not in present.readings} | result.conflicts,
         swings=swings,
         refused={n: no for n, no in own_rules_only(case, link).items() if after.values.get(n, "") == no.value},
@@ -189,33 +218,6 @@ def _merge(case: Case, lead: Lead, link: Link, notes: Notes, *, newly: bool) -> 
     if result.to_lead:
         verdict.touches = touches_of(after, case.other_targets)  # R20
     return _count_skip(verdict, case)
-
-
-def _create_lead(case: Case, notes: Notes) -> Verdict:
-    """Make a lead from a record that matches none."""
-    present, target = present_of(case), case.target
-    readings = {name: reading for name, reading in present.readings.items() if name in target.rules}
-    values = {name: reading.value for name, reading in readings.items() if reading.value}
-    if not can_be_named(values):
-        return skipped(case, "no_name", notes)
-    lead = empty_lead(case.new_lead_id, target.tenant_id, target.provider, case.now)
-    link = Link(
-        target.integration_id,
-        target.provider,
-        target.account_id,
-        case.lane.record_id,
-        base={name: Base(reading.value, reading.crm) for name, reading in readings.items()},
-        mapping=target.mapping,
-        seen=present.modified_at,
-    )
-    lead = lead.with_values(values, case.now, target.provider)
-    lead = lead.synced(Direction.FROM_CRM, target.provider, case.now, present.modified_at).with_link(link)
-    verdict = Verdict(Outcome.CREATED, lead=lead, notes=notes, record_id=case.lane.record_id, names_lead=lead.lead_id)
-    verdict.counts.update(from_crm_created=1, linked=1)
-    verdict.email_keys.append(lead.email_key)  # R16
-    verdict.fields = {name: FieldChange("platform", "", value, "the lead is new") for name, value in values.items()}
-    verdict.touches = touches_of(lead, case.other_targets)  # R20
-    return verdict
 
 
 def _count_skip(verdict: Verdict, case: Case) -> Verdict:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -24,6 +24,12 @@ class Direction(StrEnum):
         """Whether the CRM's changes may flow to the platform."""
         return self is not Direction.TO_CRM
 
+    def within(self, other: "Direction") -> "Direction | None":
+        """What is left of this way within another one; None = nothing."""
+        if self is other or other is Direction.BIDIRECTIONAL:
+            return self
+        return other if self is Direction.BIDIRECTIONAL else None
+
 
 class MergeRule(StrEnum):
     """Who wins when both sides changed a field to different values."""
@@ -43,10 +49,11 @@ class BlankRule(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FieldRule:
-    """How one mapped field is kept the same."""
+    """How one mapped field is kept the same, and which way it may flow."""
 
     merge: MergeRule = MergeRule.NEWEST
     blank: BlankRule = BlankRule.KEEP
+    direction: Direction = Direction.BIDIRECTIONAL
 
 
 class DeletePolicy(StrEnum):
@@ -57,14 +64,30 @@ class DeletePolicy(StrEnum):
     IGNORE = "ignore"
 
 
+class RecordPolicy(StrEnum):
+    """What happens to a record whose lead was deleted on the platform."""
+
+    LEAVE = "leave"
+    ARCHIVE = "archive"
+
+
+class MatchKey(StrEnum):
+    """What lead and record must have in common to be the same person."""
+
+    EMAIL = "email"
+    PHONE = "phone"
+    NAME_DOMAIN = "name_domain"
+
+
 @dataclass(frozen=True, slots=True)
 class Deletions:
-    """How deletions in the CRM are followed. The cap is per hour, whichever of number and percent is more."""
+    """How deletions are followed on the other side. The cap is per hour, whichever of number and percent is more."""
 
     policy: DeletePolicy = DeletePolicy.UNLINK
     grace: timedelta = timedelta()
     cap_number: int = 500
     cap_percent: int = 20
+    record_policy: RecordPolicy = RecordPolicy.LEAVE
 
     def most(self, linked: int) -> int:
         """How many deletions an hour may bring, of so many linked leads."""
@@ -86,12 +109,25 @@ class Target:
     paused: bool = False
     revision: int = 0
     deletions: Deletions = field(default_factory=Deletions)
+    match_keys: tuple[MatchKey, ...] = (MatchKey.EMAIL,)
+    phone_region: str = ""  # country of phone numbers that name none, ISO 3166-1 alpha-2
+
+    @property
+    def flows(self) -> dict[str, FieldRule]:
+        """The rules of the fields that flow at all, each with what its way has in common with the integration's."""
+        flowing = ((name, rule, rule.direction.within(self.direction)) for name, rule in self.rules.items())
+        return {
+            name: rule if way is rule.direction else replace(rule, direction=way)
+            for name, rule, way in flowing
+            if way is not None
+        }
 
     @property
     def fingerprint(self) -> str:
         """Differs when the same readings may lead to other decisions."""
-        rules = [f"{name}:{rule.merge}:{rule.blank}" for name, rule in sorted(self.rules.items())]
-        return hashlib.sha256("|".join([self.direction, self.mapping, *rules]).encode()).hexdigest()[:16]
+        rules = [f"{name}:{rule.merge}:{rule.blank}:{rule.direction}" for name, rule in sorted(self.rules.items())]
+        matching = [*sorted(self.match_keys), self.phone_region]
+        return hashlib.sha256("|".join([self.direction, self.mapping, *matching, *rules]).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from lead_store.domain.breaker import resting
+from lead_store.domain.ending import as_own
 from lead_store.domain.lane import Lane, LaneTouch, Notes
 from lead_store.domain.lead import Lead
 from lead_store.domain.link import Link, Pending, Refusal, WriteKind, settle
@@ -84,10 +85,13 @@ def settle_write(case: SettleCase) -> Verdict | None:
         case NotSent(reason=reason, retry_after=retry_after):
             verdict = _base(case, lead, replace(link, pending=None), Outcome.RELEASED)
             verdict.end, verdict.reason, verdict.due_at = LaneEnd.WAITING, reason, case.now + retry_after
+            verdict.counts["deletions"] -= int(pending.kind is WriteKind.ARCHIVE)
             return verdict
 
 
 def _done(case: SettleCase, lead: Lead, link: Link, pending: Pending, done: Done) -> Verdict:
+    if pending.kind is WriteKind.ARCHIVE:
+        return _archived(case, lead, link)
     created = pending.kind is WriteKind.CREATE
     if case.holder is not None and case.holder.lead_id != lead.lead_id and created:
         # The CRM answers with a record that is another lead's: it has lost or re-used ids, and a person has to look.
@@ -97,7 +101,7 @@ def _done(case: SettleCase, lead: Lead, link: Link, pending: Pending, done: Done
         return verdict
     moved = not created and done.record_id != link.record_id  # the record was merged away: its lane leads on (R15)
     old = {name: base.crm for name, base in link.base.items()}
-    link = settle(link, pending, done.answer, done.modified_at)
+    link = as_own(settle(link, pending, done.answer, done.modified_at), pending, lead)
     link = replace(link, record_id=done.record_id if created else link.record_id)
     after = lead.with_link(link).synced(Direction.TO_CRM, case.target.provider, case.now, done.modified_at)
     verdict = _base(case, lead, link, Outcome.SETTLED)
@@ -115,7 +119,7 @@ def _done(case: SettleCase, lead: Lead, link: Link, pending: Pending, done: Done
     if (again_at := resting(link.swings, case.now)) is not None:
         verdict.end, verdict.due_at, verdict.reason = LaneEnd.WAITING, again_at, "field_paused"
     if created:
-        verdict.counts["linked"] += 1
+        verdict.counts["linked"] += int(link.attached)
         # The pair's work goes on in the record's lane. It is due only if the lead was edited meanwhile (R5), or if it
         # was waiting for this write; the CRM's own events on its new record make it look in any case.
         verdict.end = LaneEnd.IDLE
@@ -124,9 +128,19 @@ def _done(case: SettleCase, lead: Lead, link: Link, pending: Pending, done: Done
     return verdict
 
 
+def _archived(case: SettleCase, lead: Lead, link: Link) -> Verdict:
+    """The record of a deleted lead is in the CRM's bin."""
+    gone = replace(link, pending=None, detached_reason=link.detached_reason or "lead_deleted")
+    verdict = _base(case, lead, gone, Outcome.SETTLED)
+    verdict.reason = "lead_deleted"
+    verdict.notes = replace(case.lane.notes, approved=False, written=False)
+    verdict.counts.update(to_crm_synced=1, linked=-int(link.attached))
+    return verdict
+
+
 def _email_taken(case: SettleCase, lead: Lead, link: Link, pending: Pending, record_id: str) -> Verdict:
     """Follow a 409 only when nothing carried our mark, that is on a create; otherwise the e-mail alone fails (R12)."""
-    if pending.kind is WriteKind.UPDATE:
+    if pending.kind is not WriteKind.CREATE:
         fields = ("email",) if "email" in pending.values else ()
         return _refused(case, lead, link, pending, Refused("email_taken" if fields else "conflict", fields))
     if not record_id:

@@ -8,6 +8,7 @@ from enum import StrEnum
 from lead_store.domain.lane import Lane, LaneTouch, Notes
 from lead_store.domain.lead import Lead
 from lead_store.domain.link import Pending
+from lead_store.domain.match import Candidate
 from lead_store.domain.observation import Observation, Present
 from lead_store.domain.rules import Target
 
@@ -60,7 +61,9 @@ class Case:
     lead: Lead | None = None  # the lead that the lane names
     marked: Lead | None = None  # the lead that the record's mark names
     hopeful: Lead | None = None  # the lead that found this record by its e-mail
-    by_email: tuple[Lead, ...] = ()  # live leads with the record's e-mail
+    chosen: Lead | None = None  # the lead that a person has picked for this record
+    nearby: tuple[Lead, ...] = ()  # leads that may share a key with the record, or had it, by id
+    heir: Lead | None = None  # the lead that the lane's lead was merged into, by way of others perhaps
     merged: tuple[Lead, ...] = ()  # leads that are linked to records merged into this one (R15)
     other_targets: tuple[Target, ...] = ()
     tombstoned: bool = False  # the record or its e-mail belongs to a person whose data was erased (R17)
@@ -96,7 +99,8 @@ class Verdict:
     ended_lanes: list[str] = field(default_factory=list)  # lanes whose fence moves on, so that their holder is out (R5)
     idle_lanes: list[str] = field(default_factory=list)  # lanes whose work is done by this one
     failed_lanes: dict[str, str] = field(default_factory=dict)  # lanes that a person has to look at → reason
-    email_keys: list[str] = field(default_factory=list)  # identities that the commit has to own (R16)
+    identities: set[str] = field(default_factory=set)  # keys of people that the commit has to own (R16)
+    candidates: tuple[Candidate, ...] = ()  # leads among which a person has to choose
     counts: Counter[str] = field(default_factory=Counter)
     fields: dict[str, FieldChange] = field(default_factory=dict)
     repeated: bool = False  # the holder asked twice and gets the same write: nothing new is kept or counted

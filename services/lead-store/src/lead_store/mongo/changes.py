@@ -48,9 +48,12 @@ class LeadChanges:
 @contextmanager
 def watch(leads: Collection[Document], tenant_id: str, resume_token: str) -> Iterator[LeadChanges]:
     """Open a tenant's stream, from now on or from where an earlier one was left."""
-    pipeline: list[Document] = [
-        {"$match": {"fullDocument.tenant_id": tenant_id, "operationType": {"$in": ["insert", "update", "replace"]}}}
-    ]
+    of_a_lead: Document = {
+        "fullDocument.tenant_id": tenant_id,
+        "operationType": {"$in": ["insert", "update", "replace"]},
+        "updateDescription.updatedFields.refs": {"$exists": False},  # added to what an earlier version wrote
+    }
+    pipeline = [{"$match": of_a_lead}]
     after = _decode(resume_token) if resume_token else None
     try:
         stream = leads.watch(pipeline, full_document="updateLookup", resume_after=after, max_await_time_ms=AWAIT_MS)

@@ -1,6 +1,6 @@
 """One connection to MongoDB, with timeouts, and the database's own clock."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bson.codec_options import CodecOptions
@@ -41,3 +41,8 @@ def server_now(database: Database[Document]) -> datetime:
     """The database's clock, which alone decides leases."""
     now: datetime = database.command("hello")["localTime"]
     return now if now.tzinfo else now.replace(tzinfo=UTC)
+
+
+def from_now(span: timedelta) -> Document:
+    """The moment so long after now by the database's clock. Not every server adds to a date as it is."""
+    return {"$toDate": {"$add": [{"$toLong": "$$NOW"}, int(span.total_seconds() * 1000)]}}

@@ -16,7 +16,6 @@ from lead_store.domain.rules import Target
 from lead_store.mongo.client import Document
 from lead_store.mongo.one_by_one import update_each, when
 
-RETENTION = timedelta(days=30)
 DUPLICATE_KEY = 11000
 
 
@@ -25,15 +24,16 @@ class Deliveries:
     """Reads and writes deliveries."""
 
     collection: Collection[Document]
+    retention: timedelta
 
     @classmethod
-    def of(cls, database: Database[Document]) -> "Deliveries":
-        """The deliveries of a database."""
-        return cls(database["deliveries"])
+    def of(cls, database: Database[Document], retention: timedelta) -> "Deliveries":
+        """The deliveries of a database; each is kept for so long."""
+        return cls(database["deliveries"], retention)
 
     def insert(self, deliveries: list[Delivery], now: datetime) -> set[int]:
         """Keep deliveries durably; answers the positions of those that had been kept before."""
-        documents = [_document(delivery, now) for delivery in deliveries]
+        documents = [{**_document(delivery, now), "expires_at": now + self.retention} for delivery in deliveries]
         try:
             self.collection.insert_many(documents, ordered=False)
         except BulkWriteError as error:
@@ -96,16 +96,23 @@ class Deliveries:
         found = self.collection.find(match).sort([("received_at", -1), ("_id", -1)]).limit(limit)
         return [_kept(document) for document in found]
 
-    def strip(self, target: Target, erased: Some[str], session: ClientSession | None = None) -> None:
-        """Remove the events about erased records from an account's deliveries (R17). Repeating it changes nothing."""
-        account = {"provider": target.provider, "account_id": target.account_id}
-        query = {**account, "record_ids": {"$in": list(erased)}}
+    def strip(self, account: tuple[str, str], erased: Some[str], session: ClientSession | None = None) -> None:
+        """Remove the events about erased records from an account's deliveries (R17). Repeating it changes nothing.
+
+        The account is (provider, account id); nobody need be connected to it any more.
+        """
+        provider, account_id = account
+        query = {"provider": provider, "account_id": account_id, "record_ids": {"$in": list(erased)}}
         for document in self.collection.find(query, {"events": 1, "event_record_ids": 1}, session=session):
             records = tuple(document["event_record_ids"])
             left = without_records(zstandard.decompress(document["events"]), records, erased)
             kept = [record for record in records if record not in erased]
             update = {"events": zstandard.compress(left, 3), "event_record_ids": kept}
             self.collection.update_one({"_id": document["_id"]}, {"$set": update}, session=session)
+
+    def count(self, state: str) -> int:
+        """Number of deliveries in a state."""
+        return self.collection.count_documents({"state": state})
 
     def reopen(self, provider: str, account_id: str) -> int:
         """Make unroutable deliveries of an account new again, since a target for it appeared."""
@@ -136,7 +143,6 @@ def _document(delivery: Delivery, now: datetime) -> Document:
         "ignored_count": delivery.ignored_count,
         "received_at": delivery.received_at,
         "recorded_at": now,
-        "expires_at": now + RETENTION,
         "state": "new",
     }
 

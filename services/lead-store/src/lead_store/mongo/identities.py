@@ -1,4 +1,4 @@
-"""The collection `identities`: one document per tenant and e-mail: two commits cannot both see no match (R16)."""
+"""The collection `identities`: one document per tenant and key: two commits cannot both see no match (R16)."""
 
 import hashlib
 import hmac
@@ -15,7 +15,7 @@ from lead_store.mongo.client import Document
 
 @dataclass(frozen=True, slots=True)
 class Identities:
-    """Owns e-mails for the time of a transaction. Without the key nobody can tell whose e-mail a hash is."""
+    """Owns the keys of people for the time of a transaction. Without the secret nobody can tell whose a hash is."""
 
     collection: Collection[Document]
     key: bytes
@@ -25,16 +25,16 @@ class Identities:
         """The identities of a database."""
         return cls(database["identities"], key)
 
-    def own(self, tenant_id: str, email_keys: Iterable[str], session: ClientSession) -> None:
+    def own(self, tenant_id: str, keys: Iterable[str], session: ClientSession) -> None:
         """Write the identities, which makes any other transaction on one of them fail or wait."""
-        wanted = sorted({self.hashed(tenant_id, key) for key in email_keys if key})
+        wanted = sorted({self.hashed(tenant_id, key) for key in keys})
         if wanted:
             updates = [UpdateOne({"_id": _id}, {"$inc": {"uses": 1}}, upsert=True) for _id in wanted]
             self.collection.bulk_write(updates, session=session)
 
-    def hashed(self, tenant_id: str, email_key: str) -> str:
-        """The keyed hash of an e-mail, as an id."""
-        digest = hmac.new(self.key, f"{tenant_id}\0{email_key}".encode(), hashlib.sha256).hexdigest()
+    def hashed(self, tenant_id: str, person: str) -> str:
+        """The keyed hash of an e-mail or another key of a person, as an id."""
+        digest = hmac.new(self.key, f"{tenant_id}\0{person}".encode(), hashlib.sha256).hexdigest()
         return f"{tenant_id}/{digest}"
 
     def __repr__(self) -> str:

@@ -10,6 +10,7 @@ INDEXES: dict[str, list[IndexModel]] = {
     "leads": [
         IndexModel([("tenant_id", ASCENDING), ("_id", ASCENDING)]),
         IndexModel([("email_ref", ASCENDING)]),
+        IndexModel([("refs", ASCENDING)]),
         IndexModel(
             [("tenant_id", ASCENDING), ("request_id", ASCENDING)],
             unique=True,
@@ -17,6 +18,7 @@ INDEXES: dict[str, list[IndexModel]] = {
         ),
         IndexModel([("links.integration_id", ASCENDING), ("_id", ASCENDING)]),
         IndexModel([("links.ref", ASCENDING)]),
+        IndexModel([("merged_into", ASCENDING)], sparse=True),
         IndexModel(
             [("tenant_id", ASCENDING), ("_id", ASCENDING)],
             partialFilterExpression={"conflicts": {"$gt": 0}},
@@ -38,7 +40,13 @@ INDEXES: dict[str, list[IndexModel]] = {
         IndexModel([("integration_id", ASCENDING), ("due_at", ASCENDING)]),
         IndexModel([("claim", ASCENDING)], sparse=True),
         IndexModel([("run_id", ASCENDING)], partialFilterExpression={"run_id": {"$gt": ""}}),
+        IndexModel([("match_of", ASCENDING)], sparse=True),
         IndexModel([("tenant_id", ASCENDING), ("_id", ASCENDING)]),
+        IndexModel([("failed_at", ASCENDING)], partialFilterExpression={"failed_at": {"$type": "date"}}),
+    ],
+    "quarantine": [
+        IndexModel([("place", ASCENDING)]),
+        IndexModel([("expires_at", ASCENDING)], expireAfterSeconds=0),
     ],
     "decisions": [IndexModel([("tenant_id", ASCENDING), ("lead_id", ASCENDING), ("_id", ASCENDING)])],
 }

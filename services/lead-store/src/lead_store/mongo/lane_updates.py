@@ -17,6 +17,23 @@ def passed(name: str) -> Document:
     return {"$lte": [{"$toLong": f"${name}"}, {"$toLong": "$$NOW"}]}
 
 
+def is_time(name: str) -> Document:
+    """Whether a field holds a time."""
+    return {"$eq": [{"$type": f"${name}"}, "date"]}
+
+
+def set_aside() -> Document:
+    """A failure that gives way to a run: it comes back if the run is dropped before anybody has looked again (L10)."""
+    kept = {"$cond": [is_time("due_at"), "$set_aside", "$$REMOVE"]}
+    return {"$cond": [is_time("failed_at"), {"at": "$failed_at", "reason": "$reason"}, kept]}
+
+
+def dropped() -> Document:
+    """Let a run's work rest as it was before."""
+    failed_at, reason = {"$ifNull": ["$set_aside.at", None]}, {"$ifNull": ["$set_aside.reason", "$reason"]}
+    return {"due_at": "$$REMOVE", "run_id": "", "failed_at": failed_at, "reason": reason}
+
+
 def joined(touches: Iterable[LaneTouch]) -> list[LaneTouch]:
     """One touch per lane: what several say is said together."""
     by_lane: dict[str, LaneTouch] = {}
@@ -42,6 +59,8 @@ def _both(touch: LaneTouch, seen: LaneTouch) -> LaneTouch:
         match_lead_id=finder.match_lead_id,
         match_email=finder.match_email,
         event_source=touch.event_source or seen.event_source,
+        choice=touch.choice or seen.choice,
+        chooser=touch.chooser or seen.chooser,
     )
 
 
@@ -66,8 +85,8 @@ def touched(touch: LaneTouch) -> Document:
     """Make a lane due, and remember what the event said."""
     wanted = {"$add": [{"$toLong": "$$NOW"}, milliseconds(touch.delay)]}
     earliest = {"$min": [{"$toLong": "$due_at"}, wanted]}
-    had_failed = {"$eq": [{"$type": "$failed_at"}, "date"]}
-    is_due = {"$eq": [{"$type": "$due_at"}, "date"]}  # live work stays live when a run asks for it too
+    had_failed = is_time("failed_at")
+    is_due = is_time("due_at")  # live work stays live when a run asks for it too
     update: dict[str, Any] = {
         "tenant_id": {"$literal": touch.tenant_id},
         "integration_id": {"$literal": touch.integration_id},
@@ -82,6 +101,8 @@ def touched(touch: LaneTouch) -> Document:
         "first_failed_at": {"$cond": [had_failed, None, "$first_failed_at"]},
         "failed_at": "$failed_at" if touch.quiet else None,
         "run_id": {"$cond": [is_due, "$run_id", {"$literal": touch.run_id}]} if touch.run_id else "",
+        "set_aside": set_aside() if touch.run_id else "$$REMOVE",
+        "swept": False,
     }
     if touch.created:
         update["created"] = True
@@ -93,6 +114,8 @@ def touched(touch: LaneTouch) -> Document:
         update["push"] = True
     if touch.event_source:
         update["event_source"] = {"$literal": touch.event_source}
+    if touch.choice:
+        update |= {"choice": {"$literal": touch.choice}, "chooser": {"$literal": touch.chooser}}
     if touch.match_lead_id:
         update["match_lead_id"] = {"$literal": touch.match_lead_id}
         update["match_email"] = touch.match_email
@@ -102,11 +125,12 @@ def touched(touch: LaneTouch) -> Document:
 def finished(verdict: Verdict) -> Document:
     """End or hold a lease as a verdict says."""
     touched = {"$gt": ["$version", "$claimed_version"]}
-    update: Document = {"reason": {"$literal": verdict.reason}}
+    update: Document = {"reason": {"$literal": verdict.reason}, "claims": 0}
     if verdict.outcome not in UNDECIDED:
-        update |= {"outcome": verdict.outcome.value, "decided_at": "$$NOW"}
+        update |= {"outcome": verdict.outcome.value, "decided_at": "$$NOW", "swept": False}
     if verdict.notes is not None:
         update |= {name: {"$literal": getattr(verdict.notes, name)} for name in NOTES}
+        update["match_of"] = "$tenant_id" if verdict.notes.candidates else "$$REMOVE"  # what a tenant's are found by
     if verdict.names_lead:
         update["lead_id"] = {"$literal": verdict.names_lead}
     if verdict.end is LaneEnd.HELD and verdict.write is not None:

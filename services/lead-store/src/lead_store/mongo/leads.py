@@ -1,20 +1,24 @@
 """The collection `leads`: one document per lead, its links inside."""
 
 from collections.abc import Collection as Some
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import islice
 
+from pymongo import UpdateOne
 from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import BulkWriteError
 
-from lead_store.domain.lead import Change, CrmMetadata, Lead
+from lead_store.domain.lead import Change, CrmMetadata, EndReason, Lead
 from lead_store.domain.rules import Direction, Target
 from lead_store.mongo.client import Document
+from lead_store.mongo.lead_refs import DUPLICATE, duplicate_of, email_ref, hashed_refs, lead_refs
 from lead_store.mongo.links import link_document, link_from, record_ref
 from lead_store.mongo.names import decode_keys, encode_key, encode_keys
+from lead_store.mongo.one_by_one import when
 
 DUPLICATE_KEY = 11000
 
@@ -51,12 +55,19 @@ class Leads:
         query = {"_id": {"$in": list(lead_ids)}, "tenant_id": tenant_id}
         return {lead.lead_id: lead for lead in map(lead_from, self.collection.find(query, session=session))}
 
-    def by_emails(self, tenant_id: str, keys: Some[str], session: ClientSession | None = None) -> list[Lead]:
-        """Live leads whose e-mail has one of these keys."""
-        if not keys:
+    def by_emails(self, tenant_id: str, spellings: Some[str], session: ClientSession | None = None) -> list[Lead]:
+        """Live leads whose e-mail is kept in one of these spellings."""
+        if not spellings:
             return []
-        refs = [_email_ref(tenant_id, key) for key in keys]
+        refs = [email_ref(tenant_id, spelling) for spelling in spellings]
         query = {"email_ref": {"$in": refs}, "tenant_id": tenant_id, "deleted_at": None}
+        return [lead_from(document) for document in self.collection.find(query, session=session)]
+
+    def by_references(self, tenant_id: str, found_by: Some[str], session: ClientSession | None = None) -> list[Lead]:
+        """Live leads that have one of these references of keys other than the e-mail."""
+        if not found_by:
+            return []
+        query = {"refs": {"$in": hashed_refs(tenant_id, found_by)}, "tenant_id": tenant_id, "deleted_at": None}
         return [lead_from(document) for document in self.collection.find(query, session=session)]
 
     def by_records(self, target: Target, record_ids: Some[str], session: ClientSession | None = None) -> list[Lead]:
@@ -67,15 +78,28 @@ class Leads:
         query = {"links.ref": {"$in": refs}, "tenant_id": target.tenant_id}
         return [lead_from(document) for document in self.collection.find(query, session=session)]
 
-    def page(self, tenant_id: str, after: str, limit: int, email_key: str) -> list[Lead]:
+    def page(self, tenant_id: str, after: str, limit: int, spellings: Some[str]) -> list[Lead]:
         """Live leads with a greater id, in the order of their ids, which is that of their making."""
         live: Document = {"tenant_id": tenant_id, "deleted_at": None}
-        if email_key:  # few have it: found by that alone, and sorted here
-            found = self.collection.find({"email_ref": _email_ref(tenant_id, email_key), **live})
-            leads = sorted(map(lead_from, found), key=lambda lead: lead.lead_id)
+        if spellings:  # of an e-mail; few have it: found by that alone, and sorted here
+            leads = sorted(self.by_emails(tenant_id, spellings), key=lambda lead: lead.lead_id)
             return [lead for lead in leads if lead.lead_id > after][:limit]
         found = self.collection.find({**live, "_id": {"$gt": after}}).sort("_id", 1).limit(limit)
         return [lead_from(document) for document in found]
+
+    def without_refs(self, at_once: int) -> Iterator[list[str]]:
+        """Ids of leads that were written before there were references, so many at a time."""
+        found = self.collection.find({"refs": None}, {"_id": 1}, batch_size=at_once)
+        while ids := [document["_id"] for document in islice(found, at_once)]:
+            yield ids
+
+    def add_refs(self, lead_ids: list[str]) -> int:
+        """Add the references of leads that have none, but for those that are being changed now; answers how many."""
+        updates = []
+        for lead in map(lead_from, self.collection.find({"_id": {"$in": lead_ids}})):
+            refs = {name: {"$literal": value} for name, value in lead_refs(lead).items()}
+            updates.append(UpdateOne({"_id": lead.lead_id}, when({"$eq": ["$revision", lead.revision]}, refs)))
+        return self.collection.bulk_write(updates, ordered=False).modified_count if updates else 0
 
     def insert(self, leads: Iterable[Lead], session: ClientSession) -> None:
         """Insert new leads at revision 1."""
@@ -100,9 +124,28 @@ class Leads:
         guard = {"_id": lead.lead_id, "tenant_id": lead.tenant_id, "revision": lead.revision}
         return self.collection.delete_one(guard, session=session).deleted_count == 1
 
+    def merged_into(self, tenant_id: str, lead_id: str, session: ClientSession) -> list[Lead]:
+        """Leads that were merged into this one."""
+        found = self.collection.find({"merged_into": lead_id, "tenant_id": tenant_id}, session=session)
+        return [lead_from(document) for document in found]
+
+    def duplicates_of(
+        self, tenant_id: str, integration_id: str, record_ids: Some[str], session: ClientSession
+    ) -> list[Lead]:
+        """Leads whose records were merged into these, which other leads kept."""
+        refs = hashed_refs(tenant_id, [duplicate_of(integration_id, record_id) for record_id in record_ids])
+        found = self.collection.find({"refs": {"$in": refs}, "tenant_id": tenant_id}, session=session)
+        return [lead_from(document) for document in found]
+
     def linked_to(self, integration_id: str, after: str, limit: int) -> list[Lead]:
         """Leads with a link of this integration, by id."""
         query = {"links.integration_id": integration_id, "_id": {"$gt": after}}
+        return [lead_from(document) for document in self.collection.find(query).sort("_id", 1).limit(limit)]
+
+    def duplicates(self, tenant_id: str, after: str, limit: int) -> list[Lead]:
+        """Live leads whose record was merged into one that another lead keeps, by id."""
+        (ref,) = hashed_refs(tenant_id, [DUPLICATE])
+        query = {"refs": ref, "tenant_id": tenant_id, "_id": {"$gt": after}}
         return [lead_from(document) for document in self.collection.find(query).sort("_id", 1).limit(limit)]
 
     def with_conflicts(
@@ -133,7 +176,7 @@ def _document(lead: Lead) -> Document:
         "tenant_id": lead.tenant_id,
         "values": encode_keys(lead.values),
         "changed": encode_keys({name: [change.at, change.source] for name, change in lead.changed.items()}),
-        "email_ref": _email_ref(lead.tenant_id, lead.email_key) if lead.email_key else "",
+        **lead_refs(lead),
         "metadata": _metadata_document(lead.metadata),
         "links": [link_document(link) for link in lead.links],
         "conflicts": sum(len(link.conflicts) + len(link.overwritten) for link in lead.links),
@@ -142,6 +185,10 @@ def _document(lead: Lead) -> Document:
         "changed_at": lead.changed_at,
         "deleted_at": lead.deleted_at,
     }
+    if lead.end_reason:
+        document["end_reason"] = lead.end_reason.value
+    if lead.merged_into:
+        document["merged_into"] = lead.merged_into
     if lead.request_id:
         document["request_id"] = lead.request_id
     return document
@@ -160,13 +207,10 @@ def lead_from(document: Document) -> Lead:
         created_at=document["created_at"],
         changed_at=document["changed_at"],
         deleted_at=document["deleted_at"],
+        end_reason=EndReason(document["end_reason"]) if document.get("end_reason") else None,
+        merged_into=document.get("merged_into", ""),
         request_id=document.get("request_id", ""),
     )
-
-
-def _email_ref(tenant_id: str, email_key: str) -> str:
-    """Tenant and e-mail in one value: a single-field index serves many of them at once on every server."""
-    return f"{tenant_id}/{email_key}"
 
 
 def _metadata_document(metadata: CrmMetadata) -> dict[str, str | int | datetime | None]:

@@ -30,6 +30,7 @@ def link_document(link: Link) -> Document:
         "wrote": [link.wrote.basis, list(link.wrote.fields)] if link.wrote else None,
         "swings": encode_keys({name: list(astuple(swing)) for name, swing in link.swings.items()}),
         "overwritten": encode_keys({n: [o.value, o.changed_at, o.source] for n, o in link.overwritten.items()}),
+        "emails": list(link.emails),
     }
 
 
@@ -52,6 +53,7 @@ def link_from(document: Document) -> Link:
         wrote=Wrote(document["wrote"][0], tuple(document["wrote"][1])) if document["wrote"] else None,
         swings={name: Swing(*values) for name, values in decode_keys(document["swings"]).items()},
         overwritten={name: Overwritten(*values) for name, values in decode_keys(document["overwritten"]).items()},
+        emails=tuple(document.get("emails", ())),
     )
 
 
@@ -70,6 +72,7 @@ def _pending_document(pending: Pending) -> Document:
         "values": encode_keys(pending.values),
         "basis": pending.basis,
         "planned_at": pending.planned_at,
+        "inherited": pending.inherited,
     }
 
 
@@ -83,4 +86,5 @@ def _pending_from(document: dict[str, Any]) -> Pending:
         values=decode_keys(document["values"]),
         basis=document["basis"],
         planned_at=document["planned_at"],
+        inherited=document.get("inherited", False),
     )

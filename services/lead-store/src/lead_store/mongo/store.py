@@ -1,9 +1,10 @@
 """All collections of lead-store on one page, and the commit of verdicts."""
 
+import uuid
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from pymongo import MongoClient
@@ -12,6 +13,7 @@ from pymongo.database import Database
 
 from lead_store.domain.lane import Lane
 from lead_store.domain.verdict import UNDECIDED, LaneEnd, Outcome, Verdict
+from lead_store.mongo.applying import Applying
 from lead_store.mongo.client import Document, open_database, server_now
 from lead_store.mongo.counters import Counters
 from lead_store.mongo.decisions import Decisions, Entry
@@ -19,12 +21,15 @@ from lead_store.mongo.deliveries import Deliveries
 from lead_store.mongo.identities import Identities
 from lead_store.mongo.lanes import Lanes
 from lead_store.mongo.leads import Leads
+from lead_store.mongo.processes import Processes
 from lead_store.mongo.targets import Targets
 from lead_store.mongo.tombstones import Tombstones
 from lead_store.mongo.transaction import Contended, transact
 
 Result = TypeVar("Result")
 UNTOLD = UNDECIDED | {Outcome.UNCHANGED, Outcome.SKIPPED, Outcome.FAILED, Outcome.ERASED}  # told by the lane alone
+# What a sweep may find.
+CHANGES = {Outcome.CREATED, Outcome.LINKED, Outcome.UPDATED, Outcome.PUSHED, Outcome.UNLINKED, Outcome.ERASED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +39,7 @@ class Store:
     client: MongoClient[Document]
     database: Database[Document]
     targets: Targets
+    applying: Applying
     leads: Leads
     lanes: Lanes
     deliveries: Deliveries
@@ -41,23 +47,33 @@ class Store:
     identities: Identities
     counters: Counters
     tombstones: Tombstones
+    processes: Processes
 
     @classmethod
-    def of(cls, client: MongoClient[Document], name: str, identity_key: bytes) -> "Store":
-        """The store in a database of this name."""
+    def of(
+        cls,
+        client: MongoClient[Document],
+        name: str,
+        identity_key: bytes,
+        retention: timedelta = timedelta(days=30),
+        process: str = "",
+    ) -> "Store":
+        """The store in a database of this name, which keeps deliveries for so long; `process` names who uses it."""
         database = open_database(client, name)
         identities = Identities.of(database, identity_key)
         return cls(
             client,
             database,
             Targets.of(database),
+            Applying.of(database),
             Leads.of(database),
             Lanes.of(database),
-            Deliveries.of(database),
+            Deliveries.of(database, retention),
             Decisions.of(database),
             identities,
             Counters.of(database),
             Tombstones.of(database, identities),
+            Processes.of(database, process or uuid.uuid4().hex),
         )
 
     def now(self) -> datetime:
@@ -66,7 +82,7 @@ class Store:
 
     def transact(self, work: Callable[[ClientSession], Result], tries: int = 5) -> Result:
         """Run `work` in a transaction; Contended if it lost against others every time."""
-        return transact(self.client, work, tries)
+        return transact(self.client, work, tries, self.processes.note)
 
     def commit(self, decided: list[tuple[Lane, Verdict]], now: datetime, session: ClientSession) -> None:
         """Write everything that verdicts of one integration ask for. Contended if a fence or a revision was lost."""
@@ -82,27 +98,37 @@ class Store:
         if not decided:
             return
         tenant_id, integration_id = decided[0][0].tenant_id, decided[0][0].integration_id
-        self.identities.own(tenant_id, (key for verdict in verdicts for key in verdict.email_keys), session)
+        self.identities.own(tenant_id, (key for verdict in verdicts for key in verdict.identities), session)
         self.decisions.insert(_entries(decided, now), session)
-        self.counters.add(integration_id, _counts(verdicts), now, session)
+        self.counters.add(integration_id, _counts(decided), now, session)
 
     def _erase(self, lane: Lane, verdict: Verdict, session: ClientSession) -> None:
-        """Forget a person: lead, decisions and lanes go, keyed hashes stay (R17)."""
-        lead = verdict.before
+        """Forget a person: leads, decisions and lanes go, keyed hashes stay (R17)."""
         records = {lane.integration_id: {lane.record_id}}
-        if lead is not None:
+        target = self.targets.get(lane.integration_id, session=session)
+        accounts = {(target.provider, target.account_id): {lane.record_id}} if target is not None else {}
+        gone = [verdict.before] if verdict.before is not None else []
+        gone += self.leads.duplicates_of(lane.tenant_id, lane.integration_id, {lane.record_id}, session)
+        known: set[str] = set()
+        for lead in gone:  # the list grows by those that, or whose records, were merged into one on it: the same person
+            if lead.lead_id in known:
+                continue
+            known.add(lead.lead_id)
             if not self.leads.erase(lead, session):
                 raise Contended
             for link in lead.links:
-                records.setdefault(link.integration_id, set()).update({link.record_id, *link.former_record_ids} - {""})
+                own = {link.record_id, *link.former_record_ids} - {""}
+                records.setdefault(link.integration_id, set()).update(own)
+                accounts.setdefault((link.provider, link.account_id), set()).update(own)
+                gone += self.leads.duplicates_of(lead.tenant_id, link.integration_id, own, session)
             self.decisions.forget_lead(lead.tenant_id, lead.lead_id, session)
             self.lanes.forget_lead(lead.tenant_id, lead.lead_id, lane.lane_id, session)
+            self.tombstones.bury_emails(lane.tenant_id, lead.all_emails, session)
+            gone += self.leads.merged_into(lead.tenant_id, lead.lead_id, session)
+        for account, record_ids in accounts.items():  # whether anybody is connected to it or not
+            self.deliveries.strip(account, record_ids, session)
         for integration_id, record_ids in records.items():
-            target = self.targets.get(integration_id, session=session)
-            if target is not None:
-                self.deliveries.strip(target, record_ids, session)
             self.tombstones.bury(lane.tenant_id, integration_id, record_ids, session)
-        self.tombstones.bury_email(lane.tenant_id, lead.email_key if lead is not None else "", session)
 
     def _write_leads(self, verdicts: list[Verdict], session: ClientSession) -> None:
         self.leads.insert((v.lead for v in verdicts if v.lead is not None and v.before is None), session)
@@ -114,10 +140,12 @@ class Store:
                     raise Contended
 
 
-def _counts(verdicts: list[Verdict]) -> Counter[str]:
+def _counts(ended: list[tuple[Lane, Verdict]]) -> Counter[str]:
     counts: Counter[str] = Counter()
-    for verdict in verdicts:
+    for lane, verdict in ended:
         counts.update(verdict.counts)
+        untold = lane.swept and lane.version == lane.claimed_version and not verdict.repeated
+        counts["found_by_sweep"] += untold and verdict.outcome in CHANGES
         decided = verdict.outcome not in UNDECIDED and verdict.end is not LaneEnd.KEPT
         counts["decided"] += decided and not verdict.repeated
     return counts
@@ -130,7 +158,7 @@ def _entries(decided: list[tuple[Lane, Verdict]], now: datetime) -> list[Entry]:
             verdict.lead_id,
             verdict.outcome.value,
             now,
-            actor=lane.integration_id,
+            actor=lane.notes.chooser or lane.integration_id,
             integration_id=lane.integration_id,
             record_id=verdict.record_id,
             reason=verdict.reason,

@@ -9,8 +9,18 @@ from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
-from lead_store.domain.rules import BlankRule, DeletePolicy, Deletions, Direction, FieldRule, MergeRule, Target
-from lead_store.mongo.client import EPOCH, Document
+from lead_store.domain.rules import (
+    BlankRule,
+    DeletePolicy,
+    Deletions,
+    Direction,
+    FieldRule,
+    MatchKey,
+    MergeRule,
+    RecordPolicy,
+    Target,
+)
+from lead_store.mongo.client import EPOCH, Document, from_now
 from lead_store.mongo.names import decode_keys, encode_keys
 
 
@@ -47,15 +57,6 @@ class Targets:
         except DuplicateKeyError:  # a change of account
             return False
 
-    def unapplied(self, target: Target) -> bool:
-        """Whether the lanes have not been made due yet for what this target says (R19)."""
-        query = {"_id": target.integration_id, "revision": target.revision, "applied": {"$ne": target.fingerprint}}
-        return self.collection.find_one(query, {"_id": 1}) is not None
-
-    def applied(self, target: Target) -> None:
-        """Note that they have."""
-        self.collection.update_one({"_id": target.integration_id}, {"$set": {"applied": target.fingerprint}})
-
     def remove(self, tenant_id: str, integration_id: str) -> None:
         """Forget a target."""
         self.collection.delete_one({"_id": integration_id, "tenant_id": tenant_id})
@@ -77,9 +78,13 @@ class Targets:
         return {(target.provider, target.account_id): target for target in found}
 
     def open_to(self, worker_id: str) -> list[str]:
-        """Integrations whose work this process may have: not paused, and not worked by another process."""
+        """Integrations whose work this process may have: not paused, and not worked by another process.
+
+        The one that was worked last comes last, so that no backlog keeps the others waiting.
+        """
         query = {"paused": False, "$or": [{"worker": worker_id}, {"$expr": _free()}]}
-        return [document["_id"] for document in self.collection.find(query, {"_id": 1})]
+        found = self.collection.find(query, {"worker_until": 1}).sort("worker_until", 1)
+        return [document["_id"] for document in found]
 
     def take(self, integration_id: str, worker_id: str, tenure: timedelta) -> bool:
         """Make this process the integration's worker for a while; False if another one is."""
@@ -89,7 +94,7 @@ class Targets:
                 {
                     "$set": {
                         "worker": {"$literal": worker_id},
-                        "worker_until": {"$add": ["$$NOW", int(tenure.total_seconds() * 1000)]},
+                        "worker_until": from_now(tenure),
                     }
                 }
             ],
@@ -111,7 +116,7 @@ def _document(target: Target) -> Document:
         "provider": target.provider,
         "account_id": target.account_id,
         "direction": target.direction.value,
-        "rules": encode_keys({name: [rule.merge.value, rule.blank.value] for name, rule in target.rules.items()}),
+        "rules": encode_keys({n: [r.merge.value, r.blank.value, r.direction.value] for n, r in target.rules.items()}),
         "mapping": target.mapping,
         "webhooks_enabled": target.webhooks_enabled,
         "paused": target.paused,
@@ -121,19 +126,25 @@ def _document(target: Target) -> Document:
             "grace_seconds": int(target.deletions.grace.total_seconds()),
             "cap_number": target.deletions.cap_number,
             "cap_percent": target.deletions.cap_percent,
+            "record_policy": target.deletions.record_policy.value,
         },
+        "match_keys": [key.value for key in target.match_keys],
+        "phone_region": target.phone_region,
     }
 
 
+def _rule(merge: str, blank: str, direction: str = Direction.BIDIRECTIONAL) -> FieldRule:
+    return FieldRule(MergeRule(merge), BlankRule(blank), Direction(direction))
+
+
 def _target(document: Document) -> Target:
-    rules = {n: FieldRule(MergeRule(m), BlankRule(b)) for n, (m, b) in decode_keys(document["rules"]).items()}
     return Target(
         integration_id=document["_id"],
         tenant_id=document["tenant_id"],
         provider=document["provider"],
         account_id=document["account_id"],
         direction=Direction(document["direction"]),
-        rules=rules,
+        rules={name: _rule(*rule) for name, rule in decode_keys(document["rules"]).items()},
         mapping=document["mapping"],
         webhooks_enabled=document["webhooks_enabled"],
         paused=document["paused"],
@@ -143,5 +154,8 @@ def _target(document: Document) -> Target:
             timedelta(seconds=document["deletions"]["grace_seconds"]),
             document["deletions"]["cap_number"],
             document["deletions"]["cap_percent"],
+            RecordPolicy(document["deletions"].get("record_policy", RecordPolicy.LEAVE)),
         ),
+        match_keys=tuple(MatchKey(key) for key in document.get("match_keys", [MatchKey.EMAIL])),
+        phone_region=document.get("phone_region", ""),
     )

@@ -28,9 +28,9 @@ class Tombstones:
         """Refuse these records from now on."""
         self._put(tenant_id, [_record(integration_id, record_id) for record_id in record_ids], session)
 
-    def bury_email(self, tenant_id: str, email_key: str, session: ClientSession) -> None:
-        """Refuse this e-mail from now on; an empty one refuses nothing."""
-        self._put(tenant_id, [self.identities.hashed(tenant_id, email_key)] if email_key else [], session)
+    def bury_emails(self, tenant_id: str, emails: Iterable[str], session: ClientSession) -> None:
+        """Refuse these e-mails, given by their keys, from now on."""
+        self._put(tenant_id, [self.identities.hashed(tenant_id, email) for email in emails], session)
 
     def _put(self, tenant_id: str, ids: list[str], session: ClientSession) -> None:
         updates = [UpdateOne({"_id": _id}, {"$set": {"tenant_id": tenant_id}}, upsert=True) for _id in ids]
@@ -44,9 +44,9 @@ class Tombstones:
         ids = {_record(integration_id, record_id): record_id for record_id in record_ids}
         return {ids[_id] for _id in self._found(ids, session)}
 
-    def of_emails(self, tenant_id: str, email_keys: Iterable[str], session: ClientSession | None = None) -> set[str]:
+    def of_emails(self, tenant_id: str, spellings: Iterable[str], session: ClientSession | None = None) -> set[str]:
         """Which of these e-mails are refused."""
-        ids = {self.identities.hashed(tenant_id, key): key for key in email_keys if key}
+        ids = {self.identities.hashed(tenant_id, spelling): spelling for spelling in spellings}
         return {ids[_id] for _id in self._found(ids, session)}
 
     def _found(self, ids: Iterable[str], session: ClientSession | None) -> list[str]:

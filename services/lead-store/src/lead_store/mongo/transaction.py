@@ -24,9 +24,18 @@ class Contended(Exception):  # noqa: N818 - nothing went wrong: somebody else wa
     """Another transaction changed the same documents; reading again and deciding again is right."""
 
 
-def transact(client: MongoClient[Document], work: Callable[[ClientSession], Result], tries: int = 5) -> Result:
-    """Run `work` in a transaction, up to `tries` times; Contended when every try lost against another one."""
+def transact(
+    client: MongoClient[Document],
+    work: Callable[[ClientSession], Result],
+    tries: int = 5,
+    note: Callable[[ClientSession], None] = lambda _: None,
+) -> Result:
+    """Run `work` in a transaction, up to `tries` times; Contended when every try lost against another one.
+
+    `note` hears of the session before anything is done in it.
+    """
     with client.start_session() as session:
+        note(session)
         for attempt in range(tries):
             time.sleep(random.random() * PATIENCE * attempt)  # noqa: S311 - no secret: so that two do not meet again
             try:

@@ -1,24 +1,26 @@
-"""InboxService."""
+"""InboxService: the way in. The quarantine is inherited."""
 
 from datetime import datetime
 from typing import Any
 
 from leadsync.inbox.v1 import inbox_service_pb2 as pb
-from leadsync.inbox.v1.inbox_service_pb2_grpc import InboxServiceServicer
 
 from lead_store.domain.delivery import Delivery, DeliveryQuery, Touch
 from lead_store.domain.errors import Invalid
 from lead_store.rpc.delivery_mapping import KINDS, STATES, kept_message
 from lead_store.rpc.paging import decode_token, encode_token, page_limit
+from lead_store.rpc.quarantine_service import QuarantineService
 from lead_store.rpc.requests import bounded, required
 from lead_store.rpc.times import from_timestamp
 from lead_store.usecases.inbox import Inbox
+from lead_store.usecases.quarantine import Quarantine
 
 
-class InboxService(InboxServiceServicer):
+class InboxService(QuarantineService):
     """The way in."""
 
-    def __init__(self, inbox: Inbox) -> None:
+    def __init__(self, inbox: Inbox, quarantine: Quarantine) -> None:
+        super().__init__(quarantine)
         self.inbox = inbox
 
     def RecordDeliveries(  # noqa: N802

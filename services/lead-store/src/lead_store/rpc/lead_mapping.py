@@ -7,7 +7,7 @@ from leadsync.lead.v1 import lead_pb2, lead_service_pb2
 from lead_store.domain.breaker import QUIET
 from lead_store.domain.errors import Invalid
 from lead_store.domain.fields import CUSTOM_PREFIX, STANDARD_FIELDS, is_field
-from lead_store.domain.lead import CrmMetadata, Lead
+from lead_store.domain.lead import CrmMetadata, EndReason, Lead
 from lead_store.domain.link import Link
 from lead_store.domain.rules import Direction
 from lead_store.mongo.decisions import Entry
@@ -33,6 +33,8 @@ def lead_message(lead: Lead) -> lead_pb2.Lead:
         created_at=to_timestamp(lead.created_at),
         changed_at=to_timestamp(lead.changed_at),
         deleted_at=to_timestamp(lead.deleted_at),
+        end_reason=(lead.end_reason or EndReason.DELETED) if lead.deleted_at else "",
+        merged_into_lead_id=lead.merged_into,
     )
 
 

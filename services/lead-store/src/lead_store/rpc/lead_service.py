@@ -7,13 +7,21 @@ from leadsync.lead.v1 import lead_service_pb2 as pb
 from leadsync.lead.v1.lead_service_pb2_grpc import LeadServiceServicer
 
 from lead_store.domain.errors import Invalid
+from lead_store.domain.lead import EndReason
 from lead_store.rpc.lead_mapping import explanation_message, lead_message, masked_values, values_of
 from lead_store.rpc.paging import decode_token, encode_token, page_limit
 from lead_store.rpc.requests import bounded, required
 from lead_store.usecases.conflicts import Conflicts
+from lead_store.usecases.ending import EndLead
 from lead_store.usecases.leads import Leads
 from lead_store.usecases.watch import Watch
 
+END_REASONS: dict[int, EndReason] = {
+    pb.END_REASON_UNSPECIFIED: EndReason.DELETED,
+    pb.END_REASON_DELETED: EndReason.DELETED,
+    pb.END_REASON_CONVERTED: EndReason.CONVERTED,
+    pb.END_REASON_MERGED: EndReason.MERGED,
+}
 LONGEST_REQUEST_ID = 64
 LONGEST_EMAIL = 320
 LONGEST_RESUME_TOKEN = 4096
@@ -22,8 +30,9 @@ LONGEST_RESUME_TOKEN = 4096
 class LeadService(LeadServiceServicer):
     """Leads of one tenant per call."""
 
-    def __init__(self, leads: Leads, watch: Watch, conflicts: Conflicts) -> None:
+    def __init__(self, leads: Leads, ending: EndLead, watch: Watch, conflicts: Conflicts) -> None:
         self.leads = leads
+        self.ending = ending
         self.watch = watch
         self.conflicts = conflicts
 
@@ -61,7 +70,10 @@ class LeadService(LeadServiceServicer):
     def DeleteLead(self, request: pb.DeleteLeadRequest, context: Any) -> pb.DeleteLeadResponse:  # noqa: N802, ARG002
         """Delete a lead softly."""
         tenant_id, lead_id = required("tenant_id", request.tenant_id), required("lead_id", request.lead_id)
-        self.leads.delete(tenant_id, lead_id, request.etag, bounded("actor", request.actor))
+        reason, into = END_REASONS.get(request.reason), bounded("merged_into_lead_id", request.merged_into_lead_id)
+        if reason is None:
+            raise Invalid("reason", "no such reason")
+        self.ending.end(tenant_id, lead_id, reason, into, request.etag, bounded("actor", request.actor))
         return pb.DeleteLeadResponse()
 
     def WatchLeads(self, request: pb.WatchLeadsRequest, context: Any) -> Iterator[pb.WatchLeadsResponse]:  # noqa: N802

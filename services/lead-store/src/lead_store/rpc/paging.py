@@ -12,11 +12,11 @@ LARGEST_PAGE = 200
 LONGEST_TOKEN = 512
 
 
-def page_limit(size: int) -> int:
+def page_limit(size: int, default: int = DEFAULT_PAGE, largest: int = LARGEST_PAGE) -> int:
     """Items on a page: 0 asks for the default, more than the most gets the most."""
     if size < 0:
         raise Invalid("page_size", "must not be negative")
-    return min(size or DEFAULT_PAGE, LARGEST_PAGE)
+    return min(size or default, largest)
 
 
 def encode_token(after: str, *filters: str) -> str:

@@ -1,6 +1,7 @@
 """What every request has to hold."""
 
 from lead_store.domain.errors import Invalid
+from lead_store.usecases.lease import MOST_LEASES
 
 LONGEST_ID = 128
 
@@ -17,3 +18,9 @@ def bounded(name: str, value: str, longest: int = LONGEST_ID) -> str:
     if len(value) > longest:
         raise Invalid(name, f"longer than {longest} characters")
     return value
+
+
+def at_most(name: str, count: int) -> None:
+    """A batch of lanes: 1 to 100."""
+    if not 1 <= count <= MOST_LEASES:
+        raise Invalid(name, f"send 1 to {MOST_LEASES} in one call")

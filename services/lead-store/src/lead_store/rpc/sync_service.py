@@ -1,66 +1,62 @@
 """SyncService: what workers and people call is inherited, the rest is targets and looking in."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from leadsync.sync.v1 import sync_pb2
 from leadsync.sync.v1 import sync_service_pb2 as pb
 
 from lead_store.domain.errors import Invalid
 from lead_store.domain.lane import Lane
-from lead_store.domain.rules import BlankRule, DeletePolicy, Deletions, Direction, FieldRule, MergeRule, Target
-from lead_store.rpc.conflict_service import ConflictService
-from lead_store.rpc.lead_mapping import DIRECTIONS
+from lead_store.domain.reasons import advice
+from lead_store.rpc.match_service import MatchService
 from lead_store.rpc.paging import decode_token, encode_token, page_limit
+from lead_store.rpc.plan_service import PlanService
 from lead_store.rpc.requests import bounded, required
+from lead_store.rpc.target_mapping import target_of
 from lead_store.rpc.times import to_timestamp
 from lead_store.usecases.conflicts import Conflicts
+from lead_store.usecases.duplicates import Duplicates
 from lead_store.usecases.lease import LeaseWork
+from lead_store.usecases.matches import Matches
+from lead_store.usecases.planning import Planning
 from lead_store.usecases.status import Status
 from lead_store.usecases.targets import Targets
 from lead_store.usecases.work import Work
 
-MERGE_RULES = {
-    sync_pb2.MERGE_RULE_UNSPECIFIED: MergeRule.NEWEST,
-    sync_pb2.MERGE_RULE_CRM: MergeRule.CRM,
-    sync_pb2.MERGE_RULE_PLATFORM: MergeRule.PLATFORM,
-    sync_pb2.MERGE_RULE_NEWEST: MergeRule.NEWEST,
-    sync_pb2.MERGE_RULE_ASK: MergeRule.ASK,
-}
-BLANK_RULES = {
-    sync_pb2.BLANK_RULE_UNSPECIFIED: BlankRule.KEEP,
-    sync_pb2.BLANK_RULE_KEEP: BlankRule.KEEP,
-    sync_pb2.BLANK_RULE_CLEAR: BlankRule.CLEAR,
-}
 STATES = {
     pb.WORK_STATE_UNSPECIFIED: "",
     pb.WORK_STATE_DUE: "due",
     pb.WORK_STATE_LEASED: "leased",
     pb.WORK_STATE_FAILED: "failed",
 }
-DELETE_POLICIES: dict[int, DeletePolicy] = {
-    sync_pb2.DELETE_POLICY_UNSPECIFIED: DeletePolicy.UNLINK,
-    sync_pb2.DELETE_POLICY_UNLINK: DeletePolicy.UNLINK,
-    sync_pb2.DELETE_POLICY_DELETE_LEAD: DeletePolicy.DELETE_LEAD,
-    sync_pb2.DELETE_POLICY_IGNORE: DeletePolicy.IGNORE,
-}
-LONGEST_GRACE = 30 * 24 * 3600  # seconds
 MOST_LEADS = 1_000
 
 
-class SyncService(ConflictService):
+class SyncService(PlanService, MatchService):
     """Targets, work and its statistics."""
 
-    def __init__(self, leases: LeaseWork, work: Work, conflicts: Conflicts, targets: Targets, status: Status) -> None:
-        super().__init__(leases, work, conflicts)
+    def __init__(
+        self,
+        leases: LeaseWork,
+        work: Work,
+        conflicts: Conflicts,
+        planning: Planning,
+        targets: Targets,
+        status: Status,
+        matches: Matches,
+        duplicates: Duplicates,
+    ) -> None:
+        super().__init__(leases, work, conflicts, planning)
         self.targets = targets
         self.status = status
+        self.matches = matches
+        self.duplicates = duplicates
 
     def PutTarget(self, request: pb.PutTargetRequest, context: Any) -> pb.PutTargetResponse:  # noqa: N802, ARG002
         """Set a target."""
-        self.targets.put(_target(request.target))
+        queued = self.targets.put(target_of(request.target), bounded("run_id", request.run_id))
         self.leases.bell.ring()
-        return pb.PutTargetResponse()
+        return pb.PutTargetResponse(queued=queued)
 
     def RemoveTarget(self, request: pb.RemoveTargetRequest, context: Any) -> pb.RemoveTargetResponse:  # noqa: N802, ARG002
         """Forget a target."""
@@ -83,11 +79,18 @@ class SyncService(ConflictService):
         """Make leads or failed work due."""
         tenant_id, integration_id = required("tenant_id", request.tenant_id), request.integration_id
         target = self.status.target(tenant_id, required("integration_id", integration_id))
-        if len(request.lead_ids) > MOST_LEADS:
-            raise Invalid("lead_ids", f"send at most {MOST_LEADS} in one call")
+        for name, ids in (("lead_ids", request.lead_ids), ("lane_ids", request.lane_ids)):
+            if len(ids) > MOST_LEADS:
+                raise Invalid(name, f"send at most {MOST_LEADS} in one call")
+        if request.per_second < 0:
+            raise Invalid("per_second", "is not negative")
+        if request.dry_run and request.lead_ids:
+            raise Invalid("dry_run", "counts failed work only; PlanLeads says what a push would do")
+        reason, rate = bounded("reason", request.reason), request.per_second
         queued = self.targets.request_sync(target, list(request.lead_ids), bounded("run_id", request.run_id))
         if request.failed:
-            queued += self.targets.redrive(target, request.reason, list(request.lane_ids))
+            lanes, dry_run = list(request.lane_ids), request.dry_run
+            queued += self.targets.redrive(target, reason, lanes, rate, dry_run=dry_run)
         self.leases.bell.ring()
         return pb.RequestSyncResponse(queued=queued)
 
@@ -130,47 +133,8 @@ COUNTED = (
     "to_crm_failed",
     "total_received",
     "decided",
+    "found_by_sweep",
 )
-
-
-def _target(message: sync_pb2.Target) -> Target:
-    directions: dict[int, Direction] = {number: direction for direction, number in DIRECTIONS.items()}
-    if message.direction not in directions:
-        raise Invalid("target.direction", "is required")
-    return Target(
-        integration_id=required("target.integration_id", message.integration_id),
-        tenant_id=required("target.tenant_id", message.tenant_id),
-        provider=required("target.provider", message.provider),
-        account_id=required("target.account_id", message.account_id),
-        direction=directions[message.direction],
-        rules={rule.field: _rule(f"target.fields[{n}]", rule) for n, rule in enumerate(message.fields)},
-        mapping=message.mapping_fingerprint,
-        webhooks_enabled=message.webhooks_enabled,
-        paused=message.paused,
-        revision=message.revision,
-        deletions=_deletions(message.deletions),
-    )
-
-
-def _deletions(message: sync_pb2.Deletions) -> Deletions:
-    if message.policy not in DELETE_POLICIES:
-        raise Invalid("target.deletions.policy", "no such policy")
-    numbers = (message.grace_seconds, message.cap_number, message.cap_percent)
-    if min(numbers) < 0 or message.cap_percent > 100 or message.grace_seconds > LONGEST_GRACE:
-        raise Invalid("target.deletions", "numbers are not negative, a grace is at most 30 days, a share at most 100")
-    default = Deletions()
-    return Deletions(
-        DELETE_POLICIES[message.policy],
-        timedelta(seconds=message.grace_seconds),
-        message.cap_number or default.cap_number,
-        message.cap_percent or default.cap_percent,
-    )
-
-
-def _rule(path: str, message: sync_pb2.FieldRule) -> FieldRule:
-    if message.rule not in MERGE_RULES or message.blank not in BLANK_RULES:
-        raise Invalid(path, "no such rule")
-    return FieldRule(MERGE_RULES[message.rule], BLANK_RULES[message.blank])
 
 
 def _work(lane: Lane, now: datetime) -> pb.Work:
@@ -185,4 +149,6 @@ def _work(lane: Lane, now: datetime) -> pb.Work:
         due_at=to_timestamp(lane.due_at),
         attempts=lane.attempts,
         reason=lane.reason,
+        cause=advice(lane.reason).cause,
+        remedy=advice(lane.reason).remedy,
     )

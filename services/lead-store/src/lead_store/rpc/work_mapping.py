@@ -30,8 +30,13 @@ OUTCOMES = {
     Outcome.FAILED: pb.OUTCOME_FAILED,
     Outcome.ERASED: pb.OUTCOME_ERASED,
 }
+MOST_EMAILS = 250  # as many identities as a HubSpot contact may have
 LONGEST_WAIT_MS = 24 * 3600 * 1000
-KINDS = {WriteKind.CREATE: pb.WRITE_KIND_CREATE, WriteKind.UPDATE: pb.WRITE_KIND_UPDATE}
+KINDS = {
+    WriteKind.CREATE: pb.WRITE_KIND_CREATE,
+    WriteKind.UPDATE: pb.WRITE_KIND_UPDATE,
+    WriteKind.ARCHIVE: pb.WRITE_KIND_ARCHIVE,
+}
 
 
 def lease_message(lease: Lease) -> pb.Lease:
@@ -120,6 +125,7 @@ def present_record(path: str, message: pb.PresentRecord) -> Present:
         marked_lead_id=message.marked_lead_id,
         with_history=message.with_history,
         merged_record_ids=tuple(message.merged_record_ids),
+        other_emails=tuple(message.other_emails[:MOST_EMAILS]),
     )
 
 
@@ -138,7 +144,7 @@ def _write_message(write: Pending, verdict: Verdict) -> pb.Write:
     return pb.Write(
         write_id=write.write_id,
         kind=KINDS[write.kind],
-        record_id=verdict.record_id if write.kind is WriteKind.UPDATE else "",
+        record_id=verdict.record_id if write.kind is not WriteKind.CREATE else "",
         lead_id=verdict.lead_id,
         values=dict(write.values),
     )

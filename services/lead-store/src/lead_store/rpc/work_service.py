@@ -6,17 +6,16 @@ from leadsync.sync.v1 import sync_service_pb2 as pb
 from leadsync.sync.v1.sync_service_pb2_grpc import SyncServiceServicer
 
 from lead_store.domain.errors import Invalid
-from lead_store.rpc.requests import required
+from lead_store.rpc.requests import at_most, required
 from lead_store.rpc.times import from_timestamp
 from lead_store.rpc.work_mapping import (
     decision_message,
     lease_message,
     observation,
-    present_record,
     waiting_time,
     write_result,
 )
-from lead_store.usecases.lease import MOST_LEASES, LeaseWork
+from lead_store.usecases.lease import LeaseWork, PageRecord
 from lead_store.usecases.work import Work
 
 
@@ -33,11 +32,15 @@ class WorkService(SyncServiceServicer):
         if request.leaving:
             self.leases.leave(worker_id)
             return pb.LeaseWorkResponse()
-        if request.records:
+        if request.records or request.integration_id:
             integration_id = required("integration_id", request.integration_id)
-            _at_most("records", len(request.records))
-            records = [(record.record_id, from_timestamp(record.modified_at)) for record in request.records]
-            leased = self.leases.page(worker_id, integration_id, records)
+            if request.records:
+                at_most("records", len(request.records))
+            records = [
+                PageRecord(record.record_id, from_timestamp(record.modified_at), record.archived)
+                for record in request.records
+            ]
+            leased = self.leases.page(worker_id, integration_id, records, sweep=request.sweep)
         else:
             busy = list(request.busy_integration_ids)
             leased = self.leases.due(worker_id, request.max_leases, request.wait_seconds, busy, context.is_active)
@@ -50,24 +53,16 @@ class WorkService(SyncServiceServicer):
     def Reconcile(self, request: pb.ReconcileRequest, context: Any) -> pb.ReconcileResponse:  # noqa: N802, ARG002
         """Decide on observed records."""
         worker_id = required("worker_id", request.worker_id)
-        _at_most("observations", len(request.observations))
+        at_most("observations", len(request.observations))
         seen = [observation(f"observations[{n}]", message) for n, message in enumerate(request.observations)]
         verdicts = self.work.reconcile(worker_id, seen)
         decisions = [decision_message(o.lane_id, verdict) for o, verdict in zip(seen, verdicts, strict=True)]
         return pb.ReconcileResponse(decisions=decisions)
 
-    def PlanRecords(self, request: pb.PlanRecordsRequest, context: Any) -> pb.PlanRecordsResponse:  # noqa: N802, ARG002
-        """Say what would be decided."""
-        integration_id = required("integration_id", request.integration_id)
-        _at_most("records", len(request.records))
-        records = [present_record(f"records[{n}]", record) for n, record in enumerate(request.records)]
-        verdicts = self.work.plan(integration_id, records)
-        return pb.PlanRecordsResponse(decisions=[decision_message("", verdict) for verdict in verdicts])
-
     def SettleWrites(self, request: pb.SettleWritesRequest, context: Any) -> pb.SettleWritesResponse:  # noqa: N802, ARG002
         """Note what came of writes."""
         worker_id = required("worker_id", request.worker_id)
-        _at_most("results", len(request.results))
+        at_most("results", len(request.results))
         results = [write_result(f"results[{n}]", message) for n, message in enumerate(request.results)]
         settled = self.work.settle(worker_id, results)
         return pb.SettleWritesResponse(settlements=[pb.Settlement(settled=done) for done in settled])
@@ -75,7 +70,7 @@ class WorkService(SyncServiceServicer):
     def ReleaseWork(self, request: pb.ReleaseWorkRequest, context: Any) -> pb.ReleaseWorkResponse:  # noqa: N802, ARG002
         """Take leases back without a decision."""
         worker_id = required("worker_id", request.worker_id)
-        _at_most("releases", len(request.releases))
+        at_most("releases", len(request.releases))
         for n, release in enumerate(request.releases):
             reason = required(f"releases[{n}].reason", release.reason)
             wait = waiting_time(release.retry_after_ms)
@@ -89,8 +84,3 @@ class WorkService(SyncServiceServicer):
                 case _:
                     raise Invalid(f"releases[{n}].kind", "is required")
         return pb.ReleaseWorkResponse()
-
-
-def _at_most(name: str, count: int) -> None:
-    if not 1 <= count <= MOST_LEASES:
-        raise Invalid(name, f"send 1 to {MOST_LEASES} in one call")

@@ -7,6 +7,7 @@ from lead_store.domain.conflict import OpenConflict, open_conflicts, resolve
 from lead_store.domain.errors import Invalid, NotAllowed, NotFound, StaleEtag
 from lead_store.domain.lane import LaneTouch, touches_of
 from lead_store.domain.lead import Lead
+from lead_store.domain.references import new_identities
 from lead_store.domain.verdict import FieldChange
 from lead_store.mongo.decisions import Entry
 from lead_store.mongo.store import Store
@@ -130,7 +131,7 @@ class Conflicts:
             LaneTouch(tenant_id, integration_id, record_id=conflict.record_id, lead_id=lead_id) for _ in own
         ]
         self.store.lanes.touch(touches, session)  # R20
-        self.store.identities.own(tenant_id, [after.email_key] if field == "email" else [], session)
+        self.store.identities.own(tenant_id, new_identities(lead.values, after.values, targets), session)
         change = FieldChange(PLATFORM, conflict.ours, value, "a person resolved the conflict")
         entry = Entry(
             tenant_id,

@@ -14,11 +14,12 @@ from lead_store.domain.fields import (
     MAX_LEAD_LENGTH,
     MAX_VALUE_LENGTH,
     can_be_named,
-    email_key,
     is_field,
 )
+from lead_store.domain.keys import address_spellings
 from lead_store.domain.lane import touches_of
 from lead_store.domain.lead import Lead, empty_lead
+from lead_store.domain.references import new_identities
 from lead_store.domain.verdict import FieldChange
 from lead_store.mongo.decisions import Entry
 from lead_store.mongo.leads import RepeatedRequest
@@ -70,7 +71,7 @@ class Leads:
 
     def page(self, tenant_id: str, after: str, limit: int, email: str) -> list[Lead]:
         """Leads after this id, with this e-mail if one is given."""
-        return self.store.leads.page(tenant_id, after, limit, email_key({"email": email}))
+        return self.store.leads.page(tenant_id, after, limit, address_spellings([email]))
 
     def update(self, tenant_id: str, lead_id: str, values: Mapping[str, str], etag: str, actor: str) -> Lead:
         """Set fields. Values that are there already change nothing, not even the etag."""
@@ -85,15 +86,6 @@ class Leads:
             return after
 
         return self._change(tenant_id, lead_id, etag, actor, "updated", now, change)
-
-    def delete(self, tenant_id: str, lead_id: str, etag: str, actor: str) -> None:
-        """Delete a lead softly. Its records stay; deleting twice is fine."""
-        now = self.store.now()
-        lead = self.store.leads.get(tenant_id, lead_id)
-        if lead is None:
-            raise _not_found(lead_id)
-        if lead.deleted_at is None:
-            self._change(tenant_id, lead_id, etag, actor, "deleted", now, lambda lead: replace(lead, deleted_at=now))
 
     def _change(
         self,
@@ -124,12 +116,11 @@ class Leads:
     def _keep(
         self, before: Lead | None, after: Lead, outcome: str, actor: str, now: datetime, session: Session
     ) -> None:
-        """Make lanes due, own the e-mail, and note the decision."""
+        """Make lanes due, own the keys that are new (R16), and note the decision."""
         targets = self.store.targets.of_tenant(after.tenant_id, session)
         self.store.lanes.touch(touches_of(after, targets), session)
         old = before.values if before else {}
-        if before is None or before.email_key != after.email_key:
-            self.store.identities.own(after.tenant_id, [after.email_key], session)
+        self.store.identities.own(after.tenant_id, new_identities(old, after.values, targets), session)
         names = [name for name in {*old, *after.values} if old.get(name, "") != after.values.get(name, "")]
         fields = {
             name: FieldChange(PLATFORM, old.get(name, ""), after.values.get(name, ""), "edited on the platform")

@@ -79,7 +79,7 @@ class Router:
         # After the touches: an erasure that they did not disturb has committed, and its tombstones are seen (R17).
         records = {touch.record_id for delivery in deliveries for touch in delivery.touches}
         if erased := self.store.tombstones.of_records(target.integration_id, records):
-            self.store.deliveries.strip(target, erased)
+            self.store.deliveries.strip((target.provider, target.account_id), erased)
 
         def mark(session: Session) -> None:
             fresh = self.store.deliveries.still_new([delivery.key for delivery in deliveries], session)

@@ -22,6 +22,17 @@ class SyncStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class Backlog:
+    """What is still to do in the whole database."""
+
+    due: int
+    failed: int
+    oldest_due_seconds: float
+    unrouted: int
+    unroutable: int
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """Looking at work."""
 
@@ -33,6 +44,18 @@ class Status:
         if target is None:
             raise NotFound("integration_not_found", f"no integration {integration_id} in this tenant")
         return target
+
+    def backlog(self) -> Backlog:
+        """What is still to do, for all tenants together."""
+        oldest = self.store.lanes.oldest_due()
+        waiting = (self.store.now() - oldest).total_seconds() if oldest else 0.0
+        return Backlog(
+            due=self.store.lanes.count({"due_at": {"$type": "date"}}),
+            failed=self.store.lanes.count({"failed_at": {"$type": "date"}}),
+            oldest_due_seconds=max(0.0, waiting),
+            unrouted=self.store.deliveries.count("new"),
+            unroutable=self.store.deliveries.count("unroutable"),
+        )
 
     def of(self, tenant_id: str, integration_id: str) -> SyncStatus:
         """The statistics of an integration."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from lead_store.domain.errors import AlreadyExists
-from lead_store.domain.lane import LaneTouch
+from lead_store.domain.lane import push_of
 from lead_store.domain.lead import Lead
 from lead_store.domain.rules import Target
 from lead_store.mongo.store import Store
@@ -18,17 +18,20 @@ class Targets:
 
     store: Store
 
-    def put(self, target: Target) -> None:
+    def put(self, target: Target, run_id: str = "") -> int:
         """Store a target; deliveries that waited for its account become work.
 
-        Changed rules, mapping or direction make all its lanes due, behind live work (R19).
+        Changed rules, mapping, matching or direction make all its lanes due, behind live work (R19): a first page here,
+        the others as these are worked off. The number of lanes; 0 if nothing has changed, or another run told of it.
         """
-        if not self.store.targets.put(target):
+        store, integration_id = self.store, target.integration_id
+        if not store.targets.put(target):
             raise AlreadyExists("account_connected", "another integration has this account")
-        if self.store.targets.unapplied(target):
-            self.store.lanes.make_all_due(target.integration_id, run_id=f"rules-{target.revision}")
-            self.store.targets.applied(target)
-        self.store.deliveries.reopen(target.provider, target.account_id)
+        run_id = run_id or f"rules-{target.revision}"
+        store.applying.begin(target, run_id)
+        store.deliveries.reopen(target.provider, target.account_id)
+        run = store.applying.get(integration_id)
+        return run.queued if run is not None and run.run_id == run_id else 0
 
     def remove(self, tenant_id: str, integration_id: str) -> None:
         """Forget a target: no more work, and its links are detached. Leads stay. Repeating it is harmless."""
@@ -45,20 +48,24 @@ class Targets:
     def request_sync(self, target: Target, lead_ids: list[str], run_id: str) -> int:
         """Make leads due, also those whose record was detached (R13). Unknown and deleted ones are left out."""
         leads = self.store.leads.by_ids(target.tenant_id, lead_ids)
-        touches = [_push(lead, target, run_id) for lead in leads.values() if lead.deleted_at is None]
+        touches = [push_of(lead, target, run_id) for lead in leads.values() if lead.deleted_at is None]
         return self.store.lanes.touch(touches)
 
-    def redrive(self, target: Target, reason: str, lane_ids: list[str]) -> int:
-        """Make failed work of an integration due again: all, that of a reason, or these lanes."""
-        return self.store.lanes.redrive(target.tenant_id, target.integration_id, reason, lane_ids)
+    def redrive(self, target: Target, reason: str, lane_ids: list[str], per_second: int, *, dry_run: bool) -> int:
+        """Make failed work of an integration due again: all, that of a reason, or these lanes; or only count it."""
+        failed = self.store.lanes.failed(target.tenant_id, target.integration_id, reason, lane_ids)
+        return len(failed) if dry_run else self.store.lanes.redrive(failed, per_second)
 
     def run_work(self, target: Target, run_id: str) -> tuple[int, int]:
         """How many lanes of a run are still to do, and how many have failed."""
-        return self.store.lanes.run_work(target.integration_id, run_id)
+        run = self.store.applying.get(target.integration_id)  # first: lanes made due meanwhile count twice, not never
+        pending, failed = self.store.lanes.run_work(target.integration_id, run_id)
+        return pending + (run.left if run is not None and run.run_id == run_id else 0), failed
 
     def drop_run_work(self, target: Target, run_id: str) -> int:
         """Let go of a run's work that nobody has begun."""
-        return self.store.lanes.drop_run(target.tenant_id, target.integration_id, run_id, self.store.now())
+        untold = self.store.applying.stop(target.integration_id, run_id)
+        return untold + self.store.lanes.drop_run(target.tenant_id, target.integration_id, run_id, self.store.now())
 
     def _detach(self, lead: Lead, integration_id: str) -> None:
         def work(session: Session) -> None:
@@ -71,15 +78,3 @@ class Targets:
                 raise Contended
 
         self.store.transact(work, tries=10)
-
-
-def _push(lead: Lead, target: Target, run_id: str) -> LaneTouch:
-    link = lead.link(target.integration_id)
-    return LaneTouch(
-        target.tenant_id,
-        target.integration_id,
-        record_id=link.record_id if link is not None and link.attached else "",
-        lead_id=lead.lead_id,
-        push=True,
-        run_id=run_id,
-    )

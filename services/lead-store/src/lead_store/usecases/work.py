@@ -6,15 +6,15 @@ and one that loses five times more is released as due: nothing is decided on a s
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
 
 import structlog
 
-from lead_store.domain.errors import NotFound, StoreError
-from lead_store.domain.lane import Lane, backoff, lane_id
-from lead_store.domain.observation import Observation, Present
+from lead_store.domain.errors import StoreError
+from lead_store.domain.lane import Lane, backoff
+from lead_store.domain.observation import Observation
 from lead_store.domain.reconcile import reconcile
 from lead_store.domain.rules import Target
 from lead_store.domain.settlement import Done, SettleCase, WriteResult, settle_write
@@ -42,36 +42,6 @@ class Work:
     def reconcile(self, worker_id: str, observations: list[Observation]) -> list[Verdict]:
         """Decide on observed records. The answer has one verdict per observation, in their order."""
         return self._decide(worker_id, observations, self._reconcile_in)
-
-    def plan(self, integration_id: str, records: list[Present]) -> list[Verdict]:
-        """What reconciling these records would decide. Nothing is kept, and no lease is needed."""
-        target = self.store.targets.get(integration_id)
-        if target is None:
-            raise NotFound("integration_not_found", f"no integration {integration_id}")
-        now = self.store.now()
-        known = self.store.lanes.of_records([(integration_id, record.record_id) for record in records])
-        lanes = [
-            replace(
-                known.get((integration_id, record.record_id))
-                or Lane(
-                    lane_id(integration_id, record_id=record.record_id),
-                    target.tenant_id,
-                    integration_id,
-                    record.record_id,
-                ),
-                claimed_at=now,
-                lease_until=now,
-            )
-            for record in records
-        ]
-        seen = [Observation(lane.lane_id, lane.fence, record) for lane, record in zip(lanes, records, strict=True)]
-        others = tuple(o for o in self.store.targets.of_tenant(target.tenant_id) if o.integration_id != integration_id)
-        world = read_world(self.store, target, others, list(zip(lanes, seen, strict=True)), now, None)
-        verdicts = []
-        for lane, observation in zip(lanes, seen, strict=True):
-            verdicts.append(reconcile(world.case(lane, observation, self.platform)))
-            world.take_in(verdicts[-1])
-        return verdicts
 
     def settle(self, worker_id: str, results: list[WriteResult]) -> list[bool]:
         """Note what came of writes; False where the lease was lost and nothing changed."""

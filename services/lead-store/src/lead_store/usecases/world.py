@@ -6,11 +6,12 @@ from datetime import datetime
 
 import uuid6
 
-from lead_store.domain.fields import email_key
+from lead_store.domain.keys import address_spellings
 from lead_store.domain.lane import Lane
 from lead_store.domain.lead import Lead
 from lead_store.domain.observation import Absent, Archived, Observation, Present
-from lead_store.domain.rules import Target
+from lead_store.domain.references import identities, record_identities, sought
+from lead_store.domain.rules import MatchKey, Target
 from lead_store.domain.verdict import Case, Verdict
 from lead_store.mongo.store import Store
 from lead_store.mongo.transaction import Session
@@ -24,7 +25,7 @@ class World:
     other_targets: tuple[Target, ...]
     now: datetime
     leads: dict[str, Lead] = field(default_factory=dict)
-    by_email: dict[str, list[str]] = field(default_factory=dict)
+    by_key: dict[str, set[str]] = field(default_factory=dict)
     erased_records: set[str] = field(default_factory=set)
     erased_emails: set[str] = field(default_factory=set)
     deletions_left: int = 0
@@ -32,6 +33,7 @@ class World:
     def case(self, lane: Lane, seen: Observation, platform: str) -> Case:
         """Everything that the decision on one lane may look at."""
         present = seen.state if isinstance(seen.state, Present) else None
+        lead = self.leads.get(lane.lead_id) or self._former(lane)
         return Case(
             lane=lane,
             observation=seen,
@@ -40,10 +42,12 @@ class World:
             platform=platform,
             new_lead_id=str(uuid6.uuid7()),
             new_write_id=str(uuid6.uuid7()),
-            lead=self.leads.get(lane.lead_id),
-            marked=self.leads.get(present.marked_lead_id) if present else None,
-            hopeful=self.leads.get(lane.notes.match_lead_id),
-            by_email=self._candidates(lane, present) if present else (),
+            lead=lead,
+            marked=self._heir(present.marked_lead_id) if present else None,
+            hopeful=self._heir(lane.notes.match_lead_id),
+            chosen=self._heir(lane.notes.choice),
+            nearby=self._nearby(lane, present) if present and not self.knows(lane) else (),
+            heir=self._heir(lead.merged_into) if lead is not None and lead.merged_into else None,
             merged=self._linked_to(present.merged_record_ids) if present else (),
             other_targets=self.other_targets,
             tombstoned=present is not None and self._is_erased(present),
@@ -53,9 +57,8 @@ class World:
     def keep(self, lead: Lead) -> None:
         """Note a lead's newest state."""
         self.leads[lead.lead_id] = lead
-        ids = self.by_email.setdefault(lead.email_key, [])
-        if lead.lead_id not in ids:
-            ids.append(lead.lead_id)
+        for key in identities(lead.values, self.target.match_keys):
+            self.by_key.setdefault(key, set()).add(lead.lead_id)
 
     def take_in(self, verdict: Verdict) -> None:
         """Note what a verdict makes of its lead, at the revision that its commit will give it."""
@@ -74,17 +77,24 @@ class World:
         link = lead.link(self.target.integration_id) if lead is not None and lead.deleted_at is None else None
         return link is not None and link.record_id == lane.record_id
 
-    def _candidates(self, lane: Lane, present: Present) -> tuple[Lead, ...]:
-        """Leads that had this record through an earlier connection of its account, else those with its e-mail."""
-        target = self.target
-        before = tuple(lead for lead in self.leads.values() if lead.had_record(target, lane.record_id))
-        return before or self._with_email(_email_of(present))
+    def _former(self, lane: Lane) -> Lead | None:
+        """A deleted lead that had this record, if the lane knows none: nobody wants it imported again."""
+        had = (lead for lead in self.leads.values() if lead.deleted_at and lead.had_record(self.target, lane.record_id))
+        return next(had, None) if lane.record_id and not lane.lead_id else None
 
-    def _with_email(self, key: str) -> tuple[Lead, ...]:
-        """Live leads with this e-mail; none for an empty one."""
-        ids = self.by_email.get(key, []) if key else []
-        leads = [self.leads[lead_id] for lead_id in ids if lead_id in self.leads]
-        return tuple(lead for lead in leads if lead.email_key == key and lead.deleted_at is None)
+    def _heir(self, lead_id: str) -> Lead | None:
+        """The lead itself, or the one that it was merged into. Chains end: whoever is merged into was alive (L8)."""
+        lead = self.leads.get(lead_id)
+        while lead is not None and lead.merged_into:
+            lead = self.leads.get(lead.merged_into)
+        return lead
+
+    def _nearby(self, lane: Lane, present: Present) -> tuple[Lead, ...]:
+        """Leads that had this record through an earlier connection of its account, or that may share a key with it."""
+        shared = record_identities(present.values, present.other_emails, self.target)
+        ids = {lead_id for key in shared for lead_id in self.by_key.get(key, ())}
+        ids |= {lead_id for lead_id, lead in self.leads.items() if lead.had_record(self.target, lane.record_id)}
+        return tuple(self.leads[lead_id] for lead_id in sorted(ids) if lead_id in self.leads)
 
     def _linked_to(self, record_ids: tuple[str, ...]) -> tuple[Lead, ...]:
         """Leads whose link is to one of these records and in use."""
@@ -92,9 +102,9 @@ class World:
         return tuple(lead for lead, link in links if link and link.attached and link.record_id in record_ids)
 
     def _is_erased(self, present: Present) -> bool:
-        """Whether the record, one merged into it, or its e-mail belongs to a person whose data was erased (R17)."""
+        """Whether the record, one merged into it, or one of its e-mails is that of a person who was erased (R17)."""
         records = {present.record_id, *present.merged_record_ids}
-        return bool(records & self.erased_records) or _email_of(present) in self.erased_emails
+        return bool(records & self.erased_records or _emails_of(present) & self.erased_emails)
 
 
 def read_world(
@@ -109,27 +119,40 @@ def read_world(
     world = World(target, tuple(other_targets), now)
     held = [(lane, observation.state) for lane, observation in seen if lane is not None]
     present = [(lane, state) for lane, state in held if isinstance(state, Present) and lane.record_id]
-    ids = {lead_id for lane, _ in held for lead_id in (lane.lead_id, lane.notes.match_lead_id)}
+    ids = {lead_id for lane, _ in held for lead_id in (lane.lead_id, lane.notes.match_lead_id, lane.notes.choice)}
     ids |= {state.marked_lead_id for _, state in present}
     for lead in store.leads.by_ids(target.tenant_id, ids - {""}, session).values():
         world.keep(lead)
     records = {lane.record_id for lane, _ in held}
     merged = {record_id for _, state in present for record_id in state.merged_record_ids}
-    # A record whose lane names no lead that has it is looked up by its id, by those merged into it, and by e-mail.
+    # A record whose lane names no lead that has it is looked up by its id, by those merged into it, and by its keys.
     strangers = [(lane, state) for lane, state in present if not world.knows(lane)]
-    emails = {_email_of(state) for _, state in strangers}
+    emails = {email for _, state in strangers for email in _emails_of(state)}
     unknown = merged | {lane.record_id for lane, _ in strangers}
+    refs = {ref for _, state in strangers for ref in sought(state.values, target)}
     for lead in [
-        *store.leads.by_emails(target.tenant_id, emails - {""}, session),
+        *store.leads.by_emails(target.tenant_id, emails if MatchKey.EMAIL in target.match_keys else (), session),
+        *store.leads.by_references(target.tenant_id, refs, session),
         *store.leads.by_records(target, unknown, session),
     ]:
         world.keep(lead)
+    _read_heirs(store, world, session)
     world.erased_emails = store.tombstones.of_emails(target.tenant_id, emails, session)
     world.erased_records = store.tombstones.of_records(target.integration_id, (records | merged) - {""}, session)
-    if any(isinstance(observation.state, Archived | Absent) for _, observation in seen):
+    ended = any(lead.deleted_at is not None for lead in world.leads.values())  # their records may have to be archived
+    if ended or any(isinstance(observation.state, Archived | Absent) for _, observation in seen):
         world.deletions_left = store.counters.deletions_left(target, now, session)
     return world
 
 
-def _email_of(present: Present) -> str:
-    return email_key({name: reading.value for name, reading in present.readings.items()})
+def _read_heirs(store: Store, world: World, session: Session | None) -> None:
+    """Read the leads that others were merged into, chain by chain."""
+    known = list(world.leads.values())
+    while ids := {lead.merged_into for lead in known} - {"", *world.leads}:
+        known = list(store.leads.by_ids(world.target.tenant_id, ids, session).values())
+        for lead in known:
+            world.keep(lead)
+
+
+def _emails_of(present: Present) -> frozenset[str]:
+    return address_spellings(present.emails)

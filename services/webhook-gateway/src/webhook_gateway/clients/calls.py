@@ -1,5 +1,6 @@
 """One way to call a service: with a deadline always, and with one kind of error."""
 
+import json
 from collections.abc import Awaitable
 from typing import Protocol, TypeVar
 
@@ -10,14 +11,37 @@ from webhook_gateway.clients.errors import from_rpc_error
 Req_contra = TypeVar("Req_contra", contravariant=True)
 Res_co = TypeVar("Res_co", covariant=True)
 
+# Calls that may be made twice: when a process of the service goes away, another one is asked. All of the inbox's may.
+_REPEATABLE = {
+    "leadsync.inbox.v1.InboxService": ("",),
+    "leadsync.lead.v1.LeadService": ("GetLead", "ListLeads", "ExplainLead"),
+    "leadsync.sync.v1.SyncService": ("GetSyncStatus", "ListWork", "ListConflicts"),
+}
+_RETRY = {
+    "maxAttempts": 3,
+    "initialBackoff": "0.02s",
+    "maxBackoff": "0.2s",
+    "backoffMultiplier": 2,
+    "retryableStatusCodes": ["UNAVAILABLE"],
+}
+_SERVICE_CONFIG = {
+    "loadBalancingConfig": [{"round_robin": {}}],
+    "methodConfig": [
+        {"name": [{"service": service, "method": method} for method in methods], "retryPolicy": _RETRY}
+        for service, methods in _REPEATABLE.items()
+    ],
+    "retryThrottling": {"maxTokens": 20, "tokenRatio": 0.1},  # while most calls fail, none is repeated
+}
 # Reconnect soon after a restart, and notice a peer that is gone; a message can hold a whole webhook.
 _OPTIONS = (
+    ("grpc.service_config", json.dumps(_SERVICE_CONFIG)),
+    ("grpc.dns_min_time_between_resolutions_ms", 5000),
+    ("grpc.per_rpc_retry_buffer_size", 8 * 1024 * 1024),  # a group commit is kept for the second try
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 500),
     ("grpc.max_reconnect_backoff_ms", 1000),
     ("grpc.max_send_message_length", 32 * 1024 * 1024),
     ("grpc.max_receive_message_length", 32 * 1024 * 1024),
-    ("grpc.enable_retries", 0),
 )
 
 
@@ -30,7 +54,10 @@ class Method(Protocol[Req_contra, Res_co]):
 
 
 def open_channel(address: str) -> grpc.aio.Channel:
-    """Make a channel inside the running event loop; it connects by itself and as often as needed."""
+    """Make a channel inside the running event loop; it connects by itself and as often as needed.
+
+    `address` may stand for several processes, which are asked in turn.
+    """
     return grpc.aio.insecure_channel(address, options=_OPTIONS)
 
 

@@ -9,10 +9,11 @@ import structlog
 from leadsync.inbox.v1 import inbox_service_pb2 as pb
 from leadsync.inbox.v1.inbox_service_pb2_grpc import InboxServiceStub
 
+from webhook_gateway.admission import NotKeptError
 from webhook_gateway.clients.calls import Client
 from webhook_gateway.clients.errors import RemoteError
 from webhook_gateway.clients.mapping import filled, number, plain, set_time
-from webhook_gateway.intake import Delivery, NotKeptError, RefusedError
+from webhook_gateway.intake import Delivery, RefusedError
 from webhook_gateway.model.work import DeliveryQuery, EventPage, KeptDelivery, RecordWork
 from webhook_gateway.providers.base import Registry, Touch, TouchKind
 

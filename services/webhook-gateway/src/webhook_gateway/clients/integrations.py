@@ -10,10 +10,12 @@ from leadsync.sync.v1 import sync_pb2
 from msgspec import UNSET
 
 from webhook_gateway.clients.calls import Client
-from webhook_gateway.clients.mapping import filled, number, plain
+from webhook_gateway.clients.mapping import T, filled, number, plain, word
 from webhook_gateway.clients.names import inner_field, outer_field
 from webhook_gateway.model.basics import Paging, Tagged
 from webhook_gateway.model.integrations import (
+    ApplyRun,
+    ChangedIntegration,
     Check,
     CrmFields,
     Deletions,
@@ -21,19 +23,16 @@ from webhook_gateway.model.integrations import (
     Integration,
     IntegrationChange,
     IntegrationPage,
+    Matching,
     NewIntegration,
     Policies,
+    Proposal,
+    Transform,
     WebhookState,
 )
 
-# What can be changed, and its path in the contract.
-_PATHS = {
-    "direction": "direction",
-    "field_mapping": "field_mapping",
-    "field_rules": "field_rules",
-    "policies": "deletions",
-    "paused": "paused",
-}
+# What can be changed besides policies, by the same name in the contract.
+_PATHS = ("direction", "field_mapping", "field_rules", "field_transforms", "paused")
 
 
 class IntegrationClient(Client):
@@ -47,7 +46,7 @@ class IntegrationClient(Client):
 
     async def create(self, tenant: str, new: NewIntegration, request_id: str) -> Tagged[Integration]:
         """Connect an account, both ways unless told."""
-        message = _message(new)
+        message = settings_of(new)
         message.direction = message.direction or lead_pb2.DIRECTION_BIDIRECTIONAL
         request = pb.CreateIntegrationRequest(
             tenant_id=tenant,
@@ -75,22 +74,26 @@ class IntegrationClient(Client):
         """List integrations, oldest first."""
         request = filled(pb.ListIntegrationsRequest(tenant_id=tenant), query)
         answer = await self.call(self._stub.ListIntegrations, request)
-        return IntegrationPage([_plain(item) for item in answer.integrations], answer.next_page_token or None)
+        return IntegrationPage(
+            [_plain(item, Integration) for item in answer.integrations], answer.next_page_token or None
+        )
 
     async def update(
         self, tenant: str, integration_id: str, change: IntegrationChange, etag: str
-    ) -> Tagged[Integration]:
+    ) -> Tagged[ChangedIntegration]:
         """Change the settings that are given, and the credential if there is one."""
         request = pb.UpdateIntegrationRequest(
             tenant_id=tenant,
             integration_id=integration_id,
-            integration=_message(change),
-            update_mask=FieldMask(paths=[path for name, path in _PATHS.items() if getattr(change, name) is not UNSET]),
+            integration=settings_of(change),
+            update_mask=FieldMask(paths=paths_of(change)),
             etag=etag,
             access_token=change.access_token or "",
             refresh_token=change.refresh_token or "",
         )
-        return _tagged((await self.call(self._stub.UpdateIntegration, request)).integration)
+        answer = await self.call(self._stub.UpdateIntegration, request)
+        run = ApplyRun(answer.run.run_id) if answer.HasField("run") else None
+        return Tagged(_plain(answer.integration, ChangedIntegration, apply_run=run), answer.integration.etag)
 
     async def delete_integration(self, tenant: str, integration_id: str) -> None:
         """Disconnect a CRM account; leads and records stay."""
@@ -128,38 +131,78 @@ def _text(value: str | int | None) -> str:
     return "" if value is None else str(value)
 
 
-def _message(change: IntegrationChange) -> integration_pb2.Integration:
-    rules = [
-        sync_pb2.FieldRule(
-            field=inner_field(name),
-            rule=number(sync_pb2.MergeRule, rule.rule),
-            blank=number(sync_pb2.BlankRule, rule.blank),
-        )
-        for name, rule in (change.field_rules or {}).items()
-    ]
+def paths_of(change: Proposal) -> list[str]:
+    """Name what is to be changed, as the contract does; an absent policy stays."""
+    paths = [name for name in _PATHS if getattr(change, name, UNSET) is not UNSET]
+    policies = change.policies or Policies()
+    paths += ["deletions"] if policies.deletions is not UNSET else []
+    return paths + (["match_keys", "phone_region"] if policies.matching is not UNSET else [])
+
+
+def settings_of(change: Proposal) -> integration_pb2.Integration:
+    """Write the settings that are given."""
     message = integration_pb2.Integration(
         direction=number(lead_pb2.Direction, change.direction),
         field_mapping={inner_field(name): value for name, value in (change.field_mapping or {}).items()},
-        field_rules=rules,
-        paused=change.paused is True,
+        field_rules=[_rule(name, rule) for name, rule in (change.field_rules or {}).items()],
+        field_transforms=[
+            integration_pb2.FieldTransforms(field=inner_field(name), transforms=[_transform(step) for step in steps])
+            for name, steps in (change.field_transforms or {}).items()
+        ],
+        paused=getattr(change, "paused", UNSET) is True,
     )
-    if change.policies is not UNSET:
-        given = change.policies.deletions
-        message.deletions.policy = number(sync_pb2.DeletePolicy, given.policy)
-        message.deletions.grace_seconds = given.grace_seconds
-        message.deletions.cap_number = given.cap_number
-        message.deletions.cap_percent = given.cap_percent
+    policies = change.policies or Policies()
+    if policies.deletions is not UNSET:
+        message.deletions.CopyFrom(_deletions(policies.deletions))
+    if policies.matching is not UNSET:
+        message.match_keys.extend(number(sync_pb2.MatchKey, key) for key in policies.matching.keys)
+        message.phone_region = policies.matching.phone_region
     return message
 
 
+def _rule(name: str, rule: FieldRule) -> sync_pb2.FieldRule:
+    return sync_pb2.FieldRule(
+        field=inner_field(name),
+        rule=number(sync_pb2.MergeRule, rule.rule),
+        blank=number(sync_pb2.BlankRule, rule.blank),
+        direction=number(lead_pb2.Direction, rule.direction),
+    )
+
+
+def _transform(step: Transform) -> integration_pb2.Transform:
+    options = [integration_pb2.OptionPair(crm=crm, value=value) for crm, value in (step.options or {}).items()]
+    kind = number(integration_pb2.TransformKind, step.kind)
+    return integration_pb2.Transform(kind=kind, region=step.region or "", options=options)
+
+
+def _deletions(given: Deletions) -> sync_pb2.Deletions:
+    return sync_pb2.Deletions(
+        policy=number(sync_pb2.DeletePolicy, given.policy),
+        grace_seconds=given.grace_seconds,
+        cap_number=given.cap_number,
+        cap_percent=given.cap_percent,
+        record_policy=number(sync_pb2.RecordPolicy, given.record_policy),
+    )
+
+
 def _tagged(item: integration_pb2.Integration) -> Tagged[Integration]:
-    return Tagged(_plain(item), item.etag)
+    return Tagged(_plain(item, Integration), item.etag)
 
 
-def _plain(item: integration_pb2.Integration) -> Integration:
+def _plain(item: integration_pb2.Integration, kind: type[T], **more: object) -> T:
     rules = {outer_field(rule.field): plain(rule, FieldRule) for rule in item.field_rules}
-    policies = Policies(plain(item.deletions, Deletions))  # what is not set there is the default, as here
-    return plain(item, Integration, field_rules=rules, policies=policies)
+    transforms = {
+        outer_field(taken.field): [_step(step) for step in taken.transforms] for taken in item.field_transforms
+    }
+    keys = [word(sync_pb2.MatchKey, key) for key in item.match_keys]
+    matching = Matching(keys, item.phone_region) if keys else Matching(phone_region=item.phone_region)
+    policies = Policies(plain(item.deletions, Deletions), matching)  # what is not set there is the default, as here
+    return plain(item, kind, field_rules=rules, field_transforms=transforms, policies=policies, **more)
+
+
+def _step(step: integration_pb2.Transform) -> Transform:
+    options = {pair.crm: pair.value for pair in step.options}
+    return plain(step, Transform, options=options or UNSET)
 
 
 def _state(state: pb.WebhookState) -> WebhookState:

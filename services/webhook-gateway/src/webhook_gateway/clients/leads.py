@@ -8,10 +8,10 @@ from leadsync.lead.v1 import lead_service_pb2 as pb
 from leadsync.lead.v1.lead_service_pb2_grpc import LeadServiceStub
 
 from webhook_gateway.clients.calls import Client
-from webhook_gateway.clients.mapping import filled, plain
+from webhook_gateway.clients.mapping import filled, number, plain
 from webhook_gateway.model.basics import Tagged
 from webhook_gateway.model.history import History, HistoryQuery
-from webhook_gateway.model.leads import Lead, LeadFields, LeadPage, LeadQuery
+from webhook_gateway.model.leads import Lead, LeadEnd, LeadFields, LeadPage, LeadQuery
 
 
 class LeadClient(Client):
@@ -44,9 +44,16 @@ class LeadClient(Client):
         )
         return _tagged((await self.call(self._stub.UpdateLead, request)).lead)
 
-    async def delete_lead(self, tenant: str, lead_id: str, etag: str, actor: str) -> None:
-        """Delete a lead; its CRM records stay."""
-        request = pb.DeleteLeadRequest(tenant_id=tenant, lead_id=lead_id, etag=etag, actor=actor)
+    async def delete_lead(self, tenant: str, lead_id: str, query: LeadEnd, etag: str, actor: str) -> None:
+        """Delete a lead; its CRM records follow each integration's policy, those of a converted or merged one stay."""
+        request = pb.DeleteLeadRequest(
+            tenant_id=tenant,
+            lead_id=lead_id,
+            etag=etag,
+            actor=actor,
+            reason=number(pb.EndReason, query.reason),
+            merged_into_lead_id=query.into,
+        )
         await self.call(self._stub.DeleteLead, request)
 
     async def list_history(self, tenant: str, lead_id: str, query: HistoryQuery) -> History:

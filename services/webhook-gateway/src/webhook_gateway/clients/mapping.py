@@ -64,6 +64,11 @@ def number(kind: Any, word: str | msgspec.UnsetType | None) -> Any:
     return kind.Value(_prefix(kind.DESCRIPTOR) + word.upper()) if isinstance(word, str) else 0
 
 
+def word(kind: Any, value: int) -> Any:
+    """Find the word of an enum's value."""
+    return _word(kind.DESCRIPTOR, value, ())
+
+
 @cache
 def _fields(kind: type[msgspec.Struct]) -> tuple[tuple[str, Types, bool], ...]:
     return tuple((field.name, members(field.type), field.required) for field in msgspec.structs.fields(kind))

@@ -9,6 +9,9 @@ _RENAMED = {
     "account_id": "portalId",
     "authorization_code.code": "code",
     "request_id": "Idempotency-Key",
+    "merged_into_lead_id": "into",
+    "match_keys": "policies.matching.keys",
+    "phone_region": "policies.matching.phoneRegion",
     "update_mask": "body",
 }
 

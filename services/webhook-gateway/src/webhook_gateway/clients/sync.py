@@ -31,13 +31,15 @@ class SyncClient(Client):
             raise
 
     async def redrive(self, tenant: str, wanted: Redrive) -> int:
-        """Make failed work due again; returns how many lanes that were."""
+        """Make failed work due again, or only count it; returns how many lanes that were."""
         request = pb.RequestSyncRequest(
             tenant_id=tenant,
             integration_id=wanted.integration_id,
             failed=True,
             reason=wanted.reason,
             lane_ids=wanted.lane_ids or (),
+            dry_run=wanted.dry_run,
+            per_second=wanted.per_second,
         )
         return (await self.call(self._stub.RequestSync, request)).queued
 
@@ -59,6 +61,7 @@ def _status(answer: pb.GetSyncStatusResponse) -> SyncStatus:
             skipped=answer.from_crm_skipped,
             unlinked=answer.from_crm_unlinked,
             failed=answer.from_crm_failed,
+            found_by_sweep=answer.found_by_sweep,
         ),
         to_crm=ToCrm(synced=answer.to_crm_synced, failed=answer.to_crm_failed),
         # In percent, two decimals; None before the first.

@@ -12,11 +12,14 @@ from webhook_gateway.clients.health import HealthClient
 from webhook_gateway.clients.inbox import InboxClient
 from webhook_gateway.clients.integrations import IntegrationClient
 from webhook_gateway.clients.leads import LeadClient
+from webhook_gateway.clients.matches import MatchClient
+from webhook_gateway.clients.quarantine import QuarantineClient
 from webhook_gateway.clients.runs import RunClient
 from webhook_gateway.clients.sync import SyncClient
 from webhook_gateway.http.auth import Caller, Tokens
 from webhook_gateway.http.door import WebhookDoor
 from webhook_gateway.metrics import Metrics
+from webhook_gateway.verifying import SecondLook
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +28,11 @@ class Services:
 
     door: WebhookDoor
     inbox: InboxClient
+    quarantine: QuarantineClient
+    second_look: SecondLook
     leads: LeadClient
     conflicts: ConflictClient
+    matches: MatchClient
     integrations: IntegrationClient
     runs: RunClient
     sync: SyncClient

@@ -8,6 +8,7 @@ from webhook_gateway.http.calling import Call
 from webhook_gateway.http.problems import Fault, invalid
 from webhook_gateway.model.basics import Tagged
 from webhook_gateway.model.integrations import (
+    ChangedIntegration,
     Check,
     CheckUp,
     Integration,
@@ -29,10 +30,11 @@ async def create_integration(call: Call, body: NewIntegration, request_id: str) 
 
 async def update_integration(
     call: Call, integration_id: str, body: IntegrationChange, etag: str
-) -> Tagged[Integration]:
+) -> Tagged[ChangedIntegration]:
     """Change an integration, or renew its credential: what is absent stays.
 
-    A mapping, rules or a policy are replaced whole.
+    A mapping, rules, transforms or a policy are replaced whole. What decides about records is applied to those that are
+    linked already by `applyRun`, a run like others.
     """
     if body.access_token and body.refresh_token:
         raise invalid(Fault("accessToken", "only one of accessToken and refreshToken is possible"))

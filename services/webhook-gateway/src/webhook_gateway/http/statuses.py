@@ -49,23 +49,32 @@ CRM: Reasons = {
     429: ("rate_limited", "daily_limit"),
     503: ("crm_unavailable", "crm_timeout", "crm_error", "crm_answer_unreadable", "crm_locked", "crm_migrating"),
 }
-SETTINGS: Reasons = {400: ("invalid_field_mapping", "invalid_field_rules", "account_mismatch", "unknown_provider")}
+SETTINGS: Reasons = {
+    400: (
+        *("invalid_field_mapping", "invalid_field_rules", "invalid_field_transforms"),
+        *("account_mismatch", "unknown_provider"),
+    )
+}
 LEAD_VALUES: Reasons = {400: ("no_name", "invalid_email")}
 NO_LEAD: Reasons = {404: ("lead_not_found",)}
+NO_SURVIVOR: Reasons = {400: ("survivor_deleted",)}
 NO_CONFLICT: Reasons = {404: ("lead_not_found", "conflict_not_found")}
+NO_MATCH: Reasons = {404: ("integration_not_found", "match_not_found")}
+PICK: Reasons = {400: ("pair_busy", "direction")}
 NO_DECISION: Reasons = {404: ("decision_not_found", "lead_not_found")}
 UNDO: Reasons = {400: ("undo_too_late", "nothing_to_undo", "changed_since")}
 NO_INTEGRATION: Reasons = {404: ("integration_not_found",)}
 NO_RUN: Reasons = {404: ("run_not_found",)}
 NO_DELIVERY: Reasons = {404: ("delivery_not_found",)}
-RUNNING: Reasons = {400: ("run_in_progress",)}
+RUNNING: Reasons = {400: ("run_in_progress", "direction")}
 CONNECTED: Reasons = {409: ("account_connected",)}
-DRY_RUN: Reasons = {501: ("dry_run_not_available",)}
+NO_PLAN: Reasons = {400: ("not_a_dry_run",)}
 NO_PROVIDER: Reasons = {404: ("unknown_provider",)}
 DOOR: Reasons = {
-    400: ("malformed_json", "not_an_event_array", "invalid_event", "body_incomplete"),
+    400: ("malformed_json", "not_an_event_array", "body_incomplete"),
     401: ("signature_missing", "signature_invalid", "signature_stale", "app_mismatch"),
     408: ("body_timeout",),
     413: ("body_too_large",),
+    429: ("account_over_quota",),
     503: ("webhooks_not_configured", "intake_full", "queue_timeout", "delivery_refused", "answer_mismatch", "internal"),
 }

@@ -8,9 +8,10 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from webhook_gateway.clients.errors import RemoteError
 from webhook_gateway.http.calling import Call
-from webhook_gateway.http.problems import Problem
+from webhook_gateway.http.problems import Fault, invalid
 from webhook_gateway.http.statuses import http_status
 from webhook_gateway.model.basics import Id
+from webhook_gateway.model.integrations import Proposal
 from webhook_gateway.model.work import Redrive, Run, RunQuery, SyncStatus
 
 
@@ -21,17 +22,19 @@ class OfIntegration(Struct, rename="camel", forbid_unknown_fields=True):
 
 
 class Import(Struct, rename="camel", forbid_unknown_fields=True):
-    """Which integration's records to import. `dryRun` is not available yet."""
+    """Which integration's records to import. `dryRun` only plans it, also as if the integration were as `proposed`."""
 
     integration_id: Id
     dry_run: bool = False
+    proposed: Proposal | UnsetType = UNSET
 
 
 class Push(Struct, rename="camel", forbid_unknown_fields=True):
-    """Which leads to write to the CRM; absent = all leads of the tenant."""
+    """Which leads to write to the CRM; absent = all leads of the tenant. `dryRun` only plans it."""
 
     integration_id: Id
     lead_ids: Annotated[list[Id], Meta(min_length=1, max_length=10_000)] | UnsetType = UNSET
+    dry_run: bool = False
 
 
 class Started(Struct, rename="camel"):
@@ -73,20 +76,24 @@ async def _running(call: Call, integration_id: str) -> list[Run] | None:
 
 
 async def start_import(call: Call, body: Import, request_id: str) -> Started:
-    """Import all records of the CRM; the same `Idempotency-Key` again returns the first run."""
-    if body.dry_run:
-        raise Problem(501, "dry_run_not_available", "an import cannot be tried out yet")
-    run = await call.services.runs.start_import(call.tenant, body.integration_id, request_id)
+    """Import all records of the CRM, or plan it; the same `Idempotency-Key` again returns the first run."""
+    proposed = body.proposed or None
+    if proposed and not body.dry_run:
+        raise invalid(Fault("proposed", "can be tried out in a dry run only"))
+    if proposed and proposed.policies and proposed.policies.deletions:
+        raise invalid(Fault("proposed.policies.deletions", "cannot be tried out: an import deletes nothing"))
+    runs = call.services.runs
+    run = await runs.start_import(call.tenant, body.integration_id, request_id, proposed, dry_run=body.dry_run)
     return Started(run.run_id)
 
 
 async def sync_leads(call: Call, body: Push, request_id: str) -> StartedPush:
-    """Write leads to the CRM; the same `Idempotency-Key` again returns the first run."""
-    lead_ids = body.lead_ids or []
-    run = await call.services.runs.start_push(call.tenant, body.integration_id, lead_ids, request_id)
+    """Write leads to the CRM, or plan it; the same `Idempotency-Key` again returns the first run."""
+    lead_ids, runs = body.lead_ids or [], call.services.runs
+    run = await runs.start_push(call.tenant, body.integration_id, lead_ids, request_id, dry_run=body.dry_run)
     return StartedPush(run.run_id, len(lead_ids) or run.total)
 
 
 async def redrive(call: Call, body: Redrive) -> Queued:
-    """Make failed work of an integration due again, all or some of it."""
+    """Make failed work of an integration due again, all or some of it, at once or so much in a second; or count it."""
     return Queued(await call.services.sync.redrive(call.tenant, body))

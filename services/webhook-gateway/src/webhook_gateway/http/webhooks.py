@@ -1,9 +1,10 @@
-"""The operations of the webhook addresses."""
+"""The operations of the webhook addresses, and of what was refused there."""
 
 from msgspec import Struct
 from starlette.types import Receive, Scope, Send
 
 from webhook_gateway.http.calling import Call, Services
+from webhook_gateway.model.quarantine import VerifiedAgain
 
 
 class Kept(Struct):
@@ -28,3 +29,8 @@ async def receive_webhook(services: Services, scope: Scope, receive: Receive, se
 async def webhook_ready(call: Call, provider: str) -> Door:
     """Say that this is the address for a CRM's webhooks."""
     return Door(provider, call.services.door.provider(provider).ready)
+
+
+async def verify_again(call: Call) -> VerifiedAgain:
+    """Verify quarantined webhooks with the present secrets and address, and keep those that pass; of all tenants."""
+    return await call.services.second_look.verify_again()

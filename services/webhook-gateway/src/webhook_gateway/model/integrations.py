@@ -9,18 +9,40 @@ from webhook_gateway.model.basics import Direction, Id, LeadField
 
 AccountId = Annotated[int, Meta(ge=0)] | Annotated[str, Meta(max_length=128)]
 Property = Annotated[str, Meta(min_length=1)]
+Region = Annotated[str, Meta(pattern="^([A-Z]{2})?$", description="A country by ISO 3166-1, such as CH.")]
+Keys = Annotated[list[Literal["email", "phone", "name_domain"]], Meta(min_length=1, max_length=3)]
+Word = Annotated[str, Meta(min_length=1, max_length=3_000)]
 _MAX_GRACE = 30 * 24 * 3600  # seconds
 
 
 class FieldRule(Struct, rename="camel", forbid_unknown_fields=True):
-    """How one field is kept the same: who wins where both sides changed it, and what a blank means for a value."""
+    """How one field is kept the same: who wins where both sides changed it, and what a blank means for a value.
+
+    It flows within the integration's own direction.
+    """
 
     rule: Literal["crm", "platform", "newest", "ask"] = "newest"
     blank: Literal["keep", "clear"] = "keep"
+    direction: Direction = "bidirectional"
+
+
+class Transform(Struct, rename="camel", forbid_unknown_fields=True):
+    """One step of a value from the CRM to the platform; backwards on the way to the CRM.
+
+    `options` (the CRM's option: the platform's word) belong to the kind of that name, `region` (the country of numbers
+    that name none) to `phone_e164`.
+    """
+
+    kind: Literal["trim", "lower", "upper", "phone_e164", "options", "date"]
+    region: Region | UnsetType = UNSET
+    options: Annotated[dict[Word, Word], Meta(min_length=1, max_length=1_000)] | UnsetType = UNSET
+
+
+Steps = Annotated[list[Transform], Meta(min_length=1, max_length=5)]
 
 
 class Deletions(Struct, rename="camel", forbid_unknown_fields=True):
-    """How deletions in the CRM are followed: what becomes of the lead, and after how long.
+    """How deletions are followed: what becomes of the lead of a deleted record, after how long, and the other way.
 
     In an hour `capNumber` are followed, or `capPercent` of the linked leads if that is more; the rest waits for people.
     """
@@ -29,21 +51,39 @@ class Deletions(Struct, rename="camel", forbid_unknown_fields=True):
     grace_seconds: Annotated[int, Meta(ge=0, le=_MAX_GRACE)] = 0
     cap_number: Annotated[int, Meta(ge=1, le=2**31 - 1)] = 500
     cap_percent: Annotated[int, Meta(ge=1, le=100)] = 20
+    record_policy: Literal["leave", "archive"] = "leave"
+
+
+class Matching(Struct, rename="camel", forbid_unknown_fields=True):
+    """What a record and a lead must have in common to be linked; e-mail comes first.
+
+    `phoneRegion` is the country of phone numbers that name none, which match nothing without it.
+    """
+
+    keys: Keys = field(default_factory=lambda: ["email"])
+    phone_region: Region = ""
 
 
 class Policies(Struct, rename="camel", forbid_unknown_fields=True):
-    """What a sync does where there is more than one right way; each policy is replaced whole."""
+    """What a sync does where there is more than one right way; each policy is replaced whole, an absent one stays."""
 
-    deletions: Deletions
+    deletions: Deletions | UnsetType = UNSET
+    matching: Matching | UnsetType = UNSET
 
 
-class IntegrationChange(Struct, rename="camel", forbid_unknown_fields=True, kw_only=True):
-    """What can be changed; what is absent stays. A mapping, rules or a policy are replaced whole."""
+class Proposal(Struct, rename="camel", forbid_unknown_fields=True, kw_only=True):
+    """Settings to try out; what is absent is as it is. Of the policies only `matching` can be tried."""
 
     direction: Direction | UnsetType = UNSET
     field_mapping: dict[LeadField, Property] | UnsetType = UNSET
     field_rules: dict[LeadField, FieldRule] | UnsetType = UNSET
+    field_transforms: dict[LeadField, Steps] | UnsetType = UNSET
     policies: Policies | UnsetType = UNSET
+
+
+class IntegrationChange(Proposal, rename="camel", forbid_unknown_fields=True, kw_only=True):
+    """What can be changed; what is absent stays. A mapping, rules, transforms or a policy are replaced whole."""
+
     paused: bool | UnsetType = UNSET
     access_token: str | None = None
     refresh_token: str | None = None
@@ -74,10 +114,23 @@ class Integration(Struct, rename="camel"):
     direction: str
     field_mapping: dict[LeadField, str]
     field_rules: dict[LeadField, FieldRule]
+    field_transforms: dict[LeadField, Steps]
     policies: Policies
     paused: bool
     webhooks_enabled: bool
     created_at: datetime | None
+
+
+class ApplyRun(Struct, rename="camel"):
+    """The run that applies changed settings to what is linked already."""
+
+    run_id: str
+
+
+class ChangedIntegration(Integration, rename="camel"):
+    """An integration after a change; `applyRun` is null if nothing has to be applied to what is linked already."""
+
+    apply_run: ApplyRun | None
 
 
 class IntegrationPage(Struct, rename="camel"):

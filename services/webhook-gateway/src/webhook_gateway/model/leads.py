@@ -1,8 +1,9 @@
 """Leads and their links."""
 
 from datetime import datetime
+from typing import Annotated, Literal
 
-from msgspec import UNSET, Struct, UnsetType, field
+from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from webhook_gateway.model.basics import CustomName, Direction, LeadField, Paging
 
@@ -27,6 +28,13 @@ class LeadQuery(Paging):
     """Which leads are asked for; `email` in any letter case."""
 
     email: str = ""
+
+
+class LeadEnd(Struct, rename="camel", forbid_unknown_fields=True):
+    """Why a lead is deleted: it was `merged` into another one, which takes over its links, or it is a customer now."""
+
+    reason: Literal["deleted", "converted", "merged"] = "deleted"
+    into: Annotated[str, Meta(max_length=128, description="With `merged`: the lead that takes its place.")] = ""
 
 
 class FieldConflict(Struct, rename="camel"):

@@ -5,16 +5,19 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
-from webhook_gateway.model.basics import Id, Paging
+from webhook_gateway.model.basics import Id, LeadField, Paging
 
 DeliveryState = Literal["new", "routed", "ignored"]
 WorkState = Literal["due", "leased", "failed"]
-RunKind = Literal["import", "push"]
+RunKind = Literal["import", "push", "apply"]
 Time = Annotated[datetime, Meta(tz=True)]
 
 
 class Run(Struct, rename="camel"):
-    """A long work on many records or leads. `total`, `ratePerSecond` and `forecastAt` are null while unknown."""
+    """A long work on many records or leads. `total`, `ratePerSecond` and `forecastAt` are null while unknown.
+
+    A dry run only plans: `outcomes`, `effects` and `callsNeeded` are what the run itself would come to and take.
+    """
 
     run_id: str = field(name="id")
     integration_id: str
@@ -29,6 +32,35 @@ class Run(Struct, rename="camel"):
     created_at: datetime | None
     ended_at: datetime | None
     reason: str | None
+    dry_run: bool
+    reasons: dict[str, int]
+    effects: dict[str, int]
+    calls_needed: int | None
+
+
+class PlannedRecord(Struct, rename="camel"):
+    """What a dry run found about one record or lead: the conclusion, and the fields that would change on each side."""
+
+    record_id: str | None
+    lead_id: str | None
+    outcome: str
+    reason: str | None
+    lead_fields: list[LeadField]
+    crm_fields: list[LeadField]
+    conflict_fields: list[LeadField]
+
+
+class PlanQuery(Paging):
+    """Which part of a plan is asked for."""
+
+    outcome: Annotated[str, Meta(max_length=32)] = ""
+
+
+class PlanPage(Struct, rename="camel"):
+    """What a dry run found."""
+
+    records: list[PlannedRecord]
+    next_page_token: str | None
 
 
 class RunQuery(Paging):
@@ -53,6 +85,7 @@ class FromCrm(Struct, rename="camel"):
     skipped: int
     unlinked: int
     failed: int
+    found_by_sweep: int
 
 
 class ToCrm(Struct, rename="camel"):
@@ -88,6 +121,8 @@ class Work(Struct, rename="camel"):
     due_at: datetime | None
     attempts: int
     reason: str | None
+    cause: str | None
+    remedy: str | None
 
 
 class WorkQuery(Paging):
@@ -98,11 +133,16 @@ class WorkQuery(Paging):
 
 
 class Redrive(Struct, rename="camel", forbid_unknown_fields=True):
-    """Which failed work to make due again: all of an integration, or what failed for a reason, or some by id."""
+    """Which failed work to make due again: all of an integration, or what failed for a reason, or some by id.
+
+    So much of it becomes due in a second (0 = all at once); `dryRun` only counts it.
+    """
 
     integration_id: Id
     reason: str = ""
     lane_ids: Annotated[list[Id], Meta(min_length=1, max_length=1000)] | UnsetType = UNSET
+    per_second: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
+    dry_run: bool = False
 
 
 class WorkPage(Struct, rename="camel"):

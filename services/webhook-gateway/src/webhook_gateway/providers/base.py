@@ -41,18 +41,18 @@ class ParsedDelivery:
     event_record_ids: tuple[str, ...]  # for each of the events, the record of a person that it is about, or empty
     touches: tuple[Touch, ...]
     event_count: int
-    ignored_count: int
+    ignored_count: int  # of these, touching nothing
+    not_understood: int  # of these, ignored since nobody knows what they say, not since they are not synced
     shown: Iterator[ShownEvent]  # made when asked for: a line per event costs more than keeping the event
 
 
 class UnreadableBodyError(Exception):
-    """The body is not what the CRM sends. `reason` is stable; `path` names the spot, as in `[3].portalId`."""
+    """The body is no JSON array of events. `reason` is stable."""
 
-    def __init__(self, reason: str, detail: str, path: str = "") -> None:
+    def __init__(self, reason: str, detail: str) -> None:
         super().__init__(detail)
         self.reason = reason
         self.detail = detail
-        self.path = path
 
 
 class AppMismatchError(Exception):
@@ -89,6 +89,11 @@ class Provider(Protocol):
         ...
 
     @property
+    def proof_headers(self) -> frozenset[bytes]:
+        """Headers that `prove` looks at, lower case."""
+        ...
+
+    @property
     def ready(self) -> bool:
         """False while no secret is configured: then nothing is accepted."""
         ...
@@ -98,7 +103,10 @@ class Provider(Protocol):
         ...
 
     def parse(self, body: bytes, app_ids: frozenset[str]) -> Sequence[ParsedDelivery]:
-        """Translate a body, one delivery per account. Raises UnreadableBodyError or AppMismatchError."""
+        """Translate a body, one delivery per account; what an event says need not be understood for it to be kept.
+
+        Raises UnreadableBodyError or AppMismatchError.
+        """
         ...
 
     def show(self, events: bytes) -> Sequence[ShownEvent]:

@@ -1,15 +1,15 @@
 """HubSpot's webhook events: a JSON array in, one delivery per portal out. Pure.
 
 Classic events are called `contact.creation`, generic ones `object.creation` with `objectTypeId` "0-1" (a contact). On
-the wire the name is `subscriptionType`; HubSpot's table calls it `eventType`, so both are read. Fields nobody knows
-yet are let through, and nothing is dropped for who caused it: that is evidence, not a reason.
+the wire the name is `subscriptionType`; HubSpot's table calls it `eventType`, so both are read. An event is kept,
+whatever it looks like: what nobody understands yet touches nothing, and nothing is dropped for who caused it.
 """
 
 import hashlib
 import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 
@@ -21,16 +21,16 @@ from webhook_gateway.providers.base import (
     TouchKind,
     UnreadableBodyError,
 )
+from webhook_gateway.providers.event_array import read_events
 
 MAX_EVENTS = 1000  # HubSpot sends at most 100
+UNKNOWN_ACCOUNT = "unknown"  # of events that name no portal; a portal's id is a number
 CONTACT_TYPE_ID = "0-1"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MAX_TIME_MS = 253_402_300_799_999  # the last millisecond of year 9999
 _MAX_SOURCE = 200  # characters
 _MAX_NOUN = 40  # characters
-
-_Id = Annotated[int, msgspec.Meta(ge=0)] | Annotated[str, msgspec.Meta(pattern="^[0-9]{1,19}$")]
-_Name = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
+_MAX_NAME = 100  # characters
 _MAX_ID = 2**63
 _ID = re.compile("[0-9]{1,19}")
 
@@ -42,16 +42,14 @@ _SUFFIXES = {
     "restore": TouchKind.RESTORED,
     "privacyDeletion": TouchKind.ERASED,
 }
-_PATH = re.compile(r" - at `\$(.*)`$")
-_MISSING = re.compile(r"Object missing required field `(\w+)`")
 
 
 class Event(msgspec.Struct, rename="camel", frozen=True, gc=False):
-    """One event as sent. What an event that is not synced looks like is nobody's business, so most is left untyped."""
+    """One event as sent. Nothing is certain about it, so that no surprise costs the event."""
 
-    portal_id: _Id
-    subscription_type: _Name | None = None
-    event_type: _Name | None = None
+    portal_id: Any = None
+    subscription_type: Any = None
+    event_type: Any = None
     object_id: Any = None
     new_object_id: Any = None
     primary_object_id: Any = None
@@ -72,22 +70,21 @@ def parse(body: bytes, app_ids: frozenset[str]) -> list[ParsedDelivery]:
 
     `app_ids` are the apps the signing secret speaks for; empty = any. Raises UnreadableBodyError or AppMismatchError.
     """
-    raw = _decode(body)
-    events = _convert(raw)
-    if app_ids and not all(str(event.app_id) in app_ids for event in events):
+    raw, text = read_events(body, MAX_EVENTS)
+    events = msgspec.convert(raw, list[Event])
+    if app_ids and not all(isinstance(e.app_id, int | str) and str(e.app_id) in app_ids for e in events):
         raise AppMismatchError
-    touches = [_touches(index, event) for index, event in enumerate(events)]
+    named = _portals(events)
+    if named.count(named[0]) == len(named):
+        return [_delivery(named[0], events, raw, body)]
     portals: dict[str, list[int]] = {}
-    for index, event in enumerate(events):
-        portals.setdefault(_record(event.portal_id, index, "portalId") or "", []).append(index)
-    if len(portals) == 1:
-        return [_delivery(next(iter(portals)), events, touches, raw, body)]
-    slices = [bytes(item) for item in msgspec.json.decode(body, type=list[msgspec.Raw])]
+    for index, portal in enumerate(named):
+        portals.setdefault(portal, []).append(index)
+    slices = [bytes(item) for item in msgspec.json.decode(text, type=list[msgspec.Raw])]
     return [
         _delivery(
             portal,
             [events[index] for index in indexes],
-            [touches[index] for index in indexes],
             [raw[index] for index in indexes],
             b"[" + b",".join(slices[index] for index in indexes) + b"]",
         )
@@ -98,37 +95,23 @@ def parse(body: bytes, app_ids: frozenset[str]) -> list[ParsedDelivery]:
 def show(events: bytes) -> list[ShownEvent]:
     """Translate the events of a kept delivery for people."""
     try:
-        return [_shown(event) for event in msgspec.json.decode(events, type=list[Event])]
-    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return [_shown(event) for event in msgspec.convert(read_events(events, MAX_EVENTS)[0], list[Event])]
+    except UnreadableBodyError:
         return []
 
 
-def _decode(body: bytes) -> list[dict[str, Any]]:
-    try:
-        raw = msgspec.json.decode(body)
-    except (msgspec.DecodeError, ValueError, RecursionError) as error:
-        raise UnreadableBodyError("malformed_json", "the body is not JSON in UTF-8") from error
-    if not isinstance(raw, list) or not raw or not all(isinstance(item, dict) for item in raw):
-        raise UnreadableBodyError("not_an_event_array", "the body is not a JSON array of event objects")
-    if len(raw) > MAX_EVENTS:
-        raise UnreadableBodyError("not_an_event_array", f"the body has more than {MAX_EVENTS} events")
-    return raw
+def _portals(events: list[Event]) -> list[str]:
+    """The portal of each event. One that names none goes with the others if all of these are of one portal."""
+    found = [_record(event.portal_id) or "" for event in events]
+    if "" not in found:
+        return found
+    known = set(found) - {""}
+    rest = known.pop() if len(known) == 1 else UNKNOWN_ACCOUNT
+    return [portal or rest for portal in found]
 
 
-def _convert(raw: list[dict[str, Any]]) -> list[Event]:
-    try:
-        return msgspec.convert(raw, list[Event])
-    except msgspec.ValidationError as error:
-        message = str(error)
-        spot = _PATH.search(message)
-        missing = _MISSING.match(message)
-        path = (spot[1] if spot else "") + (f".{missing[1]}" if missing else "")
-        raise UnreadableBodyError("invalid_event", _PATH.sub("", message), path) from error
-
-
-def _delivery(
-    portal: str, events: list[Event], touches: list[list[Touch]], raw: list[dict[str, Any]], body: bytes
-) -> ParsedDelivery:
+def _delivery(portal: str, events: list[Event], raw: list[dict[str, Any]], body: bytes) -> ParsedDelivery:
+    touches = [_touches(event) for event in events]
     return ParsedDelivery(
         delivery_key=_key(portal, raw),
         account_id=portal,
@@ -136,7 +119,8 @@ def _delivery(
         event_record_ids=tuple(map(_about, events, touches)),
         touches=_merged(touch for some in touches for touch in some),
         event_count=len(events),
-        ignored_count=sum(not some for some in touches),
+        ignored_count=touches.count([]),
+        not_understood=_not_understood(portal, events, touches),
         shown=map(_shown, events),
     )
 
@@ -150,10 +134,26 @@ def _key(portal: str, raw: list[dict[str, Any]]) -> str:
     return digest.hexdigest()
 
 
+def _name(event: Event) -> str:
+    """What an event is called; empty if it has no name."""
+    for name in (event.subscription_type, event.event_type):
+        if isinstance(name, str) and name:
+            return name[:_MAX_NAME]
+    return ""
+
+
 def _kind(event: Event) -> TouchKind | None:
     """What happened to a contact; None for all that is not synced."""
-    noun, _, suffix = (event.subscription_type or event.event_type or "").partition(".")
+    noun, _, suffix = _name(event).partition(".")
     return _SUFFIXES.get(suffix) if _is_contact(noun, event.object_type_id) else None
+
+
+def _not_understood(portal: str, events: list[Event], touches: list[list[Touch]]) -> int:
+    """How many events do not say what they should: their portal, their name, or the contact that they are of."""
+    if portal == UNKNOWN_ACCOUNT:
+        return len(events)
+    silent = (event for event, some in zip(events, touches, strict=True) if not some)
+    return sum(not _name(event) or _kind(event) is not None for event in silent)
 
 
 def _is_contact(noun: str, type_id: object) -> bool:
@@ -163,45 +163,37 @@ def _is_contact(noun: str, type_id: object) -> bool:
 def _about(event: Event, touches: list[Touch]) -> str:
     """Name the contact that an event is about, by which an erasure finds it: of a merge the one that survives.
 
-    Events that are not synced count too, as far as they can be understood; of other kinds of records, nothing.
+    Events that are not synced count too, and those without a name; of other kinds of records, nothing.
     """
     if touches:
         return next(touch.record_id for touch in touches if touch.kind is not TouchKind.MERGED)
-    noun = (event.subscription_type or event.event_type or "").partition(".")[0]
+    noun = _name(event).partition(".")[0]
     kinds = ((event.object_id, event.object_type_id), (event.from_object_id, event.from_object_type_id))
-    found = _texts(value for value, type_id in kinds if _is_contact(noun, type_id))
+    found = _texts(value for value, type_id in kinds if not noun or _is_contact(noun, type_id))
     return next(filter(_ID.fullmatch, found), "")
 
 
-def _touches(index: int, event: Event) -> list[Touch]:
-    """Say where an event asks to look; nothing for one that is not synced."""
+def _touches(event: Event) -> list[Touch]:
+    """Say where an event asks to look; nothing for one that is not synced, or not understood."""
     kind = _kind(event)
     if kind is None:
-        if not (event.subscription_type or event.event_type):
-            raise UnreadableBodyError("invalid_event", "the event has no name", f"[{index}].subscriptionType")
         return []
     if kind is TouchKind.MERGED:
-        return _merge_touches(index, event)
-    record = _record(event.object_id, index, "objectId")
-    if record is None:
-        raise UnreadableBodyError("invalid_event", "the event names no record", f"[{index}].objectId")
-    return [Touch("contact", record, kind, _time(event), _source(event))]
+        return _merge_touches(event)
+    record = _record(event.object_id)
+    return [] if record is None else [Touch("contact", record, kind, _time(event), _source(event))]
 
 
-def _merge_touches(index: int, event: Event) -> list[Touch]:
+def _merge_touches(event: Event) -> list[Touch]:
     """Every record of a merge: the old ones as merged, the one that survives as changed.
 
     Since January 2025 a merge makes a new record, `newObjectId`; before that, the primary one survived.
     """
-    ids = [
-        _record(event.new_object_id, index, "newObjectId"),
-        _record(event.primary_object_id, index, "primaryObjectId"),
-        _record(event.object_id, index, "objectId"),
-    ]
-    into = next((record for record in ids if record is not None), None)
+    named = (event.new_object_id, event.primary_object_id, event.object_id, *_losers(event))
+    ids = list(map(_record, named))
+    into = next((record for record in ids[:3] if record is not None), None)
     if into is None:
-        raise UnreadableBodyError("invalid_event", "the event does not say what survives", f"[{index}].newObjectId")
-    ids += [_record(value, index, f"mergedObjectIds[{at}]") for at, value in enumerate(_losers(event))]
+        return []
     at_ms, source = _time(event), _source(event)
     return [
         Touch("contact", record, TouchKind.CHANGED, at_ms, source)
@@ -222,15 +214,11 @@ def _merged(touches: Iterator[Touch]) -> tuple[Touch, ...]:
     return tuple(latest.values())
 
 
-def _record(value: object, index: int, name: str) -> str | None:
-    """Spell a record id; None stays None. Raises UnreadableBodyError for anything but a whole number."""
-    if value is None:
-        return None
+def _record(value: object) -> str | None:
+    """Spell an id; None for anything but a whole number."""
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _MAX_ID:
         return str(value)
-    if isinstance(value, str) and _ID.fullmatch(value):
-        return value
-    raise UnreadableBodyError("invalid_event", "an id is a whole number", f"[{index}].{name}")
+    return value if isinstance(value, str) and _ID.fullmatch(value) else None
 
 
 def _time(event: Event) -> int | None:
@@ -247,7 +235,7 @@ def _source(event: Event) -> str:
 
 
 def _shown(event: Event) -> ShownEvent:
-    name = event.subscription_type or event.event_type or ""
+    name = _name(event)
     noun = name.partition(".")[0]
     if noun == "object":
         noun = "contact" if event.object_type_id == CONTACT_TYPE_ID else f"object {event.object_type_id}"

@@ -5,7 +5,7 @@ from webhook_gateway.model.work import ShownEvent
 from webhook_gateway.providers import hubspot
 from webhook_gateway.providers.base import Headers, ParsedDelivery, Proof, Registry
 from webhook_gateway.settings import Settings
-from webhook_gateway.signatures import Refusal, Secret, SignedRequest, verify
+from webhook_gateway.signatures import PROOF_HEADERS, Refusal, Secret, SignedRequest, verify
 
 _DETAILS = {
     Refusal.MISSING: "the request carries no signature that is accepted here",
@@ -20,6 +20,7 @@ class HubSpot:
     slug = "hubspot"
     title = "HubSpot"
     kept_headers = frozenset({b"user-agent", b"x-hubspot-request-timestamp", b"content-type"})
+    proof_headers = PROOF_HEADERS
 
     def __init__(self, secrets: tuple[Secret, ...], *, allow_v1: bool, allow_unsigned: bool) -> None:
         self._secrets = secrets

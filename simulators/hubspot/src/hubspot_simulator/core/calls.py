@@ -22,6 +22,8 @@ class CallEntry:
     portal_id: int | None
     duration_ms: float
     inputs: int | None = None
+    history: bool = False
+    """Whether the history of properties was asked for."""
 
 
 class CallLog:

@@ -146,7 +146,7 @@ class Edge:
         return path
 
     def _log(self, call: Call, status: int | None, started: float) -> None:
-        inputs = call.body.get("inputs")
+        inputs, asked = call.body.get("inputs"), call.request.query_params
         self._simulator.calls.note(
             CallEntry(
                 at_ms=self._simulator.clock.now_ms(),
@@ -158,6 +158,7 @@ class Edge:
                 portal_id=call.token.portal_id if call.token else None,
                 duration_ms=round((time.perf_counter() - started) * 1000, 3),
                 inputs=len(inputs) if isinstance(inputs, list) else None,
+                history=bool(call.body.get("propertiesWithHistory") or asked.get("propertiesWithHistory")),
             )
         )
 

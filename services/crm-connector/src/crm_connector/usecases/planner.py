@@ -1,0 +1,107 @@
+"""Dry runs, a page at a time: read what the run would read, have it planned, keep what was found. Nothing changes.
+
+A page may be planned twice, which is harmless. The calls that the run would take are those that it takes here to read
+the page, history included, and those of its further batches (`domain.forecast`). What the webhooks of its own writes
+would bring later is not counted, nor are calls that fail and are repeated.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from crm_connector.clients.lead_store import GrpcLeadStore
+from crm_connector.crm import Crm
+from crm_connector.domain.errors import MissingScopesError
+from crm_connector.domain.forecast import forecast, planned
+from crm_connector.domain.observation import Decision, Lease, Observation, Outcome, Present
+from crm_connector.domain.run import Run, RunKind, RunState
+from crm_connector.mongo.planned import MongoPlannedRecords
+from crm_connector.usecases.runs import lead_page, total_records
+
+_LEADS_PER_PAGE = 100
+_READ_SECONDS = 10.0
+_Planned = list[tuple[Lease, Decision]]
+
+
+@dataclass(frozen=True, slots=True)
+class Planner:
+    """Works pages of dry runs. `crm` gives the client of an integration; `calls` counts those of the calling thread."""
+
+    store: GrpcLeadStore
+    crm: Callable[[str], Crm]
+    kept: MongoPlannedRecords
+    calls: Callable[[], int]
+    now: Callable[[], datetime]
+
+    def page(self, run: Run, goes_on: Callable[[Run], bool]) -> Run:
+        """Plan the next page: the run after it. `goes_on` renews the run's lease; False = leave the page undone."""
+        before, crm = self.calls(), self.crm(run.integration_id)
+        if run.proposed:
+            crm = crm.mapped(run.proposed.field_mapping)
+        plan = self._records if run.kind is RunKind.IMPORT else self._leads
+        run, found, position = plan(run, crm, goes_on)
+        if found is None:
+            return run
+        told = [record for record in (planned(lease, decision) for lease, decision in found) if record.is_told]
+        self.kept.put(run.run_id, told, self.now())
+        handed_over = sum(lease.looks_for_lead and bool(decision.record_id) for lease, decision in found)
+        counted = forecast([decision for _, decision in found], handed_over)
+        after = run.planned(counted, self.calls() - before, position)
+        return after if position else after.ended(RunState.SUCCEEDED, self.now())
+
+    def _records(self, run: Run, crm: Crm, goes_on: Callable[[Run], bool]) -> tuple[Run, _Planned | None, str]:
+        """Plan a page of the CRM's records."""
+        page = crm.all_records(run.position, _soon())
+        if run.fresh:
+            run = replace(run, total=total_records(crm))
+        found = self._decided(run, crm, page.records, ()) if goes_on(run) else None
+        return run, found, str(page.next_position or "")
+
+    def _leads(self, run: Run, crm: Crm, goes_on: Callable[[Run], bool]) -> tuple[Run, _Planned | None, str]:
+        """Plan a page of leads."""
+        if run.fresh and (missing := crm.account(writes=True).missing_scopes):
+            raise MissingScopesError(scopes=missing)
+        lead_ids, position = lead_page(self.store, run, _LEADS_PER_PAGE)
+        if not goes_on(run):
+            return run, None, position
+        leases = self.store.plan_leads(run.tenant_id, run.integration_id, lead_ids) if lead_ids else []
+        known = {lease.lead_id for lease in leases}
+        gone = [_gone(lead_id) for lead_id in lead_ids if lead_id not in known]
+        return run, self._decided(run, crm, (), leases) + gone, position
+
+    def _decided(self, run: Run, crm: Crm, records: Sequence[Present], leases: Sequence[Lease]) -> _Planned:
+        """Have records that were read, or leases, planned. What only history can tell is read again, after the others.
+
+        So it is in the work itself. All are asked about again then, for each is planned on what those before it change.
+        """
+        seen = crm.observe(leases, _soon()) if leases else []
+        decisions = self._ask(run, records, seen)
+        read = list(zip(records, decisions, strict=False))  # what was seen of leases comes after the records
+        lanes = {one.lane_id: Lease(one.lane_id, 0, record.record_id) for record, one in read}
+        lanes |= {lease.lane_id: lease for lease in leases}
+        unsure = {one.lane_id for one in decisions if one.outcome is not Outcome.DECIDED}
+        if unsure:
+            unread = [replace(lease, history=True) for lane_id, lease in lanes.items() if lane_id in unsure]
+            again = crm.observe(unread, _soon())
+            sure = [record for record, one in read if one.lane_id not in unsure]
+            decisions = self._ask(run, sure, [*(one for one in seen if one.lane_id not in unsure), *again])
+        by_lane = {one.lane_id: one for one in decisions}
+        undecided = Decision("", Outcome.NEEDS_READING)
+        return [(lease, by_lane.get(lane_id, undecided)) for lane_id, lease in lanes.items()]
+
+    def _ask(self, run: Run, records: Sequence[Present], seen: Sequence[Observation]) -> list[Decision]:
+        if not records and not seen:
+            return []
+        push = run.kind is RunKind.PUSH
+        return self.store.plan(run.integration_id, records, seen, run.proposed, push=push)
+
+
+def _gone(lead_id: str) -> tuple[Lease, Decision]:
+    """A lead that is none of the tenant's, any more."""
+    decision = Decision("", Outcome.DECIDED, "skipped", reason="lead_not_found", lead_id=lead_id)
+    return Lease(f"lead/{lead_id}", 0, lead_id=lead_id), decision
+
+
+def _soon() -> float:
+    return time.monotonic() + _READ_SECONDS

@@ -1,0 +1,40 @@
+"""A record becomes a lead, since it is nobody's."""
+
+from lead_store.domain.fields import can_be_named
+from lead_store.domain.identity import owned_keys
+from lead_store.domain.keys import address_keys
+from lead_store.domain.lane import Notes, touches_of
+from lead_store.domain.lead import empty_lead
+from lead_store.domain.link import Link
+from lead_store.domain.merge import Base
+from lead_store.domain.rules import Direction
+from lead_store.domain.verdict import Case, FieldChange, Outcome, Verdict, present_of, skipped
+
+
+def create_lead(case: Case, notes: Notes) -> Verdict:
+    """Make a lead from a record that matches none."""
+    present, target = present_of(case), case.target
+    taken = {name for name, rule in target.flows.items() if rule.direction.from_crm}
+    readings = {name: reading for name, reading in present.readings.items() if name in taken}
+    values = {name: reading.value for name, reading in readings.items() if reading.value}
+    if not can_be_named(values):
+        return skipped(case, "no_name", notes)
+    lead = empty_lead(case.new_lead_id, target.tenant_id, target.provider, case.now)
+    link = Link(
+        target.integration_id,
+        target.provider,
+        target.account_id,
+        case.lane.record_id,
+        base={name: Base(reading.value, reading.crm) for name, reading in readings.items()},
+        mapping=target.mapping,
+        seen=present.modified_at,
+        emails=address_keys(present.emails),
+    )
+    lead = lead.with_values(values, case.now, target.provider)
+    lead = lead.synced(Direction.FROM_CRM, target.provider, case.now, present.modified_at).with_link(link)
+    verdict = Verdict(Outcome.CREATED, lead=lead, notes=notes, record_id=case.lane.record_id, names_lead=lead.lead_id)
+    verdict.counts.update(from_crm_created=1, linked=1)
+    verdict.identities |= owned_keys(case)  # R16
+    verdict.fields = {name: FieldChange("platform", "", value, "the lead is new") for name, value in values.items()}
+    verdict.touches = touches_of(lead, case.other_targets)  # R20
+    return verdict

@@ -1,0 +1,142 @@
+"""The keys by which a lead and a record are the same person: e-mail, phone, name with domain.
+
+Each is brought into one form by a library made for it. An empty key matches nothing. How leads are looked up by their
+keys is told in `references`.
+"""
+
+import unicodedata
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from urllib.parse import urlsplit
+
+import phonenumbers
+from email_validator import EmailNotValidError, validate_email
+from publicsuffixlist import PublicSuffixList
+
+from lead_store.domain.fields import normal_form
+from lead_store.domain.rules import MatchKey
+
+LONGEST_ADDRESS = 320  # characters: 64 before the @, 255 after it
+# Domains that anybody can have an address of, by their first label in any country, or whole.
+FREE_BRANDS = frozenset({"aol", "gmail", "gmx", "googlemail", "hotmail", "live", "msn", "outlook", "yahoo", "yandex"})
+FREE_DOMAINS = frozenset({
+    "126.com", "163.com", "bluewin.ch", "comcast.net", "fastmail.com", "free.fr", "freenet.de", "hey.com", "icloud.com",
+    "laposte.net", "libero.it", "mac.com", "mail.com", "mail.ru", "me.com", "naver.com", "orange.fr", "pm.me",
+    "proton.me", "protonmail.com", "qq.com", "rediffmail.com", "rocketmail.com", "t-online.de", "tutanota.com",
+    "verizon.net", "wanadoo.fr", "web.de", "ymail.com", "zoho.com",
+    # where people have pages rather than mailboxes
+    "facebook.com", "github.com", "google.com", "instagram.com", "linkedin.com", "twitter.com", "x.com", "xing.com",
+    "youtube.com",
+})  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The keys of a lead or of a record."""
+
+    emails: frozenset[str]
+    phone: str
+    name_domain: str
+
+    def shared_with(self, other: "Keys", wanted: Collection[MatchKey]) -> tuple[MatchKey, ...]:
+        """Those of the wanted keys that both have. Two that both have e-mails, but none in common, share nothing."""
+        both = self.emails & other.emails
+        if self.emails and other.emails and not both:
+            return ()
+        found = {
+            MatchKey.EMAIL: bool(both),
+            MatchKey.PHONE: self.phone == other.phone != "",
+            MatchKey.NAME_DOMAIN: self.name_domain == other.name_domain != "",
+        }
+        return tuple(key for key in MatchKey if key in wanted and found[key])
+
+
+def keys_of(values: Mapping[str, str], region: str, other_emails: Iterable[str] = ()) -> Keys:
+    """The keys of a lead's or a record's values; `region` is the country of phone numbers that name none."""
+    emails = map(address_key, [values.get("email", ""), *other_emails])
+    return Keys(frozenset(filter(None, emails)), phone_key(values.get("phone", ""), region), name_domain_key(values))
+
+
+def address_key(address: str) -> str:
+    """An e-mail address in any letter case and in either spelling of its domain; what is none stays as it is.
+
+    It starts from R10's normal form, so that two with the same normal form always have the same key.
+    """
+    plain = normal_form("email", address)
+    if len(plain) > LONGEST_ADDRESS:
+        return plain
+    try:
+        return validate_email(plain, check_deliverability=False).normalized.casefold()
+    except EmailNotValidError:
+        return plain
+
+
+def address_keys(addresses: Iterable[str]) -> tuple[str, ...]:
+    """The keys of addresses, sorted."""
+    return tuple(sorted({address_key(address) for address in addresses} - {""}))
+
+
+def address_spellings(addresses: Iterable[str]) -> frozenset[str]:
+    """The addresses as they may have been kept: by their keys, and as before there were keys, by their normal forms."""
+    return frozenset({form(one) for one in addresses for form in (address_key, _normal_address)} - {""})
+
+
+def phone_key(number: str, region: str) -> str:
+    """A valid number as E.164, with its extension; empty of any other."""
+    parsed = read_phone(number, region)
+    if parsed is None:
+        return ""
+    extension = f";ext={parsed.extension}" if parsed.extension else ""
+    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164) + extension
+
+
+def name_domain_key(values: Mapping[str, str]) -> str:
+    """First name, last name and the registrable domain of the web site, else of the e-mail; empty without all three."""
+    first, last = (_name(values.get(field, "")) for field in ("first_name", "last_name"))
+    if not (first and last):
+        return ""
+    domain = _registrable(_host(values.get("website", "")))
+    domain = domain or _registrable(address_key(values.get("email", "")).rpartition("@")[2])
+    return f"{first}|{last}|{domain}" if domain else ""
+
+
+def read_phone(number: str, region: str) -> phonenumbers.PhoneNumber | None:
+    """A valid number in its parts; None of any other. `region` is ISO 3166-1 alpha-2 or empty."""
+    try:
+        parsed = phonenumbers.parse(number, region or None)
+    except phonenumbers.NumberParseException:
+        return None
+    return parsed if phonenumbers.is_valid_number(parsed) else None
+
+
+def _normal_address(address: str) -> str:
+    return normal_form("email", address)
+
+
+def _name(value: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", value).casefold().split())
+
+
+def _host(website: str) -> str:
+    try:
+        return urlsplit(website if "//" in website else f"//{website}").hostname or ""
+    except ValueError:
+        return ""
+
+
+def _registrable(host: str) -> str:
+    """The domain that somebody registered, e.g. `example.co.uk`; empty if there is none, or if anybody is there."""
+    try:
+        ascii_host = host if host.isascii() else host.encode("idna").decode()
+    except UnicodeError:
+        return ""
+    domain = _suffixes().privatesuffix(ascii_host.strip(".")) or ""
+    free = domain in FREE_DOMAINS or domain.partition(".")[0] in FREE_BRANDS
+    return "" if free else domain
+
+
+@cache
+def _suffixes() -> PublicSuffixList:
+    """The list that comes with the library; a domain under no known suffix is nobody's."""
+    return PublicSuffixList(accept_unknown=False)

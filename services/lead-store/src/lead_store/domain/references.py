@@ -1,0 +1,54 @@
+"""What leads are looked up by, and what a commit has to own of a person (R16).
+
+A *reference* depends on the lead alone, on no integration's settings, so that it can be kept with the lead. Those who
+share a key share a reference; what shares a reference is then compared by its keys.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+
+import phonenumbers
+
+from lead_store.domain.keys import address_keys, name_domain_key, read_phone
+from lead_store.domain.rules import MatchKey, Target
+
+LONGEST_NUMBER = 250  # characters; phonenumbers reads no more
+LAST_DIGITS = 6  # the same however much of country, area and prefixes a number is written with
+
+
+def references(values: Mapping[str, str], wanted: Collection[MatchKey] = tuple(MatchKey)) -> frozenset[str]:
+    """What a lead is looked up by beside its e-mail. Its phone number has no country here: last digits have to do."""
+    found = {}
+    if MatchKey.PHONE in wanted:
+        digits = phonenumbers.normalize_digits_only(values.get("phone", "")[:LONGEST_NUMBER])
+        found[MatchKey.PHONE] = digits[-LAST_DIGITS:]
+    if MatchKey.NAME_DOMAIN in wanted:
+        found[MatchKey.NAME_DOMAIN] = name_domain_key(values)
+    return frozenset(f"{key}:{value}" for key, value in found.items() if value)
+
+
+def sought(values: Mapping[str, str], target: Target) -> frozenset[str]:
+    """The references of leads that may share a key with a record, e-mail aside."""
+    wanted = target.match_keys
+    found = references({name: value for name, value in values.items() if name != "phone"}, wanted)
+    number = read_phone(values.get("phone", ""), target.phone_region) if MatchKey.PHONE in wanted else None
+    if number is None:
+        return found
+    # In small countries a number is shorter than the last digits, so it also counts which way it is written.
+    at_home = phonenumbers.national_significant_number(number) + (number.extension or "")
+    return found.union(*(references({"phone": one}, wanted) for one in (at_home, f"{number.country_code}{at_home}")))
+
+
+def identities(values: Mapping[str, str], wanted: Collection[MatchKey]) -> frozenset[str]:
+    """Keys of a lead by which no other commit may take the same person for a new one: e-mails, and those wanted."""
+    return references(values, wanted).union(address_keys([values.get("email", "")]))
+
+
+def record_identities(values: Mapping[str, str], other_emails: Iterable[str], target: Target) -> frozenset[str]:
+    """The same of a record. A lead that may be its person has one of them."""
+    return sought(values, target).union(address_keys([values.get("email", ""), *other_emails]))
+
+
+def new_identities(before: Mapping[str, str], after: Mapping[str, str], targets: Iterable[Target]) -> frozenset[str]:
+    """The keys that a change of a lead brings, as far as one of its tenant's integrations matches by them."""
+    wanted = {key for target in targets for key in target.match_keys}
+    return identities(after, wanted) - identities(before, wanted)

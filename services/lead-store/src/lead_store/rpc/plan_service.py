@@ -1,0 +1,61 @@
+"""The part of SyncService that dry runs call: what would be done, without doing it."""
+
+from typing import Any
+
+from leadsync.sync.v1 import sync_pb2
+from leadsync.sync.v1 import sync_service_pb2 as pb
+
+from lead_store.domain.lane import lane_id
+from lead_store.domain.observation import Observation
+from lead_store.domain.verdict import Verdict
+from lead_store.rpc.conflict_service import ConflictService
+from lead_store.rpc.requests import at_most, required
+from lead_store.rpc.target_mapping import target_of
+from lead_store.rpc.work_mapping import decision_message, lease_message, observation, present_record
+from lead_store.usecases.conflicts import Conflicts
+from lead_store.usecases.lease import LeaseWork
+from lead_store.usecases.planning import Planning
+from lead_store.usecases.work import Work
+
+
+class PlanService(ConflictService):
+    """Plans; nothing is kept."""
+
+    def __init__(self, leases: LeaseWork, work: Work, conflicts: Conflicts, planning: Planning) -> None:
+        super().__init__(leases, work, conflicts)
+        self.planning = planning
+
+    def PlanLeads(self, request: pb.PlanLeadsRequest, context: Any) -> pb.PlanLeadsResponse:  # noqa: N802, ARG002
+        """Say what a push would lease."""
+        tenant_id, integration_id = required("tenant_id", request.tenant_id), request.integration_id
+        at_most("lead_ids", len(request.lead_ids))
+        leases = self.planning.leads(tenant_id, required("integration_id", integration_id), list(request.lead_ids))
+        return pb.PlanLeadsResponse(leases=[lease_message(lease) for lease in leases])
+
+    def PlanRecords(self, request: pb.PlanRecordsRequest, context: Any) -> pb.PlanRecordsResponse:  # noqa: N802, ARG002
+        """Say what would be decided."""
+        integration_id = required("integration_id", request.integration_id)
+        at_most("records", len(request.records) + len(request.observations))
+        seen = [_of_record(integration_id, f"records[{n}]", record) for n, record in enumerate(request.records)]
+        seen += [observation(f"observations[{n}]", message) for n, message in enumerate(request.observations)]
+        proposed = target_of(request.target) if request.HasField("target") else None
+        verdicts = self.planning.records(integration_id, seen, proposed, push=request.push)
+        decisions = [planned(integration_id, o.lane_id, v) for o, v in zip(seen, verdicts, strict=True)]
+        return pb.PlanRecordsResponse(decisions=decisions)
+
+
+def planned(integration_id: str, lane: str, verdict: Verdict) -> sync_pb2.Decision:
+    """A decision that is only planned: it names the fields too, and no lead that is not there yet."""
+    message = decision_message(lane, verdict)
+    if verdict.before is None:
+        message.lead_id = ""
+    lead = verdict.lead or verdict.before
+    link = lead.link(integration_id) if lead is not None else None
+    message.lead_fields.extend(sorted(name for name, change in verdict.fields.items() if change.side == "platform"))
+    message.conflict_fields.extend(sorted({*link.conflicts, *link.overwritten}) if link is not None else ())
+    return message
+
+
+def _of_record(integration_id: str, path: str, message: sync_pb2.PresentRecord) -> Observation:
+    record = present_record(path, message)
+    return Observation(lane_id(integration_id, record_id=record.record_id), 0, record)

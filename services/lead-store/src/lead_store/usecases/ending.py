@@ -1,0 +1,98 @@
+"""Ending leads: deleted, converted or merged, with all that it means for their links in one transaction."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from lead_store.domain.ending import end, linked_less, merge, touches_of_merge
+from lead_store.domain.errors import Invalid, NotAllowed, NotFound, StaleEtag, Unavailable
+from lead_store.domain.lane import LaneTouch, touches_of
+from lead_store.domain.lead import EndReason, Lead
+from lead_store.domain.rules import Target
+from lead_store.mongo.decisions import Entry
+from lead_store.mongo.store import Store
+from lead_store.mongo.transaction import Contended, Session
+from lead_store.usecases.leads import PLATFORM
+from lead_store.usecases.lease import WorkBell
+
+
+@dataclass(frozen=True, slots=True)
+class EndLead:
+    """The use case."""
+
+    store: Store
+    bell: WorkBell
+
+    def end(self, tenant_id: str, lead_id: str, reason: EndReason, into: str, etag: str, actor: str) -> None:
+        """End a lead softly; `into` = the lead that it is merged into. Ending one that has ended changes nothing."""
+        if bool(into) is not (reason is EndReason.MERGED) or into == lead_id:
+            raise Invalid("merged_into_lead_id", "names another lead, with the reason merged and with no other one")
+        now = self.store.now()
+
+        def work(session: Session) -> None:
+            lead = self.store.leads.get(tenant_id, lead_id, session)
+            if lead is None:
+                raise NotFound("lead_not_found", f"no lead {lead_id} in this tenant")
+            if lead.deleted_at is not None:
+                return
+            if etag and etag != str(lead.revision):
+                raise StaleEtag
+            targets = self.store.targets.of_tenant(tenant_id, session)
+            if reason is EndReason.MERGED:
+                self._merge(lead, into, targets, actor, now, session)
+            else:
+                after, touches = end(lead, reason, targets, now), touches_of(lead, targets)
+                self._keep([(lead, after)], touches, [_ended(after, actor, now)], now, session)
+
+        try:
+            self.store.transact(work, tries=10)
+        except Contended as error:
+            raise Unavailable("contended", "others keep changing the same lead: try again") from error
+        self.bell.ring()
+
+    def _merge(self, lead: Lead, into: str, targets: list[Target], actor: str, now: datetime, session: Session) -> None:
+        survivor = self.store.leads.get(lead.tenant_id, into, session)
+        if survivor is None:
+            raise NotFound("lead_not_found", f"no lead {into} in this tenant to merge into")
+        if survivor.deleted_at is not None:
+            raise NotAllowed("survivor_deleted", f"lead {into} has been deleted: merge into one that lives")
+        gone, after = merge(lead, survivor, now)
+        handed = [link for link in after.links if link != survivor.link(link.integration_id)]
+        linked = [
+            Entry(
+                after.tenant_id,
+                after.lead_id,
+                "linked",
+                now,
+                actor or PLATFORM,
+                link.integration_id,
+                link.record_id,
+                "lead_merged",
+            )
+            for link in handed
+        ]
+        touches = touches_of_merge(gone, survivor, after, targets)
+        # The survivor is written in any case, so that it cannot end in another transaction at the same time (L8).
+        self._keep([(lead, gone), (survivor, after)], touches, [_ended(gone, actor, now), *linked], now, session)
+
+    def _keep(
+        self,
+        changed: list[tuple[Lead, Lead]],
+        touches: Iterable[LaneTouch],
+        entries: list[Entry],
+        now: datetime,
+        session: Session,
+    ) -> None:
+        for _, after in changed:
+            if not self.store.leads.replace(after, session):
+                raise Contended
+        self.store.lanes.touch(touches, session)
+        self.store.decisions.insert(entries, session)
+        less = linked_less([before for before, _ in changed], [after for _, after in changed])
+        for integration_id, count in less.items():
+            self.store.counters.add(integration_id, {"linked": -count}, now, session)
+
+
+def _ended(lead: Lead, actor: str, now: datetime) -> Entry:
+    why = lead.end_reason.value if lead.end_reason and lead.end_reason is not EndReason.DELETED else ""
+    return Entry(lead.tenant_id, lead.lead_id, "deleted", now, actor or PLATFORM, reason=why)

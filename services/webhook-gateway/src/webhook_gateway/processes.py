@@ -1,0 +1,124 @@
+"""Several equal processes behind one port, and the parent that replaces those that die and serves nothing itself.
+
+Each listens on a socket of its own (SO_REUSEPORT), among which the kernel spreads connections. A process that is gone
+gets none, and neither does a new one before it is ready.
+"""
+
+import asyncio
+import multiprocessing
+import os
+import signal
+import socket
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from multiprocessing.context import SpawnContext, SpawnProcess
+
+import structlog
+import uvloop
+from prometheus_client.multiprocess import mark_process_dead
+
+from webhook_gateway import bootstrap, logs
+from webhook_gateway.settings import Settings
+
+STOP_SECONDS = 5.0  # then those that still run are killed
+LOOK_SECONDS = 0.25  # between looks for one that has died
+RESTART_SECONDS = 1.0  # at least so long after its last start
+
+
+class Workers:
+    """Keeps so many processes running until told to stop."""
+
+    def __init__(self, settings: Settings, shared: str) -> None:
+        self._settings = settings
+        self._shared = shared
+        # A fresh interpreter each: gRPC does not survive a fork.
+        self._context: SpawnContext = multiprocessing.get_context("spawn")
+        self._running: dict[int, SpawnProcess] = {}  # by place
+        self._next_start: dict[int, float] = {}
+
+    def run(self, stop: threading.Event) -> None:
+        """Run until `stop` is set, then end them all."""
+        try:
+            while not stop.is_set():
+                for place in range(self._settings.processes):
+                    self._look_after(place)
+                stop.wait(LOOK_SECONDS)
+        finally:
+            self._end()
+
+    def _look_after(self, place: int) -> None:
+        """Note the end of a place's process, and start one where none runs."""
+        process = self._running.get(place)
+        if process is not None and not process.is_alive():
+            structlog.get_logger().error("a process has died", pid=process.pid, code=process.exitcode)
+            mark_process_dead(process.pid, self._shared)  # type: ignore[no-untyped-call]
+            del self._running[place]
+        now = time.monotonic()
+        if place not in self._running and now >= self._next_start.get(place, now):
+            process = self._context.Process(target=work, args=(self._settings, self._shared), daemon=True)
+            process.start()
+            self._running[place], self._next_start[place] = process, now + RESTART_SECONDS
+
+    def _end(self) -> None:
+        deadline = time.monotonic() + STOP_SECONDS
+        for process in self._running.values():
+            process.terminate()
+        for process in self._running.values():
+            process.join(max(0.0, deadline - time.monotonic()))
+            if process.is_alive():
+                structlog.get_logger().warning("a process did not end in time", pid=process.pid)
+                process.kill()
+                process.join()
+
+
+def supervise(settings: Settings) -> None:
+    """Run the processes of these settings until SIGTERM or SIGINT. Raises OSError if the port is taken."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    log = structlog.get_logger()
+    with (
+        _reserved(settings) as port,
+        tempfile.TemporaryDirectory(prefix="webhook-gateway-metrics-") as shared,
+    ):
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = shared  # read by prometheus_client when the processes import it
+        log.info("webhook-gateway starts processes", processes=settings.processes, port=port)
+        Workers(replace(settings, port=port), shared).run(stop)
+    log.info("all processes have ended")
+
+
+@contextmanager
+def _reserved(settings: Settings) -> Iterator[int]:
+    """Hold the port, without listening, until the block ends. Raises OSError if anybody else has it."""
+    with bootstrap.listen(settings.host, settings.port) as probe:  # alone: it would share with another gateway
+        address, family = probe.getsockname(), probe.family
+    with socket.socket(family) as held:
+        for option in (socket.SO_REUSEADDR, socket.SO_REUSEPORT):
+            held.setsockopt(socket.SOL_SOCKET, option, 1)
+        held.bind(address)
+        yield address[1]
+
+
+def work(settings: Settings, shared: str) -> None:
+    """Serve in a process of its own, until SIGTERM or SIGINT, or until the parent is gone."""
+    logs.configure(settings.log_level)
+    with (
+        bootstrap.listen(settings.host, settings.port, shared=True) as sock,
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+    ):
+        runner.run(serve(settings, sock, shared))
+
+
+async def serve(settings: Settings, sock: socket.socket, shared: str = "") -> None:
+    """Serve on a socket until SIGTERM or SIGINT, or until the parent is gone."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    if parent := multiprocessing.parent_process():
+        loop.add_reader(parent.sentinel, stop.set)
+    await bootstrap.run(settings, stop, sock, shared)

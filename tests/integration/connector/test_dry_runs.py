@@ -1,0 +1,241 @@
+"""Dry runs: what an import or a push would do is said, kept for a week, and nothing is done."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from crm_connector.clients.lead_store import GrpcLeadStore
+from crm_connector.domain.errors import InvalidError, NotFoundError, PreconditionError
+from crm_connector.domain.forecast import PlannedRecord
+from crm_connector.domain.integration import Direction, FieldRule, MergeRule
+from crm_connector.domain.run import Run, RunKind, RunState
+from crm_connector.hubspot.provider import HubSpot
+from crm_connector.usecases.integrations import Changes
+from crm_connector.usecases.runner import Runner
+from integration.connector import support
+from integration.connector.support import BATCH_READ, SEARCH, Parts, Simulator, wish
+from lead_store_calls import LeadStore
+from pymongo.database import Database
+
+TENANT = "tenant-1"
+LIST = "GET /crm/v3/objects/contacts"
+
+
+@pytest.fixture
+def lead_store(mongo_url: str) -> Iterator[tuple[LeadStore, str]]:
+    """A running lead-store."""
+    with support.real_lead_store(mongo_url) as running:
+        yield running
+
+
+@pytest.fixture
+def inside(lead_store: tuple[LeadStore, str]) -> LeadStore:
+    """A look inside it."""
+    return lead_store[0]
+
+
+@pytest.fixture
+def real(lead_store: tuple[LeadStore, str]) -> Iterator[GrpcLeadStore]:
+    """Our client of it."""
+    with support.lead_store(lead_store[1]) as store:
+        yield store
+
+
+@pytest.fixture
+def parts(db: Database[dict[str, Any]], provider: HubSpot, real: GrpcLeadStore) -> Parts:
+    """The use cases, wired to it."""
+    return support.parts(db, provider, real)
+
+
+@pytest.fixture
+def runner(parts: Parts, real: GrpcLeadStore, provider: HubSpot) -> Runner:
+    """A runner that counts calls."""
+    return support.a_runner(parts, real, calls=provider._transport.calls_of_thread)
+
+
+def connected(parts: Parts, simulator: Simulator, **changes: Any) -> str:
+    """Connect the simulator's account; calls are counted from here."""
+    made = parts.integrations.create(wish(**changes))
+    simulator.control.reset_calls()
+    return made.integration_id
+
+
+def ended(parts: Parts, runner: Runner, run: Run, turns: int = 20) -> Run:
+    """Turn until the run has ended."""
+    for _ in range(turns):
+        runner.turn()
+        if parts.runs.get(TENANT, run.run_id).state is not RunState.RUNNING:
+            break
+    return parts.runs.get(TENANT, run.run_id)
+
+
+def plan_of(parts: Parts, run: Run, outcome: str = "") -> list[PlannedRecord]:
+    """What the run found."""
+    return parts.runs.planned(TENANT, run.run_id, outcome, "", 1_000)
+
+
+def everything(inside: LeadStore) -> dict[str, list[Any]]:
+    """All that lead-store holds, but for who works an integration until when."""
+    names = set(inside.database.list_collection_names()) - {"targets"}
+    return {name: list(inside.database[name].find().sort("_id", 1)) for name in sorted(names)}
+
+
+def test_a_dry_import_counts_and_changes_nothing(
+    parts: Parts, runner: Runner, inside: LeadStore, simulator: Simulator
+) -> None:
+    """Creates, links and skips are counted with their reasons, effects and calls; no lead and no contact is touched."""
+    simulator.control.create_contacts(150)
+    lead = inside.create(email="ada@example.com", phone="1")
+    integration_id = connected(parts, simulator)
+    known = [{"email": "ada@example.com", "lastname": "L"}, {"phone": "2"}]
+    known.append({"email": "eve@example.com", "lead_source_system": "jazzaam"})
+    ids = simulator.control.create_contacts(contacts=known)
+    before, contacts = everything(inside), simulator.control.contacts()
+
+    run = parts.runs.start(TENANT, integration_id, RunKind.IMPORT, "", dry_run=True)
+    done = ended(parts, runner, run)
+
+    assert (done.state, done.done, done.total) == (RunState.SUCCEEDED, 153, 153)
+    assert done.outcomes == {"created": 150, "linked": 1, "skipped": 2}
+    assert done.reasons == {"no_name": 1, "originated_on_platform": 1}
+    assert done.effects == {"leads_created": 150, "leads_updated": 1, "records_updated": 1}
+    assert simulator.control.calls() == {LIST: 2, SEARCH: 1}
+    assert (done.calls, done.calls_needed) == (3, 4)  # and one write
+    (linked,) = plan_of(parts, run, "linked")
+    assert (linked.record_id, linked.lead_id) == (ids[0], lead.lead_id)
+    assert (linked.lead_fields, linked.crm_fields, linked.conflict_fields) == (("last_name",), ("phone",), ())
+    assert {one.reason for one in plan_of(parts, run, "skipped")} == {"no_name", "originated_on_platform"}
+    assert (len(plan_of(parts, run)), {one.lead_id for one in plan_of(parts, run, "created")}) == (153, {""})
+    assert (everything(inside), simulator.control.contacts()) == (before, contacts)
+
+
+def test_a_page_that_is_planned_twice_is_kept_once(
+    parts: Parts, runner: Runner, simulator: Simulator, db: Database[dict[str, Any]]
+) -> None:
+    """A dry run that lost its lease in the middle of a page plans that page again; a plan is paged through by key."""
+    simulator.control.create_contacts(250)
+    integration_id = connected(parts, simulator)
+    run = parts.runs.start(TENANT, integration_id, RunKind.IMPORT, "", dry_run=True)
+    runner.turn()
+    at_first = db.runs.find_one({"_id": run.run_id})
+    assert at_first is not None
+    runner.turn()
+    was = {name: at_first[name] for name in ("position", "done", "outcomes")}
+    db.runs.update_one({"_id": run.run_id}, {"$set": was})
+
+    done = ended(parts, runner, run)
+    keys, after = set[str](), ""
+    while page := parts.runs.planned(TENANT, run.run_id, "created", after, 90):
+        keys, after = keys | {one.key for one in page}, page[-1].key
+
+    assert (done.done, done.outcomes, len(keys)) == (250, {"created": 250}, 250)
+    assert db.planned_records.count_documents({}) == 250
+    expiry = db.planned_records.index_information()["expires"]
+    assert expiry["expireAfterSeconds"] == 7 * 86_400
+    assert parts.runs.planned("tenant-1", run.run_id, "failed", "", 10) == []
+
+
+def test_history_is_read_for_those_that_need_it(
+    parts: Parts, runner: Runner, inside: LeadStore, simulator: Simulator
+) -> None:
+    """Where both sides changed a field, the history is read in batches, and the newest value would flow."""
+    ids = simulator.control.create_contacts(contacts=[{"email": f"p{n}@example.com", "phone": "1"} for n in range(60)])
+    integration_id = connected(parts, simulator, direction=Direction.FROM_CRM)
+    ended(parts, runner, parts.runs.start(TENANT, integration_id, RunKind.IMPORT, ""))
+    for lead in inside.all_leads():
+        inside.update(lead.lead_id, phone="2")
+    parts.integrations.update(TENANT, integration_id, Changes(direction=Direction.BIDIRECTIONAL), "")
+    for record_id in ids[:55]:
+        simulator.control.edit_contact(record_id, {"phone": "3"})
+    simulator.control.reset_calls()
+
+    done = ended(parts, runner, parts.runs.start(TENANT, integration_id, RunKind.IMPORT, "", dry_run=True))
+
+    assert done.outcomes == {"updated": 55, "pushed": 5}
+    assert done.effects == {"leads_updated": 55, "records_updated": 5}
+    assert simulator.call_count(BATCH_READ) == 2
+    assert (done.calls, done.calls_needed) == (4, 5)
+
+
+def test_a_dry_push_tells_creates_from_links_and_updates(
+    parts: Parts, runner: Runner, inside: LeadStore, simulator: Simulator
+) -> None:
+    """Leads are planned as a push would work them: looked for by mark and e-mail, then by the record's id."""
+    new, known, gone = (inside.create(email=f"{name}@example.com", phone="1").lead_id for name in ("a", "b", "c"))
+    (record_id,) = simulator.control.create_contacts(contacts=[{"email": "b@example.com"}])
+    integration_id = connected(parts, simulator)
+    simulator.control.reset_calls()
+
+    run = parts.runs.start(TENANT, integration_id, RunKind.PUSH, "", [new, known, gone, "no-such-lead"], dry_run=True)
+    inside.database.leads.update_one({"_id": gone}, {"$set": {"deleted_at": run.created_at}})
+    done = ended(parts, runner, run)
+
+    assert (done.state, done.outcomes) == (RunState.SUCCEEDED, {"pushed": 1, "linked": 1, "skipped": 2})
+    assert (done.effects, done.reasons) == ({"records_created": 1, "records_updated": 1}, {"lead_not_found": 2})
+    # twice for the token, by mark, by e-mail; and then by id, one create and one update
+    assert (done.calls, done.calls_needed, simulator.call_count(BATCH_READ)) == (4, 7, 2)
+    by_lead = {one.lead_id: one for one in plan_of(parts, run)}
+    assert (by_lead[new].record_id, by_lead[new].crm_fields) == ("", ("email", "phone"))
+    assert (by_lead[known].record_id, by_lead[known].crm_fields) == (record_id, ("phone",))
+    assert simulator.control.writes()["total"] == 0
+
+
+def test_settings_are_tried_out_before_they_are_set(
+    parts: Parts, runner: Runner, inside: LeadStore, simulator: Simulator
+) -> None:
+    """A dry run with another mapping and rules says what these would do, though the integration stays as it is."""
+    (record_id,) = simulator.control.create_contacts(contacts=[{"email": "a@example.com", "phone": "1", "city": "B"}])
+    integration_id = connected(parts, simulator)
+    ended(parts, runner, parts.runs.start(TENANT, integration_id, RunKind.IMPORT, ""))
+    (lead,) = inside.all_leads()
+    inside.update(lead.lead_id, company="A")
+    mapping = {"email": "email", "company": "city", "custom_fields.tel": "phone"}
+    rules = (FieldRule("company", MergeRule.ASK),)
+
+    proposed = parts.integrations.as_proposed(TENANT, integration_id, Changes(mapping=mapping, rules=rules))
+    run = parts.runs.start(TENANT, integration_id, RunKind.IMPORT, "", dry_run=True, proposed=proposed)
+    done = ended(parts, runner, run)
+
+    (found,) = plan_of(parts, run)
+    assert (found.record_id, found.outcome, found.conflict_fields) == (record_id, "updated", ("company",))
+    assert (found.lead_fields, done.effects) == (("custom_fields.tel",), {"leads_updated": 1, "conflicts": 1})
+    assert parts.runs.get(TENANT, run.run_id).proposed == proposed
+    assert parts.integrations.get(TENANT, integration_id).mapping != mapping
+    with pytest.raises(InvalidError) as caught:
+        parts.integrations.as_proposed(TENANT, integration_id, Changes(mapping={"email": "no_such_property"}))
+    assert (caught.value.reason, caught.value.field) == ("invalid_field_mapping", "field_mapping.email")
+    out = parts.integrations.as_proposed(TENANT, integration_id, Changes(direction=Direction.TO_CRM))
+    with pytest.raises(PreconditionError) as refused:
+        parts.runs.start(TENANT, integration_id, RunKind.IMPORT, "", dry_run=True, proposed=out)
+    assert refused.value.reason == "direction"
+
+
+def test_a_dry_run_goes_on_while_the_integration_is_paused(parts: Parts, runner: Runner, simulator: Simulator) -> None:
+    """Pausing holds back work, not plans; one run of a kind at a time, and a cancelled one stops."""
+    simulator.control.create_contacts(250)
+    integration_id = connected(parts, simulator, paused=True)
+    run = parts.runs.start(TENANT, integration_id, RunKind.IMPORT, "", dry_run=True)
+    with pytest.raises(PreconditionError) as caught:
+        parts.runs.start(TENANT, integration_id, RunKind.IMPORT, "")
+
+    runner.turn()
+    cancelled = parts.runs.cancel(TENANT, run.run_id)
+    runner.turn()
+
+    assert (caught.value.reason, cancelled.state, cancelled.done) == ("run_in_progress", RunState.CANCELLED, 100)
+    assert (parts.runs.get(TENANT, run.run_id).done, len(plan_of(parts, run))) == (100, 100)
+
+
+def test_l9_a_plan_is_its_tenants(parts: Parts, simulator: Simulator) -> None:
+    """Another tenant's dry run does not exist, and a run that did its work has no plan."""
+    integration_id = connected(parts, simulator)
+    dry = parts.runs.start(TENANT, integration_id, RunKind.IMPORT, "", dry_run=True)
+    wet = parts.runs.start(TENANT, integration_id, RunKind.PUSH, "")
+
+    with pytest.raises(NotFoundError):
+        parts.runs.planned("tenant-2", dry.run_id, "", "", 10)
+    with pytest.raises(PreconditionError) as caught:
+        parts.runs.planned(TENANT, wet.run_id, "", "", 10)
+
+    assert (caught.value.reason, plan_of(parts, dry)) == ("not_a_dry_run", [])
+    assert [run.dry_run for run in parts.runs.page(TENANT, "", None, "", 10)] == [False, True]

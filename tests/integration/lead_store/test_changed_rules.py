@@ -1,0 +1,245 @@
+"""What changed rules do: each field its own way, and every record looked at again, as a run that people can follow."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from lead_store.domain.lane import LaneTouch
+from lead_store.mongo.applying import AT_ONCE, Applying
+from lead_store.mongo.lane_updates import idle_lane
+from lead_store.mongo.lanes import Lanes
+from lead_store.mongo.store import Store
+from lead_store.usecases.targets import Targets
+from lead_store_calls import INTEGRATION, TENANT, LeadStore, absent, at, done, eventually, present, touch
+from leadsync.lead.v1 import lead_pb2
+from leadsync.sync.v1 import sync_pb2, sync_service_pb2
+
+TO, FROM = lead_pb2.DIRECTION_TO_CRM, lead_pb2.DIRECTION_FROM_CRM
+RULES = {"phone": {"direction": TO}, "company": {"direction": FROM}}
+MANY = 400
+
+
+def fill(lead_store: LeadStore, count: int) -> None:
+    """Make lanes of records that were read some time ago."""
+    now = datetime.now(UTC)
+    touches = [LaneTouch(TENANT, INTEGRATION, record_id=f"r{number}") for number in range(count)]
+    lead_store.database.lanes.insert_many([{"_id": one.lane_id, **idle_lane(one, now)} for one in touches])
+
+
+def due(lead_store: LeadStore) -> int:
+    """Number of lanes that are due."""
+    return lead_store.database.lanes.count_documents({"due_at": {"$type": "date"}})
+
+
+def work_off(lead_store: LeadStore, lane_ids: Iterable[str]) -> None:
+    """End leases as if there had been nothing to do."""
+    past = datetime.now(UTC) - timedelta(seconds=60)
+    ended = {"worker": "", "lease_until": past, "run_id": ""}
+    for lane_id in lane_ids:
+        lead_store.database.lanes.update_one({"_id": lane_id}, {"$set": ended, "$unset": {"due_at": 1}})
+
+
+def test_r18_each_field_goes_its_own_way(lead_store: LeadStore) -> None:
+    """Both sides change two one-way fields: each goes its way, and the other value is left alone."""
+    lead_store.put_target(rules=RULES)
+    lead_id = lead_store.import_contact("1", email="a@x.org", first_name="Ann", phone="crm", company="A")
+    lead = lead_store.get(lead_id)
+    assert (lead.first_name, lead.phone, lead.company) == ("Ann", "", "A")
+
+    lead_store.update(lead_id, phone="ours", company="ours")
+    lease = lead_store.lease_one()
+    seen = {"email": "a@x.org", "first_name": "Ann", "phone": "theirs", "company": "B"}
+    (decision,) = lead_store.reconcile(present(lease, at(5), **seen))
+
+    assert dict(decision.write.values) == {"phone": "ours"}
+    assert lead_store.get(lead_id).company == "B"
+
+
+def test_r18_a_new_record_gets_only_what_may_go_there(lead_store: LeadStore) -> None:
+    """A create sends the fields that may flow to the CRM."""
+    lead_store.put_target(rules=RULES)
+    lead_store.create(email="b@x.org", phone="1", company="ours")
+
+    lease = lead_store.lease_one()
+    (decision,) = lead_store.reconcile(absent(lease))
+
+    assert dict(decision.write.values) == {"email": "b@x.org", "phone": "1"}
+    assert lead_store.settle(lease, decision.write, **done("9", at(1)))
+
+
+def test_r18_a_field_without_a_common_direction_flows_nowhere(lead_store: LeadStore) -> None:
+    """The integration goes one way and the field the other: whatever changes, it stays where it is."""
+    lead_store.put_target(rules=RULES, direction=FROM)
+    lead_id = lead_store.import_contact("1", email="a@x.org", phone="1")
+    lead_store.deliver(touch("1"))
+
+    (decision,) = lead_store.reconcile(present(lead_store.lease_one(), at(9), email="a@x.org", phone="2"))
+
+    assert (decision.HasField("write"), lead_store.get(lead_id).phone) == (False, "")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"direction": FROM},
+        {"mapping_fingerprint": "m2"},
+        {"rules": {"phone": {"blank": sync_pb2.BLANK_RULE_CLEAR}}},
+        {"rules": {"phone": {"direction": TO}}},
+        {"match_keys": [sync_pb2.MATCH_KEY_EMAIL, sync_pb2.MATCH_KEY_PHONE]},
+        {"phone_region": "CH"},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_r19_whatever_decides_makes_all_lanes_due_under_the_run(
+    lead_store: LeadStore, change: dict[str, object]
+) -> None:
+    """Each of these is a change; pausing, webhooks and deletions are not. Telling it twice gives the same answer."""
+    lead_store.put_target()
+    fill(lead_store, 3)
+    quiet = {"paused": False, "webhooks_enabled": False, "deletions": sync_pb2.Deletions(cap_number=7)}
+
+    assert lead_store.put_target(run_id="run-0", revision=2, **quiet) == 0
+    assert [lead_store.put_target(run_id="run-1", revision=3, **change) for _ in range(2)] == [3, 3]
+
+    assert lead_store.put_target(run_id="run-2", revision=4, **change) == 0
+    assert lead_store.run_work("run-1") == (3, 0)
+    work_off(lead_store, [lease.lane_id for lease in lead_store.lease().leases])
+    assert lead_store.run_work("run-1") == (0, 0)
+    assert lead_store.put_target(run_id="run-1", revision=5, **change) == 3
+    assert due(lead_store) == 0
+
+
+def test_r19_a_large_integration_is_told_page_by_page(lead_store: LeadStore) -> None:
+    """Only some lanes are due at a time, all count as pending, each is handed out once, and live work goes first."""
+    lead_store.put_target()
+    fill(lead_store, MANY)
+
+    assert lead_store.put_target(run_id="run-1", revision=2, mapping_fingerprint="m2") == MANY
+    assert lead_store.run_work("run-1") == (MANY, 0)
+    lead_store.deliver(touch("r99"), key="live")
+    eventually(lambda: lead_store.database.deliveries.find_one({"_id": "live"})["state"] == "routed")
+
+    leases = lead_store.lease(max_leases=1).leases
+    worked = [lease.record_id for lease in leases]
+    assert worked == ["r99"]
+    while leases:
+        assert due(lead_store) < MANY
+        work_off(lead_store, [lease.lane_id for lease in leases])
+        leases = lead_store.lease(wait=0).leases
+        worked += [lease.record_id for lease in leases]
+
+    assert lead_store.run_work("run-1") == (0, 0)
+    assert {f"r{number}" for number in range(MANY)} == set(worked)
+    assert len(worked) <= MANY + 1  # the one that was live meanwhile may come again
+
+
+class LanesThatMove(Lanes):
+    """Lanes of which a worker makes the next part due just after they were counted."""
+
+    def run_work(self, integration_id: str, run_id: str) -> tuple[int, int]:
+        """Count, then have the run go on."""
+        counted = super().run_work(integration_id, run_id)
+        Applying.of(self.collection.database).go_on([integration_id])
+        return counted
+
+
+def test_r19_a_run_that_goes_on_meanwhile_does_not_look_done(lead_store: LeadStore) -> None:
+    """Lanes that become due between counting the due ones and those that are left are counted once at least."""
+    lead_store.put_target()
+    fill(lead_store, MANY)
+    lead_store.put_target(run_id="run-1", revision=2, mapping_fingerprint="m2")
+    while leases := lead_store.lease(max_leases=100, wait=0).leases:
+        work_off(lead_store, [lease.lane_id for lease in leases])
+        if due(lead_store) == 0:
+            break
+
+    store = Store.of(lead_store.client, lead_store.database.name, b"k" * 32)
+    moving = replace(store, lanes=LanesThatMove(lead_store.database.lanes))
+    target = store.targets.get(INTEGRATION)
+    assert target is not None
+
+    assert Targets(moving).run_work(target, "run-1")[0] == MANY - AT_ONCE
+    assert due(lead_store) == MANY - AT_ONCE
+
+
+def test_r19_a_later_change_begins_anew(lead_store: LeadStore) -> None:
+    """A change on its way gives up for the next one, which goes through all lanes."""
+    lead_store.put_target()
+    fill(lead_store, MANY)
+    lead_store.put_target(run_id="run-1", revision=2, mapping_fingerprint="m2")
+    work_off(lead_store, [lease.lane_id for lease in lead_store.lease().leases])
+
+    assert lead_store.put_target(run_id="run-2", revision=3, mapping_fingerprint="m3") == MANY
+
+    assert lead_store.run_work("run-2") == (MANY, 0)
+    worked: set[str] = set()
+    while leases := lead_store.lease(wait=0).leases:
+        work_off(lead_store, [lease.lane_id for lease in leases])
+        worked |= {lease.record_id for lease in leases}
+    assert (len(worked), lead_store.run_work("run-1"), lead_store.run_work("run-2")) == (MANY, (0, 0), (0, 0))
+
+
+def test_r19_a_cancelled_run_lets_all_its_work_go(lead_store: LeadStore) -> None:
+    """What is due and what would have become due is dropped; the answer counts both."""
+    lead_store.put_target()
+    fill(lead_store, MANY)
+    lead_store.put_target(run_id="run-1", revision=2, mapping_fingerprint="m2")
+    drop = sync_service_pb2.DropRunWorkRequest(tenant_id=TENANT, integration_id=INTEGRATION, run_id="run-1")
+
+    assert [lead_store.sync.DropRunWork(drop, timeout=5).dropped for _ in range(2)] == [MANY, 0]
+
+    assert (due(lead_store), lead_store.run_work("run-1")) == (0, (0, 0))
+    assert lead_store.lease(wait=0).leases == []
+
+
+@pytest.mark.parametrize("run", ["apply", "push"])
+def test_l10_what_had_failed_before_a_cancelled_run_has_failed_again(lead_store: LeadStore, run: str) -> None:
+    """A run takes up work that waited for a person; dropped before anybody looked, it waits again, and says why."""
+    lead_store.put_target()
+    lead_id = lead_store.import_contact("1", email="a@x.org")
+    lead_store.database.lanes.update_many({}, {"$set": {"failed_at": datetime.now(UTC), "reason": "crm_refused"}})
+    if run == "apply":
+        lead_store.put_target(run_id="run-1", revision=2, mapping_fingerprint="m2")
+    else:
+        push = sync_service_pb2.RequestSyncRequest(
+            tenant_id=TENANT, integration_id=INTEGRATION, lead_ids=[lead_id], run_id="run-1"
+        )
+        lead_store.sync.RequestSync(push, timeout=5)
+    assert (lead_store.run_work("run-1"), lead_store.work(sync_service_pb2.WORK_STATE_FAILED)) == ((1, 0), [])
+
+    drop = sync_service_pb2.DropRunWorkRequest(tenant_id=TENANT, integration_id=INTEGRATION, run_id="run-1")
+    assert lead_store.sync.DropRunWork(drop, timeout=5).dropped == 1
+
+    (failed,) = lead_store.work(sync_service_pb2.WORK_STATE_FAILED)
+    assert (failed.record_id, failed.reason, due(lead_store)) == ("1", "crm_refused", 0)
+
+
+def test_a_failure_that_was_got_over_does_not_come_back(lead_store: LeadStore) -> None:
+    """Work that failed long ago and has been decided since stays at rest when a later run is dropped."""
+    lead_store.put_target()
+    lead_store.import_contact("1", email="a@x.org")
+    lead_store.database.lanes.update_many({}, {"$set": {"failed_at": datetime.now(UTC), "reason": "crm_refused"}})
+    lead_store.put_target(run_id="run-1", revision=2, mapping_fingerprint="m2")
+    lead_store.reconcile(present(lead_store.lease_one(), at(0), email="a@x.org"))
+
+    lead_store.put_target(run_id="run-2", revision=3, mapping_fingerprint="m3")
+    drop = sync_service_pb2.DropRunWorkRequest(tenant_id=TENANT, integration_id=INTEGRATION, run_id="run-2")
+    assert lead_store.sync.DropRunWork(drop, timeout=5).dropped == 1
+
+    assert lead_store.work() == []
+
+
+def test_r19_failed_work_is_tried_again(lead_store: LeadStore) -> None:
+    """Work that had failed under the old rules becomes due, and a failure under the new ones is counted."""
+    lead_store.put_target()
+    fill(lead_store, 2)
+    failed = {"failed_at": datetime.now(UTC), "reason": "crm_refused"}
+    lead_store.database.lanes.update_many({}, {"$set": failed})
+
+    lead_store.put_target(run_id="run-1", revision=2, mapping_fingerprint="m2")
+    leases = lead_store.lease().leases
+    unreadable = sync_pb2.UnreadableRecord(reason="read_refused")
+    lead_store.reconcile(sync_pb2.Observation(lane_id=leases[0].lane_id, fence=leases[0].fence, unreadable=unreadable))
+
+    assert (len(leases), lead_store.run_work("run-1")) == (2, (1, 1))

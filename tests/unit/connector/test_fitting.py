@@ -1,0 +1,122 @@
+"""Whether a mapping fits the properties that an account has."""
+
+import pytest
+from crm_connector.domain.errors import InvalidError
+from crm_connector.domain.fitting import check_fit, misfits
+from crm_connector.domain.mapping import CrmField, FieldMapping
+from crm_connector.domain.transforms import Transform, TransformKind
+from crm_connector.hubspot.defaults import DEFAULT_MAPPING, default_mapping
+
+LOWER, DATE = Transform(TransformKind.LOWER), Transform(TransformKind.DATE)
+PHONE = Transform(TransformKind.PHONE_E164, region="CH")
+STATUS = CrmField("hs_lead_status", type="enumeration", options=(("NEW", "New"), ("OPEN", "Open")))
+HIDDEN = CrmField("plan", type="enumeration", options=(("a", "A"),), hidden_options=frozenset({"old"}))
+KNOWN = [
+    *(STATUS, HIDDEN),
+    CrmField("email", type="string"),
+    CrmField("phone", type="phone_number"),
+    CrmField("score", type="number", read_only=True),
+    CrmField("employees", type="number"),
+    CrmField("birth", type="date"),
+    CrmField("seen", type="datetime"),
+    CrmField("agreed", type="bool"),
+    CrmField("stage", type="enumeration", options=(("lead", "Lead"),), caveat="It goes forward only."),
+]
+
+
+def table(*options: tuple[str, str]) -> Transform:
+    """A table of options."""
+    return Transform(TransformKind.OPTIONS, options=options)
+
+
+def found(field: str, name: str, *steps: Transform, written: bool = True) -> list[tuple[str, bool]]:
+    """Where a mapping of one field does not fit, and whether that is only a warning."""
+    mapping = FieldMapping({field: name}, {field: steps} if steps else {})
+    return [(misfit.path, misfit.warning) for misfit in misfits(mapping, KNOWN, {field} if written else set())]
+
+
+@pytest.mark.parametrize(
+    ("field", "name", "steps"),
+    [
+        ("email", "email", [LOWER]),
+        ("phone", "phone", [PHONE]),
+        ("status", "hs_lead_status", []),
+        ("status", "hs_lead_status", [table(("NEW", "new"), ("OPEN", "open"))]),
+        ("status", "hs_lead_status", [table(("NEW", "new"))]),
+        ("custom_fields.plan", "plan", [table(("a", "x"), ("old", "y"))]),
+        ("custom_fields.agreed", "agreed", [table(("true", "yes"), ("false", "no"))]),
+        ("custom_fields.born", "birth", [DATE]),
+        ("custom_fields.size", "employees", []),
+        ("custom_fields.when", "email", [DATE]),
+    ],
+)
+def test_what_fits(field: str, name: str, steps: list[Transform]) -> None:
+    """Steps that a property's type and options can take are no reason to complain."""
+    assert found(field, name, *steps) == []
+
+
+@pytest.mark.parametrize(
+    ("field", "name", "steps", "path"),
+    [
+        ("email", "e_mail", [], "field_mapping.email"),
+        ("custom_fields.score", "score", [], "field_mapping.custom_fields.score"),
+        ("status", "hs_lead_status", [PHONE], "field_transforms.status[0]"),
+        ("status", "hs_lead_status", [DATE], "field_transforms.status[0]"),
+        ("status", "hs_lead_status", [table(("NEW", "new"), ("GONE", "gone"))], "field_transforms.status[0].options"),
+        ("status", "hs_lead_status", [LOWER], "field_transforms.status"),
+        ("status", "hs_lead_status", [table(("NEW", "OPEN"))], "field_transforms.status"),
+        ("custom_fields.agreed", "agreed", [table(("yes", "1"))], "field_transforms.custom_fields.agreed[0].options"),
+        ("custom_fields.seen", "seen", [DATE], "field_transforms.custom_fields.seen[0]"),
+    ],
+)
+def test_what_cannot_work_is_an_error(field: str, name: str, steps: list[Transform], path: str) -> None:
+    """An unknown or calculated property, a step that the type has no use for, an option that is not there or lost."""
+    assert (path, False) in found(field, name, *steps)
+
+
+@pytest.mark.parametrize(
+    ("field", "name"),
+    [("custom_fields.born", "birth"), ("custom_fields.seen", "seen"), ("phone", "employees"), ("status", "stage")],
+)
+def test_what_works_for_some_values_is_a_warning(field: str, name: str) -> None:
+    """A property that takes only dates, times or numbers, or moves only one way, is pointed out."""
+    assert found(field, name) == [(f"field_mapping.{field}", True)]
+
+
+@pytest.mark.parametrize(
+    ("field", "name", "steps"),
+    [
+        ("custom_fields.score", "score", []),
+        ("custom_fields.seen", "seen", [DATE]),
+        ("status", "hs_lead_status", [LOWER]),
+        ("status", "stage", []),
+        ("phone", "employees", []),
+    ],
+)
+def test_what_is_never_written_may_be_read(field: str, name: str, steps: list[Transform]) -> None:
+    """A field that flows from the CRM only needs no way back."""
+    assert found(field, name, *steps, written=False) == []
+
+
+def test_all_faults_are_told_together() -> None:
+    """The first fault gives the reason, and every field that cannot work is named with what to do."""
+    mapping = FieldMapping({"email": "e_mail", "phone": "hs_lead_status"}, {"phone": (PHONE,)})
+
+    with pytest.raises(InvalidError, match="Create it there or map another one") as caught:
+        check_fit(mapping, KNOWN, {"email", "phone"})
+
+    assert (caught.value.reason, caught.value.field) == ("invalid_field_mapping", "field_mapping.email")
+    assert [path for path, _ in caught.value.more] == ["field_transforms.phone[0]"]
+
+
+def test_the_default_mapping_fits_every_account() -> None:
+    """Whatever options an account has, and whichever standard properties, what is mapped by default can work."""
+    texts = [CrmField(name, type="string") for name in DEFAULT_MAPPING.values() if name != "hs_lead_status"]
+    for options in (("NEW", "OPEN_DEAL"), ("NEW", "new"), ("Hot", "Cold"), ()):
+        known = [*texts, CrmField("hs_lead_status", type="enumeration", options=tuple((o, o) for o in options))]
+        default = default_mapping(known)
+        assert default.properties == DEFAULT_MAPPING
+        assert misfits(default, known, set(DEFAULT_MAPPING)) == []
+    default = default_mapping([*texts, CrmField("hs_lead_status", options=(("OPEN_DEAL", ""), ("OLD", "")))])
+    assert default.to_crm({"status": "open_deal"}) == {"hs_lead_status": "OPEN_DEAL"}
+    assert default_mapping(texts[1:]).properties.keys() == DEFAULT_MAPPING.keys() - {"email", "status"}

@@ -1,0 +1,55 @@
+"""Lanes: their names, and which of them a change or a push of a lead makes due."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from lead_store.domain.errors import Invalid
+from lead_store.domain.lane import Lane, LaneTouch, lane_id, lane_named, push_of, touches_of
+from lead_store.domain.lead import empty_lead
+from lead_store.domain.link import Link
+from lead_store.domain.rules import Direction, Target
+
+LEAD = empty_lead("lead", "tenant", "jazzaam", datetime(2026, 1, 1, tzinfo=UTC))
+TARGET = Target("i", "tenant", "hubspot", "account", Direction.BIDIRECTIONAL)
+LINK = Link("i", "hubspot", record_id="7")
+
+
+def test_a_lane_is_named_after_its_record_or_else_its_lead() -> None:
+    """One lane per record, and one per lead and integration while there is no record."""
+    assert lane_id("i", record_id="7") == "i/record/7"
+    assert lane_id("i", record_id="7", lead_id="lead") == "i/record/7"
+    assert lane_id("i", lead_id="lead") == "i/lead/lead"
+
+
+@pytest.mark.parametrize(("record_id", "lead_id"), [("7", ""), ("", "lead"), ("a/b", "")])
+def test_a_lane_is_told_by_its_name(record_id: str, lead_id: str) -> None:
+    """A lane that nobody has touched yet is as its name says, whatever signs are in the record's id."""
+    name = lane_id("i", record_id=record_id, lead_id=lead_id)
+    assert lane_named("tenant", "i", name) == Lane(name, "tenant", "i", record_id, lead_id)
+
+
+@pytest.mark.parametrize(
+    "name", ["", "i", "i/", "i/record", "i/record/", "i/lead/", "i/other/7", "j/record/7", "record/7"]
+)
+def test_a_name_that_is_no_lane_of_the_integration_is_refused(name: str) -> None:
+    """Names of other integrations, and such that name neither record nor lead, are a fault of the caller."""
+    with pytest.raises(Invalid, match=r"^invalid_field: is none of the integration's$") as refused:
+        lane_named("tenant", "i", name)
+    assert refused.value.field == "lane_id"
+
+
+def test_a_push_makes_the_lane_of_the_pair_due() -> None:
+    """The record's lane where the link is in use; else the lead's, and R13 a push may create a record again."""
+    pushed = LaneTouch("tenant", "i", lead_id="lead", push=True)
+    assert push_of(LEAD, TARGET) == pushed
+    assert push_of(LEAD.with_link(LINK), TARGET) == replace(pushed, record_id="7")
+    assert push_of(LEAD.with_link(replace(LINK, detached_reason="record_gone")), TARGET) == pushed
+    assert push_of(LEAD.with_link(replace(LINK, integration_id="other")), TARGET) == pushed
+    assert push_of(LEAD, TARGET, "run") == replace(pushed, run_id="run")
+
+
+def test_a_target_that_takes_nothing_does_not_keep_a_change_from_the_others() -> None:
+    """R20: every other target's lane becomes due, in the tenant of the lead."""
+    targets = [replace(TARGET, direction=Direction.FROM_CRM), replace(TARGET, integration_id="j")]
+    assert touches_of(LEAD, targets) == [LaneTouch("tenant", "j", lead_id="lead")]

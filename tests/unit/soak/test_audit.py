@@ -1,0 +1,114 @@
+"""The soak's audit has teeth: each law that is broken on purpose is named."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from soak.audit import audit
+from soak.evidence import Acknowledged, Evidence
+from soak.ledger import LeadEdit, Ledger
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+DELIVERY = Acknowledged("key", ("100",))
+World = tuple[Evidence, Ledger]
+
+
+def world() -> World:
+    """One linked pair; one edit on each side; one delivery, acknowledged and decided."""
+    link = {
+        "integration_id": "i",
+        "record_id": "100",
+        "detached_reason": "",
+        "conflicts": {},
+        "refused": {},
+        "overwritten": {},
+    }
+    values = {"email": "ada@example.com", "company": "theirs"}
+    lead = {"_id": "lead", "values": values, "links": [link], "deleted_at": None}
+    contact = {
+        "id": "100",
+        "archived": False,
+        "mergedIds": [],
+        "properties": {"email": "ada@example.com", "company": "theirs", "leadsync_lead_id": "lead"},
+        "propertiesWithHistory": {
+            "company": [
+                {"value": "theirs", "sourceType": "CRM_UI"},
+                {"value": "ours", "sourceType": "INTEGRATION"},
+                {"value": "before", "sourceType": "CRM_UI"},
+            ]
+        },
+    }
+    evidence = Evidence(
+        integration_id="i",
+        leads={"lead": lead},
+        lanes={"i/record/100": {"decided_at": NOW + timedelta(seconds=1), "outcome": "updated"}},
+        deliveries={"key": {"state": "routed", "reason": "", "recorded_at": NOW}},
+        history={"lead": {("company", "before"), ("company", "ours"), ("company", "theirs")}},
+        contacts={"100": contact},
+        api_leads={"lead": {}},
+        calls={"statuses": {"200": 10}, "total": 10, "writes": {"total": 1, "without_effect": 0}},
+    )
+    ledger = Ledger(leads={"lead": "ada@example.com"}, edits=[LeadEdit("lead", "company", "ours")])
+    ledger.counts.update({"leads created": 1, "leads edited": 1, "contacts edited": 2})
+    return evidence, ledger
+
+
+def test_a_sound_world_has_no_findings() -> None:
+    """Nothing is found where nothing is wrong."""
+    evidence, ledger = world()
+    assert audit(evidence, [DELIVERY], ledger, 0) == []
+
+
+def second_lead(evidence: Evidence, **values: str) -> dict[str, Any]:
+    """Another lead like the first one."""
+    lead: dict[str, Any] = {**evidence.leads["lead"], "_id": "second"}
+    lead["values"] = {**lead["values"], **values}
+    evidence.leads["second"] = lead
+    return lead
+
+
+BREAKS: dict[str, tuple[str, Callable[[Evidence, Ledger], object]]] = {
+    "a delivery is gone": ("L10", lambda e, _: e.deliveries.clear()),
+    "a delivery was never routed": ("L10", lambda e, _: e.deliveries["key"].update(state="new")),
+    "a touch was decided before it came": (
+        "L10",
+        lambda e, _: e.lanes["i/record/100"].update(decided_at=NOW - timedelta(seconds=1)),
+    ),
+    "a field differs": ("L1", lambda e, _: e.leads["lead"]["values"].update(company="other")),
+    "a field is blank on one side": ("L1", lambda e, _: e.contacts["100"]["properties"].pop("email")),
+    "a contact has two leads": ("L6", lambda e, _: second_lead(e, email="other@example.com")),
+    "a person is two leads": ("L6", lambda e, _: second_lead(e)["links"].clear()),
+    "a person is two contacts": ("L6", lambda e, _: e.contacts.update({"200": {**e.contacts["100"], "id": "200"}})),
+    "a contact is not imported": ("L5", lambda e, _: e.leads.clear()),
+    "a lead is not created": ("L5", lambda e, _: e.leads["lead"]["links"].clear()),
+    "an acknowledged lead is gone": ("L2", lambda _, ledger: ledger.leads.update(gone="gone@example.com")),
+    "an acknowledged edit is in no history": ("L2", lambda e, _: e.history["lead"].remove(("company", "ours"))),
+    "our write replaced a value unseen": ("L2", lambda e, _: e.history["lead"].remove(("company", "before"))),
+    "more was written than entered": ("L3", lambda e, _: e.calls["writes"].update(total=99)),
+    "calls were refused": ("quota", lambda e, _: e.calls["statuses"].update({"429": 8})),
+}
+
+
+@pytest.mark.parametrize("what", BREAKS)
+def test_what_is_broken_is_found(what: str) -> None:
+    """Each kind of loss, repetition or difference is found under its law."""
+    law, break_it = BREAKS[what]
+    evidence, ledger = world()
+    break_it(evidence, ledger)
+    assert law in {finding.law for finding in audit(evidence, [DELIVERY], ledger, 0)}
+
+
+def test_a_link_to_a_deleted_contact_counts_only_if_its_deletion_was_told() -> None:
+    """A contact that was deleted while its event was lost is noticed later, by the pass over the bin."""
+    evidence, ledger = world()
+    evidence.contacts["100"]["archived"] = True
+    assert audit(evidence, [DELIVERY], ledger, 0) == []
+    told = Acknowledged("key", ("100",), ("100",))
+    assert {finding.law for finding in audit(evidence, [told], ledger, 0)} == {"L8"}
+
+
+def test_writes_without_edits_are_found() -> None:
+    """Looking at everything once more must write nothing."""
+    evidence, ledger = world()
+    assert {finding.law for finding in audit(evidence, [DELIVERY], ledger, 1)} == {"L3"}

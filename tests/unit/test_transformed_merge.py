@@ -1,0 +1,49 @@
+"""The connector's transforms and lead-store's planner together: nothing goes round in circles."""
+
+from datetime import UTC, datetime
+
+from crm_connector.domain.errors import InvalidError
+from crm_connector.domain.mapping import FieldMapping
+from crm_connector.domain.transforms import Transform, TransformKind, check_steps
+from hypothesis import given, reject
+from hypothesis import strategies as st
+from lead_store.domain.merge import Base, Ours, Theirs, plan
+from lead_store.domain.rules import BlankRule, Direction, FieldRule, MergeRule, Reading
+
+AT = datetime(2026, 1, 1, tzinfo=UTC)
+FIELD, PROPERTY = "custom_fields.x", "p"
+PLAIN = [Transform(kind) for kind in TransformKind if kind not in {TransformKind.OPTIONS, TransformKind.PHONE_E164}]
+words = st.text("aAb1", min_size=1, max_size=2)
+tables = st.dictionaries(words, words, min_size=1, max_size=3).map(
+    lambda pairs: Transform(TransformKind.OPTIONS, options=tuple(pairs.items()))
+)
+steps = st.lists(st.sampled_from([*PLAIN, Transform(TransformKind.PHONE_E164, "CH")]), max_size=2)
+chains = st.tuples(steps, st.lists(tables, max_size=1)).map(lambda parts: (*parts[0], *parts[1]))
+values = st.text("aAb1 ;", max_size=4) | st.sampled_from(["", "044 668 18 00", "+41446681800", "2026-01-01T10:00:00Z"])
+rules = st.builds(FieldRule, st.sampled_from(MergeRule), st.sampled_from(BlankRule), st.sampled_from(Direction))
+
+
+def _readings(mapping: FieldMapping, crm: str) -> Theirs:
+    found = {one.field: Reading(one.crm, one.value) for one in mapping.readings({PROPERTY: crm})}
+    return Theirs(found, AT, with_history=True)
+
+
+@given(chains, values, values, st.none() | st.tuples(values, values), rules)
+def test_l3_l4_a_plan_that_was_carried_out_leaves_nothing_to_do(
+    chain: tuple[Transform, ...], ours: str, crm: str, known: tuple[str, str] | None, rule: FieldRule
+) -> None:
+    """Whatever each side holds, its way is taken once: what we wrote comes back as no change, in either spelling."""
+    try:
+        check_steps("p", chain or (Transform(TransformKind.TRIM),))
+    except InvalidError:
+        reject()  # no such mapping can be saved
+    mapping = FieldMapping({FIELD: PROPERTY}, {FIELD: chain})
+    base = {FIELD: Base(*known)} if known else {}
+
+    first = plan(Ours({FIELD: ours}, {}), base, _readings(mapping, crm), {FIELD: rule})
+    lead = first.to_lead.get(FIELD, ours)
+    record = mapping.to_crm(first.to_crm).get(PROPERTY, crm)
+    settled = first.base | {name: Base(value, record) for name, value in first.to_crm.items()}
+    second = plan(Ours({FIELD: lead}, {}), settled, _readings(mapping, record), {FIELD: rule})
+
+    assert (second.to_lead, second.to_crm) == ({}, {})
