@@ -285,3 +285,34 @@ def test_r17_an_erasure_takes_the_lead_of_a_record_that_was_merged_into_the_eras
     assert lead_store.all_leads() == []
     (again,) = lead_store.reconcile(present(touched(lead_store, "2"), at(2), email="c@x.org"))
     assert (again.outcome, again.reason) == (sync_pb2.OUTCOME_SKIPPED, "erased")
+
+
+def test_l10_a_lead_whose_contact_goes_before_it_is_linked_gets_one_of_its_own(lead_store: LeadStore) -> None:
+    """A lead finds a contact that another lead has, and that goes to the bin before anybody has looked at it."""
+    lead_store.put_target()
+    lead_store.import_contact("1", email="a@x.org")
+    lead_id = lead_store.create(email="a@x.org").lead_id
+    lead_store.reconcile(present(lead_store.lease_one(), at(0), record_id="1", email="a@x.org"))
+    (decision,) = lead_store.reconcile(archived(lead_store.lease_one()))
+    assert decision.outcome == sync_pb2.OUTCOME_UNLINKED
+    (lane,) = lead_store.work()
+    assert lane.lead_id == lead_id
+    lead_store.expire_lease(lane.lane_id)
+    (decision,) = lead_store.reconcile(absent(lead_store.lease_one()))
+    assert (decision.write.kind, decision.write.lead_id) == (sync_pb2.WRITE_KIND_CREATE, lead_id)
+
+
+def test_l10_a_lead_that_left_its_work_to_a_record_is_not_forgotten(lead_store: LeadStore) -> None:
+    """Until the record's work has linked it or failed, the lead's own stays due: another finder cannot push it out."""
+    lead_store.put_target()
+    lead_store.import_contact("1", email="a@x.org")
+    first, second = (lead_store.create(email="a@x.org").lead_id for _ in range(2))
+    leases = lead_store.lease().leases
+    decisions = lead_store.reconcile(*(absent(lease) for lease in leases))
+    taken = {"email_taken": sync_pb2.EmailTaken(record_id="1")}
+    settle_all(lead_store, *((lease, decision, taken) for lease, decision in zip(leases, decisions, strict=True)))
+    (record,) = lead_store.lease().leases
+    lead_store.reconcile(present(record, at(0), email="a@x.org"))
+    left = {work.lead_id: work.reason for work in lead_store.work()}
+    assert set(left) == {first, second}
+    assert "ambiguous_match" in left.values()

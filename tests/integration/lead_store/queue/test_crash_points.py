@@ -87,12 +87,12 @@ def after_changes(names: list[str]) -> list[int]:
     return [at for at in range(len(names) + 1) if at == 0 or not is_read(names[at - 1])]
 
 
-def around_changes(names: list[str]) -> list[int]:
-    """Where it matters that others act in between: not between two reads, which a transaction makes of one state."""
-    return [at for at in range(len(names)) if at == 0 or not (is_read(names[at]) and is_read(names[at - 1]))]
+def before_changes(names: list[str]) -> list[int]:
+    """Where what others do in between matters most: all has been read, and the next step changes something."""
+    return [at for at, name in enumerate(names) if not is_read(name)]
 
 
-def test_a_crash_at_any_command_loses_and_doubles_nothing(story: Tell) -> None:
+def test_a_crash_after_any_change_loses_and_doubles_nothing(story: Tell) -> None:
     """Record → route → lease → reconcile → write → settle → release, cut off before each command in turn."""
     (names, _), wrong = played(story(LONG)), []
     for at in after_changes(names):
@@ -113,20 +113,20 @@ def test_a_second_crash_while_the_first_is_mended_loses_and_doubles_nothing(stor
     assert not wrong, "\n".join(wrong)
 
 
-def test_an_event_at_any_command_of_a_workers_turn_is_not_lost(story: Tell) -> None:
-    """Two records change, and their event is routed, before each command in turn of the worker that holds them."""
+def test_an_event_in_the_middle_of_a_workers_turn_is_not_lost(story: Tell) -> None:
+    """Two records change, and their event is routed, before each change in turn that a worker's turn makes."""
     (names, turn), wrong = played(story(LONG)), []
-    for at in around_changes(names[turn:]):
+    for at in before_changes(names[turn:]):
         told = story(LONG)
         place = play_together(told, at, told.interrupt)
         wrong += [f"an event at step {at}, {place}: {fault}" for fault in finish(told, 2)]
     assert not wrong, "\n".join(wrong)
 
 
-def test_a_worker_that_stalls_at_any_command_while_another_takes_over_does_no_harm(story: Tell) -> None:
-    """A worker is held up before each command in turn until its lease is over and another has done the work."""
+def test_a_worker_that_stalls_while_another_takes_over_does_no_harm(story: Tell) -> None:
+    """A worker is held up before each change in turn until its lease is over and another has done the work."""
     (names, turn), wrong = played(story(LONG)), []
-    for at in around_changes(names[turn:]):
+    for at in before_changes(names[turn:]):
         told = story(SHORT)
         place = play_together(told, at, partial(take_over, told))
         wrong += [f"stalled at step {at}, {place}: {fault}" for fault in finish(told, 3)]

@@ -72,10 +72,11 @@ def _detach(case: Case, lead: Lead, link: Link, reason: str) -> Verdict:
     if case.target.deletions.policy is DeletePolicy.DELETE_LEAD and lead.deleted_at is None:
         verdict.lead = replace(after, deleted_at=case.now, end_reason=EndReason.DELETED)
         verdict.touches = touches_of(after, case.other_targets)  # the other records follow their own policy (R20)
-    verdict.notes = _settled(case.lane.notes)
+    verdict.notes = replace(_settled(case.lane.notes), match_lead_id="", match_email="")
     verdict.counts = Counter(from_crm_unlinked=1, linked=-1, deletions=1)
     if link.pending is not None and link.pending.lane_id != case.lane.lane_id:
         verdict.ended_lanes.append(link.pending.lane_id)
+    _send_back(case, verdict)
     return verdict
 
 
@@ -91,17 +92,23 @@ def _erase(case: Case) -> Verdict:
     verdict.notes = Notes()
     used = int(link is not None and link.attached)
     verdict.counts = Counter(from_crm_unlinked=used, linked=-used, deletions=1)
+    _send_back(case, verdict)
     return verdict
 
 
 def _nobody_to_link(case: Case, reason: str) -> Verdict:
-    """The record was never linked. A lead that was sent here looks again, a little later: now it can be created."""
+    """The record was never linked."""
     verdict = skipped(case, reason, replace(case.lane.notes, created=False, match_lead_id="", match_email=""))
+    _send_back(case, verdict)
+    return no_duplicate_any_more(case, verdict, reason)
+
+
+def _send_back(case: Case, verdict: Verdict) -> None:
+    """A lead that found this record looks again, a little later: now it can be created."""
     waiting = case.hopeful
     if waiting is not None and waiting.deleted_at is None and not waiting.is_linked(case.target.integration_id):
         again = LaneTouch(waiting.tenant_id, case.target.integration_id, lead_id=waiting.lead_id, delay=READ_LAG)
         verdict.touches.append(again)
-    return no_duplicate_any_more(case, verdict, reason)
 
 
 def _settled(notes: Notes) -> Notes:

@@ -3,14 +3,17 @@
 from dataclasses import replace
 
 from lead_store.domain.fields import can_be_named, email_digest
-from lead_store.domain.lane import LaneTouch, Notes
+from lead_store.domain.lane import LOOK_AGAIN, LaneTouch, Notes
 from lead_store.domain.link import WriteKind
 from lead_store.domain.pair import link_for, own_rules_only, pair_is_busy, planned_write
 from lead_store.domain.verdict import Case, FieldChange, LaneEnd, Outcome, Verdict, skipped
 
 
 def hand_over(case: Case, record_id: str) -> Verdict:
-    """The lead's mark or e-mail was found on a record: the record's own lane goes on from here (R6)."""
+    """The lead's mark or e-mail was found on a record: the record's own lane goes on from here (R6).
+
+    A lead that is not linked stays due, later: whatever becomes of the record, the lead is not forgotten (L10).
+    """
     lane, lead = case.lane, case.lead
     touch = LaneTouch(
         lane.tenant_id,
@@ -20,7 +23,10 @@ def hand_over(case: Case, record_id: str) -> Verdict:
         match_email=email_digest(lead.values) if lead else "",
         run_id=lane.run_id,
     )
-    return Verdict(Outcome.RELEASED, LaneEnd.IDLE, "record_found", record_id, touches=[touch])
+    verdict = Verdict(Outcome.RELEASED, LaneEnd.IDLE, "record_found", record_id, touches=[touch])
+    if lead is not None and lead.deleted_at is None and not lead.is_linked(lane.integration_id):
+        verdict.end, verdict.due_at = LaneEnd.WAITING, case.now + LOOK_AGAIN
+    return verdict
 
 
 def create_record(case: Case) -> Verdict:

@@ -12,6 +12,7 @@ from lead_store.domain.rules import Target
 READ_LAG = timedelta(seconds=10)  # how long a CRM may still answer with an older state (an assumption, see R2)
 STALE_LIMIT = timedelta(seconds=60)  # a reading older than what was seen is refused for this long (R1)
 ABSENT_APART = timedelta(seconds=60)  # two absent readings prove a deletion only this far apart (R14)
+LOOK_AGAIN = timedelta(seconds=60)  # when a lead looks again that has left it to a record's lane to link it
 GIVE_UP_AFTER = timedelta(hours=24)  # work that goes wrong for this long has failed
 FIRST_BACKOFF = timedelta(seconds=1)
 LONGEST_BACKOFF = timedelta(minutes=15)

@@ -50,7 +50,7 @@ def _decide(case: Case) -> Verdict:
     lane = case.lane
     match case.observation.state:
         case Unreadable(reason=reason):
-            return failed(case, reason)
+            return _unreadable(case, reason)
         case Present(record_id=record_id) if not lane.record_id:
             return hand_over(case, record_id)
         case Absent() if not lane.record_id:
@@ -89,8 +89,19 @@ def _present(case: Case) -> Verdict:
 
 
 def _ambiguous(case: Case, candidates: tuple[Candidate, ...]) -> Verdict:
-    """A person has to say whose the record is."""
-    return replace(failed(case, "ambiguous_match"), candidates=candidates)
+    """A person has to say whose the record is. A lead that found it waits with it."""
+    verdict = replace(failed(case, "ambiguous_match"), candidates=candidates)
+    if case.hopeful is not None:
+        verdict.idle_lanes.append(lane_id(case.target.integration_id, lead_id=case.hopeful.lead_id))
+    return verdict
+
+
+def _unreadable(case: Case, reason: str) -> Verdict:
+    """A person has to see to it that the record can be read; a lead that found it cannot go on either."""
+    verdict = failed(case, reason)
+    if case.hopeful is not None and case.lane.record_id:
+        verdict.failed_lanes[lane_id(case.target.integration_id, lead_id=case.hopeful.lead_id)] = reason
+    return verdict
 
 
 def _present_linked(case: Case, lead: Lead, found: Found, notes: Notes) -> Verdict:

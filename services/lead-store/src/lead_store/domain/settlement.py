@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from lead_store.domain.breaker import resting
 from lead_store.domain.ending import as_own
-from lead_store.domain.lane import Lane, LaneTouch, Notes
+from lead_store.domain.lane import LOOK_AGAIN, Lane, LaneTouch, Notes
 from lead_store.domain.lead import Lead
 from lead_store.domain.link import Link, Pending, Refusal, WriteKind, settle
 from lead_store.domain.rules import Direction, Reading, Target
@@ -146,7 +146,7 @@ def _email_taken(case: SettleCase, lead: Lead, link: Link, pending: Pending, rec
     if not record_id:
         return _refused(case, lead, link, pending, Refused("email_taken"))
     verdict = _base(case, lead, replace(link, pending=None), Outcome.RELEASED)
-    verdict.reason, verdict.end = "record_found", LaneEnd.IDLE
+    verdict.reason, verdict.end, verdict.due_at = "record_found", LaneEnd.WAITING, case.now + LOOK_AGAIN
     verdict.touches.append(_record_touch(case, record_id, match=True))
     return verdict
 
