@@ -19,7 +19,7 @@ demo: $(VENV)/.runtime ## Play the test checklist on the running suite, or on a 
 	@exec $(BIN)/leadsync demo
 
 test: $(VENV)/.dev ## Run all tests: unit, integration, end to end
-	$(BIN)/python -m pytest tests/unit tests/proof tests/integration tests/e2e --durations=10 $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder tests/e2e tests/integration tests/proof tests/unit --durations=10 $(ARGS)
 
 test-compose: $(VENV)/.runtime ## Bring docker-compose.yml up for real, play the demo on it and take it down; needs Docker
 	$(BIN)/python -m tools.test_compose

@@ -1,0 +1,199 @@
+"""Breadth first over all interleavings of a small world, with the shortest history to a broken law.
+
+Two states that differ only in names are one: which worker is which, which CRM is which, and how edits are numbered.
+Numbers that only grow, such as fences, count by what they are compared with.
+"""
+
+import gc
+from array import array
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from sys import intern
+from typing import Any
+
+from lead_store.domain.lane import Lane
+from lead_store.domain.link import Link, Pending
+from lead_store.domain.rules import MergeRule
+from proof.protocol.faults import faults
+from proof.protocol.laws import broken_law, end_of
+from proof.protocol.steps import progress
+from proof.protocol.world import CRMS, LEASED, Budget, Crm, Setup, Worker, World, holds
+
+Key = tuple[int, ...]
+MOST_SEEN = 100_000
+
+
+@dataclass
+class Result:
+    """What a search found: number of states, the law broken and the shortest history to it, states at rest."""
+
+    states: int
+    law: str = ""
+    history: list[str] = field(default_factory=list)
+    ends: set[str] = field(default_factory=set)
+
+
+def search(setup: Setup, budget: Budget) -> Result:
+    """Look at every state that can be reached within the budget, until one breaks a law."""
+    gc.disable()  # states make no cycles, and looking for some takes a quarter of the time
+    try:
+        return _search(setup, budget)
+    finally:
+        gc.enable()
+
+
+def _search(setup: Setup, budget: Budget) -> Result:
+    targets, number = setup.targets(), Numbers(setup)
+    root = setup.start(budget)
+    came_from, by = array("l", [-1]), [""]
+    known = {number.state(root)}
+    queue: deque[tuple[int, World]] = deque([(0, root)])
+    ends: set[str] = set()
+    while queue:
+        n, w = queue.popleft()
+        steps = list(progress(setup, targets, w))
+        if law := broken_law(setup, w, rests=not steps):
+            return Result(len(known), law, _history(came_from, by, n))
+        if not steps:
+            ends.add(end_of(setup, w))
+        for label, after in [*steps, *faults(setup, targets, w)]:
+            key = number.state(after)
+            if key not in known:
+                known.add(key)
+                queue.append((len(by), after))
+                came_from.append(n)
+                by.append(intern(label))
+    return Result(len(known), ends=ends)
+
+
+def _history(came_from: "array[int]", by: list[str], n: int) -> list[str]:
+    path = []
+    while n > 0:
+        path.append(by[n])
+        n = came_from[n]
+    return path[::-1]
+
+
+class Numbers:
+    """Small numbers for the parts of states, so that a known state takes little memory and none is mistaken."""
+
+    def __init__(self, setup: Setup) -> None:
+        self.setup = setup
+        self.by_newest = setup.rule is MergeRule.NEWEST
+        self.of: dict[object, int] = {}
+        self.seen: dict[tuple[int, ...], tuple[int, object]] = {}  # with the objects, so that their ids stay theirs
+
+    def state(self, w: World) -> Key:
+        """What tells two states apart."""
+        links = [w.lead.link(name) for name in CRMS[: len(w.crms)]]
+        sides = [self._same((crm, link), _side) for crm, link in zip(w.crms, links, strict=True)]
+        order = sorted(range(len(sides)), key=sides.__getitem__)
+        workers = []
+        for n, worker in enumerate(w.workers):
+            if worker is not None:
+                at_work = self._same((worker, w.crms[worker.crm], links[worker.crm]), _workers[n])
+                workers.append((order.index(worker.crm), at_work, worker.edits, worker.replaces))
+        workers.sort()
+        masks = [w.here, w.kept]
+        for n in order:
+            masks += [version.edits for version in w.crms[n].versions]
+            masks += [mask for flight in w.crms[n].flying for mask in (flight.edits, flight.replaces)]
+        masks += [mask for worker in workers for mask in worker[2:]]
+        changed = tuple((name, change.at) for name, change in w.lead.changed.items()) if self.by_newest else ()
+        return (
+            self._number((tuple(sorted(w.lead.values.items())), changed, w.used, w.broken)),
+            self._number(w.budget),
+            self._number(tuple(worker[:2] for worker in workers)),
+            self._edits(w, masks),
+            *(sides[n] for n in order),
+        )
+
+    def _number(self, part: object) -> int:
+        return self.of.setdefault(part, len(self.of))
+
+    def _same(self, parts: tuple[Any, ...], tell: Callable[..., object]) -> int:
+        """The number of what `tell` says of some objects; the same objects are not asked twice."""
+        ids = tuple(map(id, parts))
+        if (known := self.seen.get(ids)) is not None:
+            return known[0]
+        if len(self.seen) > MOST_SEEN:
+            self.seen.clear()
+        number = self._number(tell(*parts))
+        self.seen[ids] = number, parts
+        return number
+
+    def _edits(self, w: World, masks: list[int]) -> int:
+        """Each live edit by its field, its value and the places that it is in."""
+        found = []
+        for bit in range(w.live.bit_length()):
+            if w.live >> bit & 1:
+                places = sum((mask >> bit & 1) << n for n, mask in enumerate(masks))
+                found.append((bit % self.setup.fields, w.made[bit // self.setup.fields], places))
+        return self._number(tuple(sorted(found)))
+
+
+def _side(crm: Crm, link: Link | None) -> object:
+    return (
+        link and _link(link, crm),
+        tuple(version[:3] for version in crm.versions),
+        tuple(lane and _lane(lane) for lane in crm.lanes),
+        crm.event,
+        tuple((flight.place, _pending(flight.write, crm)) for flight in crm.flying),
+        crm.read,
+        crm.owed,
+    )
+
+
+def _link(link: Link, crm: Crm) -> object:
+    return (
+        link.record_id != "",
+        tuple(sorted((name, base.platform, base.crm) for name, base in link.base.items())),
+        link.seen,
+        tuple(sorted((name, waits.ours, waits.theirs) for name, waits in link.conflicts.items())),
+        tuple(sorted((name, lost.value) for name, lost in link.overwritten.items())),
+        link.wrote and (link.wrote.basis, link.wrote.fields),
+        link.pending and _pending(link.pending, crm),
+    )
+
+
+def _lane(lane: Lane) -> object:
+    held = lane.worker not in {"", "dead"}
+    return (
+        lane.lead_id != "",
+        lane.due_at is not None,
+        "held" if held else lane.worker,
+        held and lane.version > lane.claimed_version,
+        lane.notes.match_lead_id,
+        lane.notes.written,
+    )
+
+
+def _worker(n: int, worker: Worker, crm: Crm, link: Link | None) -> object:
+    pending = link.pending if link else None
+    return (
+        worker.place,
+        holds(crm.lanes[worker.place], worker, n),
+        worker.step,
+        worker.seen,
+        worker.write and _pending(worker.write, crm),
+        worker.write is not None and pending is not None and worker.write.write_id == pending.write_id,
+        worker.snapshot and tuple(sorted(worker.snapshot.values.items())),
+    )
+
+
+def _pending(pending: Pending, crm: Crm) -> object:
+    place = next((n for n, lane in enumerate(crm.lanes) if lane and lane.lane_id == pending.lane_id), None)
+    lane = crm.lanes[place] if place is not None else None
+    return (
+        pending.kind,
+        place,
+        lane is not None and lane.fence == pending.fence,
+        pending.until == LEASED,
+        tuple(sorted(pending.values.items())),
+        pending.basis,
+    )
+
+
+_workers = [partial(_worker, n) for n in range(2)]

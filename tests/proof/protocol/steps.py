@@ -1,0 +1,164 @@
+"""What the system does by itself: workers step on, writes land, leases end, events arrive, the sweep looks."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from lead_store.domain.lead import Lead
+from lead_store.domain.observation import Observation
+from lead_store.domain.reconcile import reconcile
+from lead_store.domain.rules import Reading, Target
+from lead_store.domain.settlement import Done, SettleCase, WriteResult, settle_write
+from lead_store.domain.verdict import Case, Outcome
+from proof.protocol.edits import decided, edits_of
+from proof.protocol.record import land, reading
+from proof.protocol.storage import commit, end_lease, lease, rests, touch_record
+from proof.protocol.world import (
+    CRMS,
+    LEASED,
+    NOW,
+    OF_LEAD,
+    Setup,
+    Worker,
+    World,
+    at,
+    holds,
+    record_of,
+    with_crm,
+    with_worker,
+)
+
+Step = tuple[str, World]
+
+
+def progress(setup: Setup, targets: tuple[Target, ...], w: World) -> Iterator[Step]:
+    """All steps that may come next."""
+    idle = next((n for n, worker in enumerate(w.workers) if worker is None), None)  # the workers are alike
+    for n, worker in enumerate(w.workers):
+        if worker is not None:
+            yield _step(setup, targets, w, n, worker)
+    for number, crm in enumerate(w.crms):
+        for lane in crm.lanes if idle is not None else ():
+            if idle is not None and lane is not None and lane.due_at is not None and not lane.worker:
+                yield f"worker {idle} leases {lane.lane_id}", lease(w, idle, number, lane)
+        yield from _surroundings(setup, w, number)
+
+
+def _surroundings(setup: Setup, w: World, number: int) -> Iterator[Step]:
+    crm = w.crms[number]
+    for n, flight in enumerate(crm.flying):
+        rest = with_crm(w, number, crm._replace(flying=crm.flying[:n] + crm.flying[n + 1 :]))
+        yield "a dead worker's write lands", land(setup, rest, number, flight.write, flight.edits, flight.replaces)
+        yield "a dead worker's write never lands", rest
+    for place, lane in enumerate(crm.lanes):
+        late = any(flight.place == place for flight in crm.flying) and not setup.without.lag
+        if lane and lane.worker == "dead" and not late:
+            yield f"the lease of {lane.lane_id} ends", end_lease(w, number, lane)
+    if crm.event:
+        yield (
+            f"an event of CRM {CRMS[number]} arrives",
+            touch_record(with_crm(w, number, crm._replace(event=False)), number),
+        )
+    unread = crm.versions and len(crm.versions) - 1 > crm.read
+    if unread and not crm.event and rests(w, number) and not setup.without.sweep:
+        yield f"the sweep of CRM {CRMS[number]} touches the record", touch_record(w, number)
+
+
+def _step(setup: Setup, targets: tuple[Target, ...], w: World, n: int, worker: Worker) -> Step:
+    crm = w.crms[worker.crm]
+    match worker.step:
+        case "read":
+            blind = worker.place == OF_LEAD and setup.without.read_first
+            newest = len(crm.versions) - 1 if crm.versions and not blind else None
+            return f"worker {n} reads {shown(w, worker, newest)}", saw(setup, w, n, worker, newest)
+        case "decide":
+            return f"worker {n} decides", _decide(setup, targets, w, n, worker)
+        case "send":
+            if not holds(crm.lanes[worker.place], worker, n) and not setup.without.lag:
+                return f"worker {n} gives up: its lease is over", with_worker(w, n, None)  # R4
+            return f"worker {n} sends", with_worker(w, n, worker._replace(step="flying"))
+        case "flying":
+            assert worker.write is not None
+            after = land(setup, w, worker.crm, worker.write, worker.edits, worker.replaces)
+            done = worker._replace(step="settle", seen=len(after.crms[worker.crm].versions) - 1)
+            return f"worker {n}'s write lands", with_worker(after, n, done)
+        case _:
+            return f"worker {n} settles", _settle(setup, targets, w, n, worker)
+
+
+def saw(setup: Setup, w: World, n: int, worker: Worker, version: int | None) -> World:
+    """The n-th worker has read a version, or that the record is not there."""
+    snapshot = w.lead if setup.without.revision else None
+    return with_worker(w, n, worker._replace(step="decide", seen=version, snapshot=snapshot))
+
+
+def shown(w: World, worker: Worker, version: int | None) -> str:
+    """A version of the record that a worker reads, for people."""
+    return (
+        "nothing"
+        if version is None
+        else f"{list(w.crms[worker.crm].versions[version].values)} of CRM {CRMS[worker.crm]}"
+    )
+
+
+def _decide(setup: Setup, targets: tuple[Target, ...], w: World, n: int, worker: Worker) -> World:
+    lane = w.crms[worker.crm].lanes[worker.place]
+    idle = with_worker(w, n, None)
+    if lane is None or not (holds(lane, worker, n) or setup.without.fence):
+        return idle
+    lane = lane if lane.lease_until == LEASED else replace(lane, lease_until=LEASED)
+    lead = _forgetful(setup, worker.snapshot or w.lead, CRMS[worker.crm])
+    target = targets[worker.crm]
+    case = Case(
+        lane=lane,
+        observation=Observation(lane.lane_id, lane.fence, reading(setup, w, worker.crm, worker.seen)),
+        target=target,
+        now=NOW,
+        platform="jazzaam",
+        new_lead_id="second lead",
+        new_write_id=f"w{lane.lane_id}{lane.fence}",
+        lead=lead if lane.lead_id else None,
+        marked=lead,
+        hopeful=lead if lane.notes.match_lead_id else None,
+        other_targets=() if setup.without.others else tuple(other for other in targets if other is not target),
+    )
+    verdict = reconcile(case)
+    if verdict.outcome is Outcome.CREATED:
+        return w._replace(broken="L6: a second lead")
+    after = decided(setup, commit(setup, idle, worker.crm, lane, verdict), worker, w.lead, verdict)
+    crm = after.crms[worker.crm]
+    if lane.record_id and worker.seen is not None and verdict.outcome is not Outcome.RELEASED:
+        after = with_crm(after, worker.crm, crm._replace(read=max(crm.read, worker.seen)))
+    if verdict.write is None:
+        return after
+    ours = edits_of(setup, after.here, verdict.write.values)
+    read = crm.versions[worker.seen].edits if worker.seen is not None else 0
+    sender = worker._replace(step="send", write=verdict.write, snapshot=None)
+    theirs = edits_of(setup, read, verdict.write.values)
+    return with_worker(after, n, sender._replace(edits=ours, replaces=theirs))
+
+
+def _settle(setup: Setup, targets: tuple[Target, ...], w: World, n: int, worker: Worker) -> World:
+    crm, target = w.crms[worker.crm], targets[worker.crm]
+    lane = crm.lanes[worker.place]
+    idle = with_worker(w, n, None)
+    if lane is None or worker.write is None or worker.seen is None:
+        return idle
+    if not (holds(lane, worker, n) or setup.without.fence):
+        return idle
+    values = dict(zip(setup.names, crm.versions[worker.seen].values, strict=True))
+    answer = {name: Reading(values[name], values[name]) for name in worker.write.values if name in values}
+    done = Done(record_of(CRMS[worker.crm]), at(worker.seen), answer)
+    result = WriteResult(lane.lane_id, lane.fence, worker.write.write_id, done)
+    verdict = settle_write(SettleCase(lane, result, target, NOW, w.lead))
+    return commit(setup, idle, worker.crm, lane, verdict) if verdict is not None else idle
+
+
+def _forgetful(setup: Setup, lead: Lead, crm: str) -> Lead:
+    link = lead.link(crm)
+    if link is None:
+        return lead
+    if setup.without.base:
+        link = replace(link, base={})
+    if setup.without.seen:
+        link = replace(link, seen=None)
+    return lead.with_link(link)

@@ -1,0 +1,194 @@
+"""The small world that the search interleaves: one lead, one record in each CRM, two workers, and what people did.
+
+Leads, links, lanes and writes are the real ones of `lead_store.domain`; a CRM is the list of its record's versions. Who
+made a value is told by edits, not by the value, since people use values again: each edit is a bit, and every place
+that holds values says which edits they stem from. An edit is live until a person who saw it, or a recorded decision,
+has replaced it.
+"""
+
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from lead_store.domain.lane import Lane
+from lead_store.domain.lead import Lead, empty_lead
+from lead_store.domain.link import Link, Pending
+from lead_store.domain.merge import Base
+from lead_store.domain.rules import BlankRule, Direction, FieldRule, MergeRule, Target
+
+NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)  # the database's clock stands still; leases end by an event of their own
+LEASED, LONG_AGO = NOW + timedelta(seconds=60), NOW - timedelta(hours=1)
+FIELDS = ("last_name", "company")
+CRMS = ("a", "b")
+OF_LEAD, OF_RECORD = 0, 1  # places of a CRM's lanes
+
+
+class Budget(NamedTuple):
+    """What may still happen."""
+
+    edits: int = 0  # of people, on any side
+    crash: int = 0  # or stall
+    stale: int = 0
+    lose: int = 0  # or repeat
+    choose: int = 0  # for one side of a conflict
+
+    def spend(self, what: str) -> "Budget":
+        """One less."""
+        return self._replace(**{what: getattr(self, what) - 1})
+
+
+class State(NamedTuple):
+    """One version of a record."""
+
+    values: tuple[str, ...]
+    ours: bool
+    changed: frozenset[str]
+    edits: int
+
+
+class Flight(NamedTuple):
+    """A write whose sender is gone; it may still land."""
+
+    place: int
+    write: Pending
+    edits: int
+    replaces: int
+
+
+class Crm(NamedTuple):
+    """A CRM and what the database holds about it, but for the link."""
+
+    versions: tuple[State, ...]
+    lanes: tuple[Lane | None, Lane | None]  # the lead's, the record's
+    event: bool = False  # one is under way
+    flying: tuple[Flight, ...] = ()
+    read: int = -1  # newest version of a full reading
+    owed: int = 0  # effective writes that edits elsewhere still allow (L3)
+
+
+class Worker(NamedTuple):
+    """A worker at a step: `read`, `decide`, `send`, `flying`, `settle`."""
+
+    crm: int
+    place: int
+    fence: int
+    step: str = "read"
+    seen: int | None = None  # a version's number; None = the record is not there
+    write: Pending | None = None
+    edits: int = 0  # that the written values stem from
+    replaces: int = 0  # edits that give way to the write
+    snapshot: Lead | None = None
+
+
+class World(NamedTuple):
+    """One state."""
+
+    lead: Lead
+    here: int  # edits that the lead's values stem from
+    crms: tuple[Crm, ...]
+    workers: tuple[Worker | None, ...]
+    budget: Budget
+    made: tuple[str, ...]  # value of each edit so far
+    live: int
+    kept: int = 0  # edits in decisions, and in conflicts over what a write replaced unseen
+    used: tuple[int, ...] = ()  # how many values each field has had
+    broken: str = ""
+
+
+@dataclass(frozen=True)
+class Without:
+    """The safeguards; take one away by naming it."""
+
+    base: bool = False  # forget what both sides agreed on
+    pending: bool = False  # forget what was handed out
+    fence: bool = False  # let a worker commit whose lease is over
+    revision: bool = False  # commit a decision on a lead that has changed since it was read
+    sweep: bool = False  # never look where no event came from
+    seen: bool = False  # take readings older than what was seen (R1)
+    lag: bool = False  # judge a left-over write before it must have landed (R2)
+    read_first: bool = False  # create without looking for the mark (R6)
+    upsert: bool = False  # create without the unique mark
+    others: bool = False  # change a lead without making its other links' lanes due (R20)
+
+
+@dataclass(frozen=True)
+class Setup:
+    """The bounds of a world."""
+
+    linked: tuple[bool, ...] = (True,)  # one per CRM: whether the lead has a record there when the world begins
+    fields: int = 1
+    values: tuple[str, ...] = ("0", "1", "2")  # each field begins with the first
+    rule: MergeRule = MergeRule.ASK
+    blank: BlankRule = BlankRule.KEEP
+    workers: int = 2
+    without: Without = field(default_factory=Without)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The mapped fields."""
+        return FIELDS[: self.fields]
+
+    def targets(self) -> tuple[Target, ...]:
+        """One integration per CRM."""
+        rules = dict.fromkeys(self.names, FieldRule(self.rule, self.blank))
+        return tuple(
+            Target(crm, "t", "hubspot", crm, Direction.BIDIRECTIONAL, rules, "m") for crm in CRMS[: len(self.linked)]
+        )
+
+    def start(self, budget: Budget) -> World:
+        """Linked pairs at rest, and lanes of the lead where it has no record yet."""
+        first = self.values[0]
+        lead = empty_lead("lead", "t", "jazzaam", NOW).with_values(dict.fromkeys(self.names, first), NOW, "platform")
+        lead = replace(lead, revision=1)
+        everything = (1 << self.fields) - 1
+        crms = []
+        for name, linked in zip(CRMS, self.linked, strict=False):
+            lane = Lane("", "t", name, lead_id="lead", lease_until=LONG_AGO)
+            if not linked:
+                lane = replace(lane, lane_id=f"{name}/lead/lead", due_at=LONG_AGO)
+                crms.append(Crm((), (lane, None), owed=1))
+                continue
+            record, base = record_of(name), dict.fromkeys(self.names, Base(first, first))
+            lead = lead.with_link(Link(name, "hubspot", name, record, base=base, mapping="m", seen=at(0)))
+            lane = replace(lane, lane_id=f"{name}/record/{record}", record_id=record)
+            state = State((first,) * self.fields, ours=False, changed=frozenset(self.names), edits=everything)
+            crms.append(Crm((state,), (None, lane), read=0))
+        workers = (None,) * self.workers
+        return World(lead, everything, tuple(crms), workers, budget, (first,), everything, used=(1,) * self.fields)
+
+
+def at(version: int) -> datetime:
+    """When a version was made, on the CRM's clock, which agrees with the database's."""
+    return NOW + timedelta(seconds=version)
+
+
+def record_of(crm: str) -> str:
+    """Id of the lead's record in a CRM."""
+    return f"r{crm}"
+
+
+def field_bits(setup: Setup, place: int) -> int:
+    """The bits of all edits of one field: edit n of field f is bit `n * fields + f`."""
+    return sum(1 << n * setup.fields + place for n in range(12))
+
+
+def holds(lane: Lane | None, worker: Worker, n: int) -> bool:
+    """Whether the n-th worker still has its lease."""
+    return lane is not None and lane.fence == worker.fence and lane.worker == str(n)
+
+
+def with_crm(w: World, n: int, crm: Crm) -> World:
+    """The world with its n-th CRM in this state."""
+    return w._replace(crms=(*w.crms[:n], crm, *w.crms[n + 1 :]))
+
+
+def with_worker(w: World, n: int, worker: Worker | None) -> World:
+    """The world with its n-th worker in this state."""
+    return w._replace(workers=(*w.workers[:n], worker, *w.workers[n + 1 :]))
+
+
+def with_lane(w: World, n: int, lane: Lane) -> World:
+    """The world with this lane of the n-th CRM."""
+    crm = w.crms[n]
+    lanes = (crm.lanes[OF_LEAD], lane) if lane.record_id else (lane, crm.lanes[OF_RECORD])
+    return with_crm(w, n, crm._replace(lanes=lanes))

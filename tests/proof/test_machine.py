@@ -1,0 +1,47 @@
+"""Histories drawn at random over the real product: whatever happens, at rest the laws hold.
+
+The small profile is the same at every run. `make prove` draws new ones for some minutes; a failure prints the shortest
+history that it could find, and the line that replays it.
+"""
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from embedded_mongo import mongo_server
+from hypothesis import HealthCheck, Phase, Verbosity, settings
+from hypothesis.stateful import run_state_machine_as_test
+from lead_store.mongo.client import connect
+from proof.machine.machine import Machine
+from proof.machine.world import make_indexes
+from pymongo import MongoClient
+
+DEEP = int(os.environ.get("LEADSYNC_PROVE_HISTORIES", "0"))  # how many histories; 0 = the small profile
+PROFILE = settings(
+    max_examples=DEEP or 100,
+    stateful_step_count=30 if DEEP else 12,
+    derandomize=not DEEP,
+    database=None,
+    deadline=None,
+    print_blob=True,
+    verbosity=Verbosity.normal,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink],
+    suppress_health_check=list(HealthCheck),
+)
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[MongoClient[dict[str, Any]]]:
+    """A database with our indexes."""
+    with mongo_server() as url:
+        client = connect(url)
+        make_indexes(client)
+        yield client
+        client.close()
+
+
+@pytest.mark.timeout(3_600)
+def test_whatever_happens_the_laws_hold_at_rest(client: MongoClient[dict[str, Any]]) -> None:
+    """L1 to L11 hold once the world has come to rest, after crashes, losses, delays and people at both ends."""
+    run_state_machine_as_test(lambda: Machine(client), settings=PROFILE)
