@@ -1,0 +1,70 @@
+"""What was measured, beside what was wanted. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One row of the table. `good` is None where nothing was promised."""
+
+    what: str
+    value: str
+    target: str = ""
+    good: bool | None = None
+    remark: str = ""
+
+    @property
+    def verdict(self) -> str:
+        """Met, missed, or nothing to meet."""
+        return {None: "", True: "met", False: "**missed**"}[self.good]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Figures that were measured together, and how."""
+
+    title: str
+    how: str
+    figures: tuple[Figure, ...]
+
+
+def at_least(what: str, value: float, wanted: float, unit: str, remark: str = "") -> Figure:
+    """A figure that should be large."""
+    return Figure(what, f"{_number(value)} {unit}", f"≥ {_number(wanted)}", value >= wanted, remark)
+
+
+def at_most(what: str, value: float, wanted: float, unit: str, remark: str = "") -> Figure:
+    """A figure that should be small."""
+    return Figure(what, f"{_number(value)} {unit}", f"≤ {_number(wanted)}", value <= wanted, remark)
+
+
+def plain(what: str, value: float, unit: str, remark: str = "") -> Figure:
+    """A figure without a target."""
+    return Figure(what, f"{_number(value)} {unit}", remark=remark)
+
+
+def _number(value: float) -> str:
+    if value != value:  # noqa: PLR0124 (not a number)
+        return "none"
+    if value >= 1_000:
+        return f"{value:,.0f}"
+    return f"{value:.3g}"
+
+
+def page(groups: Sequence[Group], facts: Sequence[tuple[str, str]], unfair: Sequence[str]) -> str:
+    """The whole of docs/benchmarks.md."""
+    lines = [
+        "# Benchmarks",
+        "",
+        "Written by `make bench` from one run; nothing here is typed by hand. `make bench` repeats it in about six",
+        "minutes, `make bench-full` with a million leads. A target is a budget that the design sets.",
+        "",
+        "| | |",
+        "|---|---|",
+        *(f"| {name} | {value} |" for name, value in facts),
+    ]
+    for group in groups:
+        lines += ["", f"## {group.title}", "", group.how, "", "| | measured | target | | |", "|---|---:|---:|---|---|"]
+        lines += [f"| {f.what} | {f.value} | {f.target} | {f.verdict} | {f.remark} |" for f in group.figures]
+    return "\n".join([*lines, "", "## What is unfair", "", *(f"* {one}" for one in unfair), ""])

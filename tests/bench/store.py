@@ -1,0 +1,55 @@
+"""lead-store's RPCs, as a gateway and a connector call them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import grpc
+from leadsync.lead.v1 import lead_pb2, lead_service_pb2_grpc
+from leadsync.sync.v1 import sync_pb2, sync_service_pb2, sync_service_pb2_grpc
+from leadsync_cli.suite.catalogue import SIMULATED_ACCOUNT
+
+TENANT, INTEGRATION, WORKER = "default", "bench-integration", "bench-worker"
+FIELDS = ("email", "first_name", "last_name", "phone", "company", "job_title", "website")
+
+
+@dataclass(frozen=True, slots=True)
+class StoreClient:
+    """The stubs of one channel."""
+
+    sync: sync_service_pb2_grpc.SyncServiceStub
+    leads: lead_service_pb2_grpc.LeadServiceStub
+
+    def put_target(self) -> None:
+        """Make the simulator's account known, so that its deliveries are routed."""
+        target = sync_pb2.Target(
+            integration_id=INTEGRATION,
+            tenant_id=TENANT,
+            provider="hubspot",
+            account_id=SIMULATED_ACCOUNT,
+            direction=lead_pb2.DIRECTION_BIDIRECTIONAL,
+            fields=[sync_pb2.FieldRule(field=name) for name in FIELDS],
+            mapping_fingerprint="bench",
+            webhooks_enabled=True,
+            revision=1,
+        )
+        self.sync.PutTarget(sync_service_pb2.PutTargetRequest(target=target), timeout=10)
+
+    def lease(self, wait_seconds: int = 1) -> list[sync_pb2.Lease]:
+        """Lease up to a hundred due lanes."""
+        request = sync_service_pb2.LeaseWorkRequest(worker_id=WORKER, wait_seconds=wait_seconds)
+        return list(self.sync.LeaseWork(request, timeout=30).leases)
+
+    def reconcile(self, seen: list[sync_pb2.Observation]) -> list[sync_pb2.Decision]:
+        """Have observations decided."""
+        request = sync_service_pb2.ReconcileRequest(worker_id=WORKER, observations=seen)
+        return list(self.sync.Reconcile(request, timeout=60).decisions)
+
+
+@contextmanager
+def store_client(address: str) -> Iterator[StoreClient]:
+    """Open a channel to lead-store."""
+    with grpc.insecure_channel(address) as channel:
+        yield StoreClient(
+            sync_service_pb2_grpc.SyncServiceStub(channel), lead_service_pb2_grpc.LeadServiceStub(channel)
+        )

@@ -1,0 +1,180 @@
+"""The way in: signed POSTs → durable deliveries → due lanes, beside the bare database; then lanes → decisions."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from leadsync.inbox.v1 import inbox_service_pb2_grpc
+from pymongo import MongoClient
+from pymongo.database import Database
+from pymongo.write_concern import WriteConcern
+
+from bench.events import RECORDS, signed_requests
+from bench.figures import Figure, Group, at_least, at_most, plain
+from bench.load import Outcome, run_closed, run_open
+from bench.rig import WAY_IN, Rig
+from bench.seeding import make_template, observation, seed, values_of
+from bench.store import StoreClient
+
+# What the prototype of design's way in did on one core; the finished path stays within a fifth of it.
+PROTOTYPE_SINGLE, PROTOTYPE_HUNDRED, SLACK = 6_700, 1_000, 0.8
+PROTOTYPE_P99_MS = 18
+YARDSTICK_BATCH = 100
+DECIDED = 2_000  # lanes due at once: no more than a run makes due, since the embedded server sorts all of them
+OPEN_SHARE = 0.5  # of the closed model's rate: busy, but not full
+FIXED_RATE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Lengths:
+    """How long everything takes; seconds and numbers."""
+
+    closed: float = 12.0
+    open: float = 20.0
+    growth_events: int = 2_000
+    changes: int = 1_000
+    imported: int = 5_000
+
+
+def measure_way_in(rig: Rig, limit: float, lengths: Lengths) -> Group:
+    """POST signed requests until the core is full, then at fixed rates."""
+    single = _closed(rig, 1, lengths.closed, most=int(9_000 * lengths.closed), connections=64)
+    hundred = _closed(rig, 100, lengths.closed, most=int(400 * lengths.closed), connections=16)
+    rows = [
+        at_least("signed single-event POST/s", single.rate, PROTOTYPE_SINGLE * SLACK, "/s", _times(single)),
+        at_least(
+            "events/s at 100 per POST",
+            hundred.rate * 100,
+            PROTOTYPE_HUNDRED * 100 * SLACK,
+            "/s",
+            f"{hundred.rate:,.0f} POST/s, {_times(hundred)}",
+        ),
+        plain("documents/s of the bare database", _yardstick(rig, lengths.closed / 2), "/s", "the yardstick"),
+    ]
+    for rate in (FIXED_RATE, single.rate * OPEN_SHARE):
+        outcome = _open(rig, rate, lengths.open)
+        rows.append(_ack(f"ack at {rate:,.0f} single-event POST/s", outcome, rate))
+    refused = single.refused + hundred.refused
+    rows += [
+        Figure("refused or failed", f"{refused:,}", "0", refused == 0),
+        plain("requests/s that the generator itself can do", limit, "/s", "against a server that only answers"),
+    ]
+    how = (
+        "Gateway, lead-store and database share one core; the generator has the other. Closed model: 64 connections "
+        "(16 with 100 events a POST), each with one request on its way. Open model: a fixed rate, each time counted "
+        f"from the moment at which the request was due. Events are about {RECORDS:,} linked contacts; lead-store "
+        "routes them to lanes all the while. The yardstick is `insert_many` of the very same documents, "
+        f"{YARDSTICK_BATCH} at a time, majority and journaled, into the same database by one client."
+    )
+    return Group("The way in", how, tuple(rows))
+
+
+def measure_decisions(rig: Rig, store: StoreClient, database: Database[dict[str, Any]]) -> tuple[Figure, ...]:
+    """Decide on records that have just become due: lease, reconcile with one changed field, again."""
+    _wait_routed(database)
+    database["lanes"].update_many({}, {"$unset": {"due_at": 1}})  # what the way in has left
+    requests = signed_requests(rig.url, DECIDED // 100, 100, range(1, DECIDED + 1))
+    run_closed(rig.settings.ports.gateway, requests, 4, seconds=60)
+    _wait_routed(database)
+    names = ("lead-store", "database")
+    before = {name: rig.cpu_seconds(name) for name in names}
+    done, seconds = work_off(store)
+    each = {name: (rig.cpu_seconds(name) - before[name]) * 1_000 / max(1, done) for name in names}
+    remark = f"{done:,} records, a hundred at a time, one changed field each"
+    return (
+        plain("records/s through LeaseWork and Reconcile", done / seconds, "/s", remark),
+        *(plain(f"processor time of {name} per record", cost, "ms") for name, cost in each.items()),
+    )
+
+
+def _wait_routed(database: Database[dict[str, Any]]) -> None:
+    """Wait until all deliveries have become work."""
+    while database["deliveries"].find_one({"state": "new"}):
+        time.sleep(0.05)
+
+
+def work_off(store: StoreClient) -> tuple[int, float]:
+    """Lease and decide until nothing is due; how many records that was, and the seconds that their calls took."""
+    done, seconds = 0, 0.0
+    while True:
+        began = time.perf_counter()
+        leases = store.lease(wait_seconds=1)
+        if not leases:
+            return done, seconds
+        leased = time.perf_counter()
+        now = datetime.now(UTC)
+        changed = {"company": f"Company at {now:%H:%M:%S.%f}"}
+        seen = [observation(lease, now, values_of(int(lease.record_id)) | changed) for lease in leases]
+        asked = time.perf_counter()
+        store.reconcile(seen)
+        done, seconds = done + len(leases), seconds + (leased - began) + (time.perf_counter() - asked)
+
+
+def cost_per_event(rig: Rig, store: StoreClient, events: int, leads: int) -> float:
+    """Processor milliseconds of all three processes per event, from its POST to the decision on its record."""
+    step = max(1, leads // events)
+    requests = signed_requests(rig.url, events, 1, records=range(1, leads + 1, step))
+    before = rig.cpu_seconds(*WAY_IN)
+    outcome = run_closed(rig.settings.ports.gateway, requests, 32, seconds=600)
+    work_off(store)
+    return (rig.cpu_seconds(*WAY_IN) - before) * 1000 / max(1, outcome.answered)
+
+
+def prepare(
+    database: Database[dict[str, Any]], store: StoreClient, inbox: inbox_service_pb2_grpc.InboxServiceStub
+) -> str:
+    """Put the target and the first ten thousand leads; give the template's lead id."""
+    store.put_target()
+    lead_id = make_template(store, inbox)
+    seed(database, lead_id, 1, RECORDS)
+    return lead_id
+
+
+def memory(rig: Rig, names: Sequence[str], leads: int) -> list[Figure]:
+    """Resident memory of processes."""
+    return [
+        at_most(f"memory of {name}", rig.memory_mib(name), 300, "MiB", f"at {leads:,} leads")
+        if name != "database"
+        else plain("memory of the database", rig.memory_mib(name), "MiB", f"at {leads:,} leads")
+        for name in names
+    ]
+
+
+def _closed(rig: Rig, events: int, seconds: float, most: int, connections: int) -> Outcome:
+    requests = signed_requests(rig.url, most, events)
+    return run_closed(rig.settings.ports.gateway, requests, connections, seconds)
+
+
+def _open(rig: Rig, rate: float, seconds: float) -> Outcome:
+    return run_open(rig.settings.ports.gateway, signed_requests(rig.url, int(rate * seconds), 1), rate)
+
+
+def _ack(what: str, outcome: Outcome, rate: float) -> Figure:
+    p50, p99, p999 = (outcome.percentile(share) for share in (0.5, 0.99, 0.999))
+    value = f"p50 {p50:.1f} ms, p99 {p99:.1f} ms, p99.9 {p999:.1f} ms"
+    remark = "" if outcome.rate > rate * 0.98 else f"only {outcome.rate:,.0f}/s were answered"
+    return Figure(what, value, f"p99 ≤ {PROTOTYPE_P99_MS / SLACK:.0f} ms", p99 <= PROTOTYPE_P99_MS / SLACK, remark)
+
+
+def _times(outcome: Outcome) -> str:
+    return f"p50 {outcome.percentile(0.5):.1f} ms, p99 {outcome.percentile(0.99):.1f} ms"
+
+
+def _yardstick(rig: Rig, seconds: float) -> float:
+    """Documents a second that the bare database takes."""
+    with MongoClient[dict[str, Any]](rig.mongo_url) as client:
+        kept = list(client["leadsync_lead_store"]["deliveries"].find({"event_count": 1}).limit(20_000))
+        bare = client["yardstick"].get_collection("deliveries", write_concern=WriteConcern("majority", j=True))
+        for name, index in client["leadsync_lead_store"]["deliveries"].index_information().items():
+            if name != "_id_":
+                options = {key: value for key, value in index.items() if key not in {"v", "key", "ns"}}
+                bare.create_index(list(index["key"]), **options)
+        began, done = time.perf_counter(), 0
+        while time.perf_counter() - began < seconds and done < len(kept):
+            bare.insert_many(kept[done : done + YARDSTICK_BATCH], ordered=False)
+            done += YARDSTICK_BATCH
+        rate = done / (time.perf_counter() - began)
+        client.drop_database("yardstick")
+    return rate

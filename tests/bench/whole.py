@@ -1,0 +1,239 @@
+"""The whole way: a change on either side → the other side, its calls to HubSpot, imports; on all cores."""
+
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+from hubspot_simulator.client import ControlClient
+from pymongo import MongoClient
+
+from bench.figures import Figure, Group, at_least, at_most, plain
+from bench.load import Outcome
+from bench.rig import Rig
+from bench.store import StoreClient
+from bench.watcher import Watcher
+from bench.way_in import Lengths
+
+CHANGES_PER_SECOND = 50
+EDITORS = 4
+QUIET_SECONDS = 120.0
+SETTLED_SECONDS = 2.0
+Json = dict[str, Any]
+
+
+@dataclass(slots=True)
+class Whole:
+    """A running suite with its simulated HubSpot, at work."""
+
+    rig: Rig
+    store: StoreClient
+    api: httpx.Client
+    hubspot: ControlClient
+    integration_id: str
+    lengths: Lengths
+    contacts: list[str] = field(default_factory=list)
+
+    def measure(self) -> list[Group]:
+        """Everything, one after the other."""
+        people = [{"email": f"w{n}@example.com", "firstname": f"First {n}"} for n in range(self.lengths.changes)]
+        self.contacts = self.hubspot.create_contacts(contacts=people)
+        self._quiet()
+        return [self._latency(), self._calls(), self._import()]
+
+    def _latency(self) -> Group:
+        """Edit contacts at a fixed rate and watch the leads."""
+        watcher = Watcher(self.store)
+        watcher.start()
+        due = self._edit_at_rate(f"seen {time.time():.0f}")
+        end = time.monotonic() + 30
+        while len(watcher.seen) < len(due) and time.monotonic() < end:
+            time.sleep(0.05)
+        watcher.stop()
+        times = Outcome(times=[watcher.seen[value] - at for value, at in due.items() if value in watcher.seen])
+        lost = len(due) - len(times.times)
+        self._quiet()
+        processing = self._processing()
+        sent = self.hubspot.delivery_counts()
+        well = 100 * sent["delivered"] / max(1, sent["delivered"] + sent["lost"])
+        status = self._status()
+        figures = (
+            at_most("change in HubSpot → lead, p99", times.percentile(0.99), 1_000, "ms", _percentiles(times)),
+            at_most(
+                "webhook recorded → decided, p99", processing.percentile(0.99), 1_000, "ms", _percentiles(processing)
+            ),
+            Figure("changes that never showed", f"{lost}", "0", lost == 0),
+            at_least("deliveries processed well", well, 99, "%"),
+            at_least("decided without failure (successRate)", status["successRate"] or 0, 99, "%"),
+        )
+        how = (
+            f"{len(due):,} edits by people in the simulated HubSpot, {CHANGES_PER_SECOND} a second; each counts from "
+            "the moment at which it was due until the lead's new value comes out of WatchLeads. Everything, the "
+            "simulator and the editors included, on all cores of the machine."
+        )
+        return Group("A change in HubSpot → the lead", how, figures)
+
+    def _calls(self) -> Group:
+        """Let a thousand changes wait, then count what working them off costs."""
+        number, run = len(self.contacts), f"{time.time():.0f}"
+        with self._held_back():
+            for position, contact in enumerate(self.contacts):
+                self.hubspot.edit_contact(contact, {"company": f"in {run} {position}"})
+            while self.hubspot.delivery_counts()["outstanding"]:
+                time.sleep(0.05)
+        inward = self._cost()
+        leads = self._linked_leads()
+        with self._held_back():
+            for position, lead_id in enumerate(leads):
+                self.api.patch(f"/leads/{lead_id}", json={"company": f"out {run} {position}"}).raise_for_status()
+        outward = self._cost()
+        scale = 100 / max(1, number)
+        figures = (
+            at_most("calls per 100 changes, HubSpot → lead", inward.plain * scale, 2, "", f"{inward}"),
+            plain("… of them for property history", inward.history * scale, "", "fields that both sides changed"),
+            at_most("calls per 100 changes, lead → HubSpot", outward.plain * scale, 2, "", f"{outward}"),
+            at_most("lost-update detector: history calls per 100 changes of ours (R3)", outward.history * scale, 2, ""),
+        )
+        how = (
+            f"{number:,} contacts, then {number:,} leads, are edited while the integration is paused; counted are all "
+            "calls to HubSpot from its resumption until nothing is due. The reading that follows our own write is made "
+            "with history, at most 50 records a call, to notice what a person set between our reading and our write."
+        )
+        return Group("Calls to HubSpot", how, figures)
+
+    def _import(self) -> Group:
+        """Import contacts that no webhook told of."""
+        self.api.post(f"/crm-integration/{self.integration_id}/disable-webhooks").raise_for_status()
+        self.hubspot.create_contacts(self.lengths.imported, prefix=f"i{time.time():.0f}-")
+        time.sleep(1.0)  # the simulator's search lags behind
+        self.hubspot.reset_calls()
+        began = time.perf_counter()
+        answer = self.api.post("/crm-integration/import", json={"integrationId": self.integration_id})
+        answer.raise_for_status()
+        run = self._followed(answer.json()["runId"])
+        seconds = time.perf_counter() - began
+        calls = self.hubspot.call_log()["total"]
+        done = int(run["done"])
+        figures = (
+            plain("imported records/s", done / seconds, "/s", f"{done:,} records in {seconds:.0f} s: {run['state']}"),
+            plain("calls per 100 imported records", calls * 100 / max(1, done), ""),
+        )
+        return Group("Import", "Contacts that were there before anybody listened, with webhooks switched off.", figures)
+
+    def _edit_at_rate(self, run: str) -> dict[str, float]:
+        """Edit each contact once, so many a second; when each edit was due, by its value."""
+        began = time.time() + 0.2
+        due = {f"{run} {n}": began + n / CHANGES_PER_SECOND for n in range(len(self.contacts))}
+        work = list(zip(self.contacts, due.items(), strict=True))
+
+        def edit(some: Sequence[tuple[str, tuple[str, float]]]) -> None:
+            with ControlClient(self.rig.hubspot_url) as hubspot:
+                for contact, (value, at) in some:
+                    time.sleep(max(0.0, at - time.time()))
+                    hubspot.edit_contact(contact, {"company": value})
+
+        editors = [threading.Thread(target=edit, args=(work[n::EDITORS],)) for n in range(EDITORS)]
+        for editor in editors:
+            editor.start()
+        for editor in editors:
+            editor.join()
+        return due
+
+    def _processing(self) -> Outcome:
+        """How long after its last delivery was recorded each record was decided."""
+        with MongoClient[Json](self.rig.mongo_url, tz_aware=True) as client:
+            store = client["leadsync_lead_store"]
+            recorded: dict[str, Any] = {}
+            for one in store["deliveries"].find({"state": "routed"}, {"touches": 1, "recorded_at": 1}):
+                for touch in one["touches"]:
+                    recorded[touch[1]] = max(recorded.get(touch[1], one["recorded_at"]), one["recorded_at"])
+            lanes = store["lanes"].find({"decided_at": {"$type": "date"}}, {"record_id": 1, "decided_at": 1})
+            decided = {lane["record_id"]: lane["decided_at"] for lane in lanes}
+        waits = [(decided[record] - at).total_seconds() for record, at in recorded.items() if record in decided]
+        return Outcome(times=[wait for wait in waits if wait >= 0])
+
+    def _held_back(self) -> "_HeldBack":
+        return _HeldBack(self)
+
+    def _cost(self) -> "_Cost":
+        self._quiet()
+        log = self.hubspot.call_log()["log"]
+        contacts = [
+            call for call in log if "/objects/contacts" in call["route"] and not call["route"].endswith("/search")
+        ]
+        return _Cost(contacts)
+
+    def _linked_leads(self) -> list[str]:
+        """Ids of the leads of our contacts."""
+        with MongoClient[Json](self.rig.mongo_url) as client:
+            wanted = {"links.record_id": {"$in": self.contacts}, "deleted_at": None}
+            return [lead["_id"] for lead in client["leadsync_lead_store"]["leads"].find(wanted, {"_id": 1})]
+
+    def _status(self) -> Json:
+        answer = self.api.get("/crm-integration/sync-status", params={"integrationId": self.integration_id})
+        answer.raise_for_status()
+        found: Json = answer.json()
+        return found
+
+    def _quiet(self) -> None:
+        """Wait until nothing is due and nothing is on its way, for a while."""
+        end, since = time.monotonic() + QUIET_SECONDS, time.monotonic()
+        while time.monotonic() < end:
+            if self._status()["pending"] or self.hubspot.delivery_counts()["outstanding"]:
+                since = time.monotonic()
+            elif time.monotonic() - since > SETTLED_SECONDS:
+                return
+            time.sleep(0.1)
+        raise TimeoutError(f"not quiet after {QUIET_SECONDS:g} s: {self._status()}")
+
+    def _followed(self, run_id: str) -> Json:
+        while True:
+            run: Json = self.api.get(f"/crm-integration/runs/{run_id}").json()
+            if run["state"] not in {"queued", "running"}:
+                return run
+            time.sleep(0.1)
+
+
+@dataclass(frozen=True, slots=True)
+class _HeldBack:
+    """The integration is paused inside; calls are counted from its resumption."""
+
+    whole: Whole
+
+    def __enter__(self) -> None:
+        self._set(paused=True)
+
+    def __exit__(self, *_: object) -> None:
+        self.whole.hubspot.reset_calls()
+        self._set(paused=False)
+
+    def _set(self, *, paused: bool) -> None:
+        answer = self.whole.api.patch(f"/crm-integration/{self.whole.integration_id}", json={"paused": paused})
+        answer.raise_for_status()
+
+
+@dataclass(frozen=True, slots=True)
+class _Cost:
+    """The calls that a batch of changes took."""
+
+    calls: Sequence[Json]
+
+    @property
+    def history(self) -> int:
+        """Calls that asked for property history."""
+        return sum(bool(call["history"]) for call in self.calls)
+
+    @property
+    def plain(self) -> int:
+        """All others."""
+        return len(self.calls) - self.history
+
+    def __str__(self) -> str:
+        sizes = [call["inputs"] for call in self.calls if call["inputs"]]
+        return f"{len(self.calls)} calls of {sum(sizes) / max(1, len(sizes)):.0f} records on average"
+
+
+def _percentiles(outcome: Outcome) -> str:
+    return f"p50 {outcome.percentile(0.5):,.0f} ms, of {len(outcome.times):,}"

@@ -1,0 +1,1 @@
+"""A long run of the real suite under faults, and an audit of what is left."""

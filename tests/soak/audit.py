@@ -1,0 +1,221 @@
+"""The audit: what must be true after any run, whatever went wrong during it. Pure."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence, Set
+from dataclasses import dataclass
+from itertools import pairwise
+
+from soak.evidence import Acknowledged, Evidence, Json, is_covered
+from soak.ledger import FIELDS, Ledger
+
+FIELD_NAMES = {"firstName": "first_name", "lastName": "last_name", "company": "company", "jobTitle": "job_title"}
+"""The API's names → lead-store's."""
+COMPARED = {"email": "email"} | {FIELD_NAMES[api]: hubspot for api, hubspot in FIELDS.items()}
+MOST_ACK_MS = 1_000
+MOST_429 = 0.01  # of all calls
+_EXPLAINED = frozenset({"skipped", "failed"})
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A law that does not hold, and where."""
+
+    law: str
+    what: str
+    where: str
+
+    def __str__(self) -> str:
+        return f"{self.law}: {self.what}: {self.where}"
+
+
+def audit(
+    evidence: Evidence, acknowledged: Iterable[Acknowledged], ledger: Ledger, needless_writes: int
+) -> list[Finding]:
+    """Look for everything that must not be. `needless_writes` were made when everything was looked at once more."""
+    told = list(acknowledged)
+    return [
+        *_unkept(evidence, told),
+        *_unequal(evidence, {record_id for one in told for record_id in one.gone}),
+        *_contacts_alone(evidence),
+        *_leads_alone(evidence),
+        *_twice(evidence),
+        *_lost_on_the_platform(evidence, ledger),
+        *_lost_in_hubspot(evidence),
+        *_too_many_calls(evidence, ledger, needless_writes),
+    ]
+
+
+def slow_answers(answer_ms: Sequence[int]) -> list[Finding]:
+    """Where one of everything is always there, HubSpot hears within a second that its webhook is kept."""
+    ordered = sorted(answer_ms)
+    p99 = ordered[len(ordered) * 99 // 100] if ordered else 0
+    return [Finding("ack", "webhooks were answered late", f"99th percentile {p99} ms")] if p99 >= MOST_ACK_MS else []
+
+
+def _unkept(evidence: Evidence, acknowledged: Iterable[Acknowledged]) -> Iterator[Finding]:
+    """L10: each touch of an acknowledged delivery is decided later, due, failed, or ignored on purpose."""
+    for one in acknowledged:
+        kept = evidence.deliveries.get(one.key)
+        if kept is None:
+            yield Finding("L10", "an acknowledged delivery is not in the inbox", one.key)
+        elif kept["state"] == "ignored" and kept["reason"]:
+            continue
+        elif kept["state"] != "routed":
+            yield Finding("L10", f"an acknowledged delivery is still {kept['state']}", one.key)
+        else:
+            for record_id in one.record_ids:
+                if not is_covered(evidence.lane_of_record(record_id), kept["recorded_at"]):
+                    yield Finding("L10", "an acknowledged touch has no later decision", f"{one.key} {record_id}")
+
+
+def _unequal(evidence: Evidence, told_gone: Set[str]) -> Iterator[Finding]:
+    """L1: each pair is equal in every mapped field, or the field waits for a person; L8: no link to what is gone.
+
+    A contact whose deletion nobody was told of is noticed by the next pass over the bin: a run is too short for that.
+    """
+    for lead_id, lead in evidence.leads.items():
+        link = evidence.link(lead)
+        if lead["deleted_at"] is not None or link is None or not link["record_id"] or link["detached_reason"]:
+            continue
+        contact = evidence.contacts.get(link["record_id"])
+        pair = f"lead {lead_id} contact {link['record_id']}"
+        if contact is None or contact["archived"]:
+            if link["record_id"] in told_gone and not _has_failed(evidence, link["record_id"]):
+                yield Finding("L8", "a lead is linked to a contact that is gone", pair)
+            continue
+        waiting = {*link["conflicts"], *link["refused"], *link["overwritten"]}
+        for name, prop in COMPARED.items():
+            ours, theirs = lead["values"].get(name, ""), contact["properties"].get(prop, "")
+            if ours != theirs and name not in waiting:
+                yield Finding("L1", f"{name} differs: {ours!r} here, {theirs!r} in HubSpot", pair)
+
+
+def _contacts_alone(evidence: Evidence) -> Iterator[Finding]:
+    """L5: every contact is a lead, or it is said why not."""
+    linked = {link["record_id"] for lead in evidence.leads.values() if (link := _active(evidence, lead))}
+    for record_id, contact in evidence.contacts.items():
+        if contact["archived"] or record_id in linked:
+            continue
+        lane = evidence.lane_of_record(record_id)
+        if lane is None or (lane.get("outcome") not in _EXPLAINED and not lane.get("failed_at")):
+            yield Finding("L5", "a contact has no lead, and nothing says why", f"{record_id} {_told(lane)}")
+
+
+def _leads_alone(evidence: Evidence) -> Iterator[Finding]:
+    """L5: every lead is a contact, or it is said why not."""
+    for lead_id, lead in evidence.leads.items():
+        if lead["deleted_at"] is not None or _active(evidence, lead):
+            continue
+        link = evidence.link(lead)
+        if link is not None and link["detached_reason"]:
+            contact = evidence.contacts.get(link["record_id"])
+            if contact is not None and not contact["archived"] and link["detached_reason"] == "record_archived":
+                yield Finding("L5", "a lead was not linked again after its contact's restore", lead_id)
+            continue
+        lane = evidence.lanes.get(f"{evidence.integration_id}/lead/{lead_id}")
+        if lane is None or not lane.get("failed_at"):
+            yield Finding("L5", "a lead has no contact, and nothing says why", f"{lead_id} {_told(lane)}")
+
+
+def _twice(evidence: Evidence) -> Iterator[Finding]:
+    """L6: one lead per record, one record per mark, nobody twice on either side."""
+    leads = [lead for lead in evidence.leads.values() if lead["deleted_at"] is None]
+    contacts = [contact for contact in evidence.contacts.values() if not contact["archived"]]
+    groups = {
+        "several leads have one contact": [
+            (link["record_id"], lead["_id"]) for lead in leads if (link := _active(evidence, lead))
+        ],
+        "several leads have one e-mail": [
+            (_email(lead["values"]), lead["_id"]) for lead in leads if not _is_shown_as_duplicate(evidence, lead)
+        ],
+        "several contacts have one e-mail": [(_email(c["properties"]), c["id"]) for c in contacts],
+        "several contacts have one mark": [(c["properties"].get("leadsync_lead_id", ""), c["id"]) for c in contacts],
+    }
+    for what, pairs in groups.items():
+        owners: dict[str, list[str]] = defaultdict(list)
+        for key, owner in pairs:
+            owners[key].append(owner)
+        for key, some in owners.items():
+            if key and len(some) > 1:
+                yield Finding("L6", what, f"{key}: {' '.join(some)}")
+
+
+def _lost_on_the_platform(evidence: Evidence, ledger: Ledger) -> Iterator[Finding]:
+    """L2: whatever the API acknowledged is there: the lead, and each value, now or in the history."""
+    for lead_id in ledger.leads:
+        if lead_id not in evidence.leads:
+            yield Finding("L2", "an acknowledged lead is gone", lead_id)
+        elif lead_id not in ledger.deleted_leads and lead_id not in evidence.api_leads:
+            yield Finding("L2", "an acknowledged lead is not shown", lead_id)
+    for edit in ledger.edits:
+        if (FIELD_NAMES[edit.field], edit.value) not in evidence.history.get(edit.lead_id, set()):
+            yield Finding("L2", f"an acknowledged edit is in no history: {edit.field}={edit.value!r}", edit.lead_id)
+
+
+def _lost_in_hubspot(evidence: Evidence) -> Iterator[Finding]:
+    """L2: what a person entered in HubSpot and a write of ours replaced is known: in the history or a conflict."""
+    leads = {link["record_id"]: lead for lead in evidence.leads.values() if (link := evidence.link(lead))}
+    for record_id, contact in evidence.contacts.items():
+        lead = leads.get(record_id)
+        if lead is None or contact["mergedIds"]:  # a merge joins two histories: who replaced whom is not to be seen
+            continue
+        for name, prop in COMPARED.items():
+            for value in _replaced_by_us(contact["propertiesWithHistory"].get(prop, [])):
+                if not _is_known(evidence, lead, name, value):
+                    yield Finding("L2", f"{name}={value!r} was replaced unseen", f"lead {lead['_id']} {record_id}")
+
+
+def _replaced_by_us(versions: list[Json]) -> Iterator[str]:
+    """Values of people that a version of ours follows; `versions` are newest first."""
+    for newer, older in pairwise(versions):
+        if newer["sourceType"] == "INTEGRATION" and older["sourceType"] != "INTEGRATION":
+            yield older["value"]
+
+
+def _is_known(evidence: Evidence, lead: Json, name: str, value: str) -> bool:
+    link = evidence.link(lead) or {}
+    held = {*map(str, link.get("conflicts", {}).get(name, [])), *map(str, link.get("overwritten", {}).get(name, []))}
+    return (name, value) in evidence.history.get(lead["_id"], set()) or value in held or not value
+
+
+def _too_many_calls(evidence: Evidence, ledger: Ledger, needless_writes: int) -> Iterator[Finding]:
+    """Calls stay within the quota, no more is written than was entered, and nothing where nothing was."""
+    if needless_writes:
+        yield Finding("L3", "looking at everything once more wrote to HubSpot", f"{needless_writes} writes")
+    calls = evidence.calls
+    refused, total = calls["statuses"].get("429", 0), calls["total"]
+    if refused > max(5, total * MOST_429):
+        yield Finding("quota", "HubSpot refused calls with 429", f"{refused} of {total}")
+    counts: Counter[str] = ledger.counts
+    entered = sum(n for what, n in counts.items() if what.startswith(("leads", "contacts", "same person")))
+    unsure = counts["API calls given up"] + counts["API calls unanswered"]
+    if calls["writes"]["total"] > entered + unsure:
+        yield Finding("L3", "more was written than was entered", f"{calls['writes']['total']} > {entered + unsure}")
+
+
+def _active(evidence: Evidence, lead: Json) -> Json | None:
+    link = evidence.link(lead)
+    return link if link is not None and link["record_id"] and not link["detached_reason"] else None
+
+
+def _has_failed(evidence: Evidence, record_id: str) -> bool:
+    """Whether people are told that the work on a contact has failed, and why."""
+    lane = evidence.lane_of_record(record_id)
+    return lane is not None and bool(lane.get("failed_at") and lane.get("reason"))
+
+
+def _is_shown_as_duplicate(evidence: Evidence, lead: Json) -> bool:
+    """Whether people are told that another lead has this one's contact, as after a merge in HubSpot (R15)."""
+    link, lane = evidence.link(lead), evidence.lanes.get(f"{evidence.integration_id}/lead/{lead['_id']}", {})
+    detached = link is not None and link["detached_reason"] == "duplicate_lead"
+    return detached or (link is None and bool(lane.get("failed_at")) and lane.get("reason") == "ambiguous_match")
+
+
+def _email(values: Json) -> str:
+    return str(values.get("email", "")).lower()
+
+
+def _told(lane: Json | None) -> str:
+    if lane is None:
+        return "(no lane)"
+    return f"(lane: {lane.get('outcome', '')} {lane.get('reason', '')})"

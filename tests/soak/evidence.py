@@ -1,0 +1,120 @@
+"""Everything that is left after a run, read straight from the database, the API and HubSpot."""
+
+import json
+import threading
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import httpx
+from hubspot_simulator.client import ControlClient
+from pymongo import MongoClient
+from webhook_gateway.providers.base import TouchKind
+from webhook_gateway.providers.hubspot import parse
+
+Json = dict[str, Any]
+LOOK_SECONDS = 2.0
+_GONE = frozenset({TouchKind.DELETED, TouchKind.MERGED, TouchKind.ERASED})
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """A delivery that HubSpot was told is kept: its key by our own rules, the records that it touches or says gone."""
+
+    key: str
+    record_ids: tuple[str, ...]
+    gone: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Witness:
+    """Collects what HubSpot was told 200 for. HubSpot shows its last thousand deliveries, so it is asked often."""
+
+    hubspot: ControlClient
+    acknowledged: dict[int, list[Acknowledged]] = field(default_factory=dict)
+    answer_ms: list[int] = field(default_factory=list)
+
+    def watch(self, over: threading.Event) -> None:
+        """Collect until it is over."""
+        while not over.wait(LOOK_SECONDS):
+            self.look()
+
+    def look(self) -> None:
+        """Collect once."""
+        for delivery in self.hubspot.deliveries(limit=1_000):
+            if delivery["state"] == "delivered" and delivery["id"] not in self.acknowledged:
+                self.acknowledged[delivery["id"]] = list(_acknowledged(delivery["events"]))
+                self.answer_ms.append(delivery["attempts"][-1]["duration_ms"])
+
+
+def _acknowledged(events: list[Json]) -> Iterator[Acknowledged]:
+    for parsed in parse(json.dumps(events, ensure_ascii=False).encode(), frozenset()):
+        touches = [touch for touch in parsed.touches if touch.object_type == "contact"]
+        gone = {touch.record_id for touch in touches if touch.kind in _GONE}
+        yield Acknowledged(parsed.delivery_key, tuple(sorted({t.record_id for t in touches})), tuple(sorted(gone)))
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What both sides hold, and what the suite's own books say."""
+
+    integration_id: str
+    leads: dict[str, Json]  # documents of lead-store by id
+    lanes: dict[str, Json]
+    deliveries: dict[str, Json]
+    history: dict[str, set[tuple[str, str]]]  # by lead: (field, value) that a decision names as before or after
+    contacts: dict[str, Json]  # live and archived ones, with the history of their properties
+    api_leads: dict[str, Json]  # as the API shows them
+    calls: Json
+
+    def link(self, lead: Json) -> Json | None:
+        """A lead's link to the account, as stored."""
+        links: list[Json] = lead["links"]
+        return next((one for one in links if one["integration_id"] == self.integration_id), None)
+
+    def lane_of_record(self, record_id: str) -> Json | None:
+        """The lane of a contact."""
+        return self.lanes.get(f"{self.integration_id}/record/{record_id}")
+
+
+def gather(mongo_url: str, database: str, integration_id: str, api: httpx.Client, hubspot: ControlClient) -> Evidence:
+    """Read everything. Call it when nothing moves any more."""
+    with MongoClient[Json](mongo_url, tz_aware=True, serverSelectionTimeoutMS=10_000) as client:
+        store = client[database]
+        history: dict[str, set[tuple[str, str]]] = defaultdict(set)
+        for decision in store["decisions"].find({}, {"lead_id": 1, "fields": 1}):
+            for name, (_, before, after, _) in decision["fields"].items():
+                history[decision["lead_id"]] |= {(name, before), (name, after)}
+        seen = {"state": 1, "reason": 1, "recorded_at": 1}
+        return Evidence(
+            integration_id=integration_id,
+            leads={one["_id"]: one for one in store["leads"].find()},
+            lanes={one["_id"]: one for one in store["lanes"].find()},
+            deliveries={one["_id"]: one for one in store["deliveries"].find({}, seen)},
+            history=history,
+            contacts={one["id"]: hubspot.contact(one["id"]) for one in hubspot.contacts(archived=True)},
+            api_leads={lead["id"]: lead for lead in _leads(api)},
+            calls=hubspot.call_log(),
+        )
+
+
+def _leads(api: httpx.Client) -> Iterator[Json]:
+    token = ""
+    while True:
+        answer = api.get("/leads", params={"pageSize": "200"} | ({"pageToken": token} if token else {}))
+        answer.raise_for_status()
+        page = answer.json()
+        yield from page["leads"]
+        token = page["nextPageToken"]
+        if not token:
+            return
+
+
+def is_covered(lane: Json | None, since: datetime) -> bool:
+    """Whether a lane has been decided since, is still due, or has failed with a reason (L10)."""
+    if lane is None:
+        return False
+    decided, failed = lane.get("decided_at"), lane.get("failed_at")
+    return bool((decided and decided >= since) or lane.get("due_at") or (failed and lane.get("reason")))

@@ -1,0 +1,89 @@
+"""What goes wrong when: a schedule that a seed gives, the same one each time. Pure."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from random import Random
+
+COMPONENTS = {"webhook-gateway": 2, "lead-store": 4, "crm-connector": 3, "database": 2}
+"""What may be killed, and how often in proportion."""
+LINKS = (
+    "hubspot-gateway",
+    "gateway-store",
+    "gateway-connector",
+    "connector-store",
+    "store-database",
+    "connector-database",
+    "connector-hubspot",
+)
+GATEWAY_PROCESS = "one of the gateway's processes"
+PAIRS = (GATEWAY_PROCESS, "lead-store", GATEWAY_PROCESS, "lead-store-2", GATEWAY_PROCESS, "crm-connector")
+"""What is killed in turn where two of them run: never both at a time, so that one is always there."""
+PAIR_GAP_SECONDS = (2.5, 4.0)
+GAP_SECONDS = 3.5  # between two faults, on average
+REST_SECONDS = (6.0, 12.0)  # now and then nothing goes wrong, so that work gets through in between
+
+
+class Kind(StrEnum):
+    """What a fault does."""
+
+    KILL = "kill"  # SIGKILL; the supervisor starts the process again
+    CUT = "cut"  # connections broken, new ones refused for a while
+    FREEZE = "freeze"  # connections stay, nothing moves for a while
+    SLOW = "slow"  # each chunk is late
+    HUBSPOT = "hubspot"  # HubSpot's API answers with errors, late, or breaks off after the work is done
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One fault; `at` and `seconds` are seconds, `amount` is a delay or says which of HubSpot's faults it is."""
+
+    at: float
+    kind: Kind
+    where: str
+    seconds: float = 0.0
+    amount: float = 0.0
+
+    def __str__(self) -> str:
+        lasts = f" for {self.seconds:.1f} s" if self.seconds else ""
+        return f"{self.at:6.1f} s  {self.kind} {self.where}{lasts}"
+
+
+def schedule(seed: int, seconds: float) -> list[Fault]:
+    """Give all faults of a run that lasts so long, in order."""
+    rng = Random(f"faults of {seed}")
+    faults, at, rest_at = [], rng.uniform(2, 4), rng.uniform(15, 25)
+    while at < seconds - 1:
+        if at > rest_at:
+            at += rng.uniform(*REST_SECONDS)
+            rest_at = at + rng.uniform(15, 25)
+            continue
+        faults.append(_fault(rng, at))
+        at += rng.expovariate(1 / GAP_SECONDS)
+    return faults
+
+
+def kill_loop(seed: int, seconds: float) -> list[Fault]:
+    """Give the kills of a run with two gateway processes and two lead-stores, in order."""
+    rng = Random(f"kills of {seed}")
+    faults: list[Fault] = []
+    at = rng.uniform(2, 4)
+    while at < seconds - 1:
+        faults.append(Fault(at, Kind.KILL, PAIRS[len(faults) % len(PAIRS)]))
+        at += rng.uniform(*PAIR_GAP_SECONDS)
+    return faults
+
+
+def _fault(rng: Random, at: float) -> Fault:
+    kind = rng.choices(list(Kind), weights=(7, 3, 2, 2, 2))[0]
+    match kind:
+        case Kind.KILL:
+            return Fault(at, kind, rng.choices(list(COMPONENTS), weights=list(COMPONENTS.values()))[0])
+        case Kind.CUT:
+            return Fault(at, kind, rng.choice(LINKS), rng.uniform(0.05, 3))
+        case Kind.FREEZE:
+            return Fault(at, kind, rng.choice(LINKS), rng.uniform(0.5, 6))
+        case Kind.SLOW:
+            return Fault(at, kind, rng.choice(LINKS), rng.uniform(2, 8), rng.uniform(0.01, 0.3))
+        case Kind.HUBSPOT:
+            what = rng.choice(("errors", "late", "answers lost", "requests lost"))
+            return Fault(at, kind, what, amount=rng.randint(1, 4))

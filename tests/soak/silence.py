@@ -1,0 +1,57 @@
+"""After the faults: waiting until nothing moves, and looking at everything once more, which must write nothing."""
+
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import count
+
+import httpx
+from hubspot_simulator.client import ControlClient
+from leadsync_cli.hubspot.events import Origin, Subject, make_event
+from leadsync_cli.suite.catalogue import SIMULATED, SIMULATED_ACCOUNT
+
+QUIET_WITHIN = 600.0
+EVENTS_AT_ONCE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """The suite when nobody does anything any more."""
+
+    api: httpx.Client
+    hubspot: ControlClient
+    integration_id: str
+
+    def wait(self, still_for: float) -> bool:
+        """Wait until nothing is due, nothing is on its way, and nothing has changed for so many seconds."""
+        end, since, before = time.monotonic() + QUIET_WITHIN, time.monotonic(), None
+        while time.monotonic() < end:
+            state = self._state()
+            if state is None or state != before:
+                since, before = time.monotonic(), state
+            elif time.monotonic() - since > still_for:
+                return True
+            time.sleep(0.5)
+        return False
+
+    def look_again(self) -> int:
+        """Send an event about every contact that there is; how many writes came of it, which should be none."""
+        before = self.hubspot.writes()
+        now_ms, numbers = int(time.time() * 1000), count(1)
+        origin = Origin(int(SIMULATED_ACCOUNT), int(SIMULATED["HUBSPOT_APP_ID"]), now_ms, "CRM_UI", "", generic=False)
+        about = [Subject(int(contact["id"]), "company", "looked at again") for contact in self.hubspot.contacts()]
+        events = [make_event("contact.propertyChange", one, origin, next(numbers)) for one in about]
+        for start in range(0, len(events), EVENTS_AT_ONCE):
+            self.hubspot.send_events(events[start : start + EVENTS_AT_ONCE], max_retries=5)
+        self.wait(still_for=3.0)
+        after = self.hubspot.writes()
+        return int(sum(after[kind] - before[kind] for kind in ("total", "without_effect")))
+
+    def _state(self) -> object | None:
+        """What would change if anything happened; None while something is due or on its way."""
+        with suppress(httpx.HTTPError):
+            answer = self.api.get("/crm-integration/sync-status", params={"integrationId": self.integration_id})
+            status = answer.json() if answer.is_success else None
+            if status and status["pending"] == 0 and self.hubspot.delivery_counts()["outstanding"] == 0:
+                return status["fromCrm"], status["toCrm"], self.hubspot.writes()["total"]
+        return None
