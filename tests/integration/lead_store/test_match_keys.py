@@ -7,7 +7,7 @@ import pytest
 from lead_store.mongo.client import connect
 from lead_store.mongo.store import Store
 from lead_store.usecases.references import References
-from lead_store_calls import TENANT, LeadStore, absent, at, present, touch
+from lead_store_calls import TENANT, LeadStore, absent, at, eventually, present, touch
 from lead_store_moves import holders, lease_of, minute_later, touched
 from leadsync.inbox.v1 import inbox_service_pb2 as inbox
 from leadsync.lead.v1 import lead_pb2, lead_service_pb2
@@ -81,6 +81,7 @@ def test_records_of_one_batch_find_each_others_leads(lead_store: LeadStore) -> N
     """A lead that the batch itself makes is found by its phone number for a later record of the batch."""
     matching_by(lead_store, EMAIL, PHONE)
     lead_store.deliver(touch("1", inbox.TOUCH_KIND_CREATED), touch("2", inbox.TOUCH_KIND_CREATED))
+    eventually(lambda: lead_store.database.lanes.count_documents({"due_at": {"$type": "date"}}) == 2)
     first, second = lead_store.lease().leases
     number = {"phone": "044 668 18 00", "first_name": "Ada"}
     decisions = lead_store.reconcile(present(first, at(0), **number), present(second, at(0), **number))
