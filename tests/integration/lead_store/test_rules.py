@@ -120,6 +120,20 @@ def test_r3_a_value_that_our_write_replaced_unseen_is_held_for_a_person(lead_sto
     assert not touched(lead_store).history
 
 
+@pytest.mark.parametrize("spelling", ["+1 (555)", "+2 2"])
+def test_r3_another_spelling_of_what_was_seen_or_written_is_no_conflict(lead_store: LeadStore, spelling: str) -> None:
+    """A CRM that formats a phone number between our reading and our write loses nothing, and nobody is asked (R10)."""
+    lead_store.put_target()
+    lead_id = lead_store.import_contact("1", email="a@x.org", phone="+1555")
+    lead_store.update(lead_id, phone="+22")
+    lease = lead_store.lease_one()
+    (decision,) = lead_store.reconcile(present(lease, at(0), email="a@x.org", phone="+1555"))
+    assert lead_store.settle(lease, decision.write, **done("1", at(9), phone="+22"))
+    history = {"phone": [("+22", at(9), True), (spelling, at(8), False), ("+1555", at(0), False)]}
+    lead_store.reconcile(present(touched(lead_store), at(9), email="a@x.org", phone="+22", history=history))
+    assert list(lead_store.get(lead_id).links[0].conflicts) == []
+
+
 def test_r3_values_before_the_reading_or_after_the_write_are_no_conflict(lead_store: LeadStore) -> None:
     """Only the window between reading and write counts: earlier values were seen, later ones are ordinary edits."""
     lead_store.put_target()

@@ -159,7 +159,7 @@ def _kept(world: World) -> Iterator[str]:
     for tenant in world.tenants:
         shown = _everywhere(world, tenant)
         for entry in world.ledger.entries:
-            if entry.tenant != tenant.name or entry.replaced or not entry.value.strip():
+            if entry.tenant != tenant.name or entry.replaced or entry.cleared or not entry.value.strip():
                 continue
             if entry.owner in world.ledger.forgotten_leads:  # entered while the erasure was under way
                 continue

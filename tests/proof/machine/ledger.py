@@ -1,7 +1,7 @@
 """What people entered, and which of it other people have replaced knowingly: the truth that the audit compares with."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from hubspot_simulator.core.contact import Contact
@@ -38,6 +38,7 @@ class Entry:
     value: str
     replaced: str = ""
     replaced_on: str = ""  # the lead or record that it was replaced on
+    cleared: bool = False  # or only taken away, where a blank counts for nothing
 
     def __str__(self) -> str:
         end = f" (replaced by {self.replaced})" if self.replaced else ""
@@ -91,6 +92,7 @@ class Ledger:
             for entry in list(self.of_pair(before, name)):
                 if same(name, entry.value, shown) and (entry.owner == lead_id or both):
                     self._replace(entry, value, f"{value!r} on the platform", lead_id)
+            self._open(value, self.of_pair(before, name))
         self._enter(tenant, lead_id, name, value)
 
     def on_record(self, tenant: Tenant, contact: Contact, lead: Lead | None, prop: str, value: str) -> None:
@@ -108,6 +110,7 @@ class Ledger:
                 continue
             if self.root(tenant.name, entry.owner) == root or (both and lead and entry.owner == lead.lead_id):
                 self._replace(entry, value, f"{value!r} in the CRM", str(contact.id))
+        self._open(value, self.of_pair(lead, name) if lead is not None else ())
         self._enter(tenant, str(contact.id), name, value)
 
     def new_record(self, tenant: Tenant, contact: Contact) -> None:
@@ -182,8 +185,17 @@ class Ledger:
         return same(name, base.platform, lead.values.get(name, "")) and same(name, base.crm, theirs)
 
     def _replace(self, entry: Entry, value: str, by: str, owner: str) -> None:
-        if not same(entry.name, entry.value, value) and (value.strip() or self.config.blank == "clear"):
+        if not value.strip() and self.config.blank == "keep":
+            entry.cleared = True  # it may come back from the other side, and is no loss if it does not
+        elif not same(entry.name, entry.value, value):
             entry.replaced, entry.replaced_on = by, owner
+
+    def _open(self, value: str, entries: Iterable[Entry]) -> None:
+        """Where a blank counts for nothing, a field that is cleared may show again whatever the other side has."""
+        if not value.strip() and self.config.blank == "keep":
+            for entry in entries:
+                entry.cleared = entry.cleared or bool(entry.replaced)
+                entry.replaced = ""
 
     def _enter(self, tenant: Tenant, owner: str, name: str, value: str) -> None:
         if value.strip() or self.config.blank == "clear":

@@ -121,6 +121,14 @@ def test_r10_spellings_with_one_normal_form_are_equal() -> None:
     assert result.base == {"email": Base("Ann@X.org", " ann@x.org")}
 
 
+@pytest.mark.parametrize("direction", [BOTH, FROM])
+def test_r10_another_spelling_in_the_crm_is_no_change_there(direction: Direction) -> None:
+    """A CRM that formats a phone number after we have read it does not undo what a person has set here meanwhile."""
+    result = merged("2", "+1 555 0100", "+1 (555) 0100", FieldRule(MergeRule.CRM), direction)
+    assert (result.to_lead, result.conflicts) == ({}, {})
+    assert result.to_crm == ({"phone": "2"} if direction is BOTH else {})
+
+
 @pytest.mark.parametrize(
     ("one", "other", "equal"),
     [

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from lead_store.domain.breaker import Swing
+from lead_store.domain.fields import same
 from lead_store.domain.merge import Base, Conflict
 from lead_store.domain.rules import Reading, Version
 
@@ -116,6 +117,7 @@ def look_for_overwritten(link: Link, readings: Mapping[str, Reading]) -> Link:
     """Look for values that our last write replaced unseen (R3). `readings` must carry history.
 
     Such a value is another author's, set after the reading that the write was planned on and before the write itself.
+    Another spelling of what that reading showed, or of what we wrote, is no loss: nobody has to be asked (R10).
     """
     wrote = link.wrote
     if wrote is None:
@@ -125,8 +127,11 @@ def look_for_overwritten(link: Link, readings: Mapping[str, Reading]) -> Link:
         ours = _own_version(readings.get(name), wrote.basis)
         if ours is None:
             continue
-        between = [v for v in readings[name].versions if not v.ours and wrote.basis < v.changed_at < ours.changed_at]
-        if between:
+        versions = readings[name].versions
+        between = [v for v in versions if not v.ours and wrote.basis < v.changed_at < ours.changed_at]
+        seen = next((v for v in versions if v.changed_at <= wrote.basis), None)
+        respelt = seen is not None and all(same(name, version.value, seen.value) for version in between)
+        if between and not respelt and not same(name, between[0].value, ours.value):
             found[name] = Overwritten(between[0].value, between[0].changed_at, between[0].source)
     return replace(link, wrote=None, overwritten=found)
 

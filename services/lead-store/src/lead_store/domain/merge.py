@@ -108,7 +108,7 @@ def decide(name: str, ours: Ours, base: Base | None, theirs: Theirs, rule: Field
     if same(name, value, reading.value):
         return Winner.AGREED, ""
     mine = base is None or not same(name, value, base.platform)
-    other = base is None or reading.crm != base.crm
+    other = base is None or not same(name, reading.crm, base.crm)
     if not mine and not other:
         return Winner.NOBODY, ""  # the CRM spells our value its own way, and the base knows
     one_is_blank = not value.strip() or not reading.value.strip()
