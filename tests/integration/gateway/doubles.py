@@ -145,7 +145,7 @@ class FakeInbox(inbox_grpc.InboxServiceServicer):
 
     async def wait_calls(self, count: int) -> None:
         """Wait until so many calls have arrived."""
-        async with self.arrived:
+        async with asyncio.timeout(10), self.arrived:
             await self.arrived.wait_for(lambda: len(self.calls) >= count)
 
 

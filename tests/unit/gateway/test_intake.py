@@ -63,6 +63,31 @@ async def test_what_arrives_meanwhile_goes_next() -> None:
     assert record.groups == [["a"], ["b", "c-again", "d"]]
 
 
+async def test_a_second_call_goes_only_for_many() -> None:
+    """While one call is under way, a few wait for it; so many that a call of their own pays do not."""
+    record = Recorder()
+    intake = Intake(record, Metrics(), limits=Limits(second_call=3))
+    first = asyncio.create_task(_keep_all(intake, "a", "b", "c"))
+    await _wait_for_calls(record, 1)
+    assert record.groups == [["a"]]
+    second = asyncio.create_task(_keep_all(intake, "d"))
+    await _wait_for_calls(record, 2)
+    assert record.groups == [["a"], ["b", "c", "d"]]
+    record.gate.set()
+    await asyncio.gather(first, second)
+
+
+async def test_a_call_that_hangs_is_not_waited_for() -> None:
+    """After a moment those that wait go by another call: one process that hangs does not hold up all."""
+    record = Recorder()
+    intake = Intake(record, Metrics(), limits=Limits(slow_seconds=0.01))
+    tasks = asyncio.create_task(_keep_all(intake, "a", "b"))
+    await _wait_for_calls(record, 2)
+    assert record.groups == [["a"], ["b"]]
+    record.gate.set()
+    assert await tasks == [[False], [False]]
+
+
 async def test_limits_of_a_group() -> None:
     """A call has at most so many deliveries and bytes; a larger one goes alone."""
     record = Recorder()
@@ -140,7 +165,7 @@ async def test_accounts_take_turns() -> None:
 async def test_a_store_that_is_away_is_left_alone() -> None:
     """After two calls without an answer all are refused at once, those that wait too; then one probe goes at a time."""
     record, metrics = Recorder(), Metrics()
-    intake = Intake(record, metrics, limits=Limits(calls=2, group_deliveries=1))
+    intake = Intake(record, metrics, limits=Limits(second_call=1, group_deliveries=1))
     record.error = NotKeptError("deadline_exceeded")
     tasks = asyncio.create_task(_keep_all(intake, "a", "b", "c", "d"))
     await _wait_for_calls(record, 2)

@@ -12,14 +12,21 @@ class FairQueue(Generic[T]):
 
     def __init__(self) -> None:
         self._lines: OrderedDict[Hashable, deque[T]] = OrderedDict()
+        self._items = 0
+
+    def __len__(self) -> int:
+        """Number of items."""
+        return self._items
 
     def push(self, account: Hashable, item: T) -> None:
         """Put an item at the end of its account's line."""
         self._line(account).append(item)
+        self._items += 1
 
     def push_first(self, account: Hashable, item: T) -> None:
         """Put an item before all others of its account."""
         self._line(account).appendleft(item)
+        self._items += 1
 
     def first(self) -> T | None:
         """The item whose turn it is; None if there is none."""
@@ -29,6 +36,7 @@ class FairQueue(Generic[T]):
         """Take the item whose turn it is. Raises StopIteration if there is none."""
         account, line = next(iter(self._lines.items()))
         item = line.popleft()
+        self._items -= 1
         if line:
             self._lines.move_to_end(account)
         else:

@@ -9,6 +9,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 
@@ -53,6 +54,8 @@ class Limits:
     """How much goes into a call, and how long it may take. Seconds and bytes."""
 
     calls: int = 2
+    second_call: int = 200  # so many deliveries are worth a call beside one that is under way,
+    slow_seconds: float = 0.1  # and so are a few, when that one has taken so long
     group_bytes: int = 4 * MIB
     group_deliveries: int = 1000
     call_seconds: float = 2.5  # deadline of one call
@@ -90,6 +93,7 @@ class Intake:
         self._breaker = Breaker()
         self._queue: FairQueue[_Waiting] = FairQueue()
         self._calls: set[asyncio.Task[None]] = set()
+        self._slow = False  # whether the last call to begin has been under way for long
 
     def admit(self) -> Slot:
         """Let a request in until its slot is left. Raises NotKeptError if there is no room, or no lead-store."""
@@ -123,13 +127,28 @@ class Intake:
 
     def _pump(self) -> None:
         """Start calls while some are free and something waits."""
-        while len(self._calls) < self._limits.calls and (group := self._next_group()):
+        while self._may_call() and (group := self._next_group()):
+            self._slow = False
             task = asyncio.create_task(self._send(group))
             self._calls.add(task)
-            task.add_done_callback(self._finished)
+            timer = asyncio.get_running_loop().call_later(self._limits.slow_seconds, self._late)
+            task.add_done_callback(partial(self._finished, timer))
 
-    def _finished(self, task: asyncio.Task[None]) -> None:
+    def _may_call(self) -> bool:
+        """Whether a call may begin: fewer and larger ones cost less, and answer sooner when it is busy."""
+        if not self._calls:
+            return True
+        worth_it = self._slow or len(self._queue) >= self._limits.second_call
+        return worth_it and len(self._calls) < self._limits.calls
+
+    def _late(self) -> None:
+        """Wait no longer for a call that takes its time: it may be a process that hangs."""
+        self._slow = True
+        self._pump()
+
+    def _finished(self, timer: asyncio.TimerHandle, task: asyncio.Task[None]) -> None:
         self._calls.discard(task)
+        timer.cancel()
         error = None if task.cancelled() else task.exception()
         if error is not None:
             structlog.get_logger().error("recording deliveries went wrong", exc_info=error)

@@ -100,6 +100,7 @@ def _fill(message: pb.Touch, touch: Touch) -> None:
     message.record_id = touch.record_id
     message.kind = _KINDS[touch.kind]
     message.source = touch.source
-    message.into_record_id = touch.into_record_id
+    if touch.into_record_id:
+        message.into_record_id = touch.into_record_id
     if touch.occurred_at_ms is not None:
         set_time(message.occurred_at, touch.occurred_at_ms)

@@ -111,7 +111,8 @@ def _portals(events: list[Event]) -> list[str]:
 
 
 def _delivery(portal: str, events: list[Event], raw: list[dict[str, Any]], body: bytes) -> ParsedDelivery:
-    touches = [_touches(event) for event in events]
+    kinds = list(map(_kind, events))
+    touches = list(map(_touches, events, kinds))
     return ParsedDelivery(
         delivery_key=_key(portal, raw),
         account_id=portal,
@@ -120,7 +121,7 @@ def _delivery(portal: str, events: list[Event], raw: list[dict[str, Any]], body:
         touches=_merged(touch for some in touches for touch in some),
         event_count=len(events),
         ignored_count=touches.count([]),
-        not_understood=_not_understood(portal, events, touches),
+        not_understood=_not_understood(portal, events, kinds, touches),
         shown=map(_shown, events),
     )
 
@@ -148,12 +149,14 @@ def _kind(event: Event) -> TouchKind | None:
     return _SUFFIXES.get(suffix) if _is_contact(noun, event.object_type_id) else None
 
 
-def _not_understood(portal: str, events: list[Event], touches: list[list[Touch]]) -> int:
+def _not_understood(portal: str, events: list[Event], kinds: list[TouchKind | None], touches: list[list[Touch]]) -> int:
     """How many events do not say what they should: their portal, their name, or the contact that they are of."""
     if portal == UNKNOWN_ACCOUNT:
         return len(events)
-    silent = (event for event, some in zip(events, touches, strict=True) if not some)
-    return sum(not _name(event) or _kind(event) is not None for event in silent)
+    return sum(
+        not some and (kind is not None or not _name(event))
+        for event, kind, some in zip(events, kinds, touches, strict=True)
+    )
 
 
 def _is_contact(noun: str, type_id: object) -> bool:
@@ -165,6 +168,8 @@ def _about(event: Event, touches: list[Touch]) -> str:
 
     Events that are not synced count too, and those without a name; of other kinds of records, nothing.
     """
+    if len(touches) == 1:
+        return touches[0].record_id
     if touches:
         return next(touch.record_id for touch in touches if touch.kind is not TouchKind.MERGED)
     noun = _name(event).partition(".")[0]
@@ -173,9 +178,8 @@ def _about(event: Event, touches: list[Touch]) -> str:
     return next(filter(_ID.fullmatch, found), "")
 
 
-def _touches(event: Event) -> list[Touch]:
+def _touches(event: Event, kind: TouchKind | None) -> list[Touch]:
     """Say where an event asks to look; nothing for one that is not synced, or not understood."""
-    kind = _kind(event)
     if kind is None:
         return []
     if kind is TouchKind.MERGED:
