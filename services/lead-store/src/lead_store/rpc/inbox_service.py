@@ -1,5 +1,6 @@
 """InboxService: the way in. The quarantine is inherited."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -70,29 +71,47 @@ def _query(request: pb.ListDeliveriesRequest) -> DeliveryQuery:
 
 
 def _delivery(path: str, message: pb.Delivery) -> Delivery:
-    return Delivery(
-        key=required(f"{path}.delivery_key", message.delivery_key),
-        provider=required(f"{path}.provider", message.provider),
-        account_id=required(f"{path}.account_id", message.account_id),
-        events=message.events,
-        headers=dict(message.headers),
-        touches=tuple(_touch(f"{path}.touches[{n}]", touch) for n, touch in enumerate(message.touches)),
-        event_count=message.event_count,
-        ignored_count=message.ignored_count,
-        received_at=from_timestamp(message.received_at),
-        event_record_ids=tuple(message.event_record_ids),
-    )
+    try:
+        return Delivery(
+            key=required("delivery_key", message.delivery_key),
+            provider=required("provider", message.provider),
+            account_id=required("account_id", message.account_id),
+            events=message.events,
+            headers=dict(message.headers),
+            touches=_touches(message.touches),
+            event_count=message.event_count,
+            ignored_count=message.ignored_count,
+            received_at=from_timestamp(message.received_at),
+            event_record_ids=tuple(message.event_record_ids),
+        )
+    except Invalid as error:
+        raise _within(path, error) from error
 
 
-def _touch(path: str, message: pb.Touch) -> Touch:
+def _touches(messages: Iterable[pb.Touch]) -> tuple[Touch, ...]:
+    touches: list[Touch] = []
+    try:
+        for message in messages:
+            touches.append(_touch(message))  # noqa: PERF401 - so that it is known which one is not right
+    except Invalid as error:
+        raise _within(f"touches[{len(touches)}]", error) from error
+    return tuple(touches)
+
+
+def _touch(message: pb.Touch) -> Touch:
     kind = KINDS.get(message.kind)
     if kind is None:
-        raise Invalid(f"{path}.kind", "no such kind of touch")
+        raise Invalid("kind", "no such kind of touch")
     return Touch(
-        object_type=required(f"{path}.object_type", message.object_type),
-        record_id=required(f"{path}.record_id", message.record_id),
+        object_type=required("object_type", message.object_type),
+        record_id=required("record_id", message.record_id),
         kind=kind,
         occurred_at=from_timestamp(message.occurred_at) if message.HasField("occurred_at") else None,
-        source=bounded(f"{path}.source", message.source, 256),
-        into=bounded(f"{path}.into_record_id", message.into_record_id),
+        source=bounded("source", message.source, 256),
+        into=bounded("into_record_id", message.into_record_id),
     )
+
+
+def _within(path: str, error: Invalid) -> Invalid:
+    """Say of which part of the request a field is."""
+    return Invalid(f"{path}.{error.field}", error.detail, error.reason)

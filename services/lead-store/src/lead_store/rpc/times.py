@@ -1,8 +1,10 @@
 """Timestamps: the contract's and ours."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from google.protobuf.timestamp_pb2 import Timestamp
+
+_EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 def to_timestamp(at: datetime | None) -> Timestamp | None:
@@ -16,5 +18,4 @@ def to_timestamp(at: datetime | None) -> Timestamp | None:
 
 def from_timestamp(stamp: Timestamp) -> datetime:
     """The contract's time as ours, in UTC and cut to milliseconds, which is what the database keeps."""
-    at = stamp.ToDatetime(tzinfo=UTC)
-    return at.replace(microsecond=at.microsecond // 1000 * 1000)
+    return _EPOCH + timedelta(seconds=stamp.seconds, milliseconds=stamp.nanos // 1_000_000)
