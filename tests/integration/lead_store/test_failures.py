@@ -1,13 +1,26 @@
 """Work that keeps failing: what it does to others, how people see it and how they get it going again."""
 
 import urllib.request
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import grpc
 import pytest
 from embedded_mongo import free_port
-from lead_store_calls import ACCOUNT, INTEGRATION, TENANT, LeadStore, at, eventually, present, running, touch
+from lead_store_calls import (
+    ACCOUNT,
+    INTEGRATION,
+    TENANT,
+    LeadStore,
+    absent,
+    at,
+    done,
+    eventually,
+    present,
+    running,
+    touch,
+)
+from lead_store_moves import holders, pushed_out
 from leadsync.sync.v1 import sync_service_pb2 as pb
 
 
@@ -147,3 +160,23 @@ def test_operators_are_told_how_much_waits(mongo_url: str) -> None:
     assert "leadsync_work_oldest_due_seconds 0.0" in text
     assert TENANT not in text
     assert ACCOUNT not in text
+
+
+def test_l10_a_lead_that_is_being_created_does_not_fail_for_a_record_that_it_has_found_before(
+    lead_store: LeadStore,
+) -> None:
+    """The record that a lead shared its e-mail with gets another one: in the batch that finds out, the lead is made."""
+    lead_store.put_target()
+    pushed_out(lead_store, lead_store.create(email="a@x.org").lead_id, "1", 0, email="a@x.org")
+    lead = lead_store.create(email="a@x.org", first_name="Two")
+    found = lead_store.lease_one()
+    lead_store.reconcile(present(found, at(0), record_id="1", email="a@x.org"))
+    past = datetime.now(UTC) - timedelta(seconds=1)
+    lead_store.database.lanes.update_one({"_id": found.lane_id}, {"$set": {"due_at": past}})
+    leases = {lease.lane_id: lease for lease in lead_store.lease().leases}
+    own = leases.pop(found.lane_id)
+    (record,) = leases.values()
+    _, create = lead_store.reconcile(present(record, at(1), email="other@x.org"), absent(own))
+    assert lead_store.settle(own, create.write, **done("2", at(2), email="a@x.org"))
+    assert holders(lead_store, "2") == [lead.lead_id]
+    assert lead_store.work(pb.WORK_STATE_FAILED) == []

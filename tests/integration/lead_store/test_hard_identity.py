@@ -287,6 +287,24 @@ def test_r17_an_erasure_takes_the_lead_of_a_record_that_was_merged_into_the_eras
     assert (again.outcome, again.reason) == (sync_pb2.OUTCOME_SKIPPED, "erased")
 
 
+def test_r17_an_erasure_takes_the_deleted_lead_that_had_the_record_before(lead_store: LeadStore) -> None:
+    """A lead was deleted, and its record went to a new one: what is left of the first is the same person's."""
+    lead_store.put_target()
+    first = lead_store.import_contact("1", email="a@x.org", company="Secret")
+    delete(lead_store, first)
+    lead_store.reconcile(present(lead_store.lease_one(), at(0), email="a@x.org", company="Secret"))
+    second = lead_store.create(email="a@x.org", company="Secret").lead_id
+    for _ in range(2):  # the new lead finds the record, whose lane links them
+        lead_store.reconcile(present(lead_store.lease_one(), at(0), record_id="1", email="a@x.org", company="Secret"))
+    assert holders(lead_store, "1") == [second]
+    lease = touched(lead_store, "1", inbox.TOUCH_KIND_ERASED)
+    lead_store.reconcile(absent(lease))
+    (decision,) = lead_store.reconcile(absent(minute_later(lead_store, lease.lane_id)))
+    assert decision.outcome == sync_pb2.OUTCOME_ERASED
+    assert lead_store.database.leads.count_documents({}) == 0
+    assert "Secret" not in str(list(lead_store.database.decisions.find({})))
+
+
 def test_l10_a_lead_whose_contact_goes_before_it_is_linked_gets_one_of_its_own(lead_store: LeadStore) -> None:
     """A lead finds a contact that another lead has, and that goes to the bin before anybody has looked at it."""
     lead_store.put_target()

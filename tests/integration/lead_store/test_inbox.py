@@ -4,8 +4,9 @@ import threading
 
 import pymongo
 from lead_store.mongo.store import Store
+from lead_store.usecases.arrivals import Arrivals
 from lead_store.usecases.lease import WorkBell
-from lead_store.usecases.router import Router
+from lead_store.usecases.router import LOOK_FROM, Router
 from lead_store_calls import ACCOUNT, INTEGRATION, LeadStore, at, eventually, present, touch
 
 
@@ -73,6 +74,30 @@ def test_an_event_during_a_lease_makes_the_lane_due_again(lead_store: LeadStore)
     assert lead_store.lease_one().record_id == "1"
 
 
+def versions(store: LeadStore) -> dict[str, int]:
+    """How often each record's lane was told of something."""
+    return {lane["record_id"]: lane["version"] for lane in store.database.lanes.find()}
+
+
+def test_a_flood_tells_lanes_that_wait_only_what_is_new(lead_store: LeadStore) -> None:
+    """A lane that is due is not touched again by the same word; one that is leased, or by another author, is."""
+    lead_store.put_target()
+    records = [str(number) for number in range(LOOK_FROM + 50)]
+
+    def flood(key: str, source: str = "CRM_UI") -> None:
+        lead_store.deliver(*(touch(record, source=source) for record in records), key=key)
+        eventually(lambda: state_of(lead_store, key) == "routed")
+
+    flood("first")
+    flood("again")
+    assert set(versions(lead_store).values()) == {1}
+    leased = {lease.record_id for lease in lead_store.lease().leases}
+    flood("while some are being read")
+    assert versions(lead_store) == {record: 2 if record in leased else 1 for record in records}
+    flood("by a workflow", "AUTOMATION_PLATFORM")
+    assert versions(lead_store) == {record: 3 if record in leased else 2 for record in records}
+
+
 def test_routing_twice_is_harmless_and_heals_a_crash(lead_store: LeadStore, mongo_url: str) -> None:
     """Deliveries that a crash left unrouted are routed; a second router on the same ones counts nothing twice."""
     lead_store.put_target()
@@ -86,7 +111,7 @@ def test_routing_twice_is_harmless_and_heals_a_crash(lead_store: LeadStore, mong
     client: pymongo.MongoClient[dict[str, object]] = pymongo.MongoClient(mongo_url, tz_aware=True)
     try:
         store = Store.of(client, lead_store.database.name, b"k" * 32)
-        routers = [Router(store, WorkBell(), threading.Event()) for _ in range(2)]
+        routers = [Router(store, WorkBell(), Arrivals()) for _ in range(2)]
         threads = [threading.Thread(target=router.route) for router in routers]
         for thread in threads:
             thread.start()

@@ -28,15 +28,16 @@ def _linked(world: World, tenant: Tenant, lead: Lead, link: Link) -> Iterator[st
     """A lead with a record: the record is there, and every field is equal or waits for a person."""
     store, who = world.hub.contacts(tenant), f"lead {lead.lead_id[-6:]} and record {link.record_id[-6:]}"
     failed = world.failed(lane_id(tenant.integration_id, record_id=link.record_id))
-    if store.is_merged_away(link.record_id):
-        if not failed:
-            yield f"L8: {who}: it was merged into {store.get(link.record_id)}"
-        return
     record = store.get(link.record_id)
-    if record is None or record.archived:
+    if store.is_merged_away(link.record_id) and record is not None and not record.archived:
+        if not failed:
+            yield f"L8: {who}: it was merged into {record.id}"
+        return
+    if record is None or record.archived:  # what a record was merged into cannot be seen while it lies in the bin
         # Not promised (docs/guarantees.md): a deletion whose event got lost is not noticed. A proven one may also wait
         # for a person (cap), or be none of our business by the integration's own policy.
-        lost = link.record_id in world.lost
+        # Nor is one of what a record was merged into, if the event of the merge was lost.
+        lost = link.record_id in world.lost or world.merge_lost(tenant.name, link.record_id)
         if not (lost or failed or world.config.deletions == "ignore"):
             yield f"L1: {who}: it is {'gone' if record is None else 'archived'}, and the link is still in use"
         return

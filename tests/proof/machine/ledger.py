@@ -58,7 +58,7 @@ class Ledger:
     deleted: set[str] = field(default_factory=set)  # leads that people have deleted
     merged: dict[tuple[str, str], str] = field(default_factory=dict)  # (tenant, record) → what it lives on as
     erased: dict[tuple[str, str], set[str]] = field(default_factory=lambda: defaultdict(set))  # record → its values
-
+    by_merge: dict[tuple[str, str], set[str]] = field(default_factory=dict)  # and those that came by records merged in
     forgotten_leads: set[str] = field(default_factory=set)
     forgotten_emails: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
 
@@ -93,6 +93,9 @@ class Ledger:
                 if same(name, entry.value, shown) and (entry.owner == lead_id or both):
                     self._replace(entry, value, f"{value!r} on the platform", lead_id)
             self._open(value, self.of_pair(before, name))
+            # A lead that was imported while its record was being erased: it goes with what was entered meanwhile (R17).
+            if any(self.was_erased(tenant.name, record) for record in before.record_ids):
+                self.forgotten_leads.add(lead_id)
         self._enter(tenant, lead_id, name, value)
 
     def on_record(self, tenant: Tenant, contact: Contact, lead: Lead | None, prop: str, value: str) -> None:
@@ -139,23 +142,22 @@ class Ledger:
             if its and not same(entry.name, entry.value, now):
                 self._replace(entry, now, f"{now!r} by a merge", str(survivor.id))
 
-    def erase(self, tenant: Tenant, contact: Contact, leads: list[Lead], unseen: list[Lead]) -> None:
+    def erase(self, tenant: Tenant, contact: Contact, leads: list[Lead], merged: list[Lead]) -> None:
         """A person is to be forgotten, with everything that was entered about them.
 
-        Not promised: of records that were merged into this one since anybody looked, nothing is known any more. Their
-        leads, the `unseen`, are only unlinked.
+        Those `merged` are leads of records that were merged into this one: it is one person. What is known of it only
+        by a merge is kept apart, since nobody can know it whom the event of that merge has never reached.
         """
         record, key = str(contact.id), (tenant.name, str(contact.id))
-        owners = {record, *contact.merged_ids, *(lead.lead_id for lead in leads)}
+        own = {record, *(lead.lead_id for lead in leads)}
+        owners = own | {*map(str, contact.merged_ids), *(lead.lead_id for lead in merged)}
         mine = [e for e in self.entries if e.tenant == tenant.name and self._belongs(e, owners, record)]
         self.erased[key] |= {e.value for e in mine if e.name == "company" and e.value}
         self.erased[key] |= {v.value for v in contact.versions.get("company", []) if v.value}
-        emails = [*contact.emails(), *(lead.values.get("email", "") for lead in leads)]
+        self.by_merge[key] = self.erased[key] - {e.value for e in mine if e.owner in own}
+        emails = [*contact.emails(), *(lead.values.get("email", "") for lead in (*leads, *merged))]
         self.forgotten_emails[tenant.name] |= {normal("email", email) for email in emails if email}
-        self.forgotten_leads |= {lead.lead_id for lead in leads}
-        for lead in unseen:
-            kept = {lead.lead_id, *lead.record_ids}
-            self.erased[key] -= {e.value for e in mine if e.owner in kept} | {lead.values.get("company", "")}
+        self.forgotten_leads |= {lead.lead_id for lead in (*leads, *merged)}
         self.entries = [entry for entry in self.entries if entry not in mine]
 
     def forgotten(self, tenant: Tenant, record: Contact) -> bool:

@@ -134,6 +134,12 @@ class Found:
 
         return chained
 
+    def __enter__(self) -> "Found":
+        return self
+
+    def __exit__(self, *gone: object) -> None:
+        self._cursor.close()
+
     def __iter__(self) -> Iterator[Any]:
         return iter(self._edge.call("find", lambda: list(self._cursor), transacting=self._transacting))
 

@@ -43,6 +43,7 @@ class World:
         self._serial = 0
         self._running: list[Connector] = []
         self.lost: set[str] = set()  # records of which an event of deletion or erasure has got lost
+        self.lost_merges: set[str] = set()  # and those into which others were merged, of which the event got lost
 
     # Looking
 
@@ -94,6 +95,11 @@ class World:
     def unforeseen(self) -> list[str]:
         """What the product itself calls an error that nobody foresaw."""
         return [str(entry) for entry in self.log if entry["log_level"] in {"error", "critical"} or "exc_info" in entry]
+
+    def merge_lost(self, tenant_id: str, record_id: str) -> bool:
+        """Whether the event of a merge got lost that made a record into what it lives on as."""
+        root = self.ledger.root(tenant_id, record_id)
+        return any(self.ledger.root(tenant_id, one) == root for one in self.lost_merges)
 
     # People on the platform
 
@@ -191,9 +197,10 @@ class World:
 
     def erase(self, tenant: Tenant, contact: Contact) -> None:
         """A person has a contact forgotten."""
-        unseen = [lead for merged in contact.merged_ids for lead in self.linked(tenant, str(merged))]
-        known = [lead for lead in self.leads(tenant, deleted=True) if _has(lead, tenant, contact)]
-        self.ledger.erase(tenant, contact, known, unseen)
+        leads = self.leads(tenant, deleted=True)
+        known = [lead for lead in leads if _has(lead, tenant, {str(contact.id)})]
+        merged = [lead for lead in leads if _has(lead, tenant, set(map(str, contact.merged_ids)))]
+        self.ledger.erase(tenant, contact, known, merged)
         self.hub.erase(tenant, contact)
 
     def _on_edit(self, tenant: Tenant, contact: Contact, prop: str, value: str) -> None:
@@ -225,6 +232,8 @@ class World:
         for event in events:
             if event["subscriptionType"].rpartition(".")[2] in {"deletion", "privacyDeletion"}:
                 self.lost.add(str(event["objectId"]))
+            if event["subscriptionType"].endswith(".merge"):
+                self.lost_merges.add(str(event.get("newObjectId") or event["primaryObjectId"]))
 
     # Processes
 
@@ -250,9 +259,9 @@ class World:
             self._running.remove(worker)
 
 
-def _has(lead: Lead, tenant: Tenant, contact: Contact) -> bool:
+def _has(lead: Lead, tenant: Tenant, records: set[str]) -> bool:
     link = lead.link(tenant.integration_id)
-    return link is not None and link.record_id == str(contact.id)
+    return link is not None and link.record_id in records
 
 
 def away(error: grpc.RpcError) -> bool:

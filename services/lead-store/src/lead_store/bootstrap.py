@@ -18,6 +18,7 @@ from lead_store.rpc.lead_service import LeadService
 from lead_store.rpc.server import serve
 from lead_store.rpc.sync_service import SyncService
 from lead_store.settings import Settings
+from lead_store.usecases.arrivals import Arrivals
 from lead_store.usecases.conflicts import Conflicts
 from lead_store.usecases.duplicates import Duplicates
 from lead_store.usecases.ending import EndLead
@@ -51,7 +52,7 @@ class Services:
 
 def build(store: Store, settings: Settings, stop: threading.Event) -> Services:
     """Wire everything that works on a store; nothing runs yet."""
-    bell, kept = WorkBell(), threading.Event()
+    bell, arrivals = WorkBell(), Arrivals()
     writing = Leads(store, bell, settings.platform)
     conflicts = Conflicts(store, writing, bell)
     lease_work, work = LeaseWork(store, bell, settings.lease), Work(store, bell, settings.platform)
@@ -60,11 +61,11 @@ def build(store: Store, settings: Settings, stop: threading.Event) -> Services:
     planning = Planning(store, settings.platform)
     return Services(
         LeadService(writing, EndLead(store, bell), Watch(store, stop), conflicts),
-        InboxService(Inbox(store, kept), quarantine),
+        InboxService(Inbox(store, arrivals), quarantine),
         SyncService(
             lease_work, work, conflicts, planning, Targets(store), status, Matches(store, bell), Duplicates(store)
         ),
-        Router(store, bell, kept),
+        Router(store, bell, arrivals),
         References(store),
         status,
     )

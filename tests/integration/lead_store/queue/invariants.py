@@ -47,11 +47,12 @@ def _doubled(story: Story) -> Iterator[str]:
         yield f"doubled: effective writes {dict(story.crm.effective)}"
     decisions = [one["outcome"] for one in story.database["decisions"].find({"tenant_id": story.tenant})]
     counters = story.database["counters"].find_one({"_id": story.integration}) or {}
+    arrivals = story.database["counters"].find_one({"_id": f"{story.integration}/received"}) or {}
     edits = {1, 2, 3} if story.late else {1}  # late edits are decided on with the earlier ones, or after them
     for what, count, expected in (
         ("decisions 'created'", decisions.count("created"), {4}),
         ("decisions 'updated'", decisions.count("updated") - 1, edits),  # one is the platform's own edit
-        ("events received", counters.get("total_received"), {story.events}),
+        ("events received", arrivals.get("total_received"), {story.events}),
         ("records imported", counters.get("from_crm_created"), {3}),
         ("leads updated", counters.get("from_crm_updated"), edits),
         ("pairs linked", counters.get("linked"), {4}),

@@ -1,6 +1,5 @@
 """A lead-store process that can die, or be held up, at any command that it sends to the database."""
 
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -8,6 +7,7 @@ from typing import Self
 
 from lead_store.mongo.client import Document
 from lead_store.mongo.store import Store
+from lead_store.usecases.arrivals import Arrivals
 from lead_store.usecases.inbox import Inbox
 from lead_store.usecases.leads import Leads
 from lead_store.usecases.lease import LeaseWork, WorkBell
@@ -94,8 +94,8 @@ class Process:
         )
         self.store = Store.of(self._client, database, KEY)
         bell = WorkBell()
-        self.inbox = Inbox(self.store, threading.Event())
-        self.router = Router(self.store, bell, threading.Event())
+        self.inbox = Inbox(self.store, Arrivals())
+        self.router = Router(self.store, bell, Arrivals())
         self.leads = Leads(self.store, bell, PLATFORM)
         self.lease = LeaseWork(self.store, bell, lease)
         self.work = Work(self.store, bell, PLATFORM)

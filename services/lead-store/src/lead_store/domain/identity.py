@@ -39,11 +39,16 @@ def holders(case: Case) -> list[Lead]:
 
 
 def rivals(case: Case, lead: Lead) -> list[Lead]:
-    """Other live leads that found this record by their e-mail, or would: they have no record of their own."""
+    """Other live leads that found this record by their e-mail, or would: they have no record of their own.
+
+    A duplicate is known as one already, unless its own lane has led here: a person pushed it (R13).
+    """
     found = []
     for rival in filter(None, (case.hopeful, *case.nearby)):
         link = rival.link(case.target.integration_id)
-        settled = link is not None and (link.attached or link.detached_reason == "duplicate_lead")
+        asks = rival is case.hopeful and (bool(case.lane.notes.match_email) or rival is case.marked)
+        duplicate = link is not None and link.detached_reason == "duplicate_lead"
+        settled = link is not None and (link.attached or (duplicate and not asks))
         hopes = rival is case.hopeful or (link is None and MatchKey.EMAIL in _shared(rival, case))
         if hopes and not settled and rival.lead_id != lead.lead_id and rival.deleted_at is None:
             found.append(rival)

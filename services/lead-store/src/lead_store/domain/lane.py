@@ -124,6 +124,11 @@ def push_of(lead: Lead, target: Target, run_id: str = "") -> LaneTouch:
     )
 
 
+def erasure_of(target: Target, record_id: str) -> LaneTouch:
+    """The lane of a record that was merged into one whose person was erased: that is its person, too (R17)."""
+    return LaneTouch(target.tenant_id, target.integration_id, record_id=record_id, erased=True)
+
+
 def touches_of(lead: Lead, targets: Iterable[Target]) -> list[LaneTouch]:
     """The lanes that a change of this lead makes due: one per target whose direction lets it out.
 

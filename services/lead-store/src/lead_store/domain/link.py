@@ -89,6 +89,11 @@ class Link:
         """Whether lead and record are kept the same."""
         return bool(self.record_id) and not self.detached_reason
 
+    @property
+    def was_gone(self) -> bool:
+        """Whether it was let go since its record had gone, so that it is in use again once that is back (R13)."""
+        return bool(self.record_id) and self.detached_reason in {"record_archived", "record_gone"}
+
     def base_under(self, mapping: str) -> Mapping[str, Base]:
         """The base, or none if it was made under another mapping (R19)."""
         return self.base if self.mapping == mapping else {}

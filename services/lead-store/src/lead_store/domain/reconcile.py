@@ -9,7 +9,7 @@ from lead_store.domain.absence import absent, merged_away, unlink
 from lead_store.domain.archiving import duplicate_of_heir, present_of_ended, unfinished
 from lead_store.domain.breaker import hold_swinging, resting
 from lead_store.domain.creation import create_record, hand_over
-from lead_store.domain.ending import as_own
+from lead_store.domain.ending import as_own, linked_less
 from lead_store.domain.identity import Found, find_lead, holders, owned_keys, rivals
 from lead_store.domain.importing import create_lead
 from lead_store.domain.keys import address_keys
@@ -156,7 +156,8 @@ def _settle_identity(case: Case, lead: Lead, found: Found, others: list[Lead], v
         verdict.touches.append(LaneTouch(lead.tenant_id, integration_id, record_id=left.record_id))
     gone = [_let_go(case, other) for other in others]
     verdict.duplicates = [(before, after) for before, after in gone if after != before]
-    verdict.counts.update(from_crm_unlinked=len(verdict.duplicates), linked=-len(verdict.duplicates))
+    unlinked = linked_less((before for before, _ in verdict.duplicates), ())[integration_id]
+    verdict.counts.update(from_crm_unlinked=unlinked, linked=-unlinked)
     for rival in rivals(case, lead) if found.newly or case.hopeful else ():
         # Two leads for one record need a person. A lead that is not to be pushed has no lane that could fail.
         verdict.failed_lanes[lane_id(integration_id, lead_id=rival.lead_id)] = "ambiguous_match"

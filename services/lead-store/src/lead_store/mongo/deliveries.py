@@ -1,7 +1,7 @@
 """The collection `deliveries`: the inbox. A delivery is written once; afterwards only its state moves."""
 
 from collections.abc import Collection as Some
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -17,6 +17,10 @@ from lead_store.mongo.client import Document
 from lead_store.mongo.one_by_one import update_each, when
 
 DUPLICATE_KEY = 11000
+LEVEL = 3  # of compression
+# What is routed at once: a batch costs little more than one delivery, and ends soon.
+MOST_UNROUTED = 500
+MOST_TOUCHES = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +37,11 @@ class Deliveries:
 
     def insert(self, deliveries: list[Delivery], now: datetime) -> set[int]:
         """Keep deliveries durably; answers the positions of those that had been kept before."""
-        documents = [{**_document(delivery, now), "expires_at": now + self.retention} for delivery in deliveries]
+        compress = zstandard.ZstdCompressor(LEVEL).compress
+        expires_at = now + self.retention
+        documents = [
+            {**_document(delivery, now, compress(delivery.events)), "expires_at": expires_at} for delivery in deliveries
+        ]
         try:
             self.collection.insert_many(documents, ordered=False)
         except BulkWriteError as error:
@@ -43,10 +51,23 @@ class Deliveries:
             return {failure["index"] for failure in failures}
         return set()
 
-    def unrouted(self, limit: int) -> list[Delivery]:
-        """Deliveries whose touches have not all become work, oldest first."""
-        found = self.collection.find({"state": "new"}, {"events": 0}).sort("recorded_at", 1).limit(limit)
-        return [_delivery(document) for document in found]
+    def unrouted(self) -> Iterator[list[Delivery]]:
+        """Deliveries whose touches have not all become work, oldest first, in batches that are soon routed.
+
+        All from one look: the embedded server sorts everything that is new each time that it is asked.
+        """
+        query = self.collection.find({"state": "new"}, {"events": 0}, batch_size=MOST_UNROUTED).sort("recorded_at", 1)
+        batch: list[Delivery] = []
+        touches = 0
+        with query as documents:
+            for delivery in map(_delivery, documents):
+                batch.append(delivery)
+                touches += len(delivery.touches)
+                if len(batch) >= MOST_UNROUTED or touches >= MOST_TOUCHES:
+                    yield batch
+                    batch, touches = [], 0
+        if batch:
+            yield batch
 
     def still_new(self, keys: list[str], session: ClientSession) -> set[str]:
         """Which of these nobody has routed yet."""
@@ -80,11 +101,12 @@ class Deliveries:
 
     def page(self, query: DeliveryQuery, before: tuple[datetime, str] | None, limit: int) -> list[KeptDelivery]:
         """Deliveries that match, newest first, after the one that ended the page before."""
-        match: Document = {"tenant_id": query.tenant_id}
+        match: Document = {}
+        if query.record_ids is not None:  # comes first: the embedded server looks for an index no further
+            match["record_ids"] = {"$in": list(query.record_ids)}
+        match["tenant_id"] = query.tenant_id
         if query.integration_id:
             match["integration_id"] = query.integration_id
-        if query.record_ids is not None:
-            match["record_ids"] = {"$in": list(query.record_ids)}
         if query.state:
             match["state"] = query.state
         times = {"$gte": query.received_after, "$lt": query.received_before}
@@ -102,13 +124,23 @@ class Deliveries:
         The account is (provider, account id); nobody need be connected to it any more.
         """
         provider, account_id = account
-        query = {"provider": provider, "account_id": account_id, "record_ids": {"$in": list(erased)}}
+        query = {"record_ids": {"$in": list(erased)}, "provider": provider, "account_id": account_id}
         for document in self.collection.find(query, {"events": 1, "event_record_ids": 1}, session=session):
             records = tuple(document["event_record_ids"])
             left = without_records(zstandard.decompress(document["events"]), records, erased)
             kept = [record for record in records if record not in erased]
-            update = {"events": zstandard.compress(left, 3), "event_record_ids": kept}
+            update = {"events": zstandard.compress(left, LEVEL), "event_record_ids": kept}
             self.collection.update_one({"_id": document["_id"]}, {"$set": update}, session=session)
+
+    def merged_into(
+        self, account: tuple[str, str], records: Some[str], session: ClientSession | None = None
+    ) -> set[str]:
+        """Other records of an account that were merged into these, as kept events tell."""
+        provider, account_id = account
+        query = {"record_ids": {"$in": list(records)}, "provider": provider, "account_id": account_id}
+        found = list(self.collection.find(query, {"touches": 1}, session=session))
+        into = {touch[1]: touch[5] for document in found for touch in document["touches"] if touch[5]}
+        return {record for record, survivor in into.items() if survivor in records and record not in records}
 
     def count(self, state: str) -> int:
         """Number of deliveries in a state."""
@@ -127,12 +159,12 @@ def _kept(document: Document) -> KeptDelivery:
     )
 
 
-def _document(delivery: Delivery, now: datetime) -> Document:
+def _document(delivery: Delivery, now: datetime, events: bytes) -> Document:
     return {
         "_id": delivery.key,
         "provider": delivery.provider,
         "account_id": delivery.account_id,
-        "events": zstandard.compress(delivery.events, 3),
+        "events": events,
         "headers": dict(delivery.headers),
         "touches": [
             [t.object_type, t.record_id, t.kind.value, t.occurred_at, t.source, t.into] for t in delivery.touches

@@ -32,8 +32,7 @@ INDEXES: dict[str, list[IndexModel]] = {
         ),
         IndexModel([("expires_at", ASCENDING)], expireAfterSeconds=0),
         IndexModel([("tenant_id", ASCENDING), ("received_at", DESCENDING)]),
-        IndexModel([("tenant_id", ASCENDING), ("record_ids", ASCENDING)]),
-        IndexModel([("account_id", ASCENDING), ("record_ids", ASCENDING)]),
+        IndexModel([("record_ids", ASCENDING)]),  # a CRM's ids are its own: few other accounts have the same ones
     ],
     "lanes": [
         IndexModel([("due_at", ASCENDING)], sparse=True),

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection as Some
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from pymongo import UpdateOne
@@ -40,6 +40,16 @@ class Lanes:
         for start in range(0, len(updates), CHUNK):
             self.collection.bulk_write(updates[start : start + CHUNK], ordered=False, session=session)
         return len(updates)
+
+    def unknown(self, touches: list[LaneTouch], now: datetime) -> list[LaneTouch]:
+        """Those of the touches that tell something new: all but to lanes that wait for anybody's lease and know it.
+
+        A lane that waits at `now` is read later than that, so it needs no further touch to show what has come by then.
+        """
+        query = {"_id": {"$in": [touch.lane_id for touch in touches]}, "worker": "", "due_at": {"$lte": now}}
+        names = ("failed_at", "run_id", "swept", "event_source", "created")
+        waiting = {lane["_id"]: lane for lane in self.collection.find(query, dict.fromkeys(names, 1))}
+        return [touch for touch in touches if not _knows(waiting.get(touch.lane_id), touch)]
 
     def ensure(self, lanes: Iterable[LaneTouch], now: datetime) -> None:
         """Make lanes that are missing, idle ones."""
@@ -152,7 +162,8 @@ class Lanes:
             updates += [UpdateOne({"_id": lane, "worker": ""}, done) for lane in verdict.idle_lanes]
             for failed_lane, reason in verdict.failed_lanes.items():
                 failure = {"failed_at": "$$NOW", "reason": {"$literal": reason}, "due_at": "$$REMOVE"}
-                updates.append(UpdateOne({"_id": failed_lane}, [{"$set": failure}]))
+                # One that is held, perhaps for a write, ends as its holder says.
+                updates.append(UpdateOne({"_id": failed_lane, "worker": ""}, [{"$set": failure}]))
         if updates:
             self.collection.bulk_write(updates, session=session)
 
@@ -270,6 +281,15 @@ class Lanes:
             query["integration_id"] = integration_id
         lane = self.collection.find_one(query, {"due_at": 1}, sort=[("due_at", 1)])
         return lane["due_at"] if lane else None
+
+
+def _knows(waiting: Document | None, touch: LaneTouch) -> bool:
+    """Whether a lane that waits is live work already, and knows all that a touch would tell it."""
+    if waiting is None or any(waiting.get(name) for name in ("failed_at", "run_id", "swept")):
+        return False
+    source, created = waiting.get("event_source", ""), waiting.get("created", False)
+    told = LaneTouch(touch.tenant_id, touch.integration_id, touch.record_id, created=created, event_source=source)
+    return touch in (told, replace(told, created=False))
 
 
 def _lane(document: Document) -> Lane:

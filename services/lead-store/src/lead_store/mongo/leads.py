@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
 
-from pymongo import UpdateOne
+from pymongo import ReplaceOne, UpdateOne
 from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
 from pymongo.database import Database
@@ -113,11 +113,16 @@ class Leads:
                 raise RepeatedRequest from error
             raise
 
-    def replace(self, lead: Lead, session: ClientSession) -> bool:
-        """Store a lead's new state at the next revision; False if it was made on an older revision."""
-        document = _document(replace(lead, revision=lead.revision + 1))
-        guard = {"_id": lead.lead_id, "tenant_id": lead.tenant_id, "revision": lead.revision}
-        return self.collection.replace_one(guard, document, session=session).matched_count == 1
+    def replace(self, leads: Iterable[Lead], session: ClientSession) -> bool:
+        """Store leads' new states at their next revisions; False if one was made on an older revision."""
+        changes = [
+            ReplaceOne(
+                {"_id": lead.lead_id, "tenant_id": lead.tenant_id, "revision": lead.revision},
+                _document(replace(lead, revision=lead.revision + 1)),
+            )
+            for lead in leads
+        ]
+        return not changes or self.collection.bulk_write(changes, session=session).matched_count == len(changes)
 
     def erase(self, lead: Lead, session: ClientSession) -> bool:
         """Remove a lead for good; False if it was read at an older revision."""
@@ -136,6 +141,18 @@ class Leads:
         refs = hashed_refs(tenant_id, [duplicate_of(integration_id, record_id) for record_id in record_ids])
         found = self.collection.find({"refs": {"$in": refs}, "tenant_id": tenant_id}, session=session)
         return [lead_from(document) for document in found]
+
+    def let_go_of(
+        self, tenant_id: str, account: tuple[str, str], record_ids: Some[str], session: ClientSession
+    ) -> list[Lead]:
+        """Leads that had one of these records of an account and use it no more: another lead may have it now."""
+        refs = {record_ref(*account, record_id) for record_id in record_ids}
+        found = self.collection.find({"links.ref": {"$in": list(refs)}, "tenant_id": tenant_id}, session=session)
+        return [
+            lead
+            for lead in map(lead_from, found)
+            if not any(link.attached and record_ref(*account, link.record_id) in refs for link in lead.links)
+        ]
 
     def linked_to(self, integration_id: str, after: str, limit: int) -> list[Lead]:
         """Leads with a link of this integration, by id."""

@@ -11,7 +11,8 @@ from pymongo import MongoClient
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
-from lead_store.domain.lane import Lane
+from lead_store.domain.lane import Lane, erasure_of
+from lead_store.domain.lead import Lead
 from lead_store.domain.verdict import UNDECIDED, LaneEnd, Outcome, Verdict
 from lead_store.mongo.applying import Applying
 from lead_store.mongo.client import Document, open_database, server_now
@@ -109,8 +110,10 @@ class Store:
         accounts = {(target.provider, target.account_id): {lane.record_id}} if target is not None else {}
         gone = [verdict.before] if verdict.before is not None else []
         gone += self.leads.duplicates_of(lane.tenant_id, lane.integration_id, {lane.record_id}, session)
+        for account in accounts:
+            gone += self.leads.let_go_of(lane.tenant_id, account, {lane.record_id}, session)
         known: set[str] = set()
-        for lead in gone:  # the list grows by those that, or whose records, were merged into one on it: the same person
+        for lead in gone:  # it grows by those that were merged into one of them, or had its record before: one person
             if lead.lead_id in known:
                 continue
             known.add(lead.lead_id)
@@ -119,7 +122,9 @@ class Store:
             for link in lead.links:
                 own = {link.record_id, *link.former_record_ids} - {""}
                 records.setdefault(link.integration_id, set()).update(own)
-                accounts.setdefault((link.provider, link.account_id), set()).update(own)
+                account = link.provider, link.account_id
+                accounts.setdefault(account, set()).update(own)
+                gone += self.leads.let_go_of(lead.tenant_id, account, own, session)
                 gone += self.leads.duplicates_of(lead.tenant_id, link.integration_id, own, session)
             self.decisions.forget_lead(lead.tenant_id, lead.lead_id, session)
             self.lanes.forget_lead(lead.tenant_id, lead.lead_id, lane.lane_id, session)
@@ -129,15 +134,19 @@ class Store:
             self.deliveries.strip(account, record_ids, session)
         for integration_id, record_ids in records.items():
             self.tombstones.bury(lane.tenant_id, integration_id, record_ids, session)
+        if target is not None:  # those merged into it that nobody had read since: each is erased by its own lane
+            account = target.provider, target.account_id
+            merged = self.deliveries.merged_into(account, records[lane.integration_id], session)
+            verdict.touches += (erasure_of(target, record_id) for record_id in merged)
 
     def _write_leads(self, verdicts: list[Verdict], session: ClientSession) -> None:
         self.leads.insert((v.lead for v in verdicts if v.lead is not None and v.before is None), session)
-        for verdict in verdicts:
-            changed = verdict.lead if verdict.before is not None else None
-            states = [changed] if changed is not None else []
-            for state in [*states, *(after for _, after in verdict.duplicates)]:
-                if not self.leads.replace(state, session):
-                    raise Contended
+        states: list[Lead] = []
+        for verdict in verdicts:  # in this order, since one may go on from what another one made
+            states += [verdict.lead] if verdict.lead is not None and verdict.before is not None else []
+            states += [after for _, after in verdict.duplicates]
+        if not self.leads.replace(states, session):
+            raise Contended
 
 
 def _counts(ended: list[tuple[Lane, Verdict]]) -> Counter[str]:

@@ -123,7 +123,7 @@ class Conflicts:
             check_values({field: value})
         after = resolve(lead, conflict, value, now, PLATFORM)
         check_named(after.values)
-        if not self.store.leads.replace(after, session):
+        if not self.store.leads.replace([after], session):
             raise Contended
         targets = self.store.targets.of_tenant(tenant_id, session)
         own = [target for target in targets if target.integration_id == integration_id]

@@ -84,7 +84,7 @@ class EndLead:
         session: Session,
     ) -> None:
         for _, after in changed:
-            if not self.store.leads.replace(after, session):
+            if not self.store.leads.replace([after], session):
                 raise Contended
         self.store.lanes.touch(touches, session)
         self.store.decisions.insert(entries, session)

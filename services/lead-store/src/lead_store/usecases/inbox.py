@@ -1,6 +1,5 @@
 """The inbox: keep deliveries, and show them to people. The acknowledgement depends on the keeping only."""
 
-import threading
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -8,6 +7,7 @@ from lead_store.domain.delivery import Delivery, DeliveryQuery, KeptDelivery
 from lead_store.domain.errors import Invalid, NotFound
 from lead_store.domain.lane import Lane
 from lead_store.mongo.store import Store
+from lead_store.usecases.arrivals import Arrivals
 
 MOST_DELIVERIES = 1_000
 
@@ -26,14 +26,14 @@ class Inbox:
     """Keeps deliveries."""
 
     store: Store
-    kept: threading.Event
+    arrivals: Arrivals
 
     def record(self, deliveries: list[Delivery]) -> list[bool]:
         """Keep deliveries durably; True for each that had been kept before. Routing follows by itself."""
         if not 1 <= len(deliveries) <= MOST_DELIVERIES:
             raise Invalid("deliveries", f"send 1 to {MOST_DELIVERIES} deliveries in one call")
-        duplicates = self.store.deliveries.insert(deliveries, self.store.now())
-        self.kept.set()
+        with self.arrivals.recording():
+            duplicates = self.store.deliveries.insert(deliveries, self.store.now())
         return [position in duplicates for position in range(len(deliveries))]
 
     def get(self, tenant_id: str, key: str) -> SeenDelivery:

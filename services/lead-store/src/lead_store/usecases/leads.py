@@ -106,7 +106,7 @@ class Leads:
             after = change(lead)
             if after is lead:
                 return lead
-            if not self.store.leads.replace(after, session):
+            if not self.store.leads.replace([after], session):
                 raise Contended
             self._keep(lead, after, outcome, actor, now, session)
             return replace(after, revision=lead.revision + 1)

@@ -74,7 +74,7 @@ class Targets:
             if current is None or link is None or link.detached_reason:
                 return
             gone = replace(link, detached_reason="integration_removed")
-            if not self.store.leads.replace(current.with_link(gone), session):
+            if not self.store.leads.replace([current.with_link(gone)], session):
                 raise Contended
 
         self.store.transact(work, tries=10)

@@ -1,7 +1,7 @@
 """The work on records: reconcile what was seen, settle what was written, release what could not be done.
 
-Up to a hundred lanes commit in one transaction. When that loses against other commits, each lane commits on its own,
-and one that loses five times more is released as due: nothing is decided on a state that has moved.
+Up to a hundred lanes commit in one transaction. When that loses against other commits, each half commits on its own,
+and so on down to one lane; one that loses five times is released as due: nothing is decided on a state that has moved.
 """
 
 import random
@@ -26,6 +26,7 @@ from lead_store.usecases.narration import tell
 from lead_store.usecases.world import World, read_world
 
 Item = TypeVar("Item", Observation, WriteResult)
+Decided = tuple[Lane | None, Verdict]  # without a lane where the lease was lost
 FENCED = Verdict(Outcome.FENCED, LaneEnd.KEPT)
 LONE_TRIES = 5
 log = structlog.get_logger()
@@ -66,44 +67,50 @@ class Work:
         self,
         worker_id: str,
         items: list[Item],
-        decide_in: Callable[[str, list[Item], datetime, Session], list[tuple[Lane | None, Verdict]]],
+        decide_in: Callable[[str, list[Item], datetime, Session], list[Decided]],
     ) -> list[Verdict]:
         now = self.store.now()
 
-        def commit(some: list[Item]) -> Callable[[Session], list[tuple[Lane | None, Verdict]]]:
-            def work(session: Session) -> list[tuple[Lane | None, Verdict]]:
-                decided = decide_in(worker_id, some, now, session)
-                self.store.commit([(lane, verdict) for lane, verdict in decided if lane is not None], now, session)
-                return decided
+        def commit(some: list[Item], session: Session) -> list[Decided]:
+            decided = decide_in(worker_id, some, now, session)
+            self.store.commit([(lane, verdict) for lane, verdict in decided if lane is not None], now, session)
+            return decided
 
-            return work
-
-        try:
-            decided = self.store.transact(commit(items), tries=1)
-        except Contended:
-            decided = [self._alone(commit([item]), worker_id, item) for item in items]
-        except StoreError:
-            raise
-        except Exception as error:  # one bad record must not hold up its neighbours
-            if is_unreachable(error):
-                raise
-            log.warning("A batch is decided one by one", reason=type(error).__name__, items=len(items))
-            decided = [self._alone(commit([item]), worker_id, item) for item in items]
+        decided = self._commit(worker_id, items, commit)
         tell(decided)
         if any(verdict.touches for _, verdict in decided):
             self.bell.ring()
         return [verdict for _, verdict in decided]
 
-    def _alone(
-        self, work: Callable[[Session], list[tuple[Lane | None, Verdict]]], worker_id: str, item: Item
-    ) -> tuple[Lane | None, Verdict]:
+    def _commit(
+        self, worker_id: str, items: list[Item], commit: Callable[[list[Item], Session], list[Decided]]
+    ) -> list[Decided]:
+        """Commit all together or, where that cannot be, each half: one bad record does not hold up its neighbours."""
+        if len(items) == 1:
+            return [self._commit_one(worker_id, items[0], lambda session: commit(items, session))]
         try:
-            return self.store.transact(work, tries=LONE_TRIES)[0]
+            return self.store.transact(lambda session: commit(items, session), tries=1)
+        except Contended:
+            pass
+        except StoreError:
+            raise
+        except Exception as error:
+            if is_unreachable(error):
+                raise
+            log.warning("A batch is decided in parts", reason=type(error).__name__, items=len(items))
+        halves = items[: len(items) // 2], items[len(items) // 2 :]
+        return [decided for half in halves for decided in self._commit(worker_id, half, commit)]
+
+    def _commit_one(self, worker_id: str, item: Item, commit: Callable[[Session], list[Decided]]) -> Decided:
+        try:
+            return self.store.transact(commit, tries=LONE_TRIES)[0]
         except Contended:
             if isinstance(item, Observation):
                 self.release(worker_id, item.lane_id, item.fence, "contended", timedelta(), counts=False)
                 return None, Verdict(Outcome.RELEASED, LaneEnd.KEPT, "contended")
             return None, FENCED
+        except StoreError:
+            raise
         except Exception as error:  # it fails alone, where people see it
             if is_unreachable(error):
                 raise
@@ -113,14 +120,14 @@ class Work:
 
     def _reconcile_in(
         self, worker_id: str, observations: list[Observation], now: datetime, session: Session
-    ) -> list[tuple[Lane | None, Verdict]]:
+    ) -> list[Decided]:
         held = self.store.lanes.held([seen.lane_id for seen in observations], worker_id, session)
         lanes = [held.get((seen.lane_id, seen.fence)) for seen in observations]
         target, others = self._targets(lanes, session)
         if target is None:
             return [(None, FENCED) for _ in observations]
         world = read_world(self.store, target, others, list(zip(lanes, observations, strict=True)), now, session)
-        decided: list[tuple[Lane | None, Verdict]] = []
+        decided: list[Decided] = []
         for lane, seen in zip(lanes, observations, strict=True):
             if (
                 lane is None
@@ -135,9 +142,7 @@ class Work:
             decided.append((lane, verdict))
         return decided
 
-    def _settle_in(
-        self, worker_id: str, results: list[WriteResult], now: datetime, session: Session
-    ) -> list[tuple[Lane | None, Verdict]]:
+    def _settle_in(self, worker_id: str, results: list[WriteResult], now: datetime, session: Session) -> list[Decided]:
         held = self.store.lanes.held([result.lane_id for result in results], worker_id, session)
         lanes = [held.get((result.lane_id, result.fence)) for result in results]
         target, _ = self._targets(lanes, session)
@@ -151,7 +156,7 @@ class Work:
         written = {result.outcome.record_id for result in results if isinstance(result.outcome, Done)}
         holders = self.store.leads.by_records(target, written, session)
         holder_of = {link.record_id: lead for lead in holders if (link := lead.link(target.integration_id))}
-        decided: list[tuple[Lane | None, Verdict]] = []
+        decided: list[Decided] = []
         for lane, result in zip(lanes, results, strict=True):
             holder = holder_of.get(result.outcome.record_id) if isinstance(result.outcome, Done) else None
             case = lane and SettleCase(lane, result, target, now, world.leads.get(lane.lead_id), holder)

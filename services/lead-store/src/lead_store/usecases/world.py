@@ -97,9 +97,11 @@ class World:
         return tuple(self.leads[lead_id] for lead_id in sorted(ids) if lead_id in self.leads)
 
     def _linked_to(self, record_ids: tuple[str, ...]) -> tuple[Lead, ...]:
-        """Leads whose link is to one of these records and in use."""
+        """Leads whose link is to one of these records: in use, or let go when what they live on as was gone (R13)."""
         links = ((lead, lead.link(self.target.integration_id)) for lead in self.leads.values())
-        return tuple(lead for lead, link in links if link and link.attached and link.record_id in record_ids)
+        return tuple(
+            lead for lead, link in links if link and (link.attached or link.was_gone) and link.record_id in record_ids
+        )
 
     def _is_erased(self, present: Present) -> bool:
         """Whether the record, one merged into it, or one of its e-mails is that of a person who was erased (R17)."""

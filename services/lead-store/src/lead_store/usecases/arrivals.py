@@ -1,0 +1,60 @@
+"""What recording and routing know of each other in one process: that something came, and how busy the way in is."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class Arrivals:
+    """Wakes the router, and tells it how much to give way: for its answer a CRM waits, for routing nobody does."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._kept = False
+        self._closed = False
+        self._under_way = 0
+        self._since = 0.0
+        self._busy = 0.0
+
+    @contextmanager
+    def recording(self) -> Iterator[None]:
+        """Record deliveries until the block ends; if it ends well, there is something to route."""
+        kept = False
+        self._count(1)
+        try:
+            yield
+            kept = True
+        finally:
+            self._count(-1, kept=kept)
+
+    def wait(self, seconds: float) -> None:
+        """Wait for something to route that has not been waited for yet."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._kept or self._closed, seconds)
+            self._kept = False
+
+    def rest(self, seconds: float) -> None:
+        """Wait so long, but not for the end."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed, seconds)
+
+    def busy_seconds(self) -> float:
+        """For how long, all in all, something has been being recorded."""
+        with self._changed:
+            return self._busy + (time.monotonic() - self._since if self._under_way else 0.0)
+
+    def close(self) -> None:
+        """Let nobody wait any more."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def _count(self, change: int, *, kept: bool = False) -> None:
+        with self._changed:
+            now = time.monotonic()
+            self._busy += now - self._since if self._under_way else 0.0
+            self._since, self._under_way = now, self._under_way + change
+            if kept:
+                self._kept = True
+                self._changed.notify_all()
