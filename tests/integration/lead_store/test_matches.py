@@ -141,6 +141,17 @@ def test_r17_an_erasure_does_not_reach_the_record_that_a_link_has_left(lead_stor
     assert (decision.outcome, holders(lead_store, "1")) == (sync_pb2.OUTCOME_CREATED, [decision.lead_id])
 
 
+def test_r17_an_erasure_of_the_record_that_a_link_has_left_does_not_reach_the_lead(lead_store: LeadStore) -> None:
+    """A person took the lead from record 1, which nobody has read since: its erasure leaves the lead to record 2."""
+    lead_id, match = taken(lead_store)
+    pick(lead_store, match, lead_id)
+    lead_store.reconcile(present(lease_of(lead_store, "2"), at(0), history={}, email="a@example.com", phone="1"))
+    lease = touched(lead_store, "1", inbox.TOUCH_KIND_ERASED)
+    lead_store.reconcile(absent(lease))
+    (decision,) = lead_store.reconcile(absent(minute_later(lead_store, lease.lane_id)))
+    assert (decision.outcome, holders(lead_store, "2")) == (sync_pb2.OUTCOME_ERASED, [lead_id])
+
+
 def begin_write(store: LeadStore, lead_id: str) -> tuple[sync_pb2.Lease, sync_pb2.Decision]:
     """Edit the lead, and let its record's worker begin to write."""
     store.update(lead_id, phone="3")

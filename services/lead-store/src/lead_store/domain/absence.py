@@ -88,12 +88,20 @@ def _erase(case: Case) -> Verdict:
         return busy
     if case.deletions_left <= 0 and not case.lane.notes.approved:
         return failed(case, "delete_cap")
-    verdict = Verdict(Outcome.ERASED, LaneEnd.DONE, "erased", case.lane.record_id, before=case.lead, erases=True)
+    person = None if _is_elsewhere(case) else case.lead
+    verdict = Verdict(Outcome.ERASED, LaneEnd.DONE, "erased", case.lane.record_id, before=person, erases=True)
     verdict.notes = Notes()
     used = int(link is not None and link.attached)
     verdict.counts = Counter(from_crm_unlinked=used, linked=-used, deletions=1)
     _send_back(case, verdict)
     return verdict
+
+
+def _is_elsewhere(case: Case) -> bool:
+    """Whether the lane's lead was taken to another record by a person: then it is no longer whom this record shows."""
+    link = case.lead.link(case.target.integration_id) if case.lead else None
+    ours = link is not None and case.lane.record_id in (link.record_id, *link.former_record_ids)
+    return link is not None and link.attached and not ours
 
 
 def _nobody_to_link(case: Case, reason: str) -> Verdict:
