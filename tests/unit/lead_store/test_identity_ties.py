@@ -185,6 +185,15 @@ def test_a_lead_that_looked_for_the_record_is_a_rival(seeker: Lead, *, hopes: bo
     assert rivals(case(ADA, hopeful=seeker), lead("a")) == ([seeker] if hopes else [])
 
 
+def test_r13_a_duplicate_whose_own_lane_led_here_is_a_rival_again() -> None:
+    """A person pushed it: its e-mail led to the record, or the record has its mark. Else it is known as one already."""
+    duplicate = lead("b", link("9", "duplicate_lead"))
+    assert rivals(case(ADA, hopeful=duplicate, match_email="digest"), lead("a")) == [duplicate]
+    assert rivals(case(ADA, hopeful=duplicate, marked=duplicate), lead("a")) == [duplicate]
+    assert rivals(case(ADA, hopeful=duplicate, marked=lead("c")), lead("a")) == []
+    assert rivals(case(ADA, nearby=(duplicate,), marked=duplicate, match_email="digest"), lead("a")) == []
+
+
 def test_r16_a_record_owns_all_that_others_could_find_it_by() -> None:
     """Its e-mail, its further addresses and what else the integration matches by."""
     assert owned_keys(case(ADA)) == record_identities({"email": ADA}, ("b@x.org",), TARGET)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 from lead_store.domain.errors import Invalid
-from lead_store.domain.lane import Lane, LaneTouch, lane_id, lane_named, push_of, touches_of
+from lead_store.domain.lane import Lane, LaneTouch, erasure_of, lane_id, lane_named, push_of, touches_of
 from lead_store.domain.lead import empty_lead
 from lead_store.domain.link import Link
 from lead_store.domain.rules import Direction, Target
@@ -47,6 +47,11 @@ def test_a_push_makes_the_lane_of_the_pair_due() -> None:
     assert push_of(LEAD.with_link(replace(LINK, detached_reason="record_gone")), TARGET) == pushed
     assert push_of(LEAD.with_link(replace(LINK, integration_id="other")), TARGET) == pushed
     assert push_of(LEAD, TARGET, "run") == replace(pushed, run_id="run")
+
+
+def test_r17_an_erasure_goes_on_to_the_lane_of_a_merged_record() -> None:
+    """As if an event of the CRM had said that the record's person is to be erased."""
+    assert erasure_of(TARGET, "7") == LaneTouch("tenant", "i", record_id="7", erased=True)
 
 
 def test_a_target_that_takes_nothing_does_not_keep_a_change_from_the_others() -> None:
