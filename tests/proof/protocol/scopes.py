@@ -1,6 +1,6 @@
 """How far the searches go: each is exhaustive within its bounds, and together they reach each bound.
 
-`QUICK` belongs to the tests; `DEEP` is what `make prove` adds, half an hour of it.
+`QUICK` belongs to the tests; `DEEP` is what `make prove` adds, which takes long.
 """
 
 from lead_store.domain.rules import BlankRule, MergeRule

@@ -1,6 +1,7 @@
 """What recording and routing know of each other."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from lead_store.usecases.arrivals import Arrivals
@@ -13,20 +14,21 @@ def test_what_was_kept_wakes_the_router_once() -> None:
     arrivals = Arrivals()
     with pytest.raises(RuntimeError), arrivals.recording():
         raise RuntimeError
+    assert not arrivals.wait(0)
     with arrivals.recording():
         pass
-    arrivals.wait(LONG)
-    woken = threading.Event()
+    assert arrivals.wait(LONG)
+    assert not arrivals.wait(0)
 
-    def wait_again() -> None:
-        arrivals.wait(LONG)
-        woken.set()
 
-    threading.Thread(target=wait_again, daemon=True).start()
-    assert not woken.is_set()
-    with arrivals.recording():
-        pass
-    assert woken.wait(LONG)
+def test_what_is_kept_meanwhile_ends_the_wait() -> None:
+    """The router waits for the next recording, and hears of it."""
+    arrivals = Arrivals()
+    with ThreadPoolExecutor(1) as pool:
+        woken = pool.submit(arrivals.wait, LONG)
+        with arrivals.recording():
+            pass
+        assert woken.result(LONG)
 
 
 def test_time_is_busy_while_anything_is_being_recorded() -> None:

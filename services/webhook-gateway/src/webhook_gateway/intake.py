@@ -1,8 +1,9 @@
 """The way in: many webhook requests, few RecordDeliveries calls.
 
 Group commit without a timer. A delivery that arrives while no call is in flight goes at once; whatever arrives while
-calls are in flight waits for the next one, so the busier it gets, the larger the groups become. What cannot be kept
-soon is refused soon: the CRM sends it again, and nobody was told that it is safe.
+one is in flight waits for the next, so the busier it gets, the larger the groups become. Only when many wait, or that
+call takes long, does a second one go beside it. What cannot be kept soon is refused soon: the CRM sends it again, and
+nobody was told that it is safe.
 """
 
 import asyncio

@@ -52,10 +52,9 @@ class Counters:
     def get(self, integration_id: str) -> Document:
         """All counters of an integration; a missing one is 0."""
         names = [integration_id, _received(integration_id)]
-        found = {document["_id"]: document for document in self.collection.find({"_id": {"$in": names}})}
         counted: Document = {}
-        for name in names:
-            counted |= found.get(name, {})
+        for document in self.collection.find({"_id": {"$in": names}}):
+            counted |= document
         return counted
 
 

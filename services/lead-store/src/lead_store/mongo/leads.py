@@ -74,9 +74,8 @@ class Leads:
         """Leads that are or were linked to one of these records of a target's account."""
         if not record_ids:
             return []
-        refs = [record_ref(target.provider, target.account_id, record_id) for record_id in record_ids]
-        query = {"links.ref": {"$in": refs}, "tenant_id": target.tenant_id}
-        return [lead_from(document) for document in self.collection.find(query, session=session)]
+        refs = {record_ref(target.provider, target.account_id, record_id) for record_id in record_ids}
+        return self._by_refs(target.tenant_id, refs, session)
 
     def page(self, tenant_id: str, after: str, limit: int, spellings: Some[str]) -> list[Lead]:
         """Live leads with a greater id, in the order of their ids, which is that of their making."""
@@ -147,12 +146,15 @@ class Leads:
     ) -> list[Lead]:
         """Leads that had one of these records of an account and use it no more: another lead may have it now."""
         refs = {record_ref(*account, record_id) for record_id in record_ids}
-        found = self.collection.find({"links.ref": {"$in": list(refs)}, "tenant_id": tenant_id}, session=session)
         return [
             lead
-            for lead in map(lead_from, found)
+            for lead in self._by_refs(tenant_id, refs, session)
             if not any(link.attached and record_ref(*account, link.record_id) in refs for link in lead.links)
         ]
+
+    def _by_refs(self, tenant_id: str, refs: set[str], session: ClientSession | None) -> list[Lead]:
+        query = {"links.ref": {"$in": list(refs)}, "tenant_id": tenant_id}
+        return [lead_from(document) for document in self.collection.find(query, session=session)]
 
     def linked_to(self, integration_id: str, after: str, limit: int) -> list[Lead]:
         """Leads with a link of this integration, by id."""

@@ -28,11 +28,12 @@ class Arrivals:
         finally:
             self._count(-1, kept=kept)
 
-    def wait(self, seconds: float) -> None:
-        """Wait for something to route that has not been waited for yet."""
+    def wait(self, seconds: float) -> bool:
+        """Wait for something to route that has not been waited for yet; whether there is."""
         with self._changed:
             self._changed.wait_for(lambda: self._kept or self._closed, seconds)
-            self._kept = False
+            kept, self._kept = self._kept, False
+            return kept
 
     def rest(self, seconds: float) -> None:
         """Wait so long, but not for the end."""

@@ -94,7 +94,7 @@ class Work:
             pass
         except StoreError:
             raise
-        except Exception as error:
+        except Exception as error:  # whatever one record brought about, the others are decided
             if is_unreachable(error):
                 raise
             log.warning("A batch is decided in parts", reason=type(error).__name__, items=len(items))

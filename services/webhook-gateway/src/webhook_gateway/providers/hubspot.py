@@ -168,8 +168,6 @@ def _about(event: Event, touches: list[Touch]) -> str:
 
     Events that are not synced count too, and those without a name; of other kinds of records, nothing.
     """
-    if len(touches) == 1:
-        return touches[0].record_id
     if touches:
         return next(touch.record_id for touch in touches if touch.kind is not TouchKind.MERGED)
     noun = _name(event).partition(".")[0]
