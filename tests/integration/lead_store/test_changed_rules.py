@@ -10,6 +10,7 @@ from lead_store.mongo.applying import AT_ONCE, Applying
 from lead_store.mongo.lane_updates import idle_lane
 from lead_store.mongo.lanes import Lanes
 from lead_store.mongo.store import Store
+from lead_store.usecases.arrivals import Arrivals
 from lead_store.usecases.targets import Targets
 from lead_store_calls import INTEGRATION, TENANT, LeadStore, absent, at, done, eventually, present, touch
 from leadsync.lead.v1 import lead_pb2
@@ -159,7 +160,7 @@ def test_r19_a_run_that_goes_on_meanwhile_does_not_look_done(lead_store: LeadSto
     target = store.targets.get(INTEGRATION)
     assert target is not None
 
-    assert Targets(moving).run_work(target, "run-1")[0] == MANY - AT_ONCE
+    assert Targets(moving, Arrivals()).run_work(target, "run-1")[0] == MANY - AT_ONCE
     assert due(lead_store) == MANY - AT_ONCE
 
 

@@ -56,7 +56,7 @@ class LeadStoreProcess:
         self.process = Process(f"lead-store {number}")
         edge = Edge(Site.STORE, self.process, faults)
         store = Store.of(Client(client, edge), SETTINGS.database, SETTINGS.identity_key)  # type: ignore[arg-type]
-        self.services: Services = build(store, SETTINGS, threading.Event())
+        self.services: Services = build(store, SETTINGS, threading.Event(), lambda: edge.now().timestamp())
         self.server = server
         lead_service_pb2_grpc.add_LeadServiceServicer_to_server(self.services.leads, server)  # type: ignore[arg-type]
         inbox_service_pb2_grpc.add_InboxServiceServicer_to_server(self.services.inbox, server)  # type: ignore[arg-type]

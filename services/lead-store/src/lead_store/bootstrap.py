@@ -3,6 +3,7 @@
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from lead_store.metrics import Metrics
 from lead_store.mongo.client import connect
 from lead_store.mongo.indexes import ensure_indexes
 from lead_store.mongo.quarantine import QuarantinedRequests
+from lead_store.mongo.recent_clock import RecentClock
 from lead_store.mongo.store import Store
 from lead_store.rpc.health import HealthWatch
 from lead_store.rpc.inbox_service import InboxService
@@ -50,8 +52,10 @@ class Services:
     status: Status
 
 
-def build(store: Store, settings: Settings, stop: threading.Event) -> Services:
-    """Wire everything that works on a store; nothing runs yet."""
+def build(
+    store: Store, settings: Settings, stop: threading.Event, steady: Callable[[], float] = time.monotonic
+) -> Services:
+    """Wire everything that works on a store; nothing runs yet. `steady` measures the seconds between two readings."""
     bell, arrivals = WorkBell(), Arrivals()
     writing = Leads(store, bell, settings.platform)
     conflicts = Conflicts(store, writing, bell)
@@ -61,9 +65,16 @@ def build(store: Store, settings: Settings, stop: threading.Event) -> Services:
     planning = Planning(store, settings.platform)
     return Services(
         LeadService(writing, EndLead(store, bell), Watch(store, stop), conflicts),
-        InboxService(Inbox(store, arrivals), quarantine),
+        InboxService(Inbox(store, arrivals, RecentClock(store.now, steady).now), quarantine),
         SyncService(
-            lease_work, work, conflicts, planning, Targets(store), status, Matches(store, bell), Duplicates(store)
+            lease_work,
+            work,
+            conflicts,
+            planning,
+            Targets(store, arrivals),
+            status,
+            Matches(store, bell),
+            Duplicates(store),
         ),
         Router(store, bell, arrivals),
         References(store),

@@ -94,7 +94,7 @@ class Process:
         )
         self.store = Store.of(self._client, database, KEY)
         bell = WorkBell()
-        self.inbox = Inbox(self.store, Arrivals())
+        self.inbox = Inbox(self.store, Arrivals(), self.store.now)
         self.router = Router(self.store, bell, Arrivals())
         self.leads = Leads(self.store, bell, PLATFORM)
         self.lease = LeaseWork(self.store, bell, lease)

@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from lead_store.domain.lane import LaneTouch
 from lead_store.domain.rules import Target
@@ -21,9 +22,8 @@ class TouchKind(StrEnum):
     ERASED = "erased"
 
 
-@dataclass(frozen=True, slots=True)
-class Touch:
-    """One record that an event asks to look at."""
+class Touch(NamedTuple):
+    """One record that an event asks to look at. A tuple, since a delivery may have hundreds."""
 
     object_type: str
     record_id: str

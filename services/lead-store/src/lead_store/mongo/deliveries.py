@@ -1,11 +1,12 @@
 """The collection `deliveries`: the inbox. A delivery is written once; afterwards only its state moves."""
 
 from collections.abc import Collection as Some
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import zstandard
+from pymongo import ASCENDING, DESCENDING
 from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
 from pymongo.database import Database
@@ -18,9 +19,6 @@ from lead_store.mongo.one_by_one import update_each, when
 
 DUPLICATE_KEY = 11000
 LEVEL = 3  # of compression
-# What is routed at once: a batch costs little more than one delivery, and ends soon.
-MOST_UNROUTED = 500
-MOST_TOUCHES = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,23 +49,22 @@ class Deliveries:
             return {failure["index"] for failure in failures}
         return set()
 
-    def unrouted(self) -> Iterator[list[Delivery]]:
-        """Deliveries whose touches have not all become work, oldest first, in batches that are soon routed.
+    def unrouted_span(self) -> tuple[datetime, datetime] | None:
+        """When the first and the last of those that nobody has routed yet were recorded."""
+        ends = [
+            document["recorded_at"]
+            for order in (ASCENDING, DESCENDING)
+            for document in self.collection.find({"state": "new"}, {"recorded_at": 1})
+            .sort("recorded_at", order)
+            .limit(1)
+        ]
+        return (ends[0], ends[-1]) if ends else None
 
-        All from one look: the embedded server sorts everything that is new each time that it is asked.
-        """
-        query = self.collection.find({"state": "new"}, {"events": 0}, batch_size=MOST_UNROUTED).sort("recorded_at", 1)
-        batch: list[Delivery] = []
-        touches = 0
-        with query as documents:
-            for delivery in map(_delivery, documents):
-                batch.append(delivery)
-                touches += len(delivery.touches)
-                if len(batch) >= MOST_UNROUTED or touches >= MOST_TOUCHES:
-                    yield batch
-                    batch, touches = [], 0
-        if batch:
-            yield batch
+    def unrouted(self, until: datetime, most: int) -> list[Delivery]:
+        """Deliveries, recorded until then, whose touches have not all become work; the oldest come first."""
+        query = {"recorded_at": {"$lte": until}, "state": "new"}
+        found = self.collection.find(query, {"events": 0}).sort("recorded_at", 1).limit(most)
+        return [_delivery(document) for document in found]
 
     def still_new(self, keys: list[str], session: ClientSession) -> set[str]:
         """Which of these nobody has routed yet."""

@@ -1,6 +1,6 @@
 """InboxService: the way in. The quarantine is inherited."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,10 +11,12 @@ from lead_store.domain.errors import Invalid
 from lead_store.rpc.delivery_mapping import KINDS, STATES, kept_message
 from lead_store.rpc.paging import decode_token, encode_token, page_limit
 from lead_store.rpc.quarantine_service import QuarantineService
-from lead_store.rpc.requests import bounded, required
+from lead_store.rpc.requests import LONGEST_ID, bounded, required
 from lead_store.rpc.times import from_timestamp
 from lead_store.usecases.inbox import Inbox
 from lead_store.usecases.quarantine import Quarantine
+
+LONGEST_SOURCE = 256
 
 
 class InboxService(QuarantineService):
@@ -88,7 +90,7 @@ def _delivery(path: str, message: pb.Delivery) -> Delivery:
         raise _within(path, error) from error
 
 
-def _touches(messages: Iterable[pb.Touch]) -> tuple[Touch, ...]:
+def _touches(messages: Sequence[pb.Touch]) -> tuple[Touch, ...]:
     touches: list[Touch] = []
     try:
         for message in messages:
@@ -99,17 +101,19 @@ def _touches(messages: Iterable[pb.Touch]) -> tuple[Touch, ...]:
 
 
 def _touch(message: pb.Touch) -> Touch:
-    kind = KINDS.get(message.kind)
+    object_type, record_id, source = message.object_type, message.record_id, message.source
+    kind, into = KINDS.get(message.kind), message.into_record_id
     if kind is None:
         raise Invalid("kind", "no such kind of touch")
-    return Touch(
-        object_type=required("object_type", message.object_type),
-        record_id=required("record_id", message.record_id),
-        kind=kind,
-        occurred_at=from_timestamp(message.occurred_at) if message.HasField("occurred_at") else None,
-        source=bounded("source", message.source, 256),
-        into=bounded("into_record_id", message.into_record_id),
-    )
+    # Looked at here before they are looked at one by one: a delivery may have hundreds.
+    if not object_type or not record_id or len(object_type) + len(record_id) + len(into) > LONGEST_ID:
+        required("object_type", object_type)
+        required("record_id", record_id)
+        bounded("into_record_id", into)
+    if len(source) > LONGEST_SOURCE:
+        bounded("source", source, LONGEST_SOURCE)
+    at = from_timestamp(message.occurred_at) if message.HasField("occurred_at") else None
+    return Touch(object_type, record_id, kind, at, source, into)
 
 
 def _within(path: str, error: Invalid) -> Invalid:

@@ -18,4 +18,4 @@ def to_timestamp(at: datetime | None) -> Timestamp | None:
 
 def from_timestamp(stamp: Timestamp) -> datetime:
     """The contract's time as ours, in UTC and cut to milliseconds, which is what the database keeps."""
-    return _EPOCH + timedelta(seconds=stamp.seconds, milliseconds=stamp.nanos // 1_000_000)
+    return _EPOCH + timedelta(0, stamp.seconds, stamp.nanos // 1_000_000 * 1_000)

@@ -1,5 +1,6 @@
 """The inbox: keep deliveries, and show them to people. The acknowledgement depends on the keeping only."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -23,17 +24,18 @@ class SeenDelivery:
 
 @dataclass(frozen=True, slots=True)
 class Inbox:
-    """Keeps deliveries."""
+    """Keeps deliveries. `now` is the database's clock, for what no decision depends on."""
 
     store: Store
     arrivals: Arrivals
+    now: Callable[[], datetime]
 
     def record(self, deliveries: list[Delivery]) -> list[bool]:
         """Keep deliveries durably; True for each that had been kept before. Routing follows by itself."""
         if not 1 <= len(deliveries) <= MOST_DELIVERIES:
             raise Invalid("deliveries", f"send 1 to {MOST_DELIVERIES} deliveries in one call")
-        with self.arrivals.recording():
-            duplicates = self.store.deliveries.insert(deliveries, self.store.now())
+        with self.arrivals.recording(len(deliveries)):
+            duplicates = self.store.deliveries.insert(deliveries, self.now())
         return [position in duplicates for position in range(len(deliveries))]
 
     def get(self, tenant_id: str, key: str) -> SeenDelivery:

@@ -2,7 +2,9 @@
 
 import threading
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import accumulate, takewhile
 
 import structlog
 
@@ -12,11 +14,17 @@ from lead_store.domain.rules import Target
 from lead_store.mongo.store import Store
 from lead_store.mongo.transaction import Session
 from lead_store.usecases.arrivals import Arrivals
+from lead_store.usecases.horizon import Horizon
 from lead_store.usecases.lease import WorkBell
 
 SWEEP_SECONDS = 5.0
-LOOK_FROM = 100  # for so many touches it pays to look first which of the lanes wait already
-GIVE_WAY = 9.0  # so many times as long as something was being recorded meanwhile, routing rests after each batch
+LOOK_FROM = 50  # for so many touches it pays to look first which of the lanes wait already
+# After each batch routing rests, so many times as long as something was being recorded meanwhile: as many times as
+# deliveries came together, within these bounds.
+LEAST_REST, MOST_REST = 3, 9
+MOST_FOUND = 200  # deliveries that one look finds
+SMALL_BATCH, LARGE_BATCH = 100, 2_000  # touches that are routed at once
+DELIVERY_WEIGHT = 3  # touches that cost as much as a delivery does beside its touches
 log = structlog.get_logger()
 
 
@@ -31,6 +39,7 @@ class Router:
     bell: WorkBell
     arrivals: Arrivals
     stop: threading.Event = field(default_factory=threading.Event)
+    horizon: Horizon | None = None  # None = begin with the oldest
 
     def run(self) -> None:
         """Route until stopped. A failure waits for the next round."""
@@ -40,7 +49,8 @@ class Router:
             except Exception as error:  # noqa: BLE001 - the loop outlives whatever the database does
                 log.warning("Routing waits", reason=type(error).__name__)
                 self.stop.wait(1)
-            self.arrivals.wait(SWEEP_SECONDS)
+            if not self.arrivals.wait(SWEEP_SECONDS):
+                self.horizon = None  # whatever became of clocks, nothing is left behind it for long
 
     def close(self) -> None:
         """End the loop."""
@@ -49,12 +59,31 @@ class Router:
 
     def route(self) -> None:
         """Route all that there is, batch by batch; while the way in is busy, it goes first."""
-        for deliveries in self.store.deliveries.unrouted():
-            busy = self.arrivals.busy_seconds()
-            self._route(deliveries)
-            self.arrivals.rest(GIVE_WAY * (self.arrivals.busy_seconds() - busy))
-            if self.stop.is_set():
-                return
+        now = self.store.now()
+        if self.horizon is None:
+            oldest, newest = self.store.deliveries.unrouted_span() or (now, now)
+            self.horizon, now = Horizon(oldest), max(now, newest)
+        horizon = self.horizon
+        more = True
+        while more:
+            found = self.store.deliveries.unrouted(horizon.until, MOST_FOUND)
+            for deliveries in self._batches(found):
+                busy = self.arrivals.busy_seconds()
+                self._route(deliveries)
+                times = min(max(self.arrivals.together, LEAST_REST), MOST_REST)
+                self.arrivals.rest(times * (self.arrivals.busy_seconds() - busy))
+                if self.stop.is_set():
+                    return
+            more = horizon.move(len(found), MOST_FOUND, now)
+
+    def _batches(self, deliveries: list[Delivery]) -> Iterator[list[Delivery]]:
+        """Part them: into small batches while the way in is busy, since each holds it up; else large ones cost less."""
+        while deliveries:
+            most = LARGE_BATCH if self.arrivals.quiet() else SMALL_BATCH
+            weights = accumulate(DELIVERY_WEIGHT + len(delivery.touches) for delivery in deliveries)
+            size = max(1, sum(1 for _ in takewhile(most.__ge__, weights)))
+            yield deliveries[:size]
+            deliveries = deliveries[size:]
 
     def _route(self, deliveries: list[Delivery]) -> None:
         targets = self.store.targets.of_accounts({(d.provider, d.account_id) for d in deliveries})

@@ -8,6 +8,7 @@ from lead_store.domain.lead import Lead
 from lead_store.domain.rules import Target
 from lead_store.mongo.store import Store
 from lead_store.mongo.transaction import Contended, Session
+from lead_store.usecases.arrivals import Arrivals
 
 DETACH_AT_ONCE = 100
 
@@ -17,6 +18,7 @@ class Targets:
     """The use cases of crm-connector's integrations."""
 
     store: Store
+    arrivals: Arrivals
 
     def put(self, target: Target, run_id: str = "") -> int:
         """Store a target; deliveries that waited for its account become work.
@@ -29,7 +31,8 @@ class Targets:
             raise AlreadyExists("account_connected", "another integration has this account")
         run_id = run_id or f"rules-{target.revision}"
         store.applying.begin(target, run_id)
-        store.deliveries.reopen(target.provider, target.account_id)
+        if store.deliveries.reopen(target.provider, target.account_id):
+            self.arrivals.tell()
         run = store.applying.get(integration_id)
         return run.queued if run is not None and run.run_id == run_id else 0
 
