@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import structlog
+from msgspec import Struct
 
 from webhook_gateway.admission import MIB, Account, Admission, NotKeptError, Room, Slot
 from webhook_gateway.breaker import Breaker
@@ -28,8 +29,7 @@ _EVENT_BYTES = 24
 _DELIVERY_BYTES = 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(Struct, frozen=True):
     """One delivery on its way to lead-store."""
 
     provider: str

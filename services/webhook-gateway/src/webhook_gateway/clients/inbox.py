@@ -89,18 +89,20 @@ def _delivery(item: Delivery) -> pb.Delivery:
         ignored_count=parsed.ignored_count,
     )
     set_time(delivery.received_at, item.received_at_ms)
-    for touch in parsed.touches:
-        _fill(delivery.touches.add(), touch)
+    _add(delivery, parsed.touches)
     return delivery
 
 
-def _fill(message: pb.Touch, touch: Touch) -> None:
+def _add(delivery: pb.Delivery, touches: Sequence[Touch]) -> None:
     # Set in place: half the time of building each message from keywords, and a delivery may have a hundred.
-    message.object_type = touch.object_type
-    message.record_id = touch.record_id
-    message.kind = _KINDS[touch.kind]
-    message.source = touch.source
-    if touch.into_record_id:
-        message.into_record_id = touch.into_record_id
-    if touch.occurred_at_ms is not None:
-        set_time(message.occurred_at, touch.occurred_at_ms)
+    add = delivery.touches.add
+    for touch in touches:
+        message = add()
+        message.object_type = touch.object_type
+        message.record_id = touch.record_id
+        message.kind = _KINDS[touch.kind]
+        message.source = touch.source
+        if touch.into_record_id:
+            message.into_record_id = touch.into_record_id
+        if touch.occurred_at_ms is not None:
+            set_time(message.occurred_at, touch.occurred_at_ms)

@@ -53,10 +53,9 @@ def filled(message: M, query: msgspec.Struct) -> M:
 
 
 def set_time(message: Timestamp, at_ms: int) -> None:
-    """Set a timestamp in place."""
-    message.seconds, millis = divmod(at_ms, 1000)
-    message.nanos = millis * 1_000_000
-    message.SetInParent()  # so that 1970 itself is a time, not an absent one
+    """Set a timestamp in place; as the fields are set, 1970 itself is a time, not an absent one."""
+    message.seconds = at_ms // 1000
+    message.nanos = at_ms % 1000 * 1_000_000
 
 
 def number(kind: Any, word: str | msgspec.UnsetType | None) -> Any:

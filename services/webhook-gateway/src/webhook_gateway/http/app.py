@@ -1,5 +1,6 @@
 """The ASGI application: one endpoint per path of the table."""
 
+import re
 from collections.abc import Sequence
 
 from starlette.requests import Request
@@ -46,7 +47,7 @@ class Paths:
 
     def __init__(self, endpoints: Sequence[PathEndpoint]) -> None:
         self._literal = {endpoint.path: endpoint for endpoint in endpoints if "{" not in endpoint.path}
-        self._patterns = [(endpoint.path.split("/"), endpoint) for endpoint in endpoints if "{" in endpoint.path]
+        self._patterns = [(_pattern(endpoint.path), endpoint) for endpoint in endpoints if "{" in endpoint.path]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request. Raises Problem 404 route_not_found, and what the endpoint raises."""
@@ -57,12 +58,15 @@ class Paths:
     def _find(self, path: str) -> tuple[PathEndpoint, dict[str, str]]:
         if path in self._literal:
             return self._literal[path], {}
-        parts = path.split("/")
         for pattern, endpoint in self._patterns:
-            pairs = list(zip(pattern, parts, strict=False))
-            if len(pattern) == len(parts) and all(part if name[:1] == "{" else part == name for name, part in pairs):
-                return endpoint, {name[1:-1]: part for name, part in pairs if name[:1] == "{"}
+            if found := pattern.fullmatch(path):
+                return endpoint, found.groupdict()
         raise Problem(404, "route_not_found", "there is nothing at this address")
+
+
+def _pattern(path: str) -> re.Pattern[str]:
+    parts = (f"(?P<{part[1:-1]}>[^/]+)" if part[:1] == "{" else re.escape(part) for part in path.split("/"))
+    return re.compile("/".join(parts))
 
 
 def build_app(services: Services) -> ASGIApp:

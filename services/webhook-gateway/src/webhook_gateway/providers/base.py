@@ -1,9 +1,10 @@
 """The port of the webhook door: what any CRM's file has to offer, and the words it answers in. Pure."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple, Protocol
+
+from msgspec import Struct
 
 from webhook_gateway.model.integrations import Check
 from webhook_gateway.model.work import ShownEvent
@@ -20,7 +21,7 @@ class TouchKind(StrEnum):
     ERASED = "erased"
 
 
-class Touch(NamedTuple):
+class Touch(Struct, frozen=True, gc=False):
     """One record that a delivery asks to look at."""
 
     object_type: str
@@ -31,8 +32,7 @@ class Touch(NamedTuple):
     into_record_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ParsedDelivery:
+class ParsedDelivery(Struct, frozen=True):
     """The part of a webhook request that names one account."""
 
     delivery_key: str

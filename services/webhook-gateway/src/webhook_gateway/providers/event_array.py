@@ -18,7 +18,7 @@ def read_events(body: bytes, most: int) -> tuple[list[dict[str, Any]], bytes]:
     except (msgspec.MsgspecError, ValueError, RecursionError):
         body = _mended(body)
         raw = msgspec.json.decode(body)
-    if not isinstance(raw, list) or not raw or not all(isinstance(item, dict) for item in raw):
+    if not isinstance(raw, list) or set(map(type, raw)) != {dict}:
         raise UnreadableBodyError("not_an_event_array", "the body is not a JSON array of event objects")
     if len(raw) > most:
         raise UnreadableBodyError("not_an_event_array", f"the body has more than {most} events")

@@ -1,0 +1,127 @@
+"""One of HubSpot's webhook events: what it says, as far as that can be read, and how people see it. Pure.
+
+Classic events are called `contact.creation`, generic ones `object.creation` with `objectTypeId` "0-1" (a contact). On
+the wire the name is `subscriptionType`; HubSpot's table calls it `eventType`, so both are read.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from msgspec import Struct
+
+from webhook_gateway.model.work import ShownEvent
+from webhook_gateway.providers.base import TouchKind
+
+CONTACT_TYPE_ID = "0-1"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MAX_TIME_MS = 253_402_300_799_999  # the last millisecond of year 9999
+_MAX_SOURCE = 200  # characters
+_MAX_NOUN = 40  # characters
+_MAX_NAME = 100  # characters
+_MAX_ID = 2**63
+_ID = re.compile("[0-9]{1,19}")
+
+_CLASSIC = {
+    "contact.creation": TouchKind.CREATED,
+    "contact.propertyChange": TouchKind.CHANGED,
+    "contact.deletion": TouchKind.DELETED,
+    "contact.merge": TouchKind.MERGED,
+    "contact.restore": TouchKind.RESTORED,
+    "contact.privacyDeletion": TouchKind.ERASED,
+}
+_GENERIC = {name.replace("contact", "object"): kind for name, kind in _CLASSIC.items()}
+
+
+class Event(Struct, rename="camel", frozen=True, gc=False):
+    """One event as sent. Nothing is certain about it, so that no surprise costs the event."""
+
+    portal_id: Any = None
+    subscription_type: Any = None
+    event_type: Any = None
+    object_id: Any = None
+    new_object_id: Any = None
+    primary_object_id: Any = None
+    merged_object_ids: Any = None
+    object_type_id: Any = None
+    from_object_id: Any = None
+    from_object_type_id: Any = None
+    app_id: Any = None
+    occurred_at: Any = None
+    change_source: Any = None
+    source_id: Any = None
+    property_name: Any = None
+    property_value: Any = None
+
+    def name(self) -> str:
+        """What it is called; empty if it has no name."""
+        name = self.subscription_type
+        if not name or not isinstance(name, str):
+            name = self.event_type
+        return name if isinstance(name, str) else ""
+
+    def kind(self) -> TouchKind | None:
+        """What happened to a contact; None for all that is not synced."""
+        name = self.name()
+        return _CLASSIC.get(name) or (_GENERIC.get(name) if self.object_type_id == CONTACT_TYPE_ID else None)
+
+    def about(self) -> str:
+        """Name the contact that it is about though it touches nothing; empty if there is none. An erasure finds it so.
+
+        Events that are not synced count too, and those without a name; of other kinds of records, nothing.
+        """
+        noun = self.name().partition(".")[0]
+        sides = ((self.object_id, self.object_type_id), (self.from_object_id, self.from_object_type_id))
+        any_side = noun in {"", "contact"}
+        found = (record for record, type_id in sides if any_side or (noun == "object" and type_id == CONTACT_TYPE_ID))
+        return next(filter(_ID.fullmatch, _texts(found)), "")
+
+    def at_ms(self) -> int | None:
+        """When it happened; None if that is no time."""
+        at = self.occurred_at
+        return at if type(at) is int and 0 <= at <= _MAX_TIME_MS else None
+
+    def source(self) -> str:
+        """Who did it, as `changeSource:sourceId`; evidence for people, so anything that reads as text will do."""
+        source, by = self.change_source, self.source_id
+        if not isinstance(source, str):
+            source = ""
+        if isinstance(by, (str, int)) and by != "":
+            source = f"{source}:{by}"
+        return source[:_MAX_SOURCE]
+
+    def losers(self) -> list[Any]:
+        """The records that a merge ends, as sent."""
+        return self.merged_object_ids if isinstance(self.merged_object_ids, list) else []
+
+    def shown(self) -> ShownEvent:
+        """Translate it for people."""
+        name = self.name()
+        noun = name.partition(".")[0]
+        if noun == "object":
+            noun = "contact" if self.object_type_id == CONTACT_TYPE_ID else f"object {self.object_type_id}"
+        ids = (self.new_object_id, self.object_id, self.primary_object_id, self.from_object_id)
+        at = self.at_ms()
+        return ShownEvent(
+            type=name[:_MAX_NAME],
+            object_type=noun[:_MAX_NOUN],
+            record_id=next(_texts(ids), None),
+            property=self.property_name if isinstance(self.property_name, str) else None,
+            value=self.property_value if isinstance(self.property_value, str) else None,
+            occurred_at=None if at is None else _EPOCH + timedelta(milliseconds=at),
+            source=self.source() or None,
+            merged_record_ids=list(_texts(self.losers())),
+            ignored=self.kind() is None,
+        )
+
+
+def number(value: object) -> str | None:
+    """Spell an id; None for anything but a whole number."""
+    if type(value) is int and 0 <= value < _MAX_ID:
+        return str(value)
+    return value if isinstance(value, str) and _ID.fullmatch(value) else None
+
+
+def _texts(ids: Iterable[Any]) -> Iterator[str]:
+    return (str(value)[:_MAX_NOUN] for value in ids if isinstance(value, (int, str)))
