@@ -53,10 +53,17 @@ class Busy:
         with self._changed:
             return len(self._running)
 
-    def wait_for_end(self, seconds: float) -> None:
-        """Wait until a job ends, at most so long."""
+    def pause(self) -> float:
+        """Seconds until the first integration without a job has been left alone for long enough; at most 0.25."""
         with self._changed:
-            self._changed.wait(seconds)
+            now = self._monotonic()
+            left = (at + BATCHING_SECONDS - now for key, at in self._began.items() if key not in self._running)
+            return max(0.0, min(left, default=BATCHING_SECONDS))
+
+    def wait_for_change(self) -> None:
+        """Wait until a job ends, or until that pause is over."""
+        with self._changed:
+            self._changed.wait(self.pause())
 
     def wait_until_idle(self, seconds: float, integration_id: str = "") -> bool:
         """Wait until no job runs (of this integration, if one is named), at most so long; whether none does."""
@@ -100,17 +107,17 @@ class WorkLoop:
 
     def _turn(self) -> None:
         """Lease once. Leases never queue: without a free thread nothing is leased."""
-        if self._busy.jobs >= self._max_jobs:
-            self._busy.wait_for_end(BATCHING_SECONDS)
-            return
         busy = self._busy.now()
+        if self._busy.jobs >= self._max_jobs:
+            self._busy.wait_for_change()
+            return
         batch = self._lease(busy)
         if batch is None:
             self._stop.wait(_RETRY_SECONDS)
         elif batch.leases:
             self._start(batch)
         elif busy or time.monotonic() - batch.claimed_at < BATCHING_SECONDS:
-            self._busy.wait_for_end(BATCHING_SECONDS)
+            self._busy.wait_for_change()
 
     def _lease(self, busy: list[str]) -> LeaseBatch | None:
         """Ask for work: held open while there is nothing else to do, else answered at once. None = not reachable."""
