@@ -1,13 +1,12 @@
 """The inbox: what is acknowledged is kept, once, and becomes work."""
 
 import threading
-from datetime import UTC, datetime, timedelta
 
 import pymongo
 from lead_store.mongo.store import Store
 from lead_store.usecases.arrivals import Arrivals
 from lead_store.usecases.lease import WorkBell
-from lead_store.usecases.router import LOOK_FROM, MOST_FOUND, Router
+from lead_store.usecases.router import LOOK_FROM, Router
 from lead_store_calls import ACCOUNT, INTEGRATION, LeadStore, at, eventually, present, touch
 
 
@@ -133,17 +132,3 @@ def test_deliveries_go_only_to_the_integration_of_their_account(lead_store: Lead
     assert (lease.integration_id, len(lease.leases)) == ("integration-2", 1)
     assert lead_store.status().total_received == 0
     assert ACCOUNT != "222"
-
-
-def test_whatever_waits_is_routed_wherever_clocks_stood(lead_store: LeadStore) -> None:
-    """More deliveries than one look finds, from days ago up to an hour ahead of the database's clock, become work."""
-    lead_store.put_target()
-    deliveries, now = lead_store.database.deliveries, datetime.now(UTC)
-    lead_store.deliver(touch("1"), key="k")
-    eventually(lambda: state_of(lead_store, "k") == "routed")
-    kept = deliveries.find_one({"_id": "k"}) | {"state": "new"}
-    hours = [number / 10 - 30 for number in range(2 * MOST_FOUND)] + [1]
-    deliveries.insert_many(
-        {**kept, "_id": f"k{at}", "recorded_at": now + timedelta(hours=at), "received_at": now} for at in hours
-    )
-    eventually(lambda: deliveries.count_documents({"state": "routed"}) == len(hours) + 1, within=30)

@@ -22,6 +22,13 @@ class TouchKind(StrEnum):
     ERASED = "erased"
 
 
+class Account(NamedTuple):
+    """One customer's account at a CRM."""
+
+    provider: str
+    account_id: str
+
+
 class Touch(NamedTuple):
     """One record that an event asks to look at. A tuple, since a delivery may have hundreds."""
 
@@ -47,6 +54,11 @@ class Delivery:
     ignored_count: int
     received_at: datetime
     event_record_ids: tuple[str, ...] = ()  # for each event the record it is about; empty = unknown
+
+    @property
+    def account(self) -> Account:
+        """The account that it is of."""
+        return Account(self.provider, self.account_id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,14 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
+
+from lead_store.domain.delivery import Account, Delivery
 
 QUIET_SECONDS = 0.1
+Span = tuple[datetime, datetime]  # when the first and the last of some deliveries were recorded
 
 
 class Arrivals:
@@ -13,7 +17,8 @@ class Arrivals:
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._kept = False
+        self._kept: dict[Account, Span] = {}
+        self._anywhere = False
         self._closed = False
         self._under_way = 0
         self._since = 0.0
@@ -21,33 +26,37 @@ class Arrivals:
         self.together = 0  # how many deliveries came with the last recording: the more, the more wait at the gateway
 
     @contextmanager
-    def recording(self, deliveries: int) -> Iterator[None]:
-        """Record so many deliveries until the block ends; if it ends well, there is something to route."""
-        self.together = deliveries
+    def recording(self, deliveries: Sequence[Delivery], now: datetime) -> Iterator[None]:
+        """Record deliveries, as of `now`, until the block ends; if it ends well, there is something to route."""
+        self.together = len(deliveries)
         self._count(1)
         try:
             yield
-            self.tell()
+            with self._changed:
+                for account in {delivery.account for delivery in deliveries}:
+                    first, last = self._kept.get(account, (now, now))
+                    self._kept[account] = min(first, now), max(last, now)
+                self._changed.notify_all()
         finally:
             self._count(-1)
 
-    def tell(self) -> None:
-        """Say that there is something to route."""
+    def look_anywhere(self) -> None:
+        """Say that there is something to route, but not of which account."""
         with self._changed:
-            self._kept = True
+            self._anywhere = True
             self._changed.notify_all()
 
-    def wait(self, seconds: float) -> bool:
-        """Wait for something to route that has not been waited for yet; whether there is."""
+    def wait(self, seconds: float) -> None:
+        """Wait for something to route."""
         with self._changed:
-            self._changed.wait_for(lambda: self._kept or self._closed, seconds)
-            kept, self._kept = self._kept, False
-            return kept
+            self._changed.wait_for(lambda: self._kept or self._anywhere or self._closed, seconds)
 
-    def rest(self, seconds: float) -> None:
-        """Wait so long, but not for the end."""
+    def taken(self) -> tuple[dict[Account, Span], bool]:
+        """What has come and was not taken yet: of these accounts, and if true perhaps of others too."""
         with self._changed:
-            self._changed.wait_for(lambda: self._closed, seconds)
+            kept, anywhere = self._kept, self._anywhere
+            self._kept, self._anywhere = {}, False
+            return kept, anywhere
 
     def quiet(self) -> bool:
         """Whether nothing has been recorded for a while."""

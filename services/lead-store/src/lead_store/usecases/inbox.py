@@ -34,8 +34,9 @@ class Inbox:
         """Keep deliveries durably; True for each that had been kept before. Routing follows by itself."""
         if not 1 <= len(deliveries) <= MOST_DELIVERIES:
             raise Invalid("deliveries", f"send 1 to {MOST_DELIVERIES} deliveries in one call")
-        with self.arrivals.recording(len(deliveries)):
-            duplicates = self.store.deliveries.insert(deliveries, self.now())
+        now = self.now()
+        with self.arrivals.recording(deliveries, now):
+            duplicates = self.store.deliveries.insert(deliveries, now)
         return [position in duplicates for position in range(len(deliveries))]
 
     def get(self, tenant_id: str, key: str) -> SeenDelivery:

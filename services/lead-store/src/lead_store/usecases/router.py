@@ -1,56 +1,57 @@
 """From kept deliveries to due lanes."""
 
 import threading
-from collections import defaultdict
-from collections.abc import Iterator
+import time
 from dataclasses import dataclass, field
-from itertools import accumulate, takewhile
 
 import structlog
 
-from lead_store.domain.delivery import Delivery, lanes_touched
+from lead_store.domain.delivery import Account, Delivery, lanes_touched
 from lead_store.domain.lane import erasure_of
 from lead_store.domain.rules import Target
 from lead_store.mongo.store import Store
 from lead_store.mongo.transaction import Session
 from lead_store.usecases.arrivals import Arrivals
-from lead_store.usecases.horizon import Horizon
+from lead_store.usecases.backlog import MOST_FOUND, Backlog
 from lead_store.usecases.lease import WorkBell
 
-SWEEP_SECONDS = 5.0
+SWEEP_SECONDS = 5.0  # without news for so long, all deliveries are looked at
+BUSY_SWEEP_SECONDS = 60.0  # and with news: looking at all takes the longer the more of them wait
 LOOK_FROM = 50  # for so many touches it pays to look first which of the lanes wait already
-# After each batch routing rests, so many times as long as something was being recorded meanwhile: as many times as
+# After a batch its account rests, so many times as long as something was being recorded meanwhile: as many times as
 # deliveries came together, within these bounds.
 LEAST_REST, MOST_REST = 3, 9
-MOST_FOUND = 200  # deliveries that one look finds
-SMALL_BATCH, LARGE_BATCH = 100, 2_000  # touches that are routed at once
-DELIVERY_WEIGHT = 3  # touches that cost as much as a delivery does beside its touches
+SMALL_BATCH, LARGE_BATCH = 100, 400  # touches that are routed at once: who waits meanwhile waits for all of them
 log = structlog.get_logger()
 
 
 @dataclass(slots=True)
 class Router:
-    """Turns kept deliveries into due lanes: at once when told, and every few seconds for what a crash left behind.
+    """Turns kept deliveries into due lanes: at once when told, and now and then for what a crash left behind.
 
-    Routing twice is harmless, so the order is: lanes first, then the delivery's state.
+    Routing twice is harmless, so the order is: lanes first, then the delivery's state. The accounts take turns.
     """
 
     store: Store
     bell: WorkBell
     arrivals: Arrivals
     stop: threading.Event = field(default_factory=threading.Event)
-    horizon: Horizon | None = None  # None = begin with the oldest
+    waiting: dict[Account, Backlog] = field(default_factory=dict)
+    resting: dict[Account, float] = field(default_factory=dict)  # until when, as `time.monotonic` tells
 
     def run(self) -> None:
-        """Route until stopped. A failure waits for the next round."""
+        """Route until stopped. A failure waits for the next round, which begins by looking at everything."""
+        swept_at = -BUSY_SWEEP_SECONDS
         while not self.stop.is_set():
             try:
-                self.route()
+                if time.monotonic() - swept_at >= BUSY_SWEEP_SECONDS or not self._listen():
+                    self.sweep()
+                    swept_at = time.monotonic()
+                self.take_turns()
             except Exception as error:  # noqa: BLE001 - the loop outlives whatever the database does
                 log.warning("Routing waits", reason=type(error).__name__)
+                self.arrivals.look_anywhere()
                 self.stop.wait(1)
-            if not self.arrivals.wait(SWEEP_SECONDS):
-                self.horizon = None  # whatever became of clocks, nothing is left behind it for long
 
     def close(self) -> None:
         """End the loop."""
@@ -58,51 +59,70 @@ class Router:
         self.arrivals.close()
 
     def route(self) -> None:
-        """Route all that there is, batch by batch; while the way in is busy, it goes first."""
-        now = self.store.now()
-        if self.horizon is None:
-            oldest, newest = self.store.deliveries.unrouted_span() or (now, now)
-            self.horizon, now = Horizon(oldest), max(now, newest)
-        horizon = self.horizon
-        more = True
-        while more:
-            found = self.store.deliveries.unrouted(horizon.until, MOST_FOUND)
-            for deliveries in self._batches(found):
-                busy = self.arrivals.busy_seconds()
-                self._route(deliveries)
-                times = min(max(self.arrivals.together, LEAST_REST), MOST_REST)
-                self.arrivals.rest(times * (self.arrivals.busy_seconds() - busy))
-                if self.stop.is_set():
-                    return
-            more = horizon.move(len(found), MOST_FOUND, now)
+        """Route all that there is."""
+        self.sweep()
+        while self.waiting and not self.stop.is_set():
+            self.take_turns()
+            if self.waiting and not self._listen():
+                self.sweep()
 
-    def _batches(self, deliveries: list[Delivery]) -> Iterator[list[Delivery]]:
-        """Part them: into small batches while the way in is busy, since each holds it up; else large ones cost less."""
-        while deliveries:
-            most = LARGE_BATCH if self.arrivals.quiet() else SMALL_BATCH
-            weights = accumulate(DELIVERY_WEIGHT + len(delivery.touches) for delivery in deliveries)
-            size = max(1, sum(1 for _ in takewhile(most.__ge__, weights)))
-            yield deliveries[:size]
-            deliveries = deliveries[size:]
+    def sweep(self) -> None:
+        """Look for deliveries of any account."""
+        for account, (first, last) in self.store.deliveries.unrouted_spans().items():
+            self.waiting.setdefault(account, Backlog(first, last)).extend(last)
 
-    def _route(self, deliveries: list[Delivery]) -> None:
-        targets = self.store.targets.of_accounts({(d.provider, d.account_id) for d in deliveries})
-        groups: dict[tuple[str, str], list[Delivery]] = defaultdict(list)
-        for delivery in deliveries:
-            groups[delivery.provider, delivery.account_id].append(delivery)
-        for account, group in groups.items():
-            target = targets.get(account)
-            if target is None:
-                self._hold_back(account, group)
-            else:
-                self._route_to(target, group)
+    def take_turns(self) -> None:
+        """Route one batch of each account that waits and does not rest, so that nobody waits for another's flood."""
+        now = time.monotonic()
+        self.resting = {account: until for account, until in self.resting.items() if until > now}
+        for account in [account for account in self.waiting if account not in self.resting]:
+            self._take_turn(account, self.waiting.pop(account))
+            if self.stop.is_set():
+                return
 
-    def _hold_back(self, account: tuple[str, str], deliveries: list[Delivery]) -> None:
+    def _listen(self) -> bool:
+        """Hear of what has come; if nothing can be routed yet, wait for it. False if all has to be looked at."""
+        rests = [self.resting.get(account, 0.0) for account in self.waiting]
+        self.arrivals.wait(min(rests) - time.monotonic() if rests else SWEEP_SECONDS)
+        came, anywhere = self.arrivals.taken()
+        for account, (first, last) in came.items():
+            self.waiting.setdefault(account, Backlog(first, last)).extend(last)
+        return bool(self.waiting) and not anywhere
+
+    def _take_turn(self, account: Account, backlog: Backlog) -> None:
+        """Route a batch, a small one if it holds up others or the way in; then the account rests, behind the others.
+
+        It rests so long that the way in goes first, however many accounts there are; and a flood leaves the database
+        to the work behind it for half of the time.
+        """
+        began, busy = time.monotonic(), self.arrivals.busy_seconds()
+        if not backlog.found:
+            backlog.add(self.store.deliveries.unrouted(account, backlog.until, MOST_FOUND))
+        if backlog.found:
+            alone = not self.waiting and self.arrivals.quiet()
+            self._route(account, backlog.take(LARGE_BATCH if alone else SMALL_BATCH))
+        now, others = time.monotonic(), self.waiting.keys() | self.resting.keys()
+        times = min(max(self.arrivals.together, LEAST_REST), MOST_REST) * (len(others) + 1)
+        rest = times * (self.arrivals.busy_seconds() - busy)
+        if backlog.found or not backlog.over:
+            self.waiting[account] = backlog
+            rest = max(rest, now - began)
+        self.resting[account] = now + rest
+
+    def _route(self, account: Account, deliveries: list[Delivery]) -> None:
+        target = self.store.targets.of_accounts([account]).get(account)
+        if target is None:
+            self._hold_back(account, deliveries)
+        else:
+            self._route_to(target, deliveries)
+
+    def _hold_back(self, account: Account, deliveries: list[Delivery]) -> None:
         """Keep what no integration wants yet. A target may have appeared meanwhile: look once more."""
         self.store.deliveries.mark((delivery.key for delivery in deliveries), "unroutable", reason="unknown_account")
         log.warning("Deliveries wait for an integration of their account", provider=account[0], account_id=account[1])
         if self.store.targets.of_accounts([account]):
             self.store.deliveries.reopen(*account)
+            self.arrivals.look_anywhere()
 
     def _route_to(self, target: Target, deliveries: list[Delivery]) -> None:
         if target.webhooks_enabled:

@@ -32,7 +32,7 @@ class Targets:
         run_id = run_id or f"rules-{target.revision}"
         store.applying.begin(target, run_id)
         if store.deliveries.reopen(target.provider, target.account_id):
-            self.arrivals.tell()
+            self.arrivals.look_anywhere()
         run = store.applying.get(integration_id)
         return run.queued if run is not None and run.run_id == run_id else 0
 

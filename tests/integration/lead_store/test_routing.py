@@ -1,0 +1,92 @@
+"""From kept deliveries to work: in turns, wherever clocks stood, and whoever has kept them."""
+
+import uuid
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from lead_store.domain.delivery import Delivery, Touch, TouchKind
+from lead_store.domain.rules import Direction, Target
+from lead_store.mongo.client import connect
+from lead_store.mongo.indexes import ensure_indexes
+from lead_store.mongo.store import Store
+from lead_store.usecases.arrivals import Arrivals
+from lead_store.usecases.backlog import MOST_FOUND
+from lead_store.usecases.lease import WorkBell
+from lead_store.usecases.router import Router
+
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def store(mongo_url: str) -> Iterator[Store]:
+    """A store with the accounts `1` and `2`, and no router of its own."""
+    with connect(mongo_url) as client:
+        store = Store.of(client, f"test_{uuid.uuid4().hex[:12]}", b"k" * 32)
+        ensure_indexes(store.database)
+        for account_id in ("1", "2"):
+            names = f"integration-{account_id}", f"tenant-{account_id}", "hubspot", account_id
+            store.targets.put(Target(*names, Direction.BIDIRECTIONAL))
+        yield store
+        client.drop_database(store.database.name)
+
+
+def deliveries(account_id: str, number: int, touches: int = 1) -> list[Delivery]:
+    """So many deliveries of an account, each about other records."""
+    return [
+        Delivery(
+            uuid.uuid4().hex,
+            "hubspot",
+            account_id,
+            b"[]",
+            {},
+            tuple(Touch("contact", f"{position}{n}", TouchKind.CHANGED) for n in range(touches)),
+            touches,
+            0,
+            NOW,
+        )
+        for position in range(number)
+    ]
+
+
+def states(store: Store, some: Sequence[Delivery]) -> set[str]:
+    """The states of these deliveries."""
+    found = store.deliveries.collection.find({"_id": {"$in": [one.key for one in some]}})
+    return {document["state"] for document in found}
+
+
+def test_an_account_does_not_wait_for_the_flood_of_another(store: Store) -> None:
+    """While forty large deliveries of one account wait, a small one of another is routed in the next turn."""
+    router = Router(store, WorkBell(), Arrivals())
+    flood, small = deliveries("1", 40, touches=100), deliveries("2", 1)
+    store.deliveries.insert(flood, NOW)
+    router.sweep()
+    router.take_turns()
+    store.deliveries.insert(small, NOW + timedelta(minutes=1))
+    router.sweep()
+    router.take_turns()
+    assert states(store, small) == {"routed"}
+    assert states(store, flood) == {"routed", "new"}
+    router.route()
+    assert states(store, flood) == {"routed"}
+
+
+def test_whatever_waits_is_routed_wherever_clocks_stood(store: Store) -> None:
+    """More deliveries than one look finds, all at once and from days ago to hours ahead of the clock, become work."""
+    some = deliveries("1", 2 * MOST_FOUND + 1)
+    store.deliveries.insert(some, NOW)
+    for position, one in enumerate(more := deliveries("1", 100)):
+        store.deliveries.insert([one], NOW + timedelta(hours=position / 2 - 40))
+    Router(store, WorkBell(), Arrivals()).route()
+    assert states(store, [*some, *more]) == {"routed"}
+    assert store.counters.get("integration-1")["total_received"] == len(some) + len(more)
+
+
+def test_accounts_are_told_apart_by_their_whole_names(store: Store) -> None:
+    """An id that looks like the beginning of another one, or like a place in its queue, takes nothing from it."""
+    some = [deliveries(account_id, 1)[0] for account_id in ("1", "1/0", "1/000000000000000", "10", "%31", "")]
+    store.deliveries.insert(some, NOW)
+    spans = store.deliveries.unrouted_spans()
+    assert set(spans) == {one.account for one in some}
+    for one in some:
+        assert [found.key for found in store.deliveries.unrouted(one.account, NOW, 10)] == [one.key]
