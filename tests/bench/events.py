@@ -13,16 +13,22 @@ RECORDS = 10_000  # different contacts that events are about
 _numbers = count(1)
 
 
-def signed_requests(url: str, number: int, events: int, records: Sequence[int] = range(1, RECORDS + 1)) -> list[bytes]:
+def signed_requests(
+    url: str,
+    number: int,
+    events: int,
+    records: Sequence[int] = range(1, RECORDS + 1),
+    portal: int = int(SIMULATED_ACCOUNT),
+) -> list[bytes]:
     """Make so many requests of so many events each, about these contacts. No two are alike; good for five minutes."""
-    return list(_requests(url, number, events, records))
+    return list(_requests(url, number, events, records, portal))
 
 
-def _requests(url: str, number: int, events: int, records: Sequence[int]) -> Iterator[bytes]:
+def _requests(url: str, number: int, events: int, records: Sequence[int], portal: int) -> Iterator[bytes]:
     host, now_ms = url.removeprefix("http://"), int(time.time() * 1000)
     stamp, secret = str(now_ms), SIMULATED["HUBSPOT_CLIENT_SECRET"]
     for _ in range(number):
-        body = json.dumps([_event(now_ms, records) for _ in range(events)], separators=(",", ":")).encode()
+        body = json.dumps([_event(now_ms, records, portal) for _ in range(events)], separators=(",", ":")).encode()
         signature = signature_v3(secret, "POST", url + PATH, body, now_ms)
         head = (
             f"POST {PATH} HTTP/1.1\r\nhost: {host}\r\naccept: */*\r\ncontent-type: application/json\r\n"
@@ -33,12 +39,12 @@ def _requests(url: str, number: int, events: int, records: Sequence[int]) -> Ite
         yield head.encode() + body
 
 
-def _event(now_ms: int, records: Sequence[int]) -> dict[str, object]:
+def _event(now_ms: int, records: Sequence[int], portal: int) -> dict[str, object]:
     number = next(_numbers)
     return {
         "eventId": number,
         "subscriptionId": 1,
-        "portalId": int(SIMULATED_ACCOUNT),
+        "portalId": portal,
         "appId": int(SIMULATED["HUBSPOT_APP_ID"]),
         "occurredAt": now_ms,
         "subscriptionType": "contact.propertyChange",

@@ -34,6 +34,11 @@ class Outcome:
         ordered = sorted(self.times)
         return ordered[min(len(ordered) - 1, int(len(ordered) * share))] * 1000 if ordered else float("nan")
 
+    @property
+    def middle(self) -> str:
+        """Half of them in words."""
+        return f"p50 {self.percentile(0.5):,.0f} ms, of {len(self.times):,}"
+
 
 class _Connection(asyncio.Protocol):
     """One HTTP/1.1 connection with one request on its way at most. Only status and length of an answer are read."""

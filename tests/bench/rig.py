@@ -35,9 +35,19 @@ class Rig:
     """Running processes by name, and where they are reached."""
 
     settings: Settings
-    token: str = field(repr=False)
+    token_key: str = field(repr=False)
     everything: Mapping[str, str] = field(repr=False)
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+
+    @property
+    def token(self) -> str:
+        """A token of the tenant that the suite has from the start."""
+        return self.token_of("default")
+
+    def token_of(self, tenant: str) -> str:
+        """A token that may do everything for a tenant."""
+        lifetime = timedelta(hours=6)
+        return make_token(self.token_key, tenant=tenant, role=Role.ADMIN, subject="bench", lifetime=lifetime)
 
     @property
     def url(self) -> str:
@@ -88,11 +98,7 @@ def running(
         make_private_dir(data_dir / folder)
     keys = {name: ensure_key(data_dir / file) for name, file in KEY_FILES.items()}
     everything = suite_environment(settings, keys)
-    lifetime = timedelta(hours=6)
-    token = make_token(
-        keys["LEADSYNC_TOKEN_KEY"], tenant="default", role=Role.ADMIN, subject="bench", lifetime=lifetime
-    )
-    rig, wanted = Rig(settings, token, everything), set(names)
+    rig, wanted = Rig(settings, keys["LEADSYNC_TOKEN_KEY"], everything), set(names)
     try:
         for component in components(settings, everything):
             if component.name not in wanted:

@@ -1,7 +1,7 @@
 """The way in: signed POSTs → durable deliveries → due lanes, beside the bare database; then lanes → decisions."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -51,7 +51,7 @@ def measure_way_in(rig: Rig, limit: float, lengths: Lengths) -> Group:
             "/s",
             f"{hundred.rate:,.0f} POST/s, {_times(hundred)}",
         ),
-        plain("documents/s of the bare database", _yardstick(rig, lengths.closed / 2), "/s", "the yardstick"),
+        *_beside_the_bare_database(rig, {1: single, 100: hundred}, lengths.closed / 2),
     ]
     for rate in (FIXED_RATE, single.rate * OPEN_SHARE):
         outcome = _open(rig, rate, lengths.open)
@@ -66,7 +66,7 @@ def measure_way_in(rig: Rig, limit: float, lengths: Lengths) -> Group:
         "(16 with 100 events a POST), each with one request on its way. Open model: a fixed rate, each time counted "
         f"from the moment at which the request was due. Events are about {RECORDS:,} linked contacts; lead-store "
         "routes them to lanes all the while. The yardstick is `insert_many` of the very same documents, "
-        f"{YARDSTICK_BATCH} at a time, majority and journaled, into the same database by one client."
+        f"{YARDSTICK_BATCH} at a time, majority and journaled, into the same database at rest, by one client."
     )
     return Group("The way in", how, tuple(rows))
 
@@ -162,19 +162,28 @@ def _times(outcome: Outcome) -> str:
     return f"p50 {outcome.percentile(0.5):.1f} ms, p99 {outcome.percentile(0.99):.1f} ms"
 
 
-def _yardstick(rig: Rig, seconds: float) -> float:
-    """Documents a second that the bare database takes."""
+def _beside_the_bare_database(rig: Rig, outcomes: Mapping[int, Outcome], seconds: float) -> Iterator[Figure]:
+    """How fast the database alone takes what the POSTs left in it, and how much of that rate the POSTs reached."""
     with MongoClient[dict[str, Any]](rig.mongo_url) as client:
-        kept = list(client["leadsync_lead_store"]["deliveries"].find({"event_count": 1}).limit(20_000))
-        bare = client["yardstick"].get_collection("deliveries", write_concern=WriteConcern("majority", j=True))
-        for name, index in client["leadsync_lead_store"]["deliveries"].index_information().items():
-            if name != "_id_":
-                options = {key: value for key, value in index.items() if key not in {"v", "key", "ns"}}
-                bare.create_index(list(index["key"]), **options)
-        began, done = time.perf_counter(), 0
-        while time.perf_counter() - began < seconds and done < len(kept):
-            bare.insert_many(kept[done : done + YARDSTICK_BATCH], ordered=False)
-            done += YARDSTICK_BATCH
-        rate = done / (time.perf_counter() - began)
-        client.drop_database("yardstick")
+        _wait_routed(client["leadsync_lead_store"])
+        for events, outcome in outcomes.items():
+            bare, what = _yardstick(client, events, seconds), "a single event" if events == 1 else f"{events} events"
+            yield plain(f"documents/s of the bare database, {what} each", bare, "/s", "the yardstick")
+            yield at_least(f"POST/s of {what} as a share of that", 100 * outcome.rate / bare, 50, "%")
+
+
+def _yardstick(client: MongoClient[dict[str, Any]], events: int, seconds: float) -> float:
+    """Documents a second that the bare database takes."""
+    kept = list(client["leadsync_lead_store"]["deliveries"].find({"event_count": events}).limit(20_000 // events + 200))
+    bare = client["yardstick"].get_collection("deliveries", write_concern=WriteConcern("majority", j=True))
+    for name, index in client["leadsync_lead_store"]["deliveries"].index_information().items():
+        if name != "_id_":
+            options = {key: value for key, value in index.items() if key not in {"v", "key", "ns"}}
+            bare.create_index(list(index["key"]), **options)
+    began, done = time.perf_counter(), 0
+    while time.perf_counter() - began < seconds and done < len(kept):
+        bare.insert_many(kept[done : done + YARDSTICK_BATCH], ordered=False)
+        done += YARDSTICK_BATCH
+    rate = done / (time.perf_counter() - began)
+    client.drop_database("yardstick")
     return rate

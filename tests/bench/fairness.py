@@ -1,0 +1,65 @@
+"""One tenant's flood beside another tenant's changes."""
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+import httpx
+from hubspot_simulator.client import ControlClient
+from leadsync_cli.suite.catalogue import SIMULATED
+from pymongo import MongoClient
+
+from bench.events import signed_requests
+from bench.figures import Figure, Group, at_most, plain
+from bench.load import Outcome, run_closed
+
+if TYPE_CHECKING:
+    from bench.whole import Whole
+
+PORTAL, EVENTS, PER_POST, PER_CONTACT = 777, 100_000, 100, 5
+
+
+def measure_fairness(whole: "Whole") -> Group:
+    """Edit contacts of one tenant at a fixed rate: alone, and while the events of another one's import come in."""
+    other, contacts = _other_tenant(whole)
+    whole.quiet()
+    alone, _ = whole.edit_and_watch()
+    whole.quiet()
+    requests = signed_requests(whole.rig.url, EVENTS // PER_POST, PER_POST, contacts, PORTAL)
+    flood: list[Outcome] = []
+    port = whole.rig.settings.ports.gateway
+    sender = threading.Thread(target=lambda: flood.append(run_closed(port, requests, 10, seconds=600)))
+    sender.start()
+    beside, lost = whole.edit_and_watch()
+    with MongoClient[dict[str, Any]](whole.rig.mongo_url) as client:
+        left = client["leadsync_lead_store"]["lanes"].count_documents(
+            {"integration_id": other, "due_at": {"$ne": None}}
+        )
+    sender.join()
+    figures = (
+        plain("change in HubSpot → lead, p99, alone", alone.percentile(0.99), "ms", alone.middle),
+        at_most("change in HubSpot → lead, p99, beside the flood", beside.percentile(0.99), 1_000, "ms", beside.middle),
+        Figure("changes that never showed", f"{lost}", "0", lost == 0),
+        plain("POST/s of the flood", flood[0].rate, "/s", f"refused: {flood[0].refused:,}"),
+        plain("records of the flood still waiting when the last change had shown", left, ""),
+    )
+    how = (
+        f"Another tenant's {EVENTS:,} events, {PER_POST} a POST over ten connections, about {len(contacts):,} contacts "
+        "that are new here, while people edit contacts of this one as above. All cores, everything on them."
+    )
+    return Group("One tenant's import beside another tenant's changes", how, figures)
+
+
+def _other_tenant(whole: "Whole") -> tuple[str, list[int]]:
+    """Connect a portal full of contacts that nobody has told of; its integration, and their ids."""
+    with ControlClient(whole.rig.hubspot_url, portal_id=PORTAL) as hubspot:
+        hubspot.add_portal(PORTAL)
+        contacts = hubspot.create_contacts(EVENTS // PER_CONTACT, prefix="other")
+        token = hubspot.add_token(app_id=int(SIMULATED["HUBSPOT_APP_ID"]), portal_id=PORTAL)
+    headers = {"Authorization": f"Bearer {whole.rig.token_of('other')}"}
+    with httpx.Client(base_url=f"{whole.rig.url}/api/v1", headers=headers, timeout=60, trust_env=False) as api:
+        body = {"provider": "hubspot", "accessToken": token, "direction": "from_crm"}
+        answer = api.post("/crm-integration", json=body)
+        answer.raise_for_status()
+        integration_id = str(answer.json()["id"])
+        api.post(f"/crm-integration/{integration_id}/enable-webhooks").raise_for_status()
+    return integration_id, [int(contact) for contact in contacts]
