@@ -14,12 +14,11 @@ SCOPES = QUICK | (DEEP if PROVE else {})
 
 @pytest.mark.timeout(3 * 3600 if PROVE else 600)
 @pytest.mark.parametrize("scope", SCOPES)
-def test_no_interleaving_breaks_a_law(scope: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_interleaving_breaks_a_law(scope: str) -> None:
     """L1 to L4 and L6 hold in every state that can be reached; L5: faults lead to the very ends that edits alone do."""
     setup, budget = SCOPES[scope]
     found = search(setup, budget)
-    with capsys.disabled():
-        print(f"\n  {scope}: {found.states} states, {len(found.ends)} ends ", end="", flush=True)
+    print(f"{scope}: {found.states} states, {len(found.ends)} ends")
     assert found.law == "", "\n".join(found.history)
     smooth = Budget(edits=budget.edits, choose=budget.choose)
     assert smooth == budget or found.ends == search(setup, smooth).ends
