@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -27,16 +27,16 @@ class Arrivals:
 
     @contextmanager
     def recording(self, deliveries: Sequence[Delivery], now: datetime) -> Iterator[None]:
-        """Record deliveries, as of `now`, until the block ends; if it ends well, there is something to route."""
+        """Record deliveries, as of `now`, until the block ends; even if it fails, some may have been kept."""
         self.together = len(deliveries)
         self._count(1)
         try:
             yield
-            with self._changed:
-                for account in {delivery.account for delivery in deliveries}:
-                    first, last = self._kept.get(account, (now, now))
-                    self._kept[account] = min(first, now), max(last, now)
-                self._changed.notify_all()
+        except BaseException:
+            self.look_anywhere()
+            raise
+        else:
+            self._tell({delivery.account for delivery in deliveries}, now)
         finally:
             self._count(-1)
 
@@ -72,6 +72,13 @@ class Arrivals:
         """Let nobody wait any more."""
         with self._changed:
             self._closed = True
+            self._changed.notify_all()
+
+    def _tell(self, accounts: Iterable[Account], now: datetime) -> None:
+        with self._changed:
+            for account in accounts:
+                first, last = self._kept.get(account, (now, now))
+                self._kept[account] = min(first, now), max(last, now)
             self._changed.notify_all()
 
     def _count(self, change: int) -> None:
