@@ -119,6 +119,7 @@ class Whole:
         seconds = time.perf_counter() - began
         calls = self.hubspot.call_log()["total"]
         done = int(run["done"])
+        self.api.post(f"/crm-integration/{self.integration_id}/enable-webhooks").raise_for_status()
         figures = (
             plain("imported records/s", done / seconds, "/s", f"{done:,} records in {seconds:.0f} s: {run['state']}"),
             plain("calls per 100 imported records", calls * 100 / max(1, done), ""),
