@@ -26,7 +26,7 @@ INDEXES: dict[str, list[IndexModel]] = {
         ),
     ],
     "deliveries": [
-        IndexModel([("route_key", ASCENDING)], partialFilterExpression={"state": "new"}, name="unrouted"),
+        IndexModel([("route_key", ASCENDING)], partialFilterExpression={"state": "new"}),
         IndexModel(
             [("provider", ASCENDING), ("account_id", ASCENDING)], partialFilterExpression={"state": "unroutable"}
         ),
