@@ -1,4 +1,4 @@
-"""The database's clock for those who cannot ask each time: an answer costs as much as the keeping of a delivery."""
+"""The database's clock for those who cannot ask each time: each answer costs a call of its own."""
 
 import threading
 import time

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import structlog
@@ -11,7 +12,7 @@ from lead_store.domain.lane import erasure_of
 from lead_store.domain.rules import Target
 from lead_store.mongo.store import Store
 from lead_store.mongo.transaction import Session
-from lead_store.usecases.arrivals import Arrivals
+from lead_store.usecases.arrivals import Arrivals, Span
 from lead_store.usecases.backlog import MOST_FOUND, Backlog
 from lead_store.usecases.lease import WorkBell
 
@@ -68,8 +69,7 @@ class Router:
 
     def sweep(self) -> None:
         """Look for deliveries of any account."""
-        for account, (first, last) in self.store.deliveries.unrouted_spans().items():
-            self.waiting.setdefault(account, Backlog(first, last)).extend(last)
+        self._queue(self.store.deliveries.unrouted_spans())
 
     def take_turns(self) -> None:
         """Route one batch of each account that waits and does not rest, so that nobody waits for another's flood."""
@@ -85,9 +85,12 @@ class Router:
         rests = [self.resting.get(account, 0.0) for account in self.waiting]
         self.arrivals.wait(min(rests) - time.monotonic() if rests else SWEEP_SECONDS)
         came, anywhere = self.arrivals.taken()
-        for account, (first, last) in came.items():
-            self.waiting.setdefault(account, Backlog(first, last)).extend(last)
+        self._queue(came)
         return bool(self.waiting) and not anywhere
+
+    def _queue(self, spans: Mapping[Account, Span]) -> None:
+        for account, (first, last) in spans.items():
+            self.waiting.setdefault(account, Backlog(first, last)).extend(last)
 
     def _take_turn(self, account: Account, backlog: Backlog) -> None:
         """Route a batch, a small one if it holds up others or the way in; then the account rests, behind the others.
