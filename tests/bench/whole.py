@@ -150,9 +150,9 @@ class Whole:
         with MongoClient[Json](self.rig.mongo_url, tz_aware=True) as client:
             store = client["leadsync_lead_store"]
             recorded: dict[str, Any] = {}
-            for one in store["deliveries"].find({"state": "routed"}, {"touches": 1, "recorded_at": 1}):
-                for touch in one["touches"]:
-                    recorded[touch[1]] = max(recorded.get(touch[1], one["recorded_at"]), one["recorded_at"])
+            for one in store["deliveries"].find({"state": "routed"}, {"record_ids": 1, "recorded_at": 1}):
+                for record in one["record_ids"]:
+                    recorded[record] = max(recorded.get(record, one["recorded_at"]), one["recorded_at"])
             lanes = store["lanes"].find({"decided_at": {"$type": "date"}}, {"record_id": 1, "decided_at": 1})
             decided = {lane["record_id"]: lane["decided_at"] for lane in lanes}
         waits = [(decided[record] - at).total_seconds() for record, at in recorded.items() if record in decided]

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from grpc_health.v1 import health_pb2
 from integration.gateway.harness import HOOK, SECRET, Harness, body_of, event, gateway, now_ms, sign, sizes, until
+from lead_store.rpc.touch_mapping import touches_of
 from webhook_gateway.http.door import MAX_BODY
 from webhook_gateway.signatures import MAX_AGE_MS, Secret, sign_v1
 
@@ -27,6 +28,28 @@ async def test_a_signed_delivery_is_kept_whole() -> None:
         assert kept.touches[0].source == "INTEGRATION:39522895"
         assert abs(kept.received_at.ToMilliseconds() - now_ms()) < 10_000
         assert set(kept.headers) == {"user-agent", "content-type", "x-hubspot-request-timestamp"}
+
+
+async def test_a_large_delivery_is_kept_whole() -> None:
+    """What many events touch is handed over in columns: each record with its own kind, time and source, and merges."""
+    merge = event(
+        subscriptionType="contact.merge", objectId=3, primaryObjectId=3, mergedObjectIds=[1, 2], newObjectId=9
+    )
+    edits = [event(objectId=n, occurredAt=n, sourceId=f"userId:{n}") for n in (4, 5)]
+    async with gateway() as door:
+        response = await door.post(body_of(*edits, merge, event(subscriptionType="contact.deletion", occurredAt=None)))
+        assert (response.status_code, response.json()) == (200, {"accepted": 4, "duplicates": 0})
+        (kept,) = door.store.inbox.kept.values()
+        found = touches_of(kept)
+        assert [(touch.record_id, touch.kind, touch.into) for touch in found] == [
+            ("4", "created", ""), ("5", "created", ""), ("9", "changed", ""), ("3", "merged", "9"),
+            ("1", "merged", "9"), ("2", "merged", "9"), ("508369434347", "deleted", ""),
+        ]  # fmt: skip
+        assert [(touch.occurred_at_ms, touch.source) for touch in found[:2]] == [
+            (4, "INTEGRATION:userId:4"),
+            (5, "INTEGRATION:userId:5"),
+        ]
+        assert found[-1].occurred_at_ms is None
 
 
 async def test_a_retry_is_a_duplicate() -> None:

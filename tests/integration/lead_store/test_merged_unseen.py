@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from lead_store.mongo.delivery_documents import unpack
 from lead_store_calls import INTEGRATION, LeadStore, absent, at, eventually, present, touch
 from lead_store_moves import holders, lease_of, minute_later, push, pushed_out, touched
 from leadsync.inbox.v1 import inbox_service_pb2 as inbox
@@ -30,7 +31,7 @@ def outcomes(decisions: Iterable[sync_pb2.Decision]) -> list[int]:
 
 def kept_events(store: LeadStore, key: str) -> int:
     """Number of events that a delivery still names a record for."""
-    return len(store.database.deliveries.find_one({"_id": key})["event_record_ids"])
+    return len(unpack(store.database.deliveries.find_one({"_id": key})["event_record_ids"]))
 
 
 def counted(store: LeadStore) -> tuple[int, int]:

@@ -90,3 +90,15 @@ def test_accounts_are_told_apart_by_their_whole_names(store: Store) -> None:
     assert set(spans) == {one.account for one in some}
     for one in some:
         assert [found.key for found in store.deliveries.unrouted(one.account, NOW, 10)] == [one.key]
+
+
+def test_a_delivery_that_only_names_an_erased_record_loses_its_events(store: Store) -> None:
+    """An event of a kind that is not synced goes as well, though it was kept after the erasure of its person."""
+    store.transact(lambda session: store.tombstones.bury("tenant-1", "integration-1", ["7"], session))
+    events = b'[{"objectId":7},{"objectId":8}]'
+    named = Delivery("named", "hubspot", "1", events, {}, (), 2, 2, NOW, ("7", "8"))
+    store.deliveries.insert([named], NOW)
+    Router(store, WorkBell(), Arrivals()).route()
+    kept = store.deliveries.get("tenant-1", "named")
+    assert kept is not None
+    assert (kept.delivery.events, kept.state) == (b'[{"objectId":8}]', "routed")

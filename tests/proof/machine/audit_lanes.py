@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from lead_store.domain.lane import lane_id
+from lead_store.mongo.delivery_documents import touches_of
 from proof.machine.world import World
 
 
@@ -19,8 +20,8 @@ def acknowledged(world: World) -> Iterator[str]:
         elif delivery["integration_id"] not in integrations:
             yield "L10: a delivery went nowhere"
         else:
-            for touch in delivery["touches"]:
-                yield from _covered(world, delivery, str(touch[1]))
+            for touch in touches_of(delivery):
+                yield from _covered(world, delivery, touch.record_id)
     for lane in world.suite.look.lanes.collection.find({}):
         yield from _at_rest(lane)
     yield from (f"unforeseen: {event}" for event in world.unforeseen())

@@ -17,7 +17,7 @@ def anyio_backend() -> str:
 
 
 def _delivery(key: str, size: int = 10, account: str = "1") -> Delivery:
-    parsed = ParsedDelivery(key, account, b"x" * size, ("",), (), 1, 0, 0, iter(()))
+    parsed = ParsedDelivery(key, account, b"x" * size, ("",), (), 1, 0, 0)
     return Delivery("hubspot", parsed, {}, 0)
 
 

@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
-from itertools import islice
 
 import structlog
 
@@ -103,7 +102,10 @@ class Reception:
             self._events(provider.slug, "not_understood").inc(parsed.not_understood)
 
     def _log(self, provider: Provider, parsed: ParsedDelivery, *, duplicate: bool) -> None:
-        """Write a line per event, as far as the budget goes: making a logger costs more than keeping an event."""
+        """Write a line per event, as far as the budget goes: making a logger costs more than keeping an event.
+
+        The events are read once more for it: to hold on to each until it is kept would slow down all of them.
+        """
         odd = bool(parsed.not_understood) and bool(self.lines.take(1))
         lines = self.lines.take(min(parsed.event_count, MAX_EVENT_LINES))
         if not lines and not odd:
@@ -111,7 +113,7 @@ class Reception:
         log = structlog.get_logger().bind(account_id=parsed.account_id, delivery=parsed.delivery_key[:16])
         if odd:
             log.warning("webhook events not understood", provider=provider.slug, events=parsed.not_understood)
-        for event in islice(parsed.shown, lines):
+        for event in provider.show(parsed.events)[:lines]:
             log.info(
                 f"{provider.title} Webhook: {event.type} for {event.object_type} {event.record_id}",  # noqa: G004  as asked
                 source=event.source,

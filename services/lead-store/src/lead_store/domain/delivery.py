@@ -35,7 +35,7 @@ class Touch(NamedTuple):
     object_type: str
     record_id: str
     kind: TouchKind
-    occurred_at: datetime | None = None
+    occurred_at_ms: int | None = None  # milliseconds since 1970, by the CRM's clock
     source: str = ""
     into: str = ""  # id of the surviving record of a merge
 
@@ -59,6 +59,11 @@ class Delivery:
     def account(self) -> Account:
         """The account that it is of."""
         return Account(self.provider, self.account_id)
+
+    @property
+    def record_ids(self) -> set[str]:
+        """All records that it is about, whether it touches them or not."""
+        return {touch.record_id for touch in self.touches} | set(self.event_record_ids) - {""}
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,23 +2,35 @@
 
 from collections.abc import Collection as Some
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from urllib.parse import quote
 
 import zstandard
+from pymongo import UpdateOne
 from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import BulkWriteError
 
-from lead_store.domain.delivery import Account, Delivery, DeliveryQuery, KeptDelivery, Touch, TouchKind, without_records
+from lead_store.domain.delivery import Account, Delivery, DeliveryQuery, KeptDelivery, without_records
 from lead_store.domain.rules import Target
 from lead_store.mongo.client import Document
+from lead_store.mongo.delivery_documents import (
+    LEVEL,
+    delivery_of,
+    document_of,
+    kept_of,
+    pack,
+    records_of,
+    route_key,
+    routes_of,
+    touches_of,
+    unpack,
+)
 from lead_store.mongo.one_by_one import update_each, when
 
 DUPLICATE_KEY = 11000
-LEVEL = 3  # of compression
+_NEW = {"$eq": ["$state", "new"]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +50,8 @@ class Deliveries:
         compress = zstandard.ZstdCompressor(LEVEL).compress
         expires_at = now + self.retention
         documents = [
-            {**_document(delivery, now, compress(delivery.events)), "expires_at": expires_at} for delivery in deliveries
+            {**document_of(delivery, now, compress(delivery.events)), "expires_at": expires_at}
+            for delivery in deliveries
         ]
         try:
             self.collection.insert_many(documents, ordered=False)
@@ -59,9 +72,9 @@ class Deliveries:
     def unrouted(self, account: Account, until: datetime, most: int) -> list[Delivery]:
         """An account's deliveries, recorded until then, whose touches have not all become work; the oldest first."""
         # One field of the index and one range: the embedded server scans where there are more.
-        query = {"route_key": {"$gte": _route_key(account), "$lte": _route_key(account, until)}, "state": "new"}
+        query = {"route_key": {"$gte": routes_of(account)["$gte"], "$lte": route_key(account, until)}, "state": "new"}
         found = self.collection.find(query, {"events": 0}).sort("route_key", 1).limit(most)
-        return [_delivery(document) for document in found]
+        return [delivery_of(document) for document in found]
 
     def still_new(self, keys: list[str], session: ClientSession) -> set[str]:
         """Which of these nobody has routed yet."""
@@ -70,28 +83,31 @@ class Deliveries:
 
     def mark(
         self,
-        keys: Iterable[str],
+        deliveries: Iterable[Delivery],
         state: str,
         *,
         target: Target | None = None,
         reason: str = "",
         session: ClientSession | None = None,
     ) -> None:
-        """Move new deliveries to a state: `routed`, `unroutable`, or `ignored` for a reason."""
+        """Move new deliveries to a state: `routed`, `unroutable`, or `ignored` for a reason; and file them by record.
+
+        They are filed only now: nobody waits for it, while an entry per record would double the time of keeping them.
+        """
         update = {"state": state, "reason": reason, "tenant_id": "", "integration_id": ""}
         if target is not None:
             update |= {"tenant_id": target.tenant_id, "integration_id": target.integration_id}
-        query = {"_id": {"$in": list(keys)}, "state": "new"}
-        if session is None:
-            literal = {name: {"$literal": value} for name, value in update.items()}
-            update_each(self.collection, query, when({"$eq": ["$state", "new"]}, literal))
-        else:
-            self.collection.update_many(query, {"$set": update}, session=session)
+        writes = []
+        for delivery in deliveries:
+            values = update | {"record_ids": sorted(delivery.record_ids)}
+            literal = {name: {"$literal": value} for name, value in values.items()}
+            writes.append(UpdateOne({"_id": delivery.key}, when(_NEW, literal)))
+        self.collection.bulk_write(writes, ordered=False, session=session)
 
     def get(self, tenant_id: str, key: str) -> KeptDelivery | None:
         """A tenant's delivery, with its events."""
         document = self.collection.find_one({"_id": key, "tenant_id": tenant_id})
-        return _kept(document) if document else None
+        return kept_of(document) if document else None
 
     def page(self, query: DeliveryQuery, before: tuple[datetime, str] | None, limit: int) -> list[KeptDelivery]:
         """Deliveries that match, newest first, after the one that ended the page before."""
@@ -110,31 +126,41 @@ class Deliveries:
             at, key = before
             match["$or"] = [{"received_at": {"$lt": at}}, {"received_at": at, "_id": {"$lt": key}}]
         found = self.collection.find(match).sort([("received_at", -1), ("_id", -1)]).limit(limit)
-        return [_kept(document) for document in found]
+        return [kept_of(document) for document in found]
 
     def strip(self, account: tuple[str, str], erased: Some[str], session: ClientSession | None = None) -> None:
         """Remove the events about erased records from an account's deliveries (R17). Repeating it changes nothing.
 
         The account is (provider, account id); nobody need be connected to it any more.
         """
-        provider, account_id = account
-        query = {"record_ids": {"$in": list(erased)}, "provider": provider, "account_id": account_id}
-        for document in self.collection.find(query, {"events": 1, "event_record_ids": 1}, session=session):
-            records = tuple(document["event_record_ids"])
+        fields = {"events": 1, "event_record_ids": 1}
+        for document in self._about(account, erased, fields, session):
+            records = unpack(document["event_record_ids"])
             left = without_records(zstandard.decompress(document["events"]), records, erased)
             kept = [record for record in records if record not in erased]
-            update = {"events": zstandard.compress(left, LEVEL), "event_record_ids": kept}
+            update = {"events": zstandard.compress(left, LEVEL), "event_record_ids": pack(kept)}
             self.collection.update_one({"_id": document["_id"]}, {"$set": update}, session=session)
 
     def merged_into(
         self, account: tuple[str, str], records: Some[str], session: ClientSession | None = None
     ) -> set[str]:
         """Other records of an account that were merged into these, as kept events tell."""
-        provider, account_id = account
-        query = {"record_ids": {"$in": list(records)}, "provider": provider, "account_id": account_id}
-        found = list(self.collection.find(query, {"touches": 1}, session=session))
-        into = {touch[1]: touch[5] for document in found for touch in document["touches"] if touch[5]}
+        found = self._about(account, records, {"touches": 1}, session)
+        into = {touch.record_id: touch.into for document in found for touch in touches_of(document) if touch.into}
         return {record for record, survivor in into.items() if survivor in records and record not in records}
+
+    def _about(
+        self, account: tuple[str, str], records: Some[str], fields: Document, session: ClientSession | None
+    ) -> list[Document]:
+        """Some fields of an account's deliveries about any of these records, filed already or not."""
+        provider, account_id = account
+        filed = {"record_ids": {"$in": list(records)}, "provider": provider, "account_id": account_id}
+        found = {document["_id"]: document for document in self.collection.find(filed, fields, session=session)}
+        waiting = {"route_key": routes_of(Account(provider, account_id)), "state": "new"}
+        for document in self.collection.find(waiting, {"touches": 1, "event_record_ids": 1} | fields, session=session):
+            if not records_of(document).isdisjoint(records):
+                found[document["_id"]] = document
+        return list(found.values())
 
     def count(self, state: str) -> int:
         """Number of deliveries in a state."""
@@ -144,52 +170,3 @@ class Deliveries:
         """Make unroutable deliveries of an account new again, since a target for it appeared."""
         query = {"provider": provider, "account_id": account_id, "state": "unroutable"}
         return update_each(self.collection, query, when({"$eq": ["$state", "unroutable"]}, {"state": "new"}))
-
-
-def _kept(document: Document) -> KeptDelivery:
-    events = zstandard.decompress(document["events"])
-    return KeptDelivery(
-        replace(_delivery(document), events=events), document["state"], document["reason"], document["integration_id"]
-    )
-
-
-def _route_key(account: Account, at: datetime | None = None) -> str:
-    """Where an unrouted delivery stands in the queue of its account; without a time, where the queue begins."""
-    queue = f"{quote(account.provider, safe='')}/{quote(account.account_id, safe='')}/"
-    return queue + (f"{int(at.timestamp() * 1_000):015d}" if at is not None else "")
-
-
-def _document(delivery: Delivery, now: datetime, events: bytes) -> Document:
-    return {
-        "_id": delivery.key,
-        "provider": delivery.provider,
-        "account_id": delivery.account_id,
-        "events": events,
-        "headers": dict(delivery.headers),
-        "touches": [
-            [t.object_type, t.record_id, t.kind.value, t.occurred_at, t.source, t.into] for t in delivery.touches
-        ],
-        "record_ids": sorted({touch.record_id for touch in delivery.touches} | set(delivery.event_record_ids) - {""}),
-        "event_record_ids": list(delivery.event_record_ids),
-        "event_count": delivery.event_count,
-        "ignored_count": delivery.ignored_count,
-        "received_at": delivery.received_at,
-        "recorded_at": now,
-        "route_key": _route_key(delivery.account, now),
-        "state": "new",
-    }
-
-
-def _delivery(document: Document) -> Delivery:
-    return Delivery(
-        key=document["_id"],
-        provider=document["provider"],
-        account_id=document["account_id"],
-        events=b"",
-        headers=document["headers"],
-        touches=tuple(Touch(o, r, TouchKind(k), at, source, into) for o, r, k, at, source, into in document["touches"]),
-        event_count=document["event_count"],
-        ignored_count=document["ignored_count"],
-        received_at=document["received_at"],
-        event_record_ids=tuple(document["event_record_ids"]),
-    )

@@ -31,8 +31,14 @@ INDEXES: dict[str, list[IndexModel]] = {
             [("provider", ASCENDING), ("account_id", ASCENDING)], partialFilterExpression={"state": "unroutable"}
         ),
         IndexModel([("expires_at", ASCENDING)], expireAfterSeconds=0),
-        IndexModel([("tenant_id", ASCENDING), ("received_at", DESCENDING)]),
-        IndexModel([("record_ids", ASCENDING)]),  # a CRM's ids are its own: few other accounts have the same ones
+        # Of deliveries that have been routed, so that keeping one need not wait for these two.
+        IndexModel(
+            [("tenant_id", ASCENDING), ("received_at", DESCENDING)],
+            partialFilterExpression={"tenant_id": {"$gt": ""}},
+            name="shown",
+        ),
+        # A CRM's ids are its own: few other accounts have the same ones.
+        IndexModel([("record_ids", ASCENDING)], sparse=True, name="filed"),
     ],
     "lanes": [
         IndexModel([("due_at", ASCENDING)], sparse=True),

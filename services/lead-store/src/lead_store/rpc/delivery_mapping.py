@@ -4,19 +4,12 @@ from datetime import datetime
 
 from leadsync.inbox.v1 import inbox_service_pb2 as pb
 
-from lead_store.domain.delivery import Delivery, TouchKind
+from lead_store.domain.delivery import Delivery
 from lead_store.domain.lane import Lane
-from lead_store.rpc.times import to_timestamp
+from lead_store.rpc.times import from_milliseconds, to_timestamp
+from lead_store.rpc.touch_mapping import KINDS
 from lead_store.usecases.inbox import SeenDelivery
 
-KINDS = {
-    pb.TOUCH_KIND_CREATED: TouchKind.CREATED,
-    pb.TOUCH_KIND_CHANGED: TouchKind.CHANGED,
-    pb.TOUCH_KIND_DELETED: TouchKind.DELETED,
-    pb.TOUCH_KIND_MERGED: TouchKind.MERGED,
-    pb.TOUCH_KIND_RESTORED: TouchKind.RESTORED,
-    pb.TOUCH_KIND_ERASED: TouchKind.ERASED,
-}
 STATES = {
     pb.DELIVERY_STATE_UNSPECIFIED: "",
     pb.DELIVERY_STATE_NEW: "new",
@@ -50,7 +43,7 @@ def _delivery_message(delivery: Delivery) -> pb.Delivery:
                 object_type=touch.object_type,
                 record_id=touch.record_id,
                 kind=kinds[touch.kind],
-                occurred_at=to_timestamp(touch.occurred_at),
+                occurred_at=from_milliseconds(touch.occurred_at_ms),
                 source=touch.source,
                 into_record_id=touch.into,
             )

@@ -1,22 +1,20 @@
 """InboxService: the way in. The quarantine is inherited."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from leadsync.inbox.v1 import inbox_service_pb2 as pb
 
-from lead_store.domain.delivery import Delivery, DeliveryQuery, Touch
+from lead_store.domain.delivery import Delivery, DeliveryQuery
 from lead_store.domain.errors import Invalid
-from lead_store.rpc.delivery_mapping import KINDS, STATES, kept_message
+from lead_store.rpc.delivery_mapping import STATES, kept_message
 from lead_store.rpc.paging import decode_token, encode_token, page_limit
 from lead_store.rpc.quarantine_service import QuarantineService
-from lead_store.rpc.requests import LONGEST_ID, bounded, required
+from lead_store.rpc.requests import bounded, required
 from lead_store.rpc.times import from_timestamp
+from lead_store.rpc.touch_mapping import touches_of
 from lead_store.usecases.inbox import Inbox
 from lead_store.usecases.quarantine import Quarantine
-
-LONGEST_SOURCE = 256
 
 
 class InboxService(QuarantineService):
@@ -80,42 +78,11 @@ def _delivery(path: str, message: pb.Delivery) -> Delivery:
             account_id=required("account_id", message.account_id),
             events=message.events,
             headers=dict(message.headers),
-            touches=_touches(message.touches),
+            touches=touches_of(message),
             event_count=message.event_count,
             ignored_count=message.ignored_count,
             received_at=from_timestamp(message.received_at),
             event_record_ids=tuple(message.event_record_ids),
         )
     except Invalid as error:
-        raise _within(path, error) from error
-
-
-def _touches(messages: Sequence[pb.Touch]) -> tuple[Touch, ...]:
-    touches: list[Touch] = []
-    try:
-        for message in messages:
-            touches.append(_touch(message))  # noqa: PERF401 - so that it is known which one is not right
-    except Invalid as error:
-        raise _within(f"touches[{len(touches)}]", error) from error
-    return tuple(touches)
-
-
-def _touch(message: pb.Touch) -> Touch:
-    object_type, record_id, source = message.object_type, message.record_id, message.source
-    kind, into = KINDS.get(message.kind), message.into_record_id
-    if kind is None:
-        raise Invalid("kind", "no such kind of touch")
-    # Looked at here before they are looked at one by one: a delivery may have hundreds.
-    if not object_type or not record_id or len(object_type) + len(record_id) + len(into) > LONGEST_ID:
-        required("object_type", object_type)
-        required("record_id", record_id)
-        bounded("into_record_id", into)
-    if len(source) > LONGEST_SOURCE:
-        bounded("source", source, LONGEST_SOURCE)
-    at = from_timestamp(message.occurred_at) if message.HasField("occurred_at") else None
-    return Touch(object_type, record_id, kind, at, source, into)
-
-
-def _within(path: str, error: Invalid) -> Invalid:
-    """Say of which part of the request a field is."""
-    return Invalid(f"{path}.{error.field}", error.detail, error.reason)
+        raise Invalid(f"{path}.{error.field}", error.detail, error.reason) from error

@@ -17,6 +17,7 @@ from webhook_gateway.intake import Delivery, RefusedError
 from webhook_gateway.model.work import DeliveryQuery, EventPage, KeptDelivery, RecordWork
 from webhook_gateway.providers.base import Registry, Touch, TouchKind
 
+_FEW = 4  # touches that cost less one by one than in columns
 _KINDS = {kind: number(pb.TouchKind, kind.value) for kind in TouchKind}
 
 
@@ -89,20 +90,30 @@ def _delivery(item: Delivery) -> pb.Delivery:
         ignored_count=parsed.ignored_count,
     )
     set_time(delivery.received_at, item.received_at_ms)
-    _add(delivery, parsed.touches)
+    if len(parsed.touches) <= _FEW:
+        for touch in parsed.touches:
+            _set(delivery.touches.add(), touch)
+    else:
+        _set_columns(delivery.touch_columns, parsed.touches)
     return delivery
 
 
-def _add(delivery: pb.Delivery, touches: Sequence[Touch]) -> None:
-    # Set in place: half the time of building each message from keywords, and a delivery may have a hundred.
-    add = delivery.touches.add
-    for touch in touches:
-        message = add()
-        message.object_type = touch.object_type
-        message.record_id = touch.record_id
-        message.kind = _KINDS[touch.kind]
-        message.source = touch.source
-        if touch.into_record_id:
-            message.into_record_id = touch.into_record_id
-        if touch.occurred_at_ms is not None:
-            set_time(message.occurred_at, touch.occurred_at_ms)
+def _set(message: pb.Touch, touch: Touch) -> None:
+    # Set in place: half the time of building a message from keywords.
+    message.object_type = touch.object_type
+    message.record_id = touch.record_id
+    message.kind = _KINDS[touch.kind]
+    message.source = touch.source
+    if touch.into_record_id:
+        message.into_record_id = touch.into_record_id
+    if touch.occurred_at_ms is not None:
+        set_time(message.occurred_at, touch.occurred_at_ms)
+
+
+def _set_columns(columns: pb.TouchColumns, touches: Sequence[Touch]) -> None:
+    columns.object_types.extend([touch.object_type for touch in touches])
+    columns.record_ids.extend([touch.record_id for touch in touches])
+    columns.kinds.extend([_KINDS[touch.kind] for touch in touches])
+    columns.occurred_at_ms.extend([touch.occurred_at_ms or 0 for touch in touches])
+    columns.sources.extend([touch.source for touch in touches])
+    columns.into_record_ids.extend([touch.into_record_id for touch in touches])

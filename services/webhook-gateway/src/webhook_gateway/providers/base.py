@@ -1,6 +1,6 @@
 """The port of the webhook door: what any CRM's file has to offer, and the words it answers in. Pure."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
@@ -43,7 +43,6 @@ class ParsedDelivery(Struct, frozen=True):
     event_count: int
     ignored_count: int  # of these, touching nothing
     not_understood: int  # of these, ignored since nobody knows what they say, not since they are not synced
-    shown: Iterator[ShownEvent]  # made when asked for: a line per event costs more than keeping the event
 
 
 class UnreadableBodyError(Exception):

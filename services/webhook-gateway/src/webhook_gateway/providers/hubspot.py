@@ -77,8 +77,10 @@ def _delivery(portal: str, events: list[Event], raw: list[dict[str, Any]], body:
     ignored = odd = 0  # odd is what does not say what it should: its name, or the contact that it is of
     for event in events:
         kind = event.kind()
-        touches = _touches(event, kind)
-        if touches:
+        if kind is not None and kind is not _MERGED and (record := number(event.object_id)):  # as nearly always
+            found.append(Touch("contact", record, kind, event.at_ms(), event.source()))
+            about.append(record)
+        elif kind is _MERGED and (touches := _merge_touches(event)):
             found += touches
             about.append(touches[0].record_id)
         else:
@@ -94,7 +96,6 @@ def _delivery(portal: str, events: list[Event], raw: list[dict[str, Any]], body:
         event_count=len(events),
         ignored_count=ignored,
         not_understood=len(events) if portal == UNKNOWN_ACCOUNT else odd,
-        shown=map(Event.shown, events),
     )
 
 
@@ -105,16 +106,6 @@ def _key(portal: str, raw: list[dict[str, Any]]) -> str:
     digest = hashlib.sha256(f"hubspot\n{portal}\n".encode())
     digest.update(msgspec.json.encode(raw, order="deterministic"))
     return digest.hexdigest()
-
-
-def _touches(event: Event, kind: TouchKind | None) -> list[Touch]:
-    """Say where an event asks to look; nothing for one that is not synced, or not understood."""
-    if kind is None:
-        return []
-    if kind is _MERGED:
-        return _merge_touches(event)
-    record = number(event.object_id)
-    return [] if record is None else [Touch("contact", record, kind, event.at_ms(), event.source())]
 
 
 def _merge_touches(event: Event) -> list[Touch]:
@@ -139,6 +130,8 @@ def _merge_touches(event: Event) -> list[Touch]:
 
 def _latest(touches: list[Touch]) -> tuple[Touch, ...]:
     """Keep one touch per record and kind: the latest, and of equals the last."""
+    if len({touch.record_id for touch in touches}) == len(touches):
+        return tuple(touches)
     latest: dict[tuple[str, TouchKind], Touch] = {}
     for touch in touches:
         key = touch.record_id, touch.kind

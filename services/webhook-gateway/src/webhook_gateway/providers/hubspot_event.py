@@ -63,7 +63,10 @@ class Event(Struct, rename="camel", frozen=True, gc=False):
 
     def kind(self) -> TouchKind | None:
         """What happened to a contact; None for all that is not synced."""
-        name = self.name()
+        try:
+            return _CLASSIC[self.subscription_type]  # as nearly always
+        except (KeyError, TypeError):
+            name = self.name()
         return _CLASSIC.get(name) or (_GENERIC.get(name) if self.object_type_id == CONTACT_TYPE_ID else None)
 
     def about(self) -> str:
