@@ -42,7 +42,7 @@ def changed(record_id: str) -> Touch:
 def mark(kept: Deliveries, state: str, *some: Delivery) -> None:
     """Move deliveries to a state, if there is one."""
     if state:
-        kept.mark(some, state, target=None if state == "unroutable" else TARGET)
+        kept.mark([one.key for one in some], state, target=None if state == "unroutable" else TARGET)
 
 
 def events_of(kept: Deliveries, key: str) -> bytes:

@@ -56,9 +56,9 @@ def states(store: Store, some: Sequence[Delivery]) -> set[str]:
 
 
 def test_an_account_does_not_wait_for_the_flood_of_another(store: Store) -> None:
-    """While forty large deliveries of one account wait, a small one of another is routed in the next turn."""
+    """While sixteen large deliveries of one account wait, a small one of another is routed in the next turn."""
     router = Router(store, WorkBell(), Arrivals())
-    flood, small = deliveries("1", 40, touches=100), deliveries("2", 1)
+    flood, small = deliveries("1", 16, touches=100), deliveries("2", 1)
     store.deliveries.insert(flood, NOW)
     router.sweep()
     router.take_turns()

@@ -14,7 +14,7 @@ NUMBERS = {kind: number for number, kind in KINDS.items()}
 TOUCHES = st.builds(
     Touch,
     st.sampled_from(["contact", "company"]),
-    st.text(min_size=1, max_size=30),
+    st.text(min_size=1, max_size=30).filter(lambda text: "\n" not in text),
     st.sampled_from(TouchKind),
     st.none() | st.integers(1, LATEST_MS),
     st.text(max_size=LONGEST_SOURCE),
@@ -62,6 +62,7 @@ GOOD = Touch("contact", "1", TouchKind.CHANGED, 5, "CRM_UI")
         (GOOD._replace(object_type=""), "object_type"),
         (GOOD._replace(record_id=""), "record_id"),
         (GOOD._replace(record_id="1" * 129), "record_id"),
+        (GOOD._replace(record_id="1\n2"), "record_id"),
         (GOOD._replace(into="1" * 129), "into_record_id"),
         (GOOD._replace(source="s" * 257), "source"),
         (GOOD._replace(occurred_at_ms=-1), "occurred_at"),

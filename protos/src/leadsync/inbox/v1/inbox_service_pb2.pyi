@@ -103,7 +103,7 @@ class Touch(_message.Message):
     object_type: _builtins.str
     """Required. Kind of record in our words; only `contact` is worked on."""
     record_id: _builtins.str
-    """Required. Id of the record in the CRM."""
+    """Required. Id of the record in the CRM; no line breaks."""
     kind: Global___TouchKind.ValueType
     """Required. What is said to have happened."""
     source: _builtins.str

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import zstandard
-from pymongo import UpdateOne
 from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
 from pymongo.database import Database
@@ -16,6 +15,7 @@ from lead_store.domain.delivery import Account, Delivery, DeliveryQuery, KeptDel
 from lead_store.domain.rules import Target
 from lead_store.mongo.client import Document
 from lead_store.mongo.delivery_documents import (
+    FILED,
     LEVEL,
     delivery_of,
     document_of,
@@ -30,7 +30,6 @@ from lead_store.mongo.delivery_documents import (
 from lead_store.mongo.one_by_one import update_each, when
 
 DUPLICATE_KEY = 11000
-_NEW = {"$eq": ["$state", "new"]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +82,7 @@ class Deliveries:
 
     def mark(
         self,
-        deliveries: Iterable[Delivery],
+        keys: Iterable[str],
         state: str,
         *,
         target: Target | None = None,
@@ -94,15 +93,15 @@ class Deliveries:
 
         They are filed only now: nobody waits for it, while an entry per record would double the time of keeping them.
         """
-        update = {"state": state, "reason": reason, "tenant_id": "", "integration_id": ""}
+        values = {"state": state, "reason": reason, "tenant_id": "", "integration_id": ""}
         if target is not None:
-            update |= {"tenant_id": target.tenant_id, "integration_id": target.integration_id}
-        writes = []
-        for delivery in deliveries:
-            values = update | {"record_ids": sorted(delivery.record_ids)}
-            literal = {name: {"$literal": value} for name, value in values.items()}
-            writes.append(UpdateOne({"_id": delivery.key}, when(_NEW, literal)))
-        self.collection.bulk_write(writes, ordered=False, session=session)
+            values |= {"tenant_id": target.tenant_id, "integration_id": target.integration_id}
+        update = {name: {"$literal": value} for name, value in values.items()} | {"record_ids": FILED}
+        query = {"_id": {"$in": list(keys)}, "state": "new"}
+        if session is None:
+            update_each(self.collection, query, when({"$eq": ["$state", "new"]}, update))
+        else:
+            self.collection.update_many(query, [{"$set": update}], session=session)
 
     def get(self, tenant_id: str, key: str) -> KeptDelivery | None:
         """A tenant's delivery, with its events."""
@@ -157,7 +156,7 @@ class Deliveries:
         filed = {"record_ids": {"$in": list(records)}, "provider": provider, "account_id": account_id}
         found = {document["_id"]: document for document in self.collection.find(filed, fields, session=session)}
         waiting = {"route_key": routes_of(Account(provider, account_id)), "state": "new"}
-        for document in self.collection.find(waiting, {"touches": 1, "event_record_ids": 1} | fields, session=session):
+        for document in self.collection.find(waiting, {"about": 1} | fields, session=session):
             if not records_of(document).isdisjoint(records):
                 found[document["_id"]] = document
         return list(found.values())

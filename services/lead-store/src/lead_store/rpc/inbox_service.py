@@ -1,5 +1,6 @@
 """InboxService: the way in. The quarantine is inherited."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +11,7 @@ from lead_store.domain.errors import Invalid
 from lead_store.rpc.delivery_mapping import STATES, kept_message
 from lead_store.rpc.paging import decode_token, encode_token, page_limit
 from lead_store.rpc.quarantine_service import QuarantineService
-from lead_store.rpc.requests import bounded, required
+from lead_store.rpc.requests import bounded, one_line, required
 from lead_store.rpc.times import from_timestamp
 from lead_store.rpc.touch_mapping import touches_of
 from lead_store.usecases.inbox import Inbox
@@ -82,7 +83,12 @@ def _delivery(path: str, message: pb.Delivery) -> Delivery:
             event_count=message.event_count,
             ignored_count=message.ignored_count,
             received_at=from_timestamp(message.received_at),
-            event_record_ids=tuple(message.event_record_ids),
+            event_record_ids=_event_record_ids(message.event_record_ids),
         )
     except Invalid as error:
         raise Invalid(f"{path}.{error.field}", error.detail, error.reason) from error
+
+
+def _event_record_ids(ids: Sequence[str]) -> tuple[str, ...]:
+    one_line("event_record_ids", "".join(ids))
+    return tuple(ids)

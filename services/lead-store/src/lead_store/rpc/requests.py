@@ -20,6 +20,13 @@ def bounded(name: str, value: str, longest: int = LONGEST_ID) -> str:
     return value
 
 
+def one_line(name: str, value: str) -> str:
+    """A text without line breaks."""
+    if "\n" in value:
+        raise Invalid(name, "has a line break")
+    return value
+
+
 def at_most(name: str, count: int) -> None:
     """A batch of lanes: 1 to 100."""
     if not 1 <= count <= MOST_LEASES:

@@ -6,7 +6,7 @@ from leadsync.inbox.v1 import inbox_service_pb2 as pb
 
 from lead_store.domain.delivery import Touch, TouchKind
 from lead_store.domain.errors import Invalid
-from lead_store.rpc.requests import LONGEST_ID, bounded, required
+from lead_store.rpc.requests import LONGEST_ID, bounded, one_line, required
 from lead_store.rpc.times import milliseconds
 
 KINDS = {
@@ -31,7 +31,8 @@ def touches_of(message: pb.Delivery) -> tuple[Touch, ...]:
         object_type, record_id, _, at, source, into = touch
         # Looked at here before they are looked at one by one: a delivery may have hundreds.
         short = len(object_type) + len(record_id) + len(into) <= LONGEST_ID and len(source) <= LONGEST_SOURCE
-        if not (object_type and record_id and short and (at is None or 0 <= at <= LATEST_MS)):
+        whole = object_type and record_id and "\n" not in record_id
+        if not (whole and short and (at is None or 0 <= at <= LATEST_MS)):
             _check(_path(message, position), touch)
     return tuple(touches)
 
@@ -71,7 +72,7 @@ def _path(message: pb.Delivery, position: int) -> str:
 
 def _check(path: str, touch: Touch) -> None:
     required(f"{path}.object_type", touch.object_type)
-    required(f"{path}.record_id", touch.record_id)
+    one_line(f"{path}.record_id", required(f"{path}.record_id", touch.record_id))
     bounded(f"{path}.into_record_id", touch.into)
     bounded(f"{path}.source", touch.source, LONGEST_SOURCE)
     if touch.occurred_at_ms is not None and not 0 <= touch.occurred_at_ms <= LATEST_MS:

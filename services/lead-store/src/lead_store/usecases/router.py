@@ -121,7 +121,7 @@ class Router:
 
     def _hold_back(self, account: Account, deliveries: list[Delivery]) -> None:
         """Keep what no integration wants yet. A target may have appeared meanwhile: look once more."""
-        self.store.deliveries.mark(deliveries, "unroutable", reason="unknown_account")
+        self.store.deliveries.mark((delivery.key for delivery in deliveries), "unroutable", reason="unknown_account")
         log.warning("Deliveries wait for an integration of their account", provider=account[0], account_id=account[1])
         if self.store.targets.of_accounts([account]):
             self.store.deliveries.reopen(*account)
@@ -149,7 +149,7 @@ class Router:
             if not routed:
                 return
             state, reason = ("routed", "") if target.webhooks_enabled else ("ignored", "webhooks_disabled")
-            self.store.deliveries.mark(routed, state, target=target, reason=reason, session=session)
+            self.store.deliveries.mark(fresh, state, target=target, reason=reason, session=session)
             events = sum(delivery.event_count for delivery in routed)
             newest = max(delivery.received_at for delivery in routed)
             self.store.counters.received(target.integration_id, events, newest, session)
