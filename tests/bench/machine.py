@@ -3,6 +3,7 @@
 import os
 import platform
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -10,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 PACKAGES = ("grpcio", "pymongo", "uvicorn", "uvloop", "httptools", "msgspec", "protobuf")
+ROUNDS = 20_000_000
 
 
 def facts(database: str) -> list[tuple[str, str]]:
@@ -25,6 +27,14 @@ def facts(database: str) -> list[tuple[str, str]]:
         ("code", _commit()),
         ("load average before the run (1, 5, 15 minutes)", load),
     ]
+
+
+def speed() -> float:
+    """How fast a core is just now: million rounds a second of a loop. Neighbours on the same machine slow it down."""
+    began = time.perf_counter()
+    for _ in range(ROUNDS):
+        pass
+    return ROUNDS / 1e6 / (time.perf_counter() - began)
 
 
 def cores() -> tuple[int | None, int | None]:

@@ -134,8 +134,8 @@ Global___Touch: _TypeAlias = Touch  # noqa: Y015
 
 @_typing.final
 class TouchColumns(_message.Message):
-    """Many touches, column by column: all lists are equally long. For a hundred records it takes a third of the time that a message
-    for each of them does.
+    """Many touches, column by column: all lists are equally long. For a hundred of them it takes about half the time that a message
+    for each does.
     """
 
     DESCRIPTOR: _descriptor.Descriptor

@@ -38,22 +38,15 @@ def touches_of(message: pb.Delivery) -> tuple[Touch, ...]:
 
 
 def _from_columns(columns: pb.TouchColumns) -> Iterable[Touch]:
+    types, ids, sources, into = columns.object_types, columns.record_ids, columns.sources, columns.into_record_ids
     times = [at or None for at in columns.occurred_at_ms]
-    number = len(columns.record_ids)
-    others = (
-        len(columns.object_types),
-        len(columns.kinds),
-        len(times),
-        len(columns.sources),
-        len(columns.into_record_ids),
-    )
-    if set(others) != {number}:
+    if {len(types), len(columns.kinds), len(times), len(sources), len(into)} != {len(ids)}:
         raise Invalid("touch_columns", "not all lists are equally long")
     try:
         kinds = [KINDS[kind] for kind in columns.kinds]
     except KeyError as error:
         raise Invalid("touch_columns.kinds", UNKNOWN_KIND) from error
-    return map(Touch, columns.object_types, columns.record_ids, kinds, times, columns.sources, columns.into_record_ids)
+    return map(Touch, types, ids, kinds, times, sources, into)
 
 
 def _from_row(path: str, row: pb.Touch) -> Touch:
