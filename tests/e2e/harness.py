@@ -25,8 +25,9 @@ Found = TypeVar("Found")
 Json = dict[str, Any]
 
 SERVICES = ("lead-store", "crm-connector", "webhook-gateway")
-# What tests want to be different from production: nothing happens by itself, and failures are noticed soon.
-DEFAULTS = {"LEADSYNC_SWEEP_SECONDS": "3600", "LEADSYNC_LEASE_SECONDS": "15", "HUBSPOT_TIMEOUT_SECONDS": "3"}
+# What tests want to be different from production: nothing happens by itself, and failures are noticed soon. A lease
+# leaves 12 s to read and decide a hundred records before it is too late to write; a slow machine needs several.
+DEFAULTS = {"LEADSYNC_SWEEP_SECONDS": "3600", "LEADSYNC_LEASE_SECONDS": "25", "HUBSPOT_TIMEOUT_SECONDS": "3"}
 
 
 # The machine may be busy with other tests, so everything may take so many times longer than it does on an idle one.
