@@ -40,6 +40,7 @@ async def test_a_large_delivery_is_kept_whole() -> None:
         response = await door.post(body_of(*edits, merge, event(subscriptionType="contact.deletion", occurredAt=None)))
         assert (response.status_code, response.json()) == (200, {"accepted": 4, "duplicates": 0})
         (kept,) = door.store.inbox.kept.values()
+        assert (len(kept.touch_columns.kinds), len(kept.touches)) == (7, 0)
         found = touches_of(kept)
         assert [(touch.record_id, touch.kind, touch.into) for touch in found] == [
             ("4", "created", ""), ("5", "created", ""), ("9", "changed", ""), ("3", "merged", "9"),

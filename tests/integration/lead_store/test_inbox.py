@@ -2,7 +2,9 @@
 
 import threading
 
+import grpc
 import pymongo
+import pytest
 from lead_store.mongo.store import Store
 from lead_store.usecases.arrivals import Arrivals
 from lead_store.usecases.lease import WorkBell
@@ -132,3 +134,10 @@ def test_deliveries_go_only_to_the_integration_of_their_account(lead_store: Lead
     assert (lease.integration_id, len(lease.leases)) == ("integration-2", 1)
     assert lead_store.status().total_received == 0
     assert ACCOUNT != "222"
+
+
+def test_an_id_with_a_line_break_is_refused(lead_store: LeadStore) -> None:
+    """Ids are filed line by line, so an erasure would miss one that has two."""
+    with pytest.raises(grpc.RpcError, match="line break"):
+        lead_store.deliver(touch("1"), records=["1\n2"], key="k")
+    assert lead_store.database.deliveries.find_one({"_id": "k"}) is None

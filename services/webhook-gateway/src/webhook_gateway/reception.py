@@ -104,7 +104,7 @@ class Reception:
     def _log(self, provider: Provider, parsed: ParsedDelivery, *, duplicate: bool) -> None:
         """Write a line per event, as far as the budget goes: making a logger costs more than keeping an event.
 
-        The events are read once more for it: to hold on to each until it is kept would slow down all of them.
+        The events are read once more for it, instead of being held until they are kept: few are ever logged.
         """
         odd = bool(parsed.not_understood) and bool(self.lines.take(1))
         lines = self.lines.take(min(parsed.event_count, MAX_EVENT_LINES))
