@@ -3,14 +3,17 @@
 import itertools
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from crm_connector.clients.lead_store import GrpcLeadStore
+from crm_connector.domain.batch_size import BatchSize
 from crm_connector.domain.observation import LeaseBatch
 from crm_connector.usecases.loop import WorkLoop
+from crm_connector.usecases.work import Job
 from integration.connector import support
-from integration.connector.support import StoreDouble, wait_until
+from integration.connector.support import Simulator, StoreDouble, wait_until
 from leadsync.sync.v1 import sync_pb2, sync_service_pb2
 
 
@@ -41,16 +44,42 @@ class Jobs:
             self.running.discard(batch.integration_id)
 
 
+class SlowStore(StoreDouble):
+    """Takes a while to decide on a record, leases what is still due, and forgets what was written."""
+
+    def lease_due(self, ids: list[str]) -> None:
+        """Make these records due, each for an update."""
+        self.due = ids
+
+    def LeaseWork(self, request: Any, context: Any) -> Any:  # noqa: N802
+        """Lease as many as are asked for."""
+        if self.due and not request.busy_integration_ids:
+            leases = [
+                sync_pb2.Lease(lane_id=f"lane-{one}", fence=1, record_id=one) for one in self.due[: request.max_leases]
+            ]
+            self.queue = [sync_service_pb2.LeaseWorkResponse(integration_id="a", leases=leases, lease_ms=self.lease_ms)]
+        return super().LeaseWork(request, context)
+
+    def SettleWrites(self, request: Any, context: Any) -> Any:  # noqa: N802
+        """Take what was written off the due work."""
+        written = {result.lane_id for result in request.results if result.HasField("done")}
+        self.due = [one for one in self.due if f"lane-{one}" not in written]
+        return super().SettleWrites(request, context)
+
+
 @contextmanager
-def looping(store: GrpcLeadStore, jobs: Jobs) -> Iterator[threading.Thread]:
+def looping(
+    store: GrpcLeadStore, jobs: Callable[[LeaseBatch], object], size: BatchSize | None = None
+) -> Iterator[threading.Thread]:
     """Run the loop on a thread; stop it as the bootstrap does."""
     stop = threading.Event()
-    thread = threading.Thread(target=WorkLoop(store, jobs, stop).run)
+    thread = threading.Thread(target=WorkLoop(store, jobs, stop, size=size).run)
     thread.start()
     try:
         yield thread
     finally:
-        jobs.go.set()
+        if isinstance(jobs, Jobs):
+            jobs.go.set()
         stop.set()
         store.interrupt()
         thread.join(10)
@@ -132,3 +161,29 @@ def test_lead_store_may_come_later() -> None:
 
     with support.lead_store(f"127.0.0.1:{port}") as store, looping(store, jobs), support.served(double, port):
         wait_until(lambda: len(jobs.began) == 1)
+
+
+def test_a_batch_that_outlasts_its_leases_is_tried_in_smaller_ones(simulator: Simulator) -> None:
+    """A machine that decides too slowly for a hundred records at once still writes every one of them, in time (R4)."""
+    ids = simulator.control.create_contacts(100)
+    double, size = SlowStore(lease_ms=12_500), BatchSize()  # one second for the call, ten for its late landing
+    double.lease_due(ids)
+
+    def decide(seen: sync_pb2.Observation) -> sync_pb2.Decision:
+        time.sleep(0.03)
+        return support.update(seen, first_name="Ada")
+
+    double.decide = decide
+    with (
+        support.served(double) as target,
+        support.lead_store(target) as store,
+        support.hubspot(simulator.url, timeout=1.0) as provider,
+    ):
+        crm = support.a_crm(provider)
+        crm.prepare(crm.mapping, set(crm.mapping.properties))
+        with looping(store, Job(store, lambda _: crm, size=size).run, size):
+            wait_until(lambda: not double.due, 60)
+
+    done = {result.done.record_id for result in double.results if result.HasField("done")}
+    reasons = {result.not_sent.reason for result in double.results if result.HasField("not_sent")}
+    assert (done, reasons) == (set(ids), {"lease_too_short"})

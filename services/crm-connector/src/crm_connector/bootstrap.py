@@ -12,6 +12,7 @@ import uuid6
 
 from crm_connector.clients.channel import open_channel
 from crm_connector.clients.lead_store import GrpcLeadStore
+from crm_connector.domain.batch_size import BatchSize
 from crm_connector.domain.errors import StoreUnavailableError
 from crm_connector.hubspot.client import Transport
 from crm_connector.hubspot.paths import Paths
@@ -73,16 +74,16 @@ class Service:
         """Wire the use cases to their edges."""
         settings, store, stop = self._settings, self._store, self._stop
         repository, cursors, runs = MongoIntegrations(self._db), MongoCursors(self._db), MongoRuns(self._db)
-        vault, targets, busy = AesVault(settings.secret_keys), Targets(store), Busy()
+        vault, targets, busy, size = AesVault(settings.secret_keys), Targets(store), Busy(), BatchSize()
         connections = Connections(repository, vault, {"hubspot": hubspot})
         webhooks = Webhooks(repository, MongoSubscriptions(self._db), connections, targets, settings.api_url)
         integrations = Integrations(
             repository, cursors, runs, vault, connections, targets, webhooks, new_id=_new_id, now=now
         )
-        job = Job(store, connections.crm, self._metrics.work)
+        job = Job(store, connections.crm, self._metrics.work, size)
         unhurried = Job(store, connections.background, self._metrics.work)
         self._metrics.watch(connections.health)
-        self._loop = WorkLoop(store, job.run, stop, busy)
+        self._loop = WorkLoop(store, job.run, stop, busy, size)
         self._sweep = Sweep(repository, cursors, connections.background, unhurried, now, stop)
         self._upkeep = Upkeep(repository, integrations, targets)
         planned = MongoPlannedRecords(self._db)

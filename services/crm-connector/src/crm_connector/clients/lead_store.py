@@ -13,6 +13,7 @@ from leadsync.sync.v1 import sync_service_pb2_grpc as pb_grpc
 
 from crm_connector.clients import mapping
 from crm_connector.clients.channel import mapped_errors
+from crm_connector.domain.batch_size import MAX_BATCH_SIZE
 from crm_connector.domain.errors import StoreUnavailableError
 from crm_connector.domain.integration import Integration
 from crm_connector.domain.observation import (
@@ -70,10 +71,10 @@ class GrpcLeadStore:
         with mapped_errors():
             self._stub.RemoveTarget(request, timeout=_RECONCILE_SECONDS)
 
-    def lease(self, wait_seconds: int, busy: Sequence[str]) -> LeaseBatch:
-        """Lease due lanes of one integration that is not in `busy`; `interrupt` ends a held call."""
+    def lease(self, wait_seconds: int, busy: Sequence[str], size: int = MAX_BATCH_SIZE) -> LeaseBatch:
+        """Lease at most `size` due lanes of one integration that is not in `busy`; `interrupt` ends a held call."""
         request = pb.LeaseWorkRequest(
-            worker_id=self._worker_id, max_leases=100, wait_seconds=wait_seconds, busy_integration_ids=busy
+            worker_id=self._worker_id, max_leases=size, wait_seconds=wait_seconds, busy_integration_ids=busy
         )
         claimed_at = self._monotonic()  # before the call: the lease may begin at any time from here (R4)
         with mapped_errors():
@@ -116,7 +117,7 @@ class GrpcLeadStore:
         """
         request = pb.LeaseWorkRequest(
             worker_id=self._worker_id,
-            max_leases=100,
+            max_leases=MAX_BATCH_SIZE,
             integration_id=integration_id,
             records=[mapping.message(pb.PageRecord, record) for record in records],
             sweep=sweep,

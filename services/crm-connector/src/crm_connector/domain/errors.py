@@ -7,6 +7,8 @@ from enum import Enum
 
 # What needs a person is tried again so often: soon enough after it is repaired, and no load until then.
 PERSON_RETRY_SECONDS = 60.0
+# Why nothing was sent: too little time was left.
+LEASE_TOO_SHORT = "lease_too_short"
 
 
 class Kind(Enum):
@@ -119,7 +121,7 @@ class LeaseTooShortError(CrmError):
     kind = Kind.UNAVAILABLE
 
     def __init__(self) -> None:
-        super().__init__("lease_too_short", "The rest of the lease is too short for a write.")
+        super().__init__(LEASE_TOO_SHORT, "The rest of the lease is too short for a write.")
 
 
 class AuthFailedError(CrmError):

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import structlog
 
 from crm_connector.clients.lead_store import GrpcLeadStore
+from crm_connector.domain.batch_size import BatchSize
 from crm_connector.domain.errors import StoreRefusedError, StoreUnavailableError
 from crm_connector.domain.observation import LeaseBatch
 
@@ -82,15 +83,17 @@ class WorkLoop:
         work: Callable[[LeaseBatch], object],
         stop: threading.Event,
         busy: Busy | None = None,
+        size: BatchSize | None = None,
         *,
         max_jobs: int = 8,
     ) -> None:
-        """`busy` tells others, such as a run, which integrations have live work."""
+        """`busy` tells others, such as a run, which integrations have live work; `work` tells `size` how it went."""
         self._store = store
         self._work = work
         self._stop = stop
         self._max_jobs = max_jobs
         self._busy = busy or Busy()
+        self._size = size or BatchSize()
         self._reachable = True
         self._held_seconds = _HELD_SECONDS
 
@@ -122,7 +125,7 @@ class WorkLoop:
     def _lease(self, busy: list[str]) -> LeaseBatch | None:
         """Ask for work: held open while there is nothing else to do, else answered at once. None = not reachable."""
         try:
-            batch = self._store.lease(0 if busy else self._held_seconds, busy)
+            batch = self._store.lease(0 if busy else self._held_seconds, busy, self._size.now)
         except (StoreUnavailableError, StoreRefusedError) as error:
             if self._reachable and not self._stop.is_set():
                 _log.warning("lead_store_unreachable", reason=error.reason)

@@ -13,7 +13,9 @@ import structlog
 
 from crm_connector.clients.lead_store import GrpcLeadStore
 from crm_connector.crm import Crm
+from crm_connector.domain.batch_size import BatchSize
 from crm_connector.domain.errors import (
+    LEASE_TOO_SHORT,
     PERSON_RETRY_SECONDS,
     ConnectorError,
     CrmError,
@@ -27,6 +29,7 @@ from crm_connector.domain.observation import (
     Decision,
     Lease,
     LeaseBatch,
+    NotSent,
     Observation,
     Outcome,
     Present,
@@ -44,27 +47,39 @@ _SPARE_SECONDS = 1.0
 _log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Open:
-    """A batch at work: the leases that are not decided yet, the writes to send, and what became of the others."""
+    """A batch at work: the leases that are not decided yet, the writes to send, and what became of the others.
+
+    `late` = its leases left too little time for something that had to be done.
+    """
 
     batch: LeaseBatch
     leases: dict[str, Lease]
     writes: list[tuple[Lease, Write]] = field(default_factory=list)
     outcomes: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
+    late: bool = False
 
 
 class Job:
     """Works off one batch of leases."""
 
     def __init__(
-        self, store: GrpcLeadStore, crm: Callable[[str], Crm], count: Callable[[str, str], None] = lambda *_: None
+        self,
+        store: GrpcLeadStore,
+        crm: Callable[[str], Crm],
+        count: Callable[[str, str], None] = lambda *_: None,
+        size: BatchSize | None = None,
     ) -> None:
-        """`crm` gives the client of an integration; `count` hears of decisions and writes by name."""
+        """`crm` gives the client of an integration; `count` hears of decisions and writes by name.
+
+        `size` hears whether batches could be worked off while they were leased.
+        """
         self._store = store
         self._crm = crm
         self._count = count
+        self._size = size or BatchSize()
         self._told = False
 
     def run(self, batch: LeaseBatch, page: Sequence[Observation] = ()) -> Counter[str]:
@@ -72,7 +87,9 @@ class Job:
 
         What became of the records, by name: decisions, and `waiting` for those that are still due.
         """
-        return self._work_off(batch, page).outcomes
+        work = self._work_off(batch, page)
+        (self._size.was_late if work.late else self._size.was_in_time)(len(batch.leases))
+        return work.outcomes
 
     def _work_off(self, batch: LeaseBatch, page: Sequence[Observation]) -> _Open:
         work = _Open(batch, {lease.lane_id: lease for lease in batch.leases})
@@ -120,7 +137,7 @@ class Job:
         if batch.lease_seconds < needed and not self._told:
             self._told = True
             leased = batch.lease_seconds
-            _log.error("leases_too_short", reason="lease_too_short", lease_seconds=leased, needed_seconds=needed)
+            _log.error("leases_too_short", reason=LEASE_TOO_SHORT, lease_seconds=leased, needed_seconds=needed)
 
     def _decide(self, crm: Crm, work: _Open, observations: list[Observation]) -> None:
         """Have every record decided, reading again what lead-store wants to see again; collect the writes."""
@@ -157,6 +174,7 @@ class Job:
         ]
         for result in results:
             self._count("write", type(result.outcome).__name__)
+            work.late |= isinstance(result.outcome, NotSent) and result.outcome.reason == LEASE_TOO_SHORT
         unknown = len(writes) - len(results)
         settled = self._store.settle(results, batch.ends_at) if results else 0
         _log.info("written", integration_id=batch.integration_id, writes=len(writes), settled=settled, unknown=unknown)
@@ -171,6 +189,7 @@ class Job:
         except (CrmRejectedError, StoreRefusedError) as error:
             self._give_back(work, ReleaseKind.RETRY, error.reason)
         except CrmError as error:
+            work.late |= error.reason == LEASE_TOO_SHORT
             self._give_back(work, ReleaseKind.WAITING, error.reason, error.retry_after)
         except ConnectorError as error:  # the integration is gone, or its credential cannot be opened
             self._give_back(work, ReleaseKind.WAITING, error.reason, PERSON_RETRY_SECONDS)
