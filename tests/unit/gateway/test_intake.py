@@ -77,6 +77,21 @@ async def test_a_second_call_goes_only_for_many() -> None:
     await asyncio.gather(first, second)
 
 
+async def test_a_second_call_is_as_large_as_the_one_under_way() -> None:
+    """Beside a call of three no call of two goes, so groups grow with the load."""
+    record = Recorder()
+    intake = Intake(record, Metrics(), limits=Limits(second_call=1))
+    with intake.admit() as slot:
+        large = asyncio.create_task(intake.keep([_delivery(key) for key in "abc"], slot))
+        await _wait_for_calls(record, 1)
+        two = asyncio.create_task(_keep_all(intake, "d", "e"))
+        one = asyncio.create_task(_keep_all(intake, "f"))
+        await _wait_for_calls(record, 2)
+        record.gate.set()
+        await asyncio.gather(large, two, one)
+    assert record.groups == [["a", "b", "c"], ["d", "e", "f"]]
+
+
 async def test_a_call_that_hangs_is_not_waited_for() -> None:
     """After a moment those that wait go by another call: one process that hangs does not hold up all."""
     record = Recorder()

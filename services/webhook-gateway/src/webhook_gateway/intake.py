@@ -1,9 +1,9 @@
 """The way in: many webhook requests, few RecordDeliveries calls.
 
 Group commit without a timer. A delivery that arrives while no call is in flight goes at once; whatever arrives while
-one is in flight waits for the next, so the busier it gets, the larger the groups become. Only when many wait, or that
-call takes long, does a second one go beside it. What cannot be kept soon is refused soon: the CRM sends it again, and
-nobody was told that it is safe.
+one is in flight waits for the next, so the busier it gets, the larger the groups become. A second call goes beside it
+only for as many as it has itself, so that neither lead-store nor the disk rests between two, or when it takes long.
+What cannot be kept soon is refused soon: the CRM sends it again, and nobody was told that it is safe.
 """
 
 import asyncio
@@ -55,8 +55,8 @@ class Limits:
     """How much goes into a call, and how long it may take. Seconds and bytes."""
 
     calls: int = 2
-    second_call: int = 200  # so many deliveries are worth a call beside one that is under way,
-    slow_seconds: float = 0.1  # and so are a few, when that one has taken so long
+    second_call: int = 8  # so many deliveries, and as many as are under way, are worth a call beside that one;
+    slow_seconds: float = 0.1  # and so are a few, when it has taken so long
     group_bytes: int = 4 * MIB
     group_deliveries: int = 1000
     call_seconds: float = 2.5  # deadline of one call
@@ -93,7 +93,7 @@ class Intake:
         self._admission = Admission(room or Room(), metrics.intake_requests.set, metrics.intake_bytes.set)
         self._breaker = Breaker()
         self._queue: FairQueue[_Waiting] = FairQueue()
-        self._calls: set[asyncio.Task[None]] = set()
+        self._calls: dict[asyncio.Task[None], int] = {}  # with the number of their deliveries
         self._slow = False  # whether the last call to begin has been under way for long
 
     def admit(self) -> Slot:
@@ -124,22 +124,22 @@ class Intake:
     async def close(self) -> None:
         """Wait until nothing is on the way any more; bounded, as every call has a deadline."""
         while self._calls:
-            await asyncio.wait(self._calls)
+            await asyncio.wait(list(self._calls))
 
     def _pump(self) -> None:
         """Start calls while some are free and something waits."""
         while self._may_call() and (group := self._next_group()):
             self._slow = False
             task = asyncio.create_task(self._send(group))
-            self._calls.add(task)
+            self._calls[task] = len(group)
             timer = asyncio.get_running_loop().call_later(self._limits.slow_seconds, self._late)
             task.add_done_callback(partial(self._finished, timer))
 
     def _may_call(self) -> bool:
-        """Whether a call may begin: fewer and larger ones cost less, and answer sooner when it is busy."""
+        """Whether a call may begin: fewer and larger ones cost less, as long as nothing rests between them."""
         if not self._calls:
             return True
-        worth_it = self._slow or len(self._queue) >= self._limits.second_call
+        worth_it = self._slow or len(self._queue) >= max(self._limits.second_call, *self._calls.values())
         return worth_it and len(self._calls) < self._limits.calls
 
     def _late(self) -> None:
@@ -148,7 +148,7 @@ class Intake:
         self._pump()
 
     def _finished(self, timer: asyncio.TimerHandle, task: asyncio.Task[None]) -> None:
-        self._calls.discard(task)
+        del self._calls[task]
         timer.cancel()
         error = None if task.cancelled() else task.exception()
         if error is not None:

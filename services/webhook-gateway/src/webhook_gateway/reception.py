@@ -14,7 +14,7 @@ from webhook_gateway.providers.base import AppMismatchError, Headers, ParsedDeli
 
 NOT_CONFIGURED = "webhooks_not_configured"
 MAX_EVENT_LINES = 100  # log lines per delivery
-MAX_LINES_PER_SECOND = 500  # over all deliveries: a flood is counted, not written out
+MAX_LINES_PER_SECOND = 100  # over all deliveries: a flood is counted, not written out
 _MAX_HEADER = 256
 
 
