@@ -80,7 +80,7 @@ def _on_one_core(data_dir: Path, database: Database, lengths: Lengths, full: int
         _say("the way in")
         data = client["leadsync_lead_store"]
         template = prepare(data, store, inbox_service_pb2_grpc.InboxServiceStub(channel))
-        way_in = measure_way_in(rig, _generator_limit(ours), lengths)
+        way_in = measure_way_in(rig, ours, _generator_limit(ours), lengths)
         _say("decisions")
         decisions = measure_decisions(rig, store, data)
         planner = at_least("merge planner, records/s", planned_per_second(), 20_000, "/s", "pure; seven fields")

@@ -11,6 +11,8 @@ from pymongo import MongoClient
 from pymongo.database import Database
 from pymongo.write_concern import WriteConcern
 
+from bench.bare.running import bare_way_in
+from bench.bare.store import DATABASE as BARE
 from bench.events import RECORDS, signed_requests
 from bench.figures import Figure, Group, at_least, at_most, plain
 from bench.load import Outcome, run_closed, run_open
@@ -38,10 +40,25 @@ class Lengths:
     imported: int = 5_000
 
 
-def measure_way_in(rig: Rig, limit: float, lengths: Lengths) -> Group:
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of load: events per POST, connections, and POSTs made ready for each second that it lasts."""
+
+    events: int
+    connections: int
+    most: int
+
+
+SINGLE, HUNDRED = Kind(1, 64, 9_000), Kind(100, 16, 700)
+
+
+def measure_way_in(rig: Rig, core: int | None, limit: float, lengths: Lengths) -> Group:
     """POST signed requests until the core is full, then at fixed rates."""
-    single = _closed(rig, 1, lengths.closed, most=int(9_000 * lengths.closed), connections=64)
-    hundred = _closed(rig, 100, lengths.closed, most=int(400 * lengths.closed), connections=16)
+    with bare_way_in(rig.mongo_url, core) as bare, MongoClient[dict[str, Any]](rig.mongo_url) as client:
+        (single, bare_single), (hundred, bare_hundred) = (
+            _beside_the_bare_way_in(rig, client, bare, kind, lengths.closed) for kind in (SINGLE, HUNDRED)
+        )
+        client.drop_database(BARE)
     rows = [
         at_least("signed single-event POST/s", single.rate, PROTOTYPE_SINGLE * SLACK, "/s", _times(single)),
         at_least(
@@ -51,6 +68,8 @@ def measure_way_in(rig: Rig, limit: float, lengths: Lengths) -> Group:
             "/s",
             f"{hundred.rate:,.0f} POST/s, {_times(hundred)}",
         ),
+        *_share("a single event", single, bare_single),
+        *_share("100 events", hundred, bare_hundred),
         *_beside_the_bare_database(rig, {1: single, 100: hundred}, lengths.closed / 2),
     ]
     for rate in (FIXED_RATE, single.rate * OPEN_SHARE):
@@ -65,8 +84,11 @@ def measure_way_in(rig: Rig, limit: float, lengths: Lengths) -> Group:
         "Gateway, lead-store and database share one core; the generator has the other. Closed model: 64 connections "
         "(16 with 100 events a POST), each with one request on its way. Open model: a fixed rate, each time counted "
         f"from the moment at which the request was due. Events are about {RECORDS:,} linked contacts; lead-store "
-        "routes them to lanes all the while. The yardstick is `insert_many` of the very same documents, "
-        f"{YARDSTICK_BATCH} at a time, majority and journaled, into the same database at rest, by one client."
+        "routes them to lanes all the while. The bare way in (`tests/bench/bare`) does what the prototype did that "
+        "the targets come from, with the same libraries and documents: no routing, log, metrics or limits. It is "
+        "loaded just before and after, so that a share of it means the same on any machine. The bare database takes "
+        f"the very same documents through `insert_many`, {YARDSTICK_BATCH} at a time, majority and journaled, at rest, "
+        "by one client."
     )
     return Group("The way in", how, tuple(rows))
 
@@ -142,9 +164,28 @@ def memory(rig: Rig, names: Sequence[str], leads: int) -> list[Figure]:
     ]
 
 
-def _closed(rig: Rig, events: int, seconds: float, most: int, connections: int) -> Outcome:
-    requests = signed_requests(rig.url, most, events)
-    return run_closed(rig.settings.ports.gateway, requests, connections, seconds)
+def _closed(port: int, kind: Kind, seconds: float) -> Outcome:
+    requests = signed_requests(f"http://127.0.0.1:{port}", int(kind.most * seconds), kind.events)
+    return run_closed(port, requests, kind.connections, seconds)
+
+
+def _beside_the_bare_way_in(
+    rig: Rig, client: MongoClient[dict[str, Any]], bare: int, kind: Kind, seconds: float
+) -> tuple[Outcome, float]:
+    """Load the way in, and the bare one before and after, while the other rests; (ours, POST/s of the bare one)."""
+    before = _closed(bare, kind, seconds / 3)
+    ours = _closed(rig.settings.ports.gateway, kind, seconds)
+    _wait_routed(client["leadsync_lead_store"])
+    after = _closed(bare, kind, seconds / 3)
+    return ours, (before.rate + after.rate) / 2
+
+
+def _share(what: str, ours: Outcome, bare: float) -> tuple[Figure, Figure]:
+    """How much of the bare way in's rate the finished one reaches."""
+    return (
+        plain(f"POST/s of the bare way in, {what} each", bare, "/s", "the prototype's part alone"),
+        at_least(f"POST/s of {what} as a share of that", 100 * ours.rate / bare, 100 * SLACK, "%"),
+    )
 
 
 def _open(rig: Rig, rate: float, seconds: float) -> Outcome:
