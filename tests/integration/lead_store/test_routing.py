@@ -1,11 +1,14 @@
 """From kept deliveries to work: in turns, wherever clocks stood, and whoever has kept them."""
 
+import time
 import uuid
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from lead_store.domain.delivery import Delivery, Touch, TouchKind
+from lead_store.domain.lane import LaneTouch
 from lead_store.domain.rules import Direction, Target
 from lead_store.mongo.client import connect
 from lead_store.mongo.indexes import ensure_indexes
@@ -102,3 +105,21 @@ def test_a_delivery_that_only_names_an_erased_record_loses_its_events(store: Sto
     kept = store.deliveries.get("tenant-1", "named")
     assert kept is not None
     assert (kept.delivery.events, kept.state) == (b'[{"objectId":8}]', "routed")
+
+
+def test_a_lane_that_another_transaction_holds_delays_no_other(store: Store) -> None:
+    """What cannot become due together becomes due one by one, the lane that is held as soon as it is let go."""
+    held, free = (LaneTouch("tenant-1", "integration-1", record_id) for record_id in ("held", "free"))
+    store.lanes.touch([held])
+    before = store.lanes.by_ids([held.lane_id])[held.lane_id].version
+
+    with ThreadPoolExecutor(1) as other, store.client.start_session() as session:
+        with session.start_transaction():
+            store.lanes.touch([held], session)
+            touching = other.submit(store.touch_together, [free, held])
+            while not (lane := store.lanes.by_ids([free.lane_id])) and not touching.done():
+                time.sleep(0.01)
+            assert lane
+        touching.result(30)
+
+    assert store.lanes.by_ids([held.lane_id])[held.lane_id].version == before + 2

@@ -24,6 +24,7 @@ def main() -> int:
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())
     log = structlog.get_logger()
+    sys.setswitchinterval(0.0005)  # seconds: threads that route give way to those that record ten times sooner
     with bootstrap.run(settings, stop) as port:
         gc.freeze()  # what is there now stays: looking through it for garbage stops everything for some 10 ms
         log.info("lead-store serves", port=port)

@@ -3,6 +3,7 @@
 import uuid
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -10,8 +11,9 @@ from typing import TypeVar
 from pymongo import MongoClient
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
+from pymongo.errors import BulkWriteError
 
-from lead_store.domain.lane import Lane, erasure_of
+from lead_store.domain.lane import Lane, LaneTouch, erasure_of
 from lead_store.domain.lead import Lead
 from lead_store.domain.verdict import UNDECIDED, LaneEnd, Outcome, Verdict
 from lead_store.mongo.applying import Applying
@@ -84,6 +86,17 @@ class Store:
     def transact(self, work: Callable[[ClientSession], Result], tries: int = 5) -> Result:
         """Run `work` in a transaction; Contended if it lost against others every time."""
         return transact(self.client, work, tries, self.processes.note)
+
+    def touch_together(self, touches: list[LaneTouch]) -> None:
+        """Make lanes due in one transaction; one by one if others get in between.
+
+        Outside of one the embedded server waits for the disk after each lane, and recording deliveries waits as well.
+        """
+        if len(touches) > 1:
+            with suppress(Contended, BulkWriteError):
+                self.transact(lambda session: self.lanes.touch(touches, session), tries=2)
+                return
+        self.lanes.touch(touches)
 
     def commit(self, decided: list[tuple[Lane, Verdict]], now: datetime, session: ClientSession) -> None:
         """Write everything that verdicts of one integration ask for. Contended if a fence or a revision was lost."""

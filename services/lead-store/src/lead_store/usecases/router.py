@@ -133,7 +133,7 @@ class Router:
             if len(touches) > LOOK_FROM:
                 touches = self.store.lanes.unknown(touches, self.store.now())
             if touches:
-                self.store.lanes.touch(touches)
+                self.store.touch_together(touches)
                 self.bell.ring()
         # After the touches: an erasure that they did not disturb has committed, and its tombstones are seen (R17).
         records = set[str]().union(*(delivery.record_ids for delivery in deliveries))
