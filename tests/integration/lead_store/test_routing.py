@@ -74,6 +74,22 @@ def test_an_account_does_not_wait_for_the_flood_of_another(store: Store) -> None
     assert states(store, flood) == {"routed"}
 
 
+def test_what_comes_without_end_is_not_put_off_without_end(store: Store) -> None:
+    """An account that has been behind for long rests no longer than its turns take, however busy the way in is."""
+    now, arrivals = store.now(), Arrivals()
+    store.deliveries.insert(deliveries("1", MOST_FOUND), now)
+    router = Router(store, WorkBell(), arrivals, late_after=0.0)
+    router.sweep()
+
+    with arrivals.recording(deliveries("1", 1), now):
+        began = time.monotonic()
+        router.take_turns()
+        ended = time.monotonic()
+
+    (until,) = router.resting.values()
+    assert until - ended <= ended - began
+
+
 def test_whatever_waits_is_routed_wherever_clocks_stood(store: Store) -> None:
     """More deliveries than one look finds, all at once and from days ago to hours ahead of the clock, become work."""
     some = deliveries("1", 2 * MOST_FOUND + 1)

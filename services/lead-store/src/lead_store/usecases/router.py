@@ -22,6 +22,7 @@ LOOK_FROM = 50  # for so many touches it pays to look first which of the lanes w
 # After a batch its account rests, so many times as long as something was being recorded meanwhile: as many times as
 # deliveries came together, within these bounds.
 LEAST_REST, MOST_REST = 3, 9
+LATE_AFTER = 30.0  # seconds, longer than a flood: an account that has been behind for so long rests less
 SMALL_BATCH, LARGE_BATCH = 100, 400  # touches that are routed at once: who waits meanwhile waits for all of them
 log = structlog.get_logger()
 
@@ -38,7 +39,9 @@ class Router:
     arrivals: Arrivals
     stop: threading.Event = field(default_factory=threading.Event)
     waiting: dict[Account, Backlog] = field(default_factory=dict)
+    late_after: float = LATE_AFTER
     resting: dict[Account, float] = field(default_factory=dict)  # until when, as `time.monotonic` tells
+    behind: dict[Account, float] = field(default_factory=dict)  # since when, without a pause
 
     def run(self) -> None:
         """Route until stopped. A failure waits for the next round, which begins by looking at everything."""
@@ -91,12 +94,13 @@ class Router:
     def _queue(self, spans: Mapping[Account, Span]) -> None:
         for account, (first, last) in spans.items():
             self.waiting.setdefault(account, Backlog(first, last)).extend(last)
+            self.behind.setdefault(account, time.monotonic())
 
     def _take_turn(self, account: Account, backlog: Backlog) -> None:
         """Route a batch, a small one if it holds up others or the way in; then the account rests, behind the others.
 
         It rests so long that the way in goes first, however many accounts there are; and a flood leaves the database
-        to the work behind it for half of the time.
+        to the work behind it for half of the time. But what comes without end is not put off without end.
         """
         began, busy = time.monotonic(), self.arrivals.busy_seconds()
         if not backlog.found:
@@ -109,7 +113,10 @@ class Router:
         rest = times * (self.arrivals.busy_seconds() - busy)
         if backlog.found or not backlog.over:
             self.waiting[account] = backlog
-            rest = max(rest, now - began)
+            late = now - self.behind[account] > self.late_after
+            rest = now - began if late else max(rest, now - began)
+        else:
+            del self.behind[account]
         self.resting[account] = now + rest
 
     def _route(self, account: Account, deliveries: list[Delivery]) -> None:
