@@ -8,6 +8,7 @@ import pytest
 import structlog
 from crm_connector.bootstrap import now
 from crm_connector.clients.lead_store import GrpcLeadStore
+from crm_connector.domain.batch_size import MAX_BATCH_SIZE, BatchSize
 from crm_connector.domain.errors import StoreUnavailableError
 from crm_connector.domain.observation import Lease, LeaseBatch, Observation, Present
 from crm_connector.hubspot.provider import HubSpot, HubSpotCrm
@@ -335,6 +336,16 @@ def test_r4_a_record_is_not_read_when_its_write_would_be_late(
 
     assert [release.reason for release in double.releases] == ["lease_too_short"]
     assert simulator.control.calls() == {}
+
+
+def test_a_lease_that_was_old_from_the_start_makes_no_batch_smaller(store: GrpcLeadStore, crm: HubSpotCrm) -> None:
+    """A call that was held for long says nothing about how many records can be worked off in time."""
+    size = BatchSize()
+    late = LeaseBatch("int-1", time.monotonic() - 45.0, 60.0, tuple(record_leases(["1"])))
+
+    Job(store, lambda _: crm, size=size).run(late)
+
+    assert size.now == MAX_BATCH_SIZE
 
 
 def test_a_crm_that_cannot_be_reached_makes_work_wait(store: GrpcLeadStore, double: StoreDouble) -> None:

@@ -51,7 +51,7 @@ _log = structlog.get_logger()
 class _Open:
     """A batch at work: the leases that are not decided yet, the writes to send, and what became of the others.
 
-    `late` = its leases left too little time for something that had to be done.
+    `late` = what it took to get so far left too little of its leases for the rest; not if they were old from the start.
     """
 
     batch: LeaseBatch
@@ -59,6 +59,7 @@ class _Open:
     writes: list[tuple[Lease, Write]] = field(default_factory=list)
     outcomes: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
+    read: bool = False  # whether any of its records has been
     late: bool = False
 
 
@@ -147,7 +148,7 @@ class Job:
             observations = [*observations, *(crm.observe(unread, read_by) if unread else ())]
             if not observations:
                 break
-            unread = []
+            unread, work.read = [], True
             for decision in self._store.reconcile(observations):
                 self._count("decision", decision.name)
                 if decision.outcome is not Outcome.DECIDED:
@@ -189,7 +190,7 @@ class Job:
         except (CrmRejectedError, StoreRefusedError) as error:
             self._give_back(work, ReleaseKind.RETRY, error.reason)
         except CrmError as error:
-            work.late |= error.reason == LEASE_TOO_SHORT
+            work.late |= work.read and error.reason == LEASE_TOO_SHORT
             self._give_back(work, ReleaseKind.WAITING, error.reason, error.retry_after)
         except ConnectorError as error:  # the integration is gone, or its credential cannot be opened
             self._give_back(work, ReleaseKind.WAITING, error.reason, PERSON_RETRY_SECONDS)
