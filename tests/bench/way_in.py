@@ -85,7 +85,7 @@ def measure_way_in(rig: Rig, core: int | None, limit: float, lengths: Lengths) -
         "(16 with 100 events a POST), each with one request on its way. Open model: a fixed rate, each time counted "
         f"from the moment at which the request was due. Events are about {RECORDS:,} linked contacts; lead-store "
         "routes them to lanes all the while. The bare way in (`tests/bench/bare`) does what the prototype did that "
-        "the targets come from, with the same libraries and documents: no routing, log, metrics or limits. It is "
+        "the targets come from, with the same libraries and like documents: no routing, log, metrics or limits. It is "
         "loaded just before and after, so that a share of it means the same on any machine. The bare database takes "
         f"the very same documents through `insert_many`, {YARDSTICK_BATCH} at a time, majority and journaled, at rest, "
         "by one client."
@@ -184,7 +184,7 @@ def _share(what: str, ours: Outcome, bare: float) -> tuple[Figure, Figure]:
     """How much of the bare way in's rate the finished one reaches."""
     return (
         plain(f"POST/s of the bare way in, {what} each", bare, "/s", "the prototype's part alone"),
-        at_least(f"POST/s of {what} as a share of that", 100 * ours.rate / bare, 100 * SLACK, "%"),
+        at_least(f"POST/s of {what} as a share of the bare way in", 100 * ours.rate / bare, 100 * SLACK, "%"),
     )
 
 

@@ -16,7 +16,7 @@ import uvloop
 from leadsync.inbox.v1 import inbox_service_pb2 as pb
 from leadsync.inbox.v1.inbox_service_pb2_grpc import InboxServiceStub
 
-GROUP = 200  # deliveries: of a hundred events each, they stay below 4 MiB
+GROUP = 100  # deliveries: of a hundred events each, they stay below 4 MiB
 KEPT = b'{"accepted":1,"duplicates":0}'
 
 
