@@ -104,7 +104,7 @@ def test_a_push_of_2000_survives_the_death_of_its_process(quiet_suite: AbstractC
         assert len(made) == len(set(made)) == 2000
         assert suite.hubspot.writes()["total"] == 2000
         calls = {route: n for route, n in suite.hubspot.calls().items() if CONTACTS in route}
-        # per 100: by mark, by e-mail, the write; how many leave together is a matter of time, so twice that and the kill's
+        # Per 100: by mark, by e-mail, the write; twice that, since how many leave together is a matter of time.
         assert sum(calls.values()) <= 2 * 20 * 3 + 12, calls
 
 

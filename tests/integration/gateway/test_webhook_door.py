@@ -7,7 +7,7 @@ import pytest
 from grpc_health.v1 import health_pb2
 from integration.gateway.harness import HOOK, SECRET, Harness, body_of, event, gateway, now_ms, sign, sizes, until
 from lead_store.rpc.touch_mapping import touches_of
-from webhook_gateway.http.door import MAX_BODY
+from webhook_gateway.http.body import MAX_BODY
 from webhook_gateway.signatures import MAX_AGE_MS, Secret, sign_v1
 
 pytestmark = pytest.mark.anyio

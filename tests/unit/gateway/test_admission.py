@@ -5,7 +5,7 @@ ONE, TWO = ("hubspot", "1"), ("hubspot", "2")
 
 
 def _admission(room: Room) -> Admission:
-    return Admission(room, lambda _: None, lambda _: None)
+    return Admission(room, lambda: None)
 
 
 def _entered(admission: Admission, size: int, *accounts: tuple[str, str]) -> Slot:
@@ -22,9 +22,8 @@ def _leave(*slots: Slot) -> None:
 
 def test_room_is_bounded_and_given_back() -> None:
     """Too many requests or bytes inside are refused at once; what has left makes room again."""
-    requests: list[int] = []
-    held: list[int] = []
-    admission = Admission(Room(requests=1, bytes=100), requests.append, held.append)
+    told: list[tuple[int, int]] = []
+    admission = Admission(Room(requests=1, bytes=100), lambda: told.append((admission.requests, admission.bytes)))
     for _ in range(3):
         with admission.enter() as slot:
             with pytest.raises(NotKeptError, match="intake_full"):
@@ -33,8 +32,8 @@ def test_room_is_bounded_and_given_back() -> None:
             with pytest.raises(NotKeptError, match="intake_full"):
                 slot.grow(60)
             slot.grow(40)
-            assert (requests[-1], held[-1]) == (1, 100)
-        assert (requests[-1], held[-1]) == (0, 0)
+            assert told[-1] == (1, 100)
+        assert told[-1] == (0, 0)
 
 
 def test_an_account_has_its_share_of_the_requests() -> None:

@@ -35,32 +35,31 @@ class OverQuotaError(NotKeptError):
 
 
 class Admission:
-    """Counts what is inside, and tells of every change."""
+    """Counts what is inside, `requests` and `bytes`, and calls `changed` after every change."""
 
-    def __init__(self, room: Room, tell_requests: Callable[[int], None], tell_bytes: Callable[[int], None]) -> None:
+    def __init__(self, room: Room, changed: Callable[[], None]) -> None:
         self._room = room
-        self._tell_requests = tell_requests
-        self._tell_bytes = tell_bytes
-        self._requests = 0
-        self._bytes = 0
+        self._changed = changed
+        self.requests = 0
+        self.bytes = 0
         self._accounts: dict[Account, tuple[int, int]] = {}  # requests and bytes
         self._most_requests = room.requests * room.account_percent // 100
         self._most_bytes = room.bytes * room.account_percent // 100
 
     def enter(self) -> "Slot":
         """Let a request in until its slot is left. Raises NotKeptError if too many are inside."""
-        if self._requests >= self._room.requests:
+        if self.requests >= self._room.requests:
             raise NotKeptError("intake_full")
-        self._requests += 1
-        self._tell_requests(self._requests)
+        self.requests += 1
+        self._changed()
         return Slot(self)
 
     def reserve(self, size: int) -> None:
         """Count bytes that are held in memory. Raises NotKeptError if there is no room."""
-        if self._bytes + size > self._room.bytes:
+        if self.bytes + size > self._room.bytes:
             raise NotKeptError("intake_full")
-        self._bytes += size
-        self._tell_bytes(self._bytes)
+        self.bytes += size
+        self._changed()
 
     def claim(self, accounts: Collection[Account], size: int) -> None:
         """Count a request as these accounts'. Raises OverQuotaError if one of them has its share already."""
@@ -75,10 +74,9 @@ class Admission:
 
     def leave(self, accounts: Collection[Account], size: int) -> None:
         """Give back what a request took up."""
-        self._requests -= 1
-        self._bytes -= size
-        self._tell_requests(self._requests)
-        self._tell_bytes(self._bytes)
+        self.requests -= 1
+        self.bytes -= size
+        self._changed()
         for account in accounts:
             requests, held = self._accounts.pop(account)
             if requests > 1:

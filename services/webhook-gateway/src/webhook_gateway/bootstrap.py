@@ -3,6 +3,7 @@
 import asyncio
 import os
 import socket
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
@@ -25,11 +26,13 @@ from webhook_gateway.http.auth import Tokens
 from webhook_gateway.http.calling import Services
 from webhook_gateway.http.door import WebhookDoor
 from webhook_gateway.intake import Intake
+from webhook_gateway.logs import LineBudget
 from webhook_gateway.metrics import Metrics
 from webhook_gateway.providers.registry import build_registry
 from webhook_gateway.quarantine import Quarantine
 from webhook_gateway.reception import Reception
 from webhook_gateway.settings import Settings
+from webhook_gateway.tally import Tally
 from webhook_gateway.verifying import SecondLook
 
 MAX_CONNECTIONS = 4096
@@ -45,13 +48,16 @@ async def open_services(settings: Settings, shared: str = "") -> AsyncIterator[S
     async with open_channel(settings.lead_store_url) as store, open_channel(settings.crm_connector_url) as connector:
         registry = build_registry(settings)
         inbox, kept_back = InboxClient(store, registry), QuarantineClient(store)
-        intake = Intake(inbox.record, metrics, Room(account_percent=settings.account_percent))
-        reception = Reception(intake, metrics, settings.api_url)
+        lines = LineBudget(time.monotonic)
+        tally = Tally(metrics, registry, lines)
+        room = Room(account_percent=settings.account_percent)
+        intake = Intake(inbox.record, metrics, room, listener=tally.kept)
+        reception = Reception(intake, settings.api_url)
         quarantine = Quarantine(kept_back.keep, metrics)
         quarantining = asyncio.create_task(quarantine.run())
         try:
             yield Services(
-                door=WebhookDoor(registry, reception, quarantine, metrics),
+                door=WebhookDoor(registry, reception, quarantine, metrics, lines),
                 inbox=inbox,
                 quarantine=kept_back,
                 second_look=SecondLook(kept_back, reception, registry),

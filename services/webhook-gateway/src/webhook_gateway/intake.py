@@ -70,11 +70,14 @@ class RefusedError(Exception):
 # Keeps deliveries within so many seconds; says for each whether it had been kept before. Raises NotKeptError, or
 # RefusedError if one of them is not acceptable.
 Recorder = Callable[[Sequence[Delivery], float], Awaitable[Sequence[bool]]]
+# Is told of deliveries that are kept, and which of them had been before.
+Listener = Callable[[Sequence[Delivery], Sequence[bool]], None]
 
 
 @dataclass(slots=True, eq=False)
 class _Waiting:
     delivery: Delivery
+    account: Account
     size: int
     since: float
     kept: asyncio.Future[bool]
@@ -85,12 +88,19 @@ class Intake:
     """Gathers deliveries into calls. One per process; lives in one event loop."""
 
     def __init__(
-        self, recorder: Recorder, metrics: Metrics, room: Room | None = None, limits: Limits | None = None
+        self,
+        recorder: Recorder,
+        metrics: Metrics,
+        room: Room | None = None,
+        limits: Limits | None = None,
+        listener: Listener | None = None,
     ) -> None:
         self._record = recorder
+        self._listener = listener
         self._metrics = metrics
         self._limits = limits or Limits()
-        self._admission = Admission(room or Room(), metrics.intake_requests.set, metrics.intake_bytes.set)
+        self._admission = Admission(room or Room(), self._inside_changed)
+        self._showing = False  # whether the gauges are about to be set
         self._breaker = Breaker()
         self._queue: FairQueue[_Waiting] = FairQueue()
         self._calls: dict[asyncio.Task[None], int] = {}  # with the number of their deliveries
@@ -104,14 +114,18 @@ class Intake:
 
     async def keep(self, deliveries: Sequence[Delivery], slot: Slot) -> list[bool]:
         """Return once all are durable, saying for each whether it had been kept before. Raises NotKeptError."""
-        slot.claim({item.account for item in deliveries})
+        accounts = [item.account for item in deliveries]
+        slot.claim(set(accounts))
         now = time.monotonic()
         if not self._breaker.take(now):
             raise NotKeptError(AWAY)
-        loop = asyncio.get_running_loop()
-        waiting = [_Waiting(item, item.size, now, loop.create_future()) for item in deliveries]
+        new_future = asyncio.get_running_loop().create_future
+        waiting = [
+            _Waiting(item, account, item.size, now, new_future())
+            for item, account in zip(deliveries, accounts, strict=True)
+        ]
         for each in waiting:
-            self._queue.push(each.delivery.account, each)
+            self._queue.push(each.account, each)
         self._pump()
         if len(waiting) == 1:
             return [await waiting[0].kept]
@@ -125,6 +139,17 @@ class Intake:
         """Wait until nothing is on the way any more; bounded, as every call has a deadline."""
         while self._calls:
             await asyncio.wait(list(self._calls))
+
+    def _inside_changed(self) -> None:
+        """Show what is inside, once for all that changes in a turn of the loop."""
+        if not self._showing:
+            self._showing = True
+            asyncio.get_running_loop().call_soon(self._show_inside)
+
+    def _show_inside(self) -> None:
+        self._showing = False
+        self._metrics.intake_requests.set(self._admission.requests)
+        self._metrics.intake_bytes.set(self._admission.bytes)
 
     def _pump(self) -> None:
         """Start calls while some are free and something waits."""
@@ -178,9 +203,10 @@ class Intake:
         return too_much or item.alone or group[0].alone
 
     async def _send(self, group: list[_Waiting]) -> None:
+        deliveries = [item.delivery for item in group]
         with self._metrics.record_seconds.time():
             try:
-                duplicates = await self._record([item.delivery for item in group], self._limits.call_seconds)
+                duplicates = await self._record(deliveries, self._limits.call_seconds)
             except RefusedError:
                 self._answered()
                 self._split(group)
@@ -199,6 +225,8 @@ class Intake:
             if not item.kept.done():
                 item.kept.set_result(duplicate)
         self._metrics.group_deliveries.observe(len(group))
+        if self._listener is not None:
+            asyncio.get_running_loop().call_soon(self._listener, deliveries, duplicates)  # after the answers
 
     def _split(self, group: list[_Waiting]) -> None:
         """Send each on its own, so that one that is refused does not take its neighbours along."""
@@ -207,7 +235,7 @@ class Intake:
             return
         for item in reversed(group):
             item.alone = True
-            self._queue.push_first(item.delivery.account, item)
+            self._queue.push_first(item.account, item)
 
     def _answered(self) -> None:
         self._breaker.succeeded()

@@ -2,11 +2,13 @@
 
 import logging
 import sys
+from collections.abc import Callable
 from typing import TextIO
 
 import msgspec
 import structlog
 
+MAX_LINES_PER_SECOND = 100  # about webhooks: a flood is counted, not written out
 _QUIET = ("uvicorn", "uvicorn.error", "uvicorn.access", "grpc", "asyncio")
 
 
@@ -50,3 +52,21 @@ def _json(value: object, **_: object) -> str:
 def _name_service(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
     event["service"] = "webhook-gateway"
     return event
+
+
+class LineBudget:
+    """Bounds log lines per second."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._second = 0
+        self._left = MAX_LINES_PER_SECOND
+
+    def take(self, wanted: int) -> int:
+        """Take up to so many lines of this second."""
+        second = int(self._clock())
+        if second != self._second:
+            self._second, self._left = second, MAX_LINES_PER_SECOND
+        given = min(wanted, self._left)
+        self._left -= given
+        return given

@@ -1,7 +1,8 @@
 """The ASGI application: one endpoint per path of the table."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
+from functools import lru_cache
 
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -12,6 +13,8 @@ from webhook_gateway.http.middleware import Edge
 from webhook_gateway.http.operation import Row, perform
 from webhook_gateway.http.problems import Problem
 from webhook_gateway.http.routes import ROUTES
+
+_KNOWN_PATHS = 256  # so many are found without looking, the webhook addresses among them
 
 
 class PathEndpoint:
@@ -24,15 +27,17 @@ class PathEndpoint:
             self._rows["HEAD"] = self._rows["GET"]
         self._services = services
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Answer a request. Raises Problem, or RemoteError from a service."""
         row = self._rows.get(scope["method"])
         if row is None:
             allow = {"allow": ", ".join(sorted(self._rows))}
             raise Problem(405, "method_not_allowed", "this path does not know this method", headers=allow)
         if isinstance(row.handler, RawHandler):
-            await row.handler.run(self._services, scope, receive, send)
-            return
+            return row.handler.run(self._services, scope, receive, send)
+        return self._perform(row, scope, receive, send)
+
+    async def _perform(self, row: Row, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
         caller = ANONYMOUS
         if row.role is not None:
@@ -48,14 +53,15 @@ class Paths:
     def __init__(self, endpoints: Sequence[PathEndpoint]) -> None:
         self._literal = {endpoint.path: endpoint for endpoint in endpoints if "{" not in endpoint.path}
         self._patterns = [(_pattern(endpoint.path), endpoint) for endpoint in endpoints if "{" in endpoint.path]
+        self._find = lru_cache(_KNOWN_PATHS)(self._look_up)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Answer a request. Raises Problem 404 route_not_found, and what the endpoint raises."""
         endpoint, scope["path_params"] = self._find(scope["path"])
         scope["endpoint"] = endpoint
-        await endpoint(scope, receive, send)
+        return endpoint(scope, receive, send)
 
-    def _find(self, path: str) -> tuple[PathEndpoint, dict[str, str]]:
+    def _look_up(self, path: str) -> tuple[PathEndpoint, dict[str, str]]:
         if path in self._literal:
             return self._literal[path], {}
         for pattern, endpoint in self._patterns:

@@ -1,32 +1,36 @@
 """The webhook door: let in, read, receive, acknowledge, in this order. Raw ASGI, since it is the fast path."""
 
-import asyncio
 import time
+from functools import lru_cache
 
 import msgspec
 import structlog
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
-from webhook_gateway.admission import MIB, NotKeptError, OverQuotaError, Slot
+from webhook_gateway.admission import NotKeptError, OverQuotaError
+from webhook_gateway.http.body import BodyReader
 from webhook_gateway.http.problems import RETRY_SECONDS, Problem
+from webhook_gateway.logs import LineBudget
 from webhook_gateway.metrics import Metrics
 from webhook_gateway.providers.base import Provider, Registry, UnreadableBodyError
 from webhook_gateway.quarantine import Quarantine
 from webhook_gateway.reception import NOT_CONFIGURED, DisbelievedError, Reception, WebhookRequest
 
-MAX_BODY = 10 * MIB
-BODY_SECONDS = 10.0  # for the whole body to arrive
 _JSON = (b"content-type", b"application/json")
 
 
 class WebhookDoor:
     """Takes webhooks of every known provider."""
 
-    def __init__(self, registry: Registry, reception: Reception, quarantine: Quarantine, metrics: Metrics) -> None:
+    def __init__(
+        self, registry: Registry, reception: Reception, quarantine: Quarantine, metrics: Metrics, lines: LineBudget
+    ) -> None:
         self._registry = registry
         self._reception = reception
         self._quarantine = quarantine
         self._metrics = metrics
+        self._lines = lines
+        self._bodies = BodyReader()
 
     def provider(self, slug: str) -> Provider:
         """Find a provider. Raises Problem 404 unknown_provider."""
@@ -40,7 +44,7 @@ class WebhookDoor:
         provider = self.provider(slug)
         try:
             with self._reception.admit() as slot:
-                request = _request(provider, scope, await _read_body(receive, slot))
+                request = _request(provider, scope, await self._bodies.read(receive, slot))
                 accepted, repeated = await self._reception.receive(request, slot)
         except NotKeptError as error:
             raise self._not_kept(error) from error
@@ -54,7 +58,7 @@ class WebhookDoor:
         provider = request.provider.slug
         self._metrics.signature_failures.labels(provider, error.reason).inc()
         self._quarantine.offer(request, error.reason)
-        if self._reception.lines.take(1):
+        if self._lines.take(1):
             structlog.get_logger().warning("webhook not believed", provider=provider, reason=error.reason)
         return Problem(503 if error.reason == NOT_CONFIGURED else 401, error.reason, error.detail)
 
@@ -72,33 +76,17 @@ def _request(provider: Provider, scope: Scope, body: bytes) -> WebhookRequest:
     return WebhookRequest(provider, target, scope["headers"], body, time.time_ns() // 1_000_000)
 
 
-async def _read_body(receive: Receive, slot: Slot) -> bytes:
-    """Read the body, counting as it comes. Raises Problem 413 or 408, NotKeptError if there is no room for it."""
-    body, seen, more = bytearray(), 0, True
-    try:
-        async with asyncio.timeout(BODY_SECONDS):
-            # Some of what is too much passes by, so that its sender reads the answer instead of a broken connection.
-            while more and seen < 2 * MAX_BODY:
-                message = await receive()
-                if message["type"] == "http.disconnect":
-                    raise Problem(400, "body_incomplete", "the connection ended before the body did")
-                chunk, more = message.get("body", b""), message.get("more_body", False)
-                seen += len(chunk)
-                if seen > MAX_BODY:
-                    body.clear()
-                else:
-                    slot.grow(len(chunk))
-                    body += chunk
-    except TimeoutError as error:
-        close = {"connection": "close"}
-        raise Problem(408, "body_timeout", "the body did not arrive in time", headers=close) from error
-    if seen > MAX_BODY:
-        raise Problem(413, "body_too_large", f"a body has at most {MAX_BODY} bytes", headers={"connection": "close"})
-    return bytes(body)
-
-
 async def _answer(send: Send, accepted: int, duplicates: int) -> None:
+    start, body = _acknowledgement(accepted, duplicates)
+    await send(start)
+    await send(body)
+
+
+@lru_cache
+def _acknowledgement(accepted: int, duplicates: int) -> tuple[Message, Message]:
     body = msgspec.json.encode({"accepted": accepted, "duplicates": duplicates})
-    length = (b"content-length", str(len(body)).encode())
-    await send({"type": "http.response.start", "status": 200, "headers": [_JSON, length]})
-    await send({"type": "http.response.body", "body": body})
+    headers = [_JSON, (b"content-length", str(len(body)).encode())]
+    return (
+        {"type": "http.response.start", "status": 200, "headers": headers},
+        {"type": "http.response.body", "body": body},
+    )

@@ -1,5 +1,7 @@
 """The operations of the webhook addresses, and of what was refused there."""
 
+from collections.abc import Awaitable
+
 from msgspec import Struct
 from starlette.types import Receive, Scope, Send
 
@@ -21,9 +23,9 @@ class Door(Struct):
     ready: bool
 
 
-async def receive_webhook(services: Services, scope: Scope, receive: Receive, send: Send) -> None:
+def receive_webhook(services: Services, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
     """Keep the events of a CRM; they are durable once this is answered."""
-    await services.door(scope["path_params"]["provider"], scope, receive, send)
+    return services.door(scope["path_params"]["provider"], scope, receive, send)
 
 
 async def webhook_ready(call: Call, provider: str) -> Door:

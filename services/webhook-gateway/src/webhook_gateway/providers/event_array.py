@@ -1,28 +1,38 @@
 """Reading a webhook's body as a JSON array of objects, in whatever state its texts are. Pure."""
 
 import json
-from typing import Any
+from collections.abc import Callable
+from typing import TypeVar
 
 import msgspec
 
 from webhook_gateway.providers.base import UnreadableBodyError
 
+T = TypeVar("T")
 
-def read_events(body: bytes, most: int) -> tuple[list[dict[str, Any]], bytes]:
+
+def read_events(body: bytes, decode: Callable[[bytes], list[T]], most: int) -> tuple[list[T], bytes]:
     """Read a body, and give the text that was read: the body, unless it had to be mended.
 
-    Raises UnreadableBodyError.
+    `decode` is of a type that takes any object. Raises UnreadableBodyError.
     """
     try:
-        raw = msgspec.json.decode(body)
+        events = decode(body)
     except (msgspec.MsgspecError, ValueError, RecursionError):
         body = _mended(body)
-        raw = msgspec.json.decode(body)
-    if not isinstance(raw, list) or set(map(type, raw)) != {dict}:
-        raise UnreadableBodyError("not_an_event_array", "the body is not a JSON array of event objects")
-    if len(raw) > most:
+        events = _decoded(body, decode)
+    if not events:
+        raise UnreadableBodyError("not_an_event_array", "the body has no events")
+    if len(events) > most:
         raise UnreadableBodyError("not_an_event_array", f"the body has more than {most} events")
-    return raw, body
+    return events, body
+
+
+def _decoded(text: bytes, decode: Callable[[bytes], list[T]]) -> list[T]:
+    try:
+        return decode(text)
+    except msgspec.ValidationError as error:
+        raise UnreadableBodyError("not_an_event_array", "the body is not a JSON array of event objects") from error
 
 
 def _mended(body: bytes) -> bytes:

@@ -12,6 +12,7 @@ _DETAILS = {
     Refusal.INVALID: "the signature does not fit the request",
     Refusal.STALE: "the request was signed more than five minutes away from now",
 }
+_PROVEN = Proof("", "")
 
 
 class HubSpot:
@@ -35,14 +36,14 @@ class HubSpot:
     def prove(self, *, method: bytes, url: bytes, headers: Headers, body: bytes, now_ms: int) -> Proof:
         """Check the signature; without any secret, believe everybody if that was asked for."""
         if not self._secrets:
-            return Proof("", "")
+            return _PROVEN
         request = SignedRequest(method, url, headers, body)
         verdict = verify(request, self._secrets, now_ms=now_ms, allow_v1=self._allow_v1)
         if verdict.refusal is not None:
             return Proof(verdict.refusal.value, _DETAILS[verdict.refusal])
+        apps = {secret.app_id for secret in verdict.secrets}
         # A secret without an app id speaks for any app, so it lifts the restriction.
-        apps = frozenset(secret.app_id for secret in verdict.secrets)
-        return Proof("", "", frozenset() if "" in apps else apps)
+        return _PROVEN if "" in apps else Proof("", "", frozenset(apps))
 
     def parse(self, body: bytes, app_ids: frozenset[str]) -> list[ParsedDelivery]:
         """Translate a body, one delivery per portal."""
