@@ -17,7 +17,6 @@ from webhook_gateway.providers.hubspot_event import Event, number
 
 MAX_EVENTS = 1000  # HubSpot sends at most 100
 UNKNOWN_ACCOUNT = "unknown"  # of events that name no portal; a portal's id is a number
-_MERGED = TouchKind.MERGED  # looked up once: finding a member in its class takes a while
 _decode = msgspec.json.Decoder(list[Event]).decode
 # Within a text a quotation mark is escaped, so this is a key wherever it stands.
 _ATTEMPT = re.compile(rb'"attemptNumber"\s*:\s*\d+')
@@ -78,17 +77,16 @@ def _delivery(portal: str, events: list[Event], body: bytes) -> ParsedDelivery:
     about: list[str] = []
     ignored = odd = 0  # odd is what does not say what it should: its name, or the contact that it is of
     for event in events:
-        kind = event.kind()
-        if kind is not None and kind is not _MERGED and (record := number(event.object_id)):  # as nearly always
-            found.append(Touch("contact", record, kind, event.at_ms(), event.source()))
-            about.append(record)
-        elif kind is _MERGED and (touches := _merge_touches(event)):
+        if (touch := event.touch()) is not None:  # as nearly always
+            found.append(touch)
+            about.append(touch.record_id)
+        elif touches := _merge_touches(event):
             found += touches
             about.append(touches[0].record_id)
         else:
             about.append(event.about())
             ignored += 1
-            odd += kind is not None or not event.name()
+            odd += event.kind() is not None or not event.name()
     return ParsedDelivery(
         delivery_key=_key(portal, body),
         account_id=portal,
@@ -109,10 +107,12 @@ def _key(portal: str, body: bytes) -> str:
 
 
 def _merge_touches(event: Event) -> list[Touch]:
-    """Every record of a merge: first the one that survives, as changed, then the old ones as merged.
+    """Every record of an event that tells of a merge: the one that survives, as changed, then the old ones as merged.
 
     Since January 2025 a merge makes a new record, `newObjectId`; before that, the primary one survived.
     """
+    if event.kind() is not TouchKind.MERGED:
+        return []
     named = (event.new_object_id, event.primary_object_id, event.object_id, *event.losers())
     ids = list(map(number, named))
     into = next((record for record in ids[:3] if record is not None), None)

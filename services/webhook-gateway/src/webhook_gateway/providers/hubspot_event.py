@@ -12,7 +12,7 @@ from typing import Any
 from msgspec import Struct
 
 from webhook_gateway.model.work import ShownEvent
-from webhook_gateway.providers.base import TouchKind
+from webhook_gateway.providers.base import Touch, TouchKind
 
 CONTACT_TYPE_ID = "0-1"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -31,6 +31,7 @@ _CLASSIC = {
     "contact.restore": TouchKind.RESTORED,
     "contact.privacyDeletion": TouchKind.ERASED,
 }
+_MERGED = TouchKind.MERGED  # looked up once: finding a member in its class takes a while
 _GENERIC = {name.replace("contact", "object"): kind for name, kind in _CLASSIC.items()}
 
 
@@ -69,6 +70,13 @@ class Event(Struct, rename="camel", frozen=True, gc=False):
             name = self.name()
         return _CLASSIC.get(name) or (_GENERIC.get(name) if self.object_type_id == CONTACT_TYPE_ID else None)
 
+    def touch(self) -> Touch | None:
+        """Name the one contact that it asks to look at; None of a merge, and of what is not synced or not readable."""
+        kind, record = self.kind(), number(self.object_id)
+        if kind is None or kind is _MERGED or record is None:
+            return None
+        return Touch("contact", record, kind, self.at_ms(), self.source())
+
     def about(self) -> str:
         """Name the contact that it is about though it touches nothing; empty if there is none. An erasure finds it so.
 
@@ -88,6 +96,8 @@ class Event(Struct, rename="camel", frozen=True, gc=False):
     def source(self) -> str:
         """Who did it, as `changeSource:sourceId`; evidence for people, so anything that reads as text will do."""
         source, by = self.change_source, self.source_id
+        if type(source) is str and type(by) is str and by:
+            return f"{source}:{by}"[:_MAX_SOURCE]  # as nearly always
         if not isinstance(source, str):
             source = ""
         if isinstance(by, (str, int)) and by != "":
