@@ -9,6 +9,7 @@ from lead_store.domain.delivery import Touch, TouchKind
 from lead_store.domain.errors import Invalid
 from lead_store.rpc.touch_mapping import KINDS, LATEST_MS, LONGEST_SOURCE, touches_of
 from leadsync.inbox.v1 import inbox_service_pb2 as pb
+from msgspec.structs import replace
 
 NUMBERS = {kind: number for number, kind in KINDS.items()}
 TOUCHES = st.builds(
@@ -25,11 +26,11 @@ TOUCHES = st.builds(
 def rows(touches: list[Touch]) -> list[pb.Touch]:
     """Touches as messages."""
     found = []
-    for object_type, record_id, kind, at, source, into in touches:
-        row = pb.Touch(object_type=object_type, record_id=record_id, kind=NUMBERS[kind], source=source)
-        row.into_record_id = into
-        if at is not None:
-            row.occurred_at.FromMilliseconds(at)
+    for touch in touches:
+        row = pb.Touch(object_type=touch.object_type, record_id=touch.record_id, kind=NUMBERS[touch.kind])
+        row.source, row.into_record_id = touch.source, touch.into
+        if touch.occurred_at_ms is not None:
+            row.occurred_at.FromMilliseconds(touch.occurred_at_ms)
         found.append(row)
     return found
 
@@ -59,13 +60,13 @@ GOOD = Touch("contact", "1", TouchKind.CHANGED, 5, "CRM_UI")
 @pytest.mark.parametrize(
     ("bad", "field"),
     [
-        (GOOD._replace(object_type=""), "object_type"),
-        (GOOD._replace(record_id=""), "record_id"),
-        (GOOD._replace(record_id="1" * 129), "record_id"),
-        (GOOD._replace(record_id="1\n2"), "record_id"),
-        (GOOD._replace(into="1" * 129), "into_record_id"),
-        (GOOD._replace(source="s" * 257), "source"),
-        (GOOD._replace(occurred_at_ms=-1), "occurred_at"),
+        (replace(GOOD, object_type=""), "object_type"),
+        (replace(GOOD, record_id=""), "record_id"),
+        (replace(GOOD, record_id="1" * 129), "record_id"),
+        (replace(GOOD, record_id="1\n2"), "record_id"),
+        (replace(GOOD, into="1" * 129), "into_record_id"),
+        (replace(GOOD, source="s" * 257), "source"),
+        (replace(GOOD, occurred_at_ms=-1), "occurred_at"),
     ],
 )
 @pytest.mark.parametrize("in_columns", [False, True])

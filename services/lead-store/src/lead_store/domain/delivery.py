@@ -7,6 +7,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
+from msgspec import Struct
+
 from lead_store.domain.lane import LaneTouch
 from lead_store.domain.rules import Target
 
@@ -29,8 +31,8 @@ class Account(NamedTuple):
     account_id: str
 
 
-class Touch(NamedTuple):
-    """One record that an event asks to look at. A tuple, since a delivery may have hundreds."""
+class Touch(Struct, frozen=True, array_like=True, gc=False):
+    """One record that an event asks to look at. Made and written down at once, since a delivery may have hundreds."""
 
     object_type: str
     record_id: str
@@ -40,8 +42,7 @@ class Touch(NamedTuple):
     into: str = ""  # id of the surviving record of a merge
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(NamedTuple):
     """One webhook request of one account. `events` are as received; only the gateway reads them."""
 
     key: str

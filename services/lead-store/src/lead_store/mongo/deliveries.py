@@ -48,10 +48,7 @@ class Deliveries:
         """Keep deliveries durably; answers the positions of those that had been kept before."""
         compress = zstandard.ZstdCompressor(LEVEL).compress
         expires_at = now + self.retention
-        documents = [
-            {**document_of(delivery, now, compress(delivery.events)), "expires_at": expires_at}
-            for delivery in deliveries
-        ]
+        documents = [document_of(delivery, now, expires_at, compress(delivery.events)) for delivery in deliveries]
         try:
             self.collection.insert_many(documents, ordered=False)
         except BulkWriteError as error:

@@ -6,6 +6,7 @@ delivery of a hundred events in a fraction of the time if it need not look into 
 
 from collections.abc import Iterable
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
@@ -52,7 +53,7 @@ def routes_of(account: Account) -> dict[str, str]:
     return {"$gte": _queue(account), "$lt": f"{_queue(account)}:"}  # the sign after the digits
 
 
-def document_of(delivery: Delivery, now: datetime, events: bytes) -> Document:
+def document_of(delivery: Delivery, now: datetime, expires_at: datetime, events: bytes) -> Document:
     """Write down a delivery that was recorded now, with its events compressed."""
     return {
         "_id": delivery.key,
@@ -69,6 +70,7 @@ def document_of(delivery: Delivery, now: datetime, events: bytes) -> Document:
         "recorded_at": now,
         "route_key": route_key(delivery.account, now),
         "state": "new",
+        "expires_at": expires_at,
     }
 
 
@@ -93,5 +95,6 @@ def kept_of(document: Document) -> KeptDelivery:
     return KeptDelivery(delivery_of(document), document["state"], document["reason"], document["integration_id"])
 
 
+@lru_cache(maxsize=1024)
 def _queue(account: Account) -> str:
     return f"{quote(account.provider, safe='')}/{quote(account.account_id, safe='')}/"

@@ -31,7 +31,7 @@ class InboxService(QuarantineService):
         context: Any,  # noqa: ARG002
     ) -> pb.RecordDeliveriesResponse:
         """Keep deliveries durably."""
-        duplicates = self.inbox.record([_delivery(f"deliveries[{n}]", d) for n, d in enumerate(request.deliveries)])
+        duplicates = self.inbox.record([_delivery(n, message) for n, message in enumerate(request.deliveries)])
         return pb.RecordDeliveriesResponse(recorded=[pb.RecordedDelivery(duplicate=again) for again in duplicates])
 
     def GetDelivery(self, request: pb.GetDeliveryRequest, context: Any) -> pb.GetDeliveryResponse:  # noqa: N802, ARG002
@@ -71,24 +71,25 @@ def _query(request: pb.ListDeliveriesRequest) -> DeliveryQuery:
     )
 
 
-def _delivery(path: str, message: pb.Delivery) -> Delivery:
+def _delivery(position: int, message: pb.Delivery) -> Delivery:
     try:
         return Delivery(
-            key=required("delivery_key", message.delivery_key),
-            provider=required("provider", message.provider),
-            account_id=required("account_id", message.account_id),
-            events=message.events,
-            headers=dict(message.headers),
-            touches=touches_of(message),
-            event_count=message.event_count,
-            ignored_count=message.ignored_count,
-            received_at=from_timestamp(message.received_at),
-            event_record_ids=_event_record_ids(message.event_record_ids),
+            required("delivery_key", message.delivery_key),
+            required("provider", message.provider),
+            required("account_id", message.account_id),
+            message.events,
+            dict(message.headers),
+            touches_of(message),
+            message.event_count,
+            message.ignored_count,
+            from_timestamp(message.received_at),
+            _event_record_ids(message.event_record_ids),
         )
     except Invalid as error:
-        raise Invalid(f"{path}.{error.field}", error.detail, error.reason) from error
+        raise Invalid(f"deliveries[{position}].{error.field}", error.detail, error.reason) from error
 
 
 def _event_record_ids(ids: Sequence[str]) -> tuple[str, ...]:
-    one_line("event_record_ids", "".join(ids))
-    return tuple(ids)
+    found = tuple(ids)
+    one_line("event_record_ids", "".join(found))
+    return found
