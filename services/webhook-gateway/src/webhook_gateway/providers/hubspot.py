@@ -13,11 +13,12 @@ import msgspec
 from webhook_gateway.model.work import ShownEvent
 from webhook_gateway.providers.base import AppMismatchError, ParsedDelivery, Touch, TouchKind, UnreadableBodyError
 from webhook_gateway.providers.event_array import read_events
-from webhook_gateway.providers.hubspot_event import Event, number
+from webhook_gateway.providers.hubspot_event import Event, WholeEvent, number
 
 MAX_EVENTS = 1000  # HubSpot sends at most 100
 UNKNOWN_ACCOUNT = "unknown"  # of events that name no portal; a portal's id is a number
 _decode = msgspec.json.Decoder(list[Event]).decode
+_decode_whole = msgspec.json.Decoder(list[WholeEvent]).decode
 # Within a text a quotation mark is escaped, so this is a key wherever it stands.
 _ATTEMPT = re.compile(rb'"attemptNumber"\s*:\s*\d+')
 
@@ -50,7 +51,7 @@ def parse(body: bytes, app_ids: frozenset[str]) -> list[ParsedDelivery]:
 def show(events: bytes) -> list[ShownEvent]:
     """Translate the events of a kept delivery for people."""
     try:
-        return [event.shown() for event in read_events(events, _decode, MAX_EVENTS)[0]]
+        return [event.shown() for event in read_events(events, _decode_whole, MAX_EVENTS)[0]]
     except UnreadableBodyError:
         return []
 

@@ -7,6 +7,7 @@ the wire the name is `subscriptionType`; HubSpot's table calls it `eventType`, s
 import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
+from sys import intern
 from typing import Any
 
 from msgspec import Struct
@@ -36,7 +37,10 @@ _GENERIC = {name.replace("contact", "object"): kind for name, kind in _CLASSIC.i
 
 
 class Event(Struct, rename="camel", frozen=True, gc=False):
-    """One event as sent. Nothing is certain about it, so that no surprise costs the event."""
+    """One event as sent, as far as it has to be read for being kept.
+
+    Nothing is certain about it, so that no surprise costs the event.
+    """
 
     portal_id: Any = None
     subscription_type: Any = None
@@ -52,8 +56,6 @@ class Event(Struct, rename="camel", frozen=True, gc=False):
     occurred_at: Any = None
     change_source: Any = None
     source_id: Any = None
-    property_name: Any = None
-    property_value: Any = None
 
     def name(self) -> str:
         """What it is called; empty if it has no name."""
@@ -97,7 +99,7 @@ class Event(Struct, rename="camel", frozen=True, gc=False):
         """Who did it, as `changeSource:sourceId`; evidence for people, so anything that reads as text will do."""
         source, by = self.change_source, self.source_id
         if type(source) is str and type(by) is str and by:
-            return f"{source}:{by}"[:_MAX_SOURCE]  # as nearly always
+            return intern(f"{source}:{by}"[:_MAX_SOURCE])  # as nearly always; most events of a delivery share it
         if not isinstance(source, str):
             source = ""
         if isinstance(by, (str, int)) and by != "":
@@ -107,6 +109,13 @@ class Event(Struct, rename="camel", frozen=True, gc=False):
     def losers(self) -> list[Any]:
         """The records that a merge ends, as sent."""
         return self.merged_object_ids if isinstance(self.merged_object_ids, list) else []
+
+
+class WholeEvent(Event, rename="camel", frozen=True, gc=False):
+    """One event as sent, as far as people look at it."""
+
+    property_name: Any = None
+    property_value: Any = None
 
     def shown(self) -> ShownEvent:
         """Translate it for people."""
