@@ -50,7 +50,8 @@ class Witness:
 
 
 def _acknowledged(events: list[Json]) -> Iterator[Acknowledged]:
-    for parsed in parse(json.dumps(events, ensure_ascii=False).encode(), frozenset()):
+    sent = json.dumps(events, separators=(",", ":"), ensure_ascii=False).encode()  # as HubSpot does: a key is of bytes
+    for parsed in parse(sent, frozenset()):
         touches = [touch for touch in parsed.touches if touch.object_type == "contact"]
         gone = {touch.record_id for touch in touches if touch.kind in _GONE}
         yield Acknowledged(parsed.delivery_key, tuple(sorted({t.record_id for t in touches})), tuple(sorted(gone)))

@@ -226,7 +226,7 @@ class Intake:
                 item.kept.set_result(duplicate)
         self._metrics.group_deliveries.observe(len(group))
         if self._listener is not None:
-            asyncio.get_running_loop().call_soon(self._listener, deliveries, duplicates)  # after the answers
+            asyncio.get_running_loop().call_soon(self._listener, deliveries, duplicates)  # answers go first
 
     def _split(self, group: list[_Waiting]) -> None:
         """Send each on its own, so that one that is refused does not take its neighbours along."""

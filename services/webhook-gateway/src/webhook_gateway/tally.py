@@ -34,12 +34,13 @@ class Tally:
             if parsed.ignored_count and not duplicate:
                 events[item.provider, "ignored"] += parsed.ignored_count - parsed.not_understood
                 events[item.provider, "not_understood"] += parsed.not_understood
-            self._log(item, duplicate=duplicate)
         for labels, number in counted.items():
             self._deliveries(*labels).inc(number)
         for labels, number in events.items():
             if number:
                 self._events(*labels).inc(number)
+        for item, duplicate in zip(deliveries, duplicates, strict=True):
+            self._log(item, duplicate=duplicate)
 
     def _log(self, item: Delivery, *, duplicate: bool) -> None:
         """Write a line per event, as far as the budget goes: making a logger costs more than keeping an event.

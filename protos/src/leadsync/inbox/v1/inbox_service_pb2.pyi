@@ -226,7 +226,9 @@ class Delivery(_message.Message):
     EVENT_RECORD_IDS_FIELD_NUMBER: _builtins.int
     TOUCH_COLUMNS_FIELD_NUMBER: _builtins.int
     delivery_key: _builtins.str
-    """Required. Hash of provider, account and events without delivery counters: the same request sent again has the same key."""
+    """Required. Hash of provider, account and the bytes of the events without delivery counters: the same request sent again has
+    the same key.
+    """
     provider: _builtins.str
     """Required. Provider slug, e.g. `hubspot`."""
     account_id: _builtins.str

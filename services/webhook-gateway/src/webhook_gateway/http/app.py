@@ -14,7 +14,7 @@ from webhook_gateway.http.operation import Row, perform
 from webhook_gateway.http.problems import Problem
 from webhook_gateway.http.routes import ROUTES
 
-_KNOWN_PATHS = 256  # so many are found without looking, the webhook addresses among them
+_KNOWN_PATHS, _SHORT_PATH = 256, 256  # so many, of so few characters, are found without looking: webhook addresses too
 
 
 class PathEndpoint:
@@ -57,7 +57,8 @@ class Paths:
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Answer a request. Raises Problem 404 route_not_found, and what the endpoint raises."""
-        endpoint, scope["path_params"] = self._find(scope["path"])
+        path = scope["path"]
+        endpoint, scope["path_params"] = self._find(path) if len(path) <= _SHORT_PATH else self._look_up(path)
         scope["endpoint"] = endpoint
         return endpoint(scope, receive, send)
 

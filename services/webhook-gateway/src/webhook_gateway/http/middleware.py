@@ -1,6 +1,7 @@
 """What happens around every request: errors become problems, answers are counted. Pure ASGI."""
 
 import time
+from collections.abc import Awaitable
 from functools import cache
 
 import structlog
@@ -26,10 +27,10 @@ class Edge:
         status = 0
         start = time.perf_counter()
 
-        async def watched(message: Message) -> None:
+        def watched(message: Message) -> Awaitable[None]:
             nonlocal status
             status = message.get("status", status)
-            await send(message)
+            return send(message)
 
         try:
             await self._app(scope, receive, watched)

@@ -17,6 +17,8 @@ def read_events(body: bytes, decode: Callable[[bytes], list[T]], most: int) -> t
     `decode` is of a type that takes any object. Raises UnreadableBodyError.
     """
     try:
+        if not body.isascii():
+            body.decode()  # what is not looked at has to be text as well
         events = decode(body)
     except (msgspec.MsgspecError, ValueError, RecursionError):
         body = _mended(body)

@@ -19,8 +19,8 @@ MAX_EVENTS = 1000  # HubSpot sends at most 100
 UNKNOWN_ACCOUNT = "unknown"  # of events that name no portal; a portal's id is a number
 _decode = msgspec.json.Decoder(list[Event]).decode
 _decode_whole = msgspec.json.Decoder(list[WholeEvent]).decode
-# Within a text a quotation mark is escaped, so this is a key wherever it stands.
-_ATTEMPT = re.compile(rb'"attemptNumber"\s*:\s*\d+')
+# Within a text of JSON a quotation mark has a backslash before it, so this is a key, of an event or of what is in it.
+_ATTEMPT = re.compile(rb'"(?<!\\")attemptNumber"\s*:\s*\d+')
 
 
 def parse(body: bytes, app_ids: frozenset[str]) -> list[ParsedDelivery]:
@@ -101,7 +101,7 @@ def _delivery(portal: str, events: list[Event], body: bytes) -> ParsedDelivery:
 
 
 def _key(portal: str, body: bytes) -> str:
-    """Hash what stays the same when HubSpot sends a request again: every byte but those of `attemptNumber`."""
+    """Hash what stays the same when HubSpot sends a request again: all bytes but `attemptNumber` and its number."""
     digest = hashlib.sha256(f"hubspot\n{portal}\n".encode())
     digest.update(_ATTEMPT.sub(b"", body))
     return digest.hexdigest()

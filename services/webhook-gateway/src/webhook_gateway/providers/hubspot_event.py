@@ -7,7 +7,6 @@ the wire the name is `subscriptionType`; HubSpot's table calls it `eventType`, s
 import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
-from sys import intern
 from typing import Any
 
 from msgspec import Struct
@@ -99,7 +98,7 @@ class Event(Struct, rename="camel", frozen=True, gc=False):
         """Who did it, as `changeSource:sourceId`; evidence for people, so anything that reads as text will do."""
         source, by = self.change_source, self.source_id
         if type(source) is str and type(by) is str and by:
-            return intern(f"{source}:{by}"[:_MAX_SOURCE])  # as nearly always; most events of a delivery share it
+            return f"{source}:{by}"[:_MAX_SOURCE]  # as nearly always
         if not isinstance(source, str):
             source = ""
         if isinstance(by, (str, int)) and by != "":

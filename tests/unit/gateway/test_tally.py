@@ -1,0 +1,28 @@
+from webhook_gateway.intake import Delivery
+from webhook_gateway.logs import LineBudget
+from webhook_gateway.metrics import Metrics
+from webhook_gateway.providers.base import ParsedDelivery
+from webhook_gateway.providers.registry import HubSpot
+from webhook_gateway.tally import Tally
+
+
+def _delivery(events: int, ignored: int = 0, not_understood: int = 0) -> Delivery:
+    parsed = ParsedDelivery("key", "1", b"[]", ("",) * events, (), events, ignored, not_understood)
+    return Delivery("hubspot", parsed, {}, 0)
+
+
+def test_what_is_kept_is_counted_once() -> None:
+    """Deliveries and events count by what became of them; of one kept before nothing counts as ignored again."""
+    metrics = Metrics()
+    registry = {"hubspot": HubSpot((), allow_v1=False, allow_unsigned=True)}
+    tally = Tally(metrics, registry, LineBudget(lambda: 0.0))
+    tally.kept([_delivery(3), _delivery(5, ignored=2, not_understood=1)], [False, False])
+    tally.kept([_delivery(5, ignored=2, not_understood=1)], [True])
+
+    def counted(name: str, outcome: str) -> float | None:
+        labels = {"provider": "hubspot", "outcome": outcome}
+        return metrics.registry.get_sample_value(f"leadsync_gateway_{name}_total", labels)
+
+    assert [counted("deliveries", outcome) for outcome in ("accepted", "duplicate")] == [2, 1]
+    outcomes = ("accepted", "duplicate", "ignored", "not_understood")
+    assert [counted("events", outcome) for outcome in outcomes] == [8, 5, 1, 1]
