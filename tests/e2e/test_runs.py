@@ -6,9 +6,7 @@ from contextlib import AbstractContextManager
 
 import pytest
 from e2e.harness import Json, Suite, body_of, eventually, leadsync, told
-from e2e.test_batches import leads_of
-
-CONTACTS = "/crm/v3/objects/contacts"
+from e2e.test_batches import CONTACTS, UPSERT, contact_calls, leads_of
 
 
 def run_of(suite: Suite, run_id: str) -> Json:
@@ -103,9 +101,10 @@ def test_a_push_of_2000_survives_the_death_of_its_process(quiet_suite: AbstractC
         made = [c["properties"]["email"] for c in suite.hubspot.contacts() if run in c["properties"]["email"]]
         assert len(made) == len(set(made)) == 2000
         assert suite.hubspot.writes()["total"] == 2000
-        calls = {route: n for route, n in suite.hubspot.calls().items() if CONTACTS in route}
-        # Per 100: by mark, by e-mail, the write; twice that, since how many leave together is a matter of time.
-        assert sum(calls.values()) <= 2 * 20 * 3 + 12, calls
+        calls = contact_calls(suite)
+        # For each write: by mark, by e-mail; and what the kill cost. How many leave together is a matter of time.
+        assert calls[UPSERT] <= 40, calls
+        assert calls.total() - calls[UPSERT] <= 2 * calls[UPSERT] + 12, calls
 
 
 @pytest.mark.timeout(120)

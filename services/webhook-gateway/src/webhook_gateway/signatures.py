@@ -64,7 +64,7 @@ class Verdict(NamedTuple):
     secrets: tuple[Secret, ...] = ()
 
 
-@dataclass(slots=True)  # making a frozen one takes longer than checking it
+@dataclass(slots=True)  # not frozen: one is made for each request
 class SignedRequest:
     """What a signature is made over: the public URL with the query as received, and the body byte for byte."""
 

@@ -74,16 +74,16 @@ def _query(request: pb.ListDeliveriesRequest) -> DeliveryQuery:
 def _delivery(position: int, message: pb.Delivery) -> Delivery:
     try:
         return Delivery(
-            required("delivery_key", message.delivery_key),
-            required("provider", message.provider),
-            required("account_id", message.account_id),
-            message.events,
-            dict(message.headers),
-            touches_of(message),
-            message.event_count,
-            message.ignored_count,
-            from_timestamp(message.received_at),
-            _event_record_ids(message.event_record_ids),
+            key=required("delivery_key", message.delivery_key),
+            provider=required("provider", message.provider),
+            account_id=required("account_id", message.account_id),
+            events=message.events,
+            headers=dict(message.headers),
+            touches=touches_of(message),
+            event_count=message.event_count,
+            ignored_count=message.ignored_count,
+            received_at=from_timestamp(message.received_at),
+            event_record_ids=_event_record_ids(message.event_record_ids),
         )
     except Invalid as error:
         raise Invalid(f"deliveries[{position}].{error.field}", error.detail, error.reason) from error

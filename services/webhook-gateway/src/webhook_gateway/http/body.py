@@ -14,7 +14,7 @@ _CLOSE = {"connection": "close"}
 
 
 class BodyReader:
-    """Reads bodies in time, by one timer for all: one for each would take longer than the reading.
+    """Reads bodies in time, by one timer for all: one for each took about a tenth of the time for a request.
 
     All have as long, so those that began first are late first. One per process; lives in one event loop.
     """
