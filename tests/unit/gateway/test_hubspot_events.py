@@ -231,6 +231,13 @@ def test_half_an_emoji() -> None:
     msgspec.json.encode(show(whole.events))
 
 
+def test_a_number_without_bounds() -> None:
+    """An event whose value is a number that nobody can hold is kept and shown; only the values are not."""
+    body = json.dumps([_event(objectId=1, propertyValue="x"), _event(objectId=2, propertyValue="?")]).encode()
+    (delivery,) = parse(body.replace(b'"?"', b"1e999"), ANY_APP)
+    assert [(event.record_id, event.value) for event in show(delivery.events)] == [("1", None), ("2", None)]
+
+
 @pytest.mark.parametrize(
     ("body", "reason"),
     [

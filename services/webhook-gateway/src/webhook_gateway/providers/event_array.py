@@ -1,7 +1,7 @@
 """Reading a webhook's body as a JSON array of objects, in whatever state its texts are. Pure."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -11,7 +11,7 @@ from webhook_gateway.providers.base import UnreadableBodyError
 T = TypeVar("T")
 
 
-def read_events(body: bytes, decode: Callable[[bytes], list[T]], most: int) -> tuple[list[T], bytes]:
+def read_events(body: bytes, decode: Callable[[bytes], Sequence[T]], most: int) -> tuple[Sequence[T], bytes]:
     """Read a body, and give the text that was read: the body, unless it had to be mended.
 
     `decode` is of a type that takes any object. Raises UnreadableBodyError.
@@ -30,7 +30,7 @@ def read_events(body: bytes, decode: Callable[[bytes], list[T]], most: int) -> t
     return events, body
 
 
-def _decoded(text: bytes, decode: Callable[[bytes], list[T]]) -> list[T]:
+def _decoded(text: bytes, decode: Callable[[bytes], Sequence[T]]) -> Sequence[T]:
     try:
         return decode(text)
     except msgspec.ValidationError as error:

@@ -6,6 +6,8 @@ caused it.
 
 import hashlib
 import re
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -50,10 +52,11 @@ def parse(body: bytes, app_ids: frozenset[str]) -> list[ParsedDelivery]:
 
 def show(events: bytes) -> list[ShownEvent]:
     """Translate the events of a kept delivery for people."""
-    try:
-        return [event.shown() for event in read_events(events, _decode_whole, MAX_EVENTS)[0]]
-    except UnreadableBodyError:
-        return []
+    decoders: tuple[Callable[[bytes], Sequence[Event]], ...] = (_decode_whole, _decode)
+    for decode in decoders:  # without their values, if one of these is a number that is too large to read
+        with suppress(UnreadableBodyError):
+            return [event.shown() for event in read_events(events, decode, MAX_EVENTS)[0]]
+    return []
 
 
 def _are_of(app_ids: frozenset[str], found: list[Any]) -> bool:
@@ -73,7 +76,7 @@ def _portals(ids: list[Any]) -> list[str]:
     return [portal or rest for portal in found]
 
 
-def _delivery(portal: str, events: list[Event], body: bytes) -> ParsedDelivery:
+def _delivery(portal: str, events: Sequence[Event], body: bytes) -> ParsedDelivery:
     found: list[Touch] = []
     about: list[str] = []
     ignored = odd = 0  # odd is what does not say what it should: its name, or the contact that it is of

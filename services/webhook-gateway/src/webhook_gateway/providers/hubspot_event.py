@@ -109,13 +109,6 @@ class Event(Struct, rename="camel", frozen=True, gc=False):
         """The records that a merge ends, as sent."""
         return self.merged_object_ids if isinstance(self.merged_object_ids, list) else []
 
-
-class WholeEvent(Event, rename="camel", frozen=True, gc=False):
-    """One event as sent, as far as people look at it."""
-
-    property_name: Any = None
-    property_value: Any = None
-
     def shown(self) -> ShownEvent:
         """Translate it for people."""
         name = self.name()
@@ -128,13 +121,27 @@ class WholeEvent(Event, rename="camel", frozen=True, gc=False):
             type=name[:_MAX_NAME],
             object_type=noun[:_MAX_NOUN],
             record_id=next(_texts(ids), None),
-            property=self.property_name if isinstance(self.property_name, str) else None,
-            value=self.property_value if isinstance(self.property_value, str) else None,
+            property=None,
+            value=None,
             occurred_at=None if at is None else _EPOCH + timedelta(milliseconds=at),
             source=self.source() or None,
             merged_record_ids=list(_texts(self.losers())),
             ignored=self.kind() is None,
         )
+
+
+class WholeEvent(Event, rename="camel", frozen=True, gc=False):
+    """One event as sent, as far as people look at it."""
+
+    property_name: Any = None
+    property_value: Any = None
+
+    def shown(self) -> ShownEvent:
+        """Translate it for people, with the property that changed."""
+        shown = super().shown()
+        shown.property = self.property_name if isinstance(self.property_name, str) else None
+        shown.value = self.property_value if isinstance(self.property_value, str) else None
+        return shown
 
 
 def number(value: object) -> str | None:
