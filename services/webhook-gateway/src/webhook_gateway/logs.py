@@ -55,18 +55,18 @@ def _name_service(_logger: object, _method: str, event: structlog.typing.EventDi
 
 
 class LineBudget:
-    """Bounds log lines per second."""
+    """Bounds log lines per second; what was not used for a second is there at once, and a flood is thinned evenly."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._second = 0
-        self._left = MAX_LINES_PER_SECOND
+        self._as_of = clock()
+        self._left = float(MAX_LINES_PER_SECOND)
 
     def take(self, wanted: int) -> int:
-        """Take up to so many lines of this second."""
-        second = int(self._clock())
-        if second != self._second:
-            self._second, self._left = second, MAX_LINES_PER_SECOND
-        given = min(wanted, self._left)
+        """Take up to so many lines."""
+        now = self._clock()
+        self._left = min(self._left + (now - self._as_of) * MAX_LINES_PER_SECOND, MAX_LINES_PER_SECOND)
+        self._as_of = now
+        given = min(wanted, int(self._left))
         self._left -= given
         return given
