@@ -34,7 +34,7 @@ prove: $(VENV)/.dev ## Search for broken laws further than the tests do, and say
 mutate: $(VENV)/.mutation ## Break the planner in each small way and see that a unit test notices
 	$(BIN)/python -m tools.mutate $(ARGS)
 
-bench: $(VENV)/.dev ## Measure everything on an idle machine and write docs/benchmarks.md: about six minutes
+bench: $(VENV)/.dev ## Measure everything on an idle machine and write docs/benchmarks.md: six to ten minutes
 	PYTHONPATH=tests $(BIN)/python -m bench $(ARGS)
 
 bench-full: $(VENV)/.dev ## The same, and with a million leads

@@ -57,8 +57,8 @@ def page(groups: Sequence[Group], facts: Sequence[tuple[str, str]], unfair: Sequ
     lines = [
         "# Benchmarks",
         "",
-        "Written by `make bench` from one run; nothing here is typed by hand. `make bench` repeats it in about six",
-        "minutes, `make bench-full` with a million leads. A target is a budget that the design sets.",
+        "Written by `make bench` from one run; nothing here is typed by hand. `make bench` repeats it,",
+        "`make bench-full` with a million leads. A target is a budget that the design sets.",
         "",
         "| | |",
         "|---|---|",

@@ -232,10 +232,11 @@ def test_half_an_emoji() -> None:
 
 
 def test_a_number_without_bounds() -> None:
-    """An event whose value is a number that nobody can hold is kept and shown; only the values are not."""
+    """An event whose value is a number that nobody can hold is kept and shown, without properties and values."""
     body = json.dumps([_event(objectId=1, propertyValue="x"), _event(objectId=2, propertyValue="?")]).encode()
     (delivery,) = parse(body.replace(b'"?"', b"1e999"), ANY_APP)
     assert [(event.record_id, event.value) for event in show(delivery.events)] == [("1", None), ("2", None)]
+    assert [event.property for event in show(delivery.events)] == [None, None]
 
 
 @pytest.mark.parametrize(

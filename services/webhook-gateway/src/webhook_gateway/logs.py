@@ -55,7 +55,7 @@ def _name_service(_logger: object, _method: str, event: structlog.typing.EventDi
 
 
 class LineBudget:
-    """Bounds log lines per second; what was not used for a second is there at once, and a flood is thinned evenly."""
+    """Bounds log lines per second, on average: a quiet second's are there at once, and a flood is thinned evenly."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock

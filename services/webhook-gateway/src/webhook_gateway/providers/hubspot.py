@@ -53,7 +53,7 @@ def parse(body: bytes, app_ids: frozenset[str]) -> list[ParsedDelivery]:
 def show(events: bytes) -> list[ShownEvent]:
     """Translate the events of a kept delivery for people."""
     decoders: tuple[Callable[[bytes], Sequence[Event]], ...] = (_decode_whole, _decode)
-    for decode in decoders:  # without their values, if one of these is a number that is too large to read
+    for decode in decoders:  # without properties and values, if a value has a number too large to read
         with suppress(UnreadableBodyError):
             return [event.shown() for event in read_events(events, decode, MAX_EVENTS)[0]]
     return []
