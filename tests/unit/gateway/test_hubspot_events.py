@@ -335,6 +335,31 @@ def test_nothing_but_a_parse_error(body: bytes) -> None:
         json.loads(delivery.events)
 
 
+_USUAL = {
+    "portalId": 48975575,
+    "subscriptionType": "contact.propertyChange",
+    "objectId": 101,
+    "occurredAt": 1782371969536,
+    "changeSource": "CRM_UI",
+    "sourceId": "userId:1",
+}
+_ODD = [0, -1, 1.0, True, 2**63 - 1, 2**63, 253_402_300_799_999, 253_402_300_800_000, "", "7", "x" * 300, [], None]
+_TYPES = ["contact.creation", "contact.deletion", "contact.merge", "contact.restore", "contact.privacyDeletion", "x.y"]
+_FIELDS_AND_VALUES = [
+    *((field, value) for field in (*_USUAL, "eventType", "objectTypeId", "newObjectId") for value in _ODD),
+    *(("subscriptionType", name) for name in _TYPES),
+]
+
+
+@pytest.mark.parametrize(("field", "value"), _FIELDS_AND_VALUES)
+def test_neighbours_change_nothing(field: str, value: object) -> None:
+    """An event says the same, be it read as the usual one that it nearly is or beside one that says nothing."""
+    event = _USUAL | {field: value}
+    alone, beside = _one(event), _one(event, {"portalId": event["portalId"]})
+    assert (alone.account_id, alone.touches) == (beside.account_id, beside.touches)
+    assert alone.event_record_ids == beside.event_record_ids[:1]
+
+
 @given(_EVENTS, st.integers(0, 10**6), st.sampled_from([None, 2]))
 def test_the_key_is_of_what_happened(events: list[dict[str, Any]], attempt: int, indent: int | None) -> None:
     """A retry, which differs in the number of the attempt, has the same key."""

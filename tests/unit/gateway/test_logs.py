@@ -12,15 +12,15 @@ def test_a_burst_is_written_out_and_a_flood_is_thinned_evenly() -> None:
     assert given == [MAX_LINES_PER_SECOND, 0, tenth, tenth, MAX_LINES_PER_SECOND, 0]
 
 
-@given(st.lists(st.tuples(st.floats(0, 3), st.integers(0, 500)), min_size=1, max_size=30))
-def test_no_more_lines_than_time_allows(asked: list[tuple[float, int]]) -> None:
-    """However lines are asked for, no more are given than one second's, and as many again each second."""
+@given(st.lists(st.tuples(st.floats(0, 3), st.integers(0, 500), st.integers(1, 20)), min_size=1, max_size=30))
+def test_no_more_lines_than_time_allows(asked: list[tuple[float, int, int]]) -> None:
+    """However lines are asked for, no more are given than one second's, and as many again each second; few are none."""
     now = 0.0
     lines = LineBudget(lambda: now)
     total = 0
-    for seconds, wanted in asked:
+    for seconds, wanted, least in asked:
         now += seconds
-        given_now = lines.take(wanted)
-        assert 0 <= given_now <= wanted
+        given_now = lines.take(wanted, least)
+        assert given_now == 0 or least <= given_now <= wanted
         total += given_now
         assert total <= MAX_LINES_PER_SECOND * (1 + now) + 1e-6

@@ -1,7 +1,10 @@
+import msgspec
+import structlog
 from webhook_gateway.intake import Delivery
-from webhook_gateway.logs import LineBudget
+from webhook_gateway.logs import MAX_LINES_PER_SECOND, LineBudget
 from webhook_gateway.metrics import Metrics
 from webhook_gateway.providers.base import ParsedDelivery
+from webhook_gateway.providers.hubspot import parse
 from webhook_gateway.providers.registry import HubSpot
 from webhook_gateway.tally import Tally
 
@@ -26,3 +29,22 @@ def test_what_is_kept_is_counted_once() -> None:
     assert [counted("deliveries", outcome) for outcome in ("accepted", "duplicate")] == [2, 1]
     outcomes = ("accepted", "duplicate", "ignored", "not_understood")
     assert [counted("events", outcome) for outcome in outcomes] == [8, 5, 1, 1]
+
+
+def test_many_events_are_not_read_for_a_few_lines() -> None:
+    """While few lines are left, one event has its line, and a delivery of many none; else each has its own."""
+    lines = LineBudget(lambda: 0.0)
+    tally = Tally(Metrics(), {"hubspot": HubSpot((), allow_v1=False, allow_unsigned=True)}, lines)
+
+    def logged(events: int) -> list[str]:
+        body = msgspec.json.encode(
+            [{"portalId": 1, "subscriptionType": "contact.creation", "objectId": n} for n in range(events)]
+        )
+        with structlog.testing.capture_logs() as found:
+            tally.kept([Delivery("hubspot", *parse(body, frozenset()), {}, 0)], [False])
+        return [line["event"] for line in found]
+
+    assert logged(20) == [f"HubSpot Webhook: contact.creation for contact {n}" for n in range(20)]
+    lines.take(MAX_LINES_PER_SECOND - 20 - 5)
+    assert logged(20) == []
+    assert logged(2) == [f"HubSpot Webhook: contact.creation for contact {n}" for n in range(2)]

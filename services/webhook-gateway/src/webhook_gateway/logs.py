@@ -62,11 +62,13 @@ class LineBudget:
         self._as_of = clock()
         self._left = float(MAX_LINES_PER_SECOND)
 
-    def take(self, wanted: int) -> int:
-        """Take up to so many lines."""
+    def take(self, wanted: int, least: int = 1) -> int:
+        """Take up to so many lines; none if there are fewer than the least that are of use."""
         now = self._clock()
         self._left = min(self._left + (now - self._as_of) * MAX_LINES_PER_SECOND, MAX_LINES_PER_SECOND)
         self._as_of = now
         given = min(wanted, int(self._left))
+        if given < least:
+            return 0
         self._left -= given
         return given

@@ -12,6 +12,7 @@ from webhook_gateway.metrics import Metrics
 from webhook_gateway.providers.base import Registry
 
 MAX_EVENT_LINES = 100  # per delivery
+_WORTH_READING = 10  # lines at once, if it has more events: all of them are read for any
 
 
 class Tally:
@@ -49,14 +50,15 @@ class Tally:
         """
         parsed = item.parsed
         odd = bool(parsed.not_understood) and bool(self._lines.take(1))
-        lines = self._lines.take(min(parsed.event_count, MAX_EVENT_LINES))
+        wanted = min(parsed.event_count, MAX_EVENT_LINES)
+        lines = self._lines.take(wanted, min(wanted, _WORTH_READING))
         if not lines and not odd:
             return
         log = structlog.get_logger().bind(account_id=parsed.account_id, delivery=parsed.delivery_key[:16])
         if odd:
             log.warning("webhook events not understood", provider=item.provider, events=parsed.not_understood)
         provider = self._registry[item.provider]
-        for event in provider.show(parsed.events)[:lines]:
+        for event in provider.show(parsed.events, lines):
             log.info(
                 f"{provider.title} Webhook: {event.type} for {event.object_type} {event.record_id}",  # noqa: G004  as asked
                 source=event.source,

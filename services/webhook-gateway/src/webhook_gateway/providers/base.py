@@ -108,8 +108,11 @@ class Provider(Protocol):
         """
         ...
 
-    def show(self, events: bytes) -> Sequence[ShownEvent]:
-        """Translate the events of a kept delivery for people; never raises, unreadable ones are left out."""
+    def show(self, events: bytes, most: int | None = None) -> Sequence[ShownEvent]:
+        """Translate the events of a kept delivery for people; so many of them at most, as each takes its time.
+
+        Never raises; unreadable ones are left out.
+        """
         ...
 
     def check(self, app_id: str) -> Check:

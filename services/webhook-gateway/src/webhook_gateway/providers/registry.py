@@ -49,9 +49,9 @@ class HubSpot:
         """Translate a body, one delivery per portal."""
         return hubspot.parse(body, app_ids)
 
-    def show(self, events: bytes) -> list[ShownEvent]:
-        """Translate the events of a kept delivery for people."""
-        return hubspot.show(events)
+    def show(self, events: bytes, most: int | None = None) -> list[ShownEvent]:
+        """Translate the events of a kept delivery for people; so many of them at most."""
+        return hubspot.show(events, most)
 
     def check(self, app_id: str) -> Check:
         """Say whether webhooks of this app can be verified."""
