@@ -58,7 +58,7 @@ class Tally:
         if odd:
             log.warning("webhook events not understood", provider=item.provider, events=parsed.not_understood)
         provider = self._registry[item.provider]
-        for event in provider.show(parsed.events, lines):
+        for event in provider.show(parsed.events, lines) if lines else ():
             log.info(
                 f"{provider.title} Webhook: {event.type} for {event.object_type} {event.record_id}",  # noqa: G004  as asked
                 source=event.source,

@@ -62,7 +62,7 @@ def show(events: bytes, most: int | None = None) -> list[ShownEvent]:
 
 
 def _decode(body: bytes) -> Sequence[Event]:
-    """Read events as the usual ones that nearly all are, in two thirds of the time, or else as whatever they are."""
+    """Read events as the usual ones that nearly all are, which need no other check, or else as whatever they are."""
     try:
         return _decode_usual(body)
     except msgspec.ValidationError:
