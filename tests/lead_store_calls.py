@@ -70,7 +70,7 @@ class LeadStore:
         self.client.close()
 
     def put_target(self, integration_id: str = INTEGRATION, *, run_id: str = "", **changes: Any) -> int:
-        """Set a target; the number of lanes that the run has to look at."""
+        """Set a target; the number of work items that the run has to look at."""
         rules = changes.pop("rules", {})
         fields = [sync_pb2.FieldRule(field=f, **rules.get(f, {})) for f in changes.pop("fields", FIELDS)]
         target = sync_pb2.Target(
@@ -143,12 +143,12 @@ class LeadStore:
         return self.inbox.RecordDeliveries(request, timeout=5).recorded[0].duplicate
 
     def lease(self, wait: int = 5, worker: str = WORKER, **more: Any) -> sync_service_pb2.LeaseWorkResponse:
-        """Lease due lanes."""
+        """Lease due work items."""
         request = sync_service_pb2.LeaseWorkRequest(worker_id=worker, wait_seconds=wait, **more)
         return self.sync.LeaseWork(request, timeout=30)
 
     def lease_one(self, wait: int = 5, worker: str = WORKER) -> sync_pb2.Lease:
-        """Lease the one lane that is due."""
+        """Lease the one work item that is due."""
         (lease,) = self.lease(wait, worker).leases
         return lease
 
@@ -159,7 +159,9 @@ class LeadStore:
 
     def settle(self, lease: sync_pb2.Lease, write: sync_pb2.Write, worker: str = WORKER, **outcome: Any) -> bool:
         """Report what came of a write."""
-        result = sync_pb2.WriteResult(lane_id=lease.lane_id, fence=lease.fence, write_id=write.write_id, **outcome)
+        result = sync_pb2.WriteResult(
+            work_item_id=lease.work_item_id, fence=lease.fence, write_id=write.write_id, **outcome
+        )
         request = sync_service_pb2.SettleWritesRequest(worker_id=worker, results=[result])
         return self.sync.SettleWrites(request, timeout=10).settlements[0].settled
 
@@ -175,16 +177,17 @@ class LeadStore:
         return found.pending, found.failed
 
     def work(self, state: int = 0) -> list[sync_service_pb2.Work]:
-        """Lanes that are not idle."""
+        """Work items that are not idle."""
         request = sync_service_pb2.ListWorkRequest(tenant_id=TENANT, state=state)  # type: ignore[arg-type]
         return list(self.sync.ListWork(request, timeout=5).work)
 
-    def expire_lease(self, lane_id: str) -> None:
+    def expire_lease(self, work_item_id: str) -> None:
         """Let a lease and all that waits for its end lie in the past, as if a minute had gone by."""
         past = datetime.now(UTC) - timedelta(seconds=60)
-        self.database.lanes.update_one({"_id": lane_id}, {"$set": {"lease_until": past, "due_at": past}})
+        self.database.work_items.update_one({"_id": work_item_id}, {"$set": {"lease_until": past, "due_at": past}})
         self.database.leads.update_many(
-            {"links.pending.lane_id": lane_id}, {"$set": {"links.$[].pending.until": past - timedelta(seconds=60)}}
+            {"links.pending.work_item_id": work_item_id},
+            {"$set": {"links.$[].pending.until": past - timedelta(seconds=60)}},
         )
 
     def import_contact(self, record_id: str = "1", modified: float = 0, **values: str) -> str:
@@ -234,18 +237,18 @@ def present(
         other_emails=other_emails,
     )
     return sync_pb2.Observation(
-        lane_id=lease.lane_id, fence=lease.fence, present=record, read_before_lease=before_lease
+        work_item_id=lease.work_item_id, fence=lease.fence, present=record, read_before_lease=before_lease
     )
 
 
 def absent(lease: sync_pb2.Lease) -> sync_pb2.Observation:
     """The CRM knows nothing of it."""
-    return sync_pb2.Observation(lane_id=lease.lane_id, fence=lease.fence, absent=sync_pb2.AbsentRecord())
+    return sync_pb2.Observation(work_item_id=lease.work_item_id, fence=lease.fence, absent=sync_pb2.AbsentRecord())
 
 
 def archived(lease: sync_pb2.Lease) -> sync_pb2.Observation:
-    """The record is in the bin."""
-    return sync_pb2.Observation(lane_id=lease.lane_id, fence=lease.fence, archived=sync_pb2.ArchivedRecord())
+    """The record is in the archive."""
+    return sync_pb2.Observation(work_item_id=lease.work_item_id, fence=lease.fence, archived=sync_pb2.ArchivedRecord())
 
 
 def done(record_id: str, modified: datetime, **answer: str) -> dict[str, sync_pb2.WriteDone]:

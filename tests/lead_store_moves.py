@@ -42,31 +42,31 @@ def refusal(call: Callable[[], Any]) -> tuple[grpc.StatusCode, str, str]:
 
 
 def touched(store: LeadStore, record_id: str = "1", kind: int = inbox.TOUCH_KIND_CHANGED) -> sync_pb2.Lease:
-    """Deliver an event on a record and lease its lane."""
+    """Deliver an event on a record and lease its work item."""
     store.deliver(touch(record_id, kind))
     return store.lease_one()
 
 
 def lease_of(store: LeadStore, record_id: str, integration_id: str = INTEGRATION) -> sync_pb2.Lease:
-    """Lease whatever is due until the lane of this record is among it."""
+    """Lease whatever is due until the work item of this record is among it."""
     wanted = f"{integration_id}/record/{record_id}"
     lease: sync_pb2.Lease = eventually(
-        lambda: next((lease for lease in store.lease(wait=1).leases if lease.lane_id == wanted), None)
+        lambda: next((lease for lease in store.lease(wait=1).leases if lease.work_item_id == wanted), None)
     )
     return lease
 
 
-def minute_later(store: LeadStore, lane_id: str) -> sync_pb2.Lease:
-    """Let the first absent reading lie a minute back, and lease the lane again."""
+def minute_later(store: LeadStore, work_item_id: str) -> sync_pb2.Lease:
+    """Let the first absent reading lie a minute back, and lease the work item again."""
     past = datetime.now(UTC) - timedelta(seconds=61)
-    store.database.lanes.update_one({"_id": lane_id}, {"$set": {"absent_at": past, "due_at": past}})
+    store.database.work_items.update_one({"_id": work_item_id}, {"$set": {"absent_at": past, "due_at": past}})
     return store.lease_one()
 
 
 def merged_into(lease: sync_pb2.Lease, record_id: str) -> sync_pb2.Observation:
     """The record lives on under another id."""
     merged = sync_pb2.MergedRecord(into_record_id=record_id)
-    return sync_pb2.Observation(lane_id=lease.lane_id, fence=lease.fence, merged=merged)
+    return sync_pb2.Observation(work_item_id=lease.work_item_id, fence=lease.fence, merged=merged)
 
 
 def pushed_out(
@@ -85,7 +85,9 @@ def pushed_out(
 def settle_all(store: LeadStore, *results: tuple[sync_pb2.Lease, sync_pb2.Decision, dict[str, Any]]) -> list[bool]:
     """Report what came of several writes in one call."""
     written = [
-        sync_pb2.WriteResult(lane_id=lease.lane_id, fence=lease.fence, write_id=decision.write.write_id, **outcome)
+        sync_pb2.WriteResult(
+            work_item_id=lease.work_item_id, fence=lease.fence, write_id=decision.write.write_id, **outcome
+        )
         for lease, decision, outcome in results
     ]
     request = pb.SettleWritesRequest(worker_id=WORKER, results=written)
@@ -95,7 +97,7 @@ def settle_all(store: LeadStore, *results: tuple[sync_pb2.Lease, sync_pb2.Decisi
 def give_back(store: LeadStore, lease: sync_pb2.Lease, kind: int, wait_ms: int = 0) -> None:
     """End a lease without a decision."""
     release = pb.Release(
-        lane_id=lease.lane_id,
+        work_item_id=lease.work_item_id,
         fence=lease.fence,
         kind=kind,  # type: ignore[arg-type]
         reason="crm_error",
@@ -105,13 +107,13 @@ def give_back(store: LeadStore, lease: sync_pb2.Lease, kind: int, wait_ms: int =
 
 
 def push(store: LeadStore, *lead_ids: str, run_id: str = "", integration_id: str = INTEGRATION) -> int:
-    """Make leads due; answers how many lanes that made."""
+    """Make leads due; answers how many work items that made."""
     request = pb.RequestSyncRequest(tenant_id=TENANT, integration_id=integration_id, lead_ids=lead_ids, run_id=run_id)
     return store.sync.RequestSync(request, timeout=5).queued
 
 
 def drop_run(store: LeadStore, run_id: str, tenant_id: str = TENANT) -> int:
-    """Drop what nobody has begun of a run; answers how many lanes that was."""
+    """Drop what nobody has begun of a run; answers how many work items that was."""
     request = pb.DropRunWorkRequest(tenant_id=tenant_id, integration_id=INTEGRATION, run_id=run_id)
     return store.sync.DropRunWork(request, timeout=5).dropped
 

@@ -18,8 +18,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 DOMAIN = "lead_store/domain"
-MODULES = ("merge", "lane", "identity")
-TESTS = "test_[lmi]*.py"  # those of merge, lane, lead and identity
+MODULES = ("merge", "work_item", "identity")
+TESTS = "test_[lmiw]*.py"  # those of merge, work item, lead and identity
 NOTICED = {"killed", "timeout"}  # the others: survived, no tests, skipped, suspicious, segfault
 SETTINGS = f"""
 [tool.pytest.ini_options]

@@ -33,7 +33,7 @@ UNFAIR = (
     "Load, simulated HubSpot and suite share one machine: there is no network, and the generator's core is not free.",
     "The machine may be shared with others: a core's speed says how much of it they left, and all rates follow that.",
     "The database is a MongoDB-compatible server on one node, not MongoDB: a replica set pays for its majority.",
-    "The targets of the way in come from a prototype that did not route deliveries to lanes, nor log a line per event.",
+    "The targets of ingest come from a prototype that neither routed deliveries nor logged a line per event.",
     "Leads are seeded by copying one lead's documents; their history (decisions) is not seeded.",
     "The simulated HubSpot answers in about a millisecond; the real one takes 50 to 300.",
 )

@@ -31,7 +31,7 @@ def measure_fairness(whole: "Whole") -> Group:
     sender.start()
     beside, lost = whole.edit_and_watch()
     with MongoClient[dict[str, Any]](whole.rig.mongo_url) as client:
-        left = client["leadsync_lead_store"]["lanes"].count_documents(
+        left = client["leadsync_lead_store"]["work_items"].count_documents(
             {"integration_id": other, "due_at": {"$ne": None}}
         )
     sender.join()

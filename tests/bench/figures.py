@@ -15,7 +15,7 @@ class Figure:
     remark: str = ""
 
     @property
-    def verdict(self) -> str:
+    def decision(self) -> str:
         """Met, missed, or nothing to meet."""
         return {None: "", True: "met", False: "**missed**"}[self.good]
 
@@ -66,5 +66,5 @@ def page(groups: Sequence[Group], facts: Sequence[tuple[str, str]], unfair: Sequ
     ]
     for group in groups:
         lines += ["", f"## {group.title}", "", group.how, "", "| | measured | target | | |", "|---|---:|---:|---|---|"]
-        lines += [f"| {f.what} | {f.value} | {f.target} | {f.verdict} | {f.remark} |" for f in group.figures]
+        lines += [f"| {f.what} | {f.value} | {f.target} | {f.decision} | {f.remark} |" for f in group.figures]
     return "\n".join([*lines, "", "## What is unfair", "", *(f"* {one}" for one in unfair), ""])

@@ -44,7 +44,7 @@ def observation(lease: sync_pb2.Lease, modified_at: datetime, values: Mapping[st
     """A present reading of these values."""
     readings = [sync_pb2.Reading(field=name, crm=values[name], value=values[name]) for name in FIELDS]
     record = sync_pb2.PresentRecord(record_id=lease.record_id, modified_at=stamp(modified_at), readings=readings)
-    return sync_pb2.Observation(lane_id=lease.lane_id, fence=lease.fence, present=record)
+    return sync_pb2.Observation(work_item_id=lease.work_item_id, fence=lease.fence, present=record)
 
 
 def values_of(record: int) -> dict[str, str]:
@@ -60,20 +60,20 @@ def stamp(moment: datetime) -> Timestamp:
 
 
 def seed(database: Database[Document], lead_id: str, first: int, last: int) -> None:
-    """Copy the template's lead, lane and identity, for records of these numbers (the last one included)."""
+    """Copy the template's lead, work item and identity, for records of these numbers (the last one included)."""
     lead = database["leads"].find_one({"_id": lead_id})
-    lane = database["lanes"].find_one({"lead_id": lead_id, "record_id": TEMPLATE_RECORD})
-    if lead is None or lane is None:
+    work_item = database["work_items"].find_one({"lead_id": lead_id, "record_id": TEMPLATE_RECORD})
+    if lead is None or work_item is None:
         raise RuntimeError("the template has not been linked")
     for numbers in _chunks(first, last):
-        leads, lanes, identities = [], [], []
+        leads, work_items, identities = [], [], []
         for number in numbers:
             names = _names(lead_id, number)
             leads.append(_renamed(lead, names))
-            lanes.append(_renamed(lane, names))
+            work_items.append(_renamed(work_item, names))
             digest = hashlib.sha256(names[TEMPLATE_EMAIL].encode()).hexdigest()
             identities.append({"_id": f"{lead['tenant_id']}/{digest}", "uses": 1})
-        for collection, documents in (("leads", leads), ("lanes", lanes), ("identities", identities)):
+        for collection, documents in (("leads", leads), ("work_items", work_items), ("identities", identities)):
             database[collection].insert_many(documents, ordered=False)
 
 

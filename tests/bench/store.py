@@ -36,7 +36,7 @@ class StoreClient:
         self.sync.PutTarget(sync_service_pb2.PutTargetRequest(target=target), timeout=10)
 
     def lease(self, wait_seconds: int = 1) -> list[sync_pb2.Lease]:
-        """Lease up to a hundred due lanes."""
+        """Lease up to a hundred due work items."""
         request = sync_service_pb2.LeaseWorkRequest(worker_id=WORKER, wait_seconds=wait_seconds)
         return list(self.sync.LeaseWork(request, timeout=30).leases)
 

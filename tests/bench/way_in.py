@@ -1,4 +1,7 @@
-"""The way in: signed POSTs → durable deliveries → due lanes, beside the bare database; then lanes → decisions."""
+"""The way in: signed POSTs → durable deliveries → due work items, beside the bare database.
+
+Then work items → decisions.
+"""
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,7 +27,7 @@ from bench.store import StoreClient
 PROTOTYPE_SINGLE, PROTOTYPE_HUNDRED, SLACK = 6_700, 1_000, 0.8
 PROTOTYPE_P99_MS = 18
 YARDSTICK_BATCH = 100
-DECIDED = 2_000  # lanes due at once: no more than a run makes due, since the embedded server sorts all of them
+DECIDED = 2_000  # work items due at once: no more than a run makes due, since the embedded server sorts all of them
 OPEN_SHARE = 0.5  # of the closed model's rate: busy, but not full
 FIXED_RATE = 500
 
@@ -84,7 +87,8 @@ def measure_way_in(rig: Rig, core: int | None, limit: float, lengths: Lengths) -
         "Gateway, lead-store and database share one core; the generator has the other. Closed model: 64 connections "
         "(16 with 100 events a POST), each with one request on its way. Open model: a fixed rate, each time counted "
         f"from the moment at which the request was due. Events are about {RECORDS:,} linked contacts; lead-store "
-        "routes them to lanes all the while. The bare way in (`tests/bench/bare`) does what the prototype did that "
+        "routes them to work items all the while. The bare way in (`tests/bench/bare`) does what the prototype did "
+        "that "
         "the targets come from, with the same libraries and like documents: no routing, log, metrics or limits. It is "
         "loaded just before and after, so that a share of it means the same on any machine. The bare database takes "
         f"the very same documents through `insert_many`, {YARDSTICK_BATCH} at a time, majority and journaled, at rest, "
@@ -96,7 +100,7 @@ def measure_way_in(rig: Rig, core: int | None, limit: float, lengths: Lengths) -
 def measure_decisions(rig: Rig, store: StoreClient, database: Database[dict[str, Any]]) -> tuple[Figure, ...]:
     """Decide on records that have just become due: lease, reconcile with one changed field, again."""
     _wait_routed(database)
-    database["lanes"].update_many({}, {"$unset": {"due_at": 1}})  # what the way in has left
+    database["work_items"].update_many({}, {"$unset": {"due_at": 1}})  # what the way in has left
     requests = signed_requests(rig.url, DECIDED // 100, 100, range(1, DECIDED + 1))
     run_closed(rig.settings.ports.gateway, requests, 4, seconds=60)
     _wait_routed(database)

@@ -153,8 +153,8 @@ class Whole:
             for one in store["deliveries"].find({"state": "routed"}, {"record_ids": 1, "recorded_at": 1}):
                 for record in one["record_ids"]:
                     recorded[record] = max(recorded.get(record, one["recorded_at"]), one["recorded_at"])
-            lanes = store["lanes"].find({"decided_at": {"$type": "date"}}, {"record_id": 1, "decided_at": 1})
-            decided = {lane["record_id"]: lane["decided_at"] for lane in lanes}
+            work_items = store["work_items"].find({"decided_at": {"$type": "date"}}, {"record_id": 1, "decided_at": 1})
+            decided = {work_item["record_id"]: work_item["decided_at"] for work_item in work_items}
         waits = [(decided[record] - at).total_seconds() for record, at in recorded.items() if record in decided]
         return Outcome(times=[wait for wait in waits if wait >= 0])
 

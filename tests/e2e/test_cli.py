@@ -214,7 +214,7 @@ def test_failed_work_is_listed_and_redriven(suite: Suite, person: Callable[[str]
         assert told(suite, "sync-status")["failedWork"] >= 1
         assert contact_id in leadsync(suite, "work", "list").stdout
         assert told(suite, "redrive", "--reason", "no_such_reason") == {"queued": 0}
-        assert told(suite, "redrive", "--lane", failed["id"]) == {"queued": 1}
+        assert told(suite, "redrive", "--work-item", failed["id"]) == {"queued": 1}
         suite.wait_quiet()
         told(suite, "leads", "delete", twins[0]["id"])
         assert told(suite, "redrive", "--reason", "ambiguous_match")["queued"] >= 1

@@ -73,7 +73,7 @@ def test_the_newest_edit_wins_a_doubly_changed_field(suite: Suite, person: Calla
 
 
 def test_a_deletion_unlinks_and_a_restore_links_again(suite: Suite, person: Callable[[str], str]) -> None:
-    """A contact in HubSpot's bin is unlinked and its lead kept; restored, it is linked to the same lead."""
+    """A contact in HubSpot's archive is unlinked and its lead kept; restored, it is linked to the same lead."""
     email = person("bin")
     contact_id = suite.hubspot.create_contact({"email": email, "firstname": "Bin"})
     lead = lead_of(suite, email)
@@ -100,14 +100,14 @@ def test_a_deleted_leads_contact_goes_to_the_bin_by_policy(suite: Suite, person:
     deletions = f"/crm-integration/{suite.integration_id}"
     body_of(suite.api.patch(deletions, json={"policies": {"deletions": {"recordPolicy": "archive"}}}))
     try:
-        emails = [person("binned"), person("customer")]
+        emails = [person("archived"), person("customer")]
         contacts = [suite.hubspot.create_contact({"email": email, "firstname": "Ada"}) for email in emails]
         leads = [lead_of(suite, email)["id"] for email in emails]
         suite.wait_quiet()
         archives = suite.hubspot.calls().get("POST /crm/v3/objects/contacts/batch/archive", 0)
         for lead_id, query in zip(leads, ("", "?reason=converted"), strict=True):
             assert suite.api.delete(f"/leads/{lead_id}{query}").status_code == 204
-        eventually(lambda: suite.hubspot.contact(contacts[0])["archived"], SOON, "the contact in the bin")
+        eventually(lambda: suite.hubspot.contact(contacts[0])["archived"], SOON, "the contact in the archive")
         suite.wait_quiet()
         suite.hubspot.restore_contact(contacts[0])
         suite.hubspot.edit_contact(contacts[1], {"phone": "1"})
@@ -193,7 +193,10 @@ def test_generic_events_do_as_well(suite: Suite, person: Callable[[str], str]) -
 
 
 def test_a_deletion_follows_the_policy_of_its_integration(suite: Suite, person: Callable[[str], str]) -> None:
-    """With the policy `delete_lead` a contact in HubSpot's bin deletes its lead; the integration shows the policy."""
+    """With the policy `delete_lead` a contact in HubSpot's archive deletes its lead.
+
+    The integration shows the policy.
+    """
     email = person("policy")
     contact_id = suite.hubspot.create_contact({"email": email})
     lead_of(suite, email)

@@ -64,14 +64,15 @@ def _unkept(evidence: Evidence, acknowledged: Iterable[Acknowledged]) -> Iterato
             yield Finding("L10", f"an acknowledged delivery is still {kept['state']}", one.key)
         else:
             for record_id in one.record_ids:
-                if not is_covered(evidence.lane_of_record(record_id), kept["recorded_at"]):
+                if not is_covered(evidence.work_item_of_record(record_id), kept["recorded_at"]):
                     yield Finding("L10", "an acknowledged touch has no later decision", f"{one.key} {record_id}")
 
 
 def _unequal(evidence: Evidence, told_gone: Set[str]) -> Iterator[Finding]:
     """L1: each pair is equal in every mapped field, or the field waits for a person; L8: no link to what is gone.
 
-    A contact whose deletion nobody was told of is noticed by the next pass over the bin: a run is too short for that.
+    A contact whose deletion nobody was told of is noticed by the next pass over the archive: a run is too short for
+    that.
     """
     for lead_id, lead in evidence.leads.items():
         link = evidence.link(lead)
@@ -96,9 +97,9 @@ def _contacts_alone(evidence: Evidence) -> Iterator[Finding]:
     for record_id, contact in evidence.contacts.items():
         if contact["archived"] or record_id in linked:
             continue
-        lane = evidence.lane_of_record(record_id)
-        if lane is None or (lane.get("outcome") not in _EXPLAINED and not lane.get("failed_at")):
-            yield Finding("L5", "a contact has no lead, and nothing says why", f"{record_id} {_told(lane)}")
+        work_item = evidence.work_item_of_record(record_id)
+        if work_item is None or (work_item.get("outcome") not in _EXPLAINED and not work_item.get("failed_at")):
+            yield Finding("L5", "a contact has no lead, and nothing says why", f"{record_id} {_told(work_item)}")
 
 
 def _leads_alone(evidence: Evidence) -> Iterator[Finding]:
@@ -112,9 +113,9 @@ def _leads_alone(evidence: Evidence) -> Iterator[Finding]:
             if contact is not None and not contact["archived"] and link["detached_reason"] == "record_archived":
                 yield Finding("L5", "a lead was not linked again after its contact's restore", lead_id)
             continue
-        lane = evidence.lanes.get(f"{evidence.integration_id}/lead/{lead_id}")
-        if lane is None or not lane.get("failed_at"):
-            yield Finding("L5", "a lead has no contact, and nothing says why", f"{lead_id} {_told(lane)}")
+        work_item = evidence.work_items.get(f"{evidence.integration_id}/lead/{lead_id}")
+        if work_item is None or not work_item.get("failed_at"):
+            yield Finding("L5", "a lead has no contact, and nothing says why", f"{lead_id} {_told(work_item)}")
 
 
 def _twice(evidence: Evidence) -> Iterator[Finding]:
@@ -200,22 +201,24 @@ def _active(evidence: Evidence, lead: Json) -> Json | None:
 
 def _has_failed(evidence: Evidence, record_id: str) -> bool:
     """Whether people are told that the work on a contact has failed, and why."""
-    lane = evidence.lane_of_record(record_id)
-    return lane is not None and bool(lane.get("failed_at") and lane.get("reason"))
+    work_item = evidence.work_item_of_record(record_id)
+    return work_item is not None and bool(work_item.get("failed_at") and work_item.get("reason"))
 
 
 def _is_shown_as_duplicate(evidence: Evidence, lead: Json) -> bool:
     """Whether people are told that another lead has this one's contact, as after a merge in HubSpot (R15)."""
-    link, lane = evidence.link(lead), evidence.lanes.get(f"{evidence.integration_id}/lead/{lead['_id']}", {})
+    link, work_item = evidence.link(lead), evidence.work_items.get(f"{evidence.integration_id}/lead/{lead['_id']}", {})
     detached = link is not None and link["detached_reason"] == "duplicate_lead"
-    return detached or (link is None and bool(lane.get("failed_at")) and lane.get("reason") == "ambiguous_match")
+    return detached or (
+        link is None and bool(work_item.get("failed_at")) and work_item.get("reason") == "ambiguous_match"
+    )
 
 
 def _email(values: Json) -> str:
     return str(values.get("email", "")).lower()
 
 
-def _told(lane: Json | None) -> str:
-    if lane is None:
-        return "(no lane)"
-    return f"(lane: {lane.get('outcome', '')} {lane.get('reason', '')})"
+def _told(work_item: Json | None) -> str:
+    if work_item is None:
+        return "(no work item)"
+    return f"(work item: {work_item.get('outcome', '')} {work_item.get('reason', '')})"

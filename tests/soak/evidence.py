@@ -63,7 +63,7 @@ class Evidence:
 
     integration_id: str
     leads: dict[str, Json]  # documents of lead-store by id
-    lanes: dict[str, Json]
+    work_items: dict[str, Json]
     deliveries: dict[str, Json]
     history: dict[str, set[tuple[str, str]]]  # by lead: (field, value) that a decision names as before or after
     contacts: dict[str, Json]  # live and archived ones, with the history of their properties
@@ -75,9 +75,9 @@ class Evidence:
         links: list[Json] = lead["links"]
         return next((one for one in links if one["integration_id"] == self.integration_id), None)
 
-    def lane_of_record(self, record_id: str) -> Json | None:
-        """The lane of a contact."""
-        return self.lanes.get(f"{self.integration_id}/record/{record_id}")
+    def work_item_of_record(self, record_id: str) -> Json | None:
+        """The work item of a contact."""
+        return self.work_items.get(f"{self.integration_id}/record/{record_id}")
 
 
 def gather(mongo_url: str, database: str, integration_id: str, api: httpx.Client, hubspot: ControlClient) -> Evidence:
@@ -92,7 +92,7 @@ def gather(mongo_url: str, database: str, integration_id: str, api: httpx.Client
         return Evidence(
             integration_id=integration_id,
             leads={one["_id"]: one for one in store["leads"].find()},
-            lanes={one["_id"]: one for one in store["lanes"].find()},
+            work_items={one["_id"]: one for one in store["work_items"].find()},
             deliveries={one["_id"]: one for one in store["deliveries"].find({}, seen)},
             history=history,
             contacts={one["id"]: hubspot.contact(one["id"]) for one in hubspot.contacts(archived=True)},
@@ -113,9 +113,9 @@ def _leads(api: httpx.Client) -> Iterator[Json]:
             return
 
 
-def is_covered(lane: Json | None, since: datetime) -> bool:
-    """Whether a lane has been decided since, is still due, or has failed with a reason (L10)."""
-    if lane is None:
+def is_covered(work_item: Json | None, since: datetime) -> bool:
+    """Whether a work item has been decided since, is still due, or has failed with a reason (L10)."""
+    if work_item is None:
         return False
-    decided, failed = lane.get("decided_at"), lane.get("failed_at")
-    return bool((decided and decided >= since) or lane.get("due_at") or (failed and lane.get("reason")))
+    decided, failed = work_item.get("decided_at"), work_item.get("failed_at")
+    return bool((decided and decided >= since) or work_item.get("due_at") or (failed and work_item.get("reason")))

@@ -127,7 +127,7 @@ class Person:
         self.ledger.counts["same field edited on both sides"] += 1
 
     def delete_contact(self) -> None:
-        """Put a contact into the bin; most are taken out again."""
+        """Put a contact into the archive; most are taken out again."""
         contact_id = pick(self.rng, self.ledger.contacts)
         if contact_id is None:
             return

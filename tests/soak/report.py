@@ -31,7 +31,7 @@ def table(story: Story, evidence: Evidence, findings: Sequence[Finding]) -> str:
     """Tell all of it."""
     laws = Counter(finding.law for finding in findings)
     calls, writes = evidence.calls, evidence.calls["writes"]
-    failed = Counter(lane["reason"] for lane in evidence.lanes.values() if lane.get("failed_at"))
+    failed = Counter(work_item["reason"] for work_item in evidence.work_items.values() if work_item.get("failed_at"))
     parts = [
         ("done", story.done),
         ("killed with SIGKILL", story.killed),
@@ -40,9 +40,10 @@ def table(story: Story, evidence: Evidence, findings: Sequence[Finding]) -> str:
         ("webhooks", {**story.deliveries, "acknowledged": story.acknowledged, **_ages(story.answer_ms)}),
         ("HubSpot calls", {"total": calls["total"], **{f"status {s}": n for s, n in calls["statuses"].items()}}),
         ("HubSpot writes", {"effective": writes["total"], "without effect": writes["without_effect"]}),
-        ("left", {"leads": len(evidence.leads), "contacts": len(evidence.contacts), "lanes": len(evidence.lanes)}),
+        ("left", {"leads": len(evidence.leads), "contacts": len(evidence.contacts), "work_items":
+        len(evidence.work_items)}),
         ("for people", {"conflicts": _conflicts(evidence), **{f"failed: {why}": n for why, n in failed.items()}}),
-        ("verdict", {
+        ("decision", {
             "lost": laws["L2"] + laws["L10"], "duplicates": laws["L6"], "unequal": laws["L1"],
             "other": len(findings) - sum(laws[law] for law in ("L1", "L2", "L6", "L10")),
         }),

@@ -139,7 +139,7 @@ Decide = Callable[[sync_pb2.Observation], sync_pb2.Decision]
 
 def unchanged(seen: sync_pb2.Observation) -> sync_pb2.Decision:
     """Decide that nothing is to be done."""
-    return sync_pb2.Decision(lane_id=seen.lane_id, outcome=sync_pb2.OUTCOME_UNCHANGED)
+    return sync_pb2.Decision(work_item_id=seen.work_item_id, outcome=sync_pb2.OUTCOME_UNCHANGED)
 
 
 # Whatever a test does not need is answered UNIMPLEMENTED, also what the contract gains later.
@@ -239,7 +239,9 @@ class StoreDouble(_Servicer):  # type: ignore[misc]
         """Plan that every record becomes a lead."""
         self.plans.append(request)
         created = sync_pb2.OUTCOME_CREATED
-        decisions = [sync_pb2.Decision(lane_id=f"lane-{one.record_id}", outcome=created) for one in request.records]
+        decisions = [
+            sync_pb2.Decision(work_item_id=f"work-{one.record_id}", outcome=created) for one in request.records
+        ]
         return sync_service_pb2.PlanRecordsResponse(decisions=decisions)
 
     def ListWork(self, _request: Any, _context: Any) -> Any:  # noqa: N802
@@ -266,13 +268,13 @@ class StoreDouble(_Servicer):  # type: ignore[misc]
         dropped, self.pending = self.pending, 0
         return sync_service_pb2.DropRunWorkResponse(dropped=dropped)
 
-    def state_of(self, lane_id: str) -> str:
-        """Kind of the last observation of a lane."""
-        return str([seen for seen in self.observations if seen.lane_id == lane_id][-1].WhichOneof("state"))
+    def state_of(self, work_item_id: str) -> str:
+        """Kind of the last observation of a work item."""
+        return str([seen for seen in self.observations if seen.work_item_id == work_item_id][-1].WhichOneof("state"))
 
-    def result_of(self, lane_id: str) -> sync_pb2.WriteResult:
-        """The result of a lane's write."""
-        return next(result for result in self.results if result.lane_id == lane_id)
+    def result_of(self, work_item_id: str) -> sync_pb2.WriteResult:
+        """The result of a work item's write."""
+        return next(result for result in self.results if result.work_item_id == work_item_id)
 
     def _next(self, request: Any) -> sync_service_pb2.LeaseWorkResponse | None:
         busy = set(request.busy_integration_ids)
@@ -358,29 +360,29 @@ def a_batch(*leases: Lease, seconds: float = 60.0) -> LeaseBatch:
 
 
 def record_leases(ids: Sequence[str], **more: Any) -> list[Lease]:
-    """One lease per record; the lane is named after it."""
-    return [Lease(f"lane-{record_id}", 1, record_id=record_id, **more) for record_id in ids]
+    """One lease per record; the work item is named after it."""
+    return [Lease(f"work-{record_id}", 1, record_id=record_id, **more) for record_id in ids]
 
 
 def update(seen: sync_pb2.Observation, **values: str) -> sync_pb2.Decision:
     """Decide that a record has to take these values."""
     record_id = seen.present.record_id
     write = sync_pb2.Write(
-        write_id=f"write-{seen.lane_id}",
+        write_id=f"write-{seen.work_item_id}",
         kind=sync_pb2.WRITE_KIND_UPDATE,
         record_id=record_id,
         lead_id=f"lead-{record_id}",
         values=values,
     )
-    return sync_pb2.Decision(lane_id=seen.lane_id, outcome=sync_pb2.OUTCOME_PUSHED, write=write)
+    return sync_pb2.Decision(work_item_id=seen.work_item_id, outcome=sync_pb2.OUTCOME_PUSHED, write=write)
 
 
 def create(seen: sync_pb2.Observation, lead_id: str, **values: str) -> sync_pb2.Decision:
     """Decide that a record has to be made."""
     write = sync_pb2.Write(
-        write_id=f"write-{seen.lane_id}", kind=sync_pb2.WRITE_KIND_CREATE, lead_id=lead_id, values=values
+        write_id=f"write-{seen.work_item_id}", kind=sync_pb2.WRITE_KIND_CREATE, lead_id=lead_id, values=values
     )
-    return sync_pb2.Decision(lane_id=seen.lane_id, outcome=sync_pb2.OUTCOME_PUSHED, write=write)
+    return sync_pb2.Decision(work_item_id=seen.work_item_id, outcome=sync_pb2.OUTCOME_PUSHED, write=write)
 
 
 @dataclass(frozen=True)

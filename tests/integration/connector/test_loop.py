@@ -19,7 +19,7 @@ from leadsync.sync.v1 import sync_pb2, sync_service_pb2
 
 def work(integration_id: str) -> sync_service_pb2.LeaseWorkResponse:
     """One due record of an integration."""
-    lease = sync_pb2.Lease(lane_id=f"lane-{integration_id}", fence=1, record_id="1")
+    lease = sync_pb2.Lease(work_item_id=f"work-{integration_id}", fence=1, record_id="1")
     return sync_service_pb2.LeaseWorkResponse(integration_id=integration_id, leases=[lease], lease_ms=60_000)
 
 
@@ -55,15 +55,16 @@ class SlowStore(StoreDouble):
         """Lease as many as are asked for."""
         if self.due and not request.busy_integration_ids:
             leases = [
-                sync_pb2.Lease(lane_id=f"lane-{one}", fence=1, record_id=one) for one in self.due[: request.max_leases]
+                sync_pb2.Lease(work_item_id=f"work-{one}", fence=1, record_id=one)
+                for one in self.due[: request.max_leases]
             ]
             self.queue = [sync_service_pb2.LeaseWorkResponse(integration_id="a", leases=leases, lease_ms=self.lease_ms)]
         return super().LeaseWork(request, context)
 
     def SettleWrites(self, request: Any, context: Any) -> Any:  # noqa: N802
         """Take what was written off the due work."""
-        written = {result.lane_id for result in request.results if result.HasField("done")}
-        self.due = [one for one in self.due if f"lane-{one}" not in written]
+        written = {result.work_item_id for result in request.results if result.HasField("done")}
+        self.due = [one for one in self.due if f"work-{one}" not in written]
         return super().SettleWrites(request, context)
 
 

@@ -133,7 +133,7 @@ def before_the_links(world: World) -> None:
         {"email": person(f"p{n}"), **properties({name: SPELLINGS[base] for name, (base, _, _) in rotated(n).items()})}
         for n in range(len(STATES))
     ]
-    others = [{"email": person(name), "phone": "11"} for name in ("binned", "ended", "changed-away")]
+    others = [{"email": person(name), "phone": "11"} for name in ("archived", "ended", "changed-away")]
     contacts = [*bases, *others]
     ids = world.simulator.control.create_contacts(contacts=contacts)
     world.contacts = {one["email"]: record_id for one, record_id in zip(contacts, ids, strict=True)}
@@ -160,7 +160,7 @@ def edit_both_sides(world: World) -> None:
     world.inside.leads.DeleteLead(delete, timeout=5)
     control.edit_contact(world.contacts[person("ended")], {"phone": "99"})
     control.edit_contact(world.contacts[person("changed-away")], {"email": person("changed")})
-    control.delete_contact(world.contacts[person("binned")])
+    control.delete_contact(world.contacts[person("archived")])
     ours = {"lead_source_system": "jazzaam"}
     newcomers: list[dict[str, str]] = [
         {"email": person("fresh"), "firstname": "F", "jobtitle": "J"},

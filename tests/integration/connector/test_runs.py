@@ -353,7 +353,10 @@ def test_a_deleted_integration_fails_its_runs(parts: Parts, store: GrpcLeadStore
 def test_a_push_keeps_its_pending_work_small(
     parts: Parts, store: GrpcLeadStore, double: StoreDouble, simulator: Simulator
 ) -> None:
-    """With two thousand lanes pending nothing more is handed over, and the run is looked at again a little later."""
+    """With two thousand work items pending nothing more is handed over.
+
+    And the run is looked at again a little later.
+    """
     made = connected(parts, simulator)
     run = parts.runs.start(TENANT, made.integration_id, RunKind.PUSH, "", [f"lead-{n}" for n in range(2_300)])
     runner = support.a_runner(parts, store)

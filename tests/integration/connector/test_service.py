@@ -100,7 +100,7 @@ def test_a_due_record_is_worked_end_to_end(
     record_id = simulator.control.create_contact({"email": "ada@example.com"})
     double.decide = lambda seen: support.update(seen, first_name="Ada")
 
-    lease = sync_pb2.Lease(lane_id="lane-1", fence=1, record_id=record_id)
+    lease = sync_pb2.Lease(work_item_id="work-1", fence=1, record_id=record_id)
     double.offer(
         sync_service_pb2.LeaseWorkResponse(integration_id=made.integration_id, leases=[lease], lease_ms=60_000)
     )

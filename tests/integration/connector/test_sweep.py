@@ -21,7 +21,9 @@ from leadsync.sync.v1 import sync_pb2, sync_service_pb2
 
 def lease_all(request: Any) -> Any:
     """Lease every record of a page."""
-    leases = [sync_pb2.Lease(lane_id=f"lane-{r.record_id}", fence=1, record_id=r.record_id) for r in request.records]
+    leases = [
+        sync_pb2.Lease(work_item_id=f"work-{r.record_id}", fence=1, record_id=r.record_id) for r in request.records
+    ]
     return sync_service_pb2.LeaseWorkResponse(integration_id=request.integration_id, leases=leases, lease_ms=60_000)
 
 
@@ -68,7 +70,7 @@ def test_a_page_that_is_too_old_is_read_again(
     def decide(seen: sync_pb2.Observation) -> sync_pb2.Decision:
         stale = seen.read_before_lease and seen.present.record_id == ids[2]
         outcome = sync_pb2.OUTCOME_NEEDS_READING if stale else sync_pb2.OUTCOME_UNCHANGED
-        return sync_pb2.Decision(lane_id=seen.lane_id, outcome=outcome)
+        return sync_pb2.Decision(work_item_id=seen.work_item_id, outcome=outcome)
 
     double.decide = decide
     sweep.sweep(integration)

@@ -52,7 +52,7 @@ def test_a_hundred_writes_cost_one_write_call(job: Job, double: StoreDouble, sim
 
     assert simulator.control.calls() == {BATCH_READ: 1, BATCH_UPDATE: 1}
     assert len(double.results) == 100
-    done = double.result_of(f"lane-{ids[0]}").done
+    done = double.result_of(f"work-{ids[0]}").done
     assert ids[0] == done.record_id
     assert {"first_name": "Ada", "email": f"{ids[0]}@example.com"} == {r.field: r.crm for r in done.readings}
     assert done.HasField("modified_at")
@@ -74,14 +74,14 @@ def test_readings_tell_blank_from_unknown(job: Job, double: StoreDouble, simulat
 
 
 def test_an_archived_record_is_seen_as_archived(job: Job, double: StoreDouble, simulator: Simulator) -> None:
-    """A record in the bin is found there by one more call, whatever its number."""
+    """A record in the archive is found there by one more call, whatever its number."""
     ids = simulator.control.create_contacts(3)
     for record_id in ids[:2]:
         simulator.control.delete_contact(record_id)
 
     job.run(a_batch(*record_leases(ids)))
 
-    assert [double.state_of(f"lane-{record_id}") for record_id in ids] == ["archived", "archived", "present"]
+    assert [double.state_of(f"work-{record_id}") for record_id in ids] == ["archived", "archived", "present"]
     assert simulator.control.calls() == {BATCH_READ: 2}
 
 
@@ -89,7 +89,7 @@ def test_an_unknown_record_is_absent_after_a_single_read(job: Job, double: Store
     """An id that neither batch knows is read singly, and a 404 there is an absence."""
     job.run(a_batch(*record_leases(["123"])))
 
-    assert double.state_of("lane-123") == "absent"
+    assert double.state_of("work-123") == "absent"
     assert simulator.call_count(SINGLE_GET) == 1
 
 
@@ -100,8 +100,8 @@ def test_a_merged_record_names_its_survivor(job: Job, double: StoreDouble, simul
 
     job.run(a_batch(*record_leases([second, survivor])))
 
-    assert survivor == next(s for s in double.observations if s.lane_id == f"lane-{second}").merged.into_record_id
-    seen = next(s for s in double.observations if s.lane_id == f"lane-{survivor}")
+    assert survivor == next(s for s in double.observations if s.work_item_id == f"work-{second}").merged.into_record_id
+    seen = next(s for s in double.observations if s.work_item_id == f"work-{survivor}")
     assert second in seen.present.merged_record_ids
 
 
@@ -114,8 +114,8 @@ def test_a_records_further_emails_are_observed(job: Job, double: StoreDouble, si
 
     job.run(a_batch(*record_leases([survivor, alone])))
 
-    seen = {one.lane_id: list(one.present.other_emails) for one in double.observations}
-    assert seen == {f"lane-{survivor}": ["b@example.com", "c@example.com"], f"lane-{alone}": []}
+    seen = {one.work_item_id: list(one.present.other_emails) for one in double.observations}
+    assert seen == {f"work-{survivor}": ["b@example.com", "c@example.com"], f"work-{alone}": []}
 
 
 def test_missing_scopes_are_unreadable_never_absent(
@@ -138,17 +138,17 @@ def test_r6_a_create_looks_for_the_mark_and_the_email_first(
     marked = simulator.control.create_contact({"email": "a@example.com", "leadsync_lead_id": "lead-a"})
     by_email = simulator.control.create_contact({"email": "b@example.com"})
     leases = [
-        Lease("lane-a", 1, lead_id="lead-a", email="other@example.com"),
-        Lease("lane-b", 1, lead_id="lead-b", email="B@example.com"),
-        Lease("lane-c", 1, lead_id="lead-c", email="c@example.com"),
-        Lease("lane-d", 1, lead_id="lead-d"),
+        Lease("work-a", 1, lead_id="lead-a", email="other@example.com"),
+        Lease("work-b", 1, lead_id="lead-b", email="B@example.com"),
+        Lease("work-c", 1, lead_id="lead-c", email="c@example.com"),
+        Lease("work-d", 1, lead_id="lead-d"),
     ]
 
     job.run(a_batch(*leases))
 
-    found = {seen.lane_id: seen.present.record_id for seen in double.observations}
-    assert {"lane-a": marked, "lane-b": by_email, "lane-c": "", "lane-d": ""} == found
-    assert [double.state_of("lane-c"), double.state_of("lane-d")] == ["absent", "absent"]
+    found = {seen.work_item_id: seen.present.record_id for seen in double.observations}
+    assert {"work-a": marked, "work-b": by_email, "work-c": "", "work-d": ""} == found
+    assert [double.state_of("work-c"), double.state_of("work-d")] == ["absent", "absent"]
     assert simulator.control.calls() == {BATCH_READ: 2}
 
 
@@ -159,7 +159,7 @@ def test_a_create_carries_both_marks_and_repeats_into_one_record(
     double.decide = lambda seen: support.create(seen, "lead-1", email="ada@example.com", first_name="Ada")
 
     for _ in range(2):
-        job.run(a_batch(Lease("lane-1", 1, lead_id="lead-1", email="ada@example.com")))
+        job.run(a_batch(Lease("work-1", 1, lead_id="lead-1", email="ada@example.com")))
 
     (contact,) = simulator.control.contacts()
     assert (
@@ -176,7 +176,7 @@ def test_history_is_read_when_asked_for(job: Job, double: StoreDouble, simulator
 
     def decide(seen: sync_pb2.Observation) -> sync_pb2.Decision:
         outcome = sync_pb2.OUTCOME_UNCHANGED if seen.present.with_history else sync_pb2.OUTCOME_NEEDS_HISTORY
-        return sync_pb2.Decision(lane_id=seen.lane_id, outcome=outcome)
+        return sync_pb2.Decision(work_item_id=seen.work_item_id, outcome=outcome)
 
     double.decide = lambda seen: support.update(seen, first_name="Augusta")
     job.run(a_batch(*record_leases([record_id])))
@@ -204,7 +204,9 @@ def test_history_is_read_fifty_at_a_time(job: Job, double: StoreDouble, simulato
 def test_what_is_never_decided_is_released(job: Job, double: StoreDouble, simulator: Simulator) -> None:
     """A record that lead-store wants to see again and again is given back in the end."""
     record_id = simulator.control.create_contact({"email": "ada@example.com"})
-    double.decide = lambda seen: sync_pb2.Decision(lane_id=seen.lane_id, outcome=sync_pb2.OUTCOME_NEEDS_READING)
+    double.decide = lambda seen: sync_pb2.Decision(
+        work_item_id=seen.work_item_id, outcome=sync_pb2.OUTCOME_NEEDS_READING
+    )
 
     job.run(a_batch(*record_leases([record_id])))
 
@@ -222,7 +224,7 @@ def test_one_bad_record_does_not_hold_up_its_batch(job: Job, double: StoreDouble
 
     job.run(a_batch(*record_leases(ids)))
 
-    refused = double.result_of(f"lane-{bad}").refused
+    refused = double.result_of(f"work-{bad}").refused
     assert (refused.reason, list(refused.fields)) == ("invalid_email", ["email"])
     assert sum(result.HasField("done") for result in double.results) == 9
 
@@ -230,17 +232,17 @@ def test_one_bad_record_does_not_hold_up_its_batch(job: Job, double: StoreDouble
 def test_a_batch_that_is_refused_as_a_whole_is_split(job: Job, double: StoreDouble, simulator: Simulator) -> None:
     """An upsert that fails as a whole for one taken e-mail is sent in halves until only that one is left."""
     holder = simulator.control.create_contact({"email": "taken@example.com"})
-    leases = [Lease(f"lane-{n}", 1, lead_id=f"lead-{n}") for n in range(8)]
+    leases = [Lease(f"work-{n}", 1, lead_id=f"lead-{n}") for n in range(8)]
 
     def decide(seen: sync_pb2.Observation) -> sync_pb2.Decision:
-        number = seen.lane_id.removeprefix("lane-")
+        number = seen.work_item_id.removeprefix("work-")
         email = "taken@example.com" if number == "5" else f"new{number}@example.com"
         return support.create(seen, f"lead-{number}", email=email)
 
     double.decide = decide
     job.run(a_batch(*leases))
 
-    assert holder == double.result_of("lane-5").email_taken.record_id
+    assert holder == double.result_of("work-5").email_taken.record_id
     assert sum(result.HasField("done") for result in double.results) == 7
     assert len(simulator.control.contacts()) == 8
 
@@ -257,8 +259,8 @@ def test_an_update_of_a_merged_away_record_was_not_sent(job: Job, double: StoreD
     double.decide = decide
     job.run(a_batch(*record_leases([first, second, third])))
 
-    assert double.result_of(f"lane-{second}").not_sent.reason == "record_missing"
-    assert double.result_of(f"lane-{third}").HasField("done")
+    assert double.result_of(f"work-{second}").not_sent.reason == "record_missing"
+    assert double.result_of(f"work-{third}").HasField("done")
 
 
 @pytest.mark.usefixtures("crm")
@@ -318,7 +320,7 @@ def test_r4_a_write_is_not_sent_late(job: Job, double: StoreDouble, simulator: S
     record_id = simulator.control.create_contact({"email": "ada@example.com"})
     double.decide = lambda seen: support.update(seen, phone="1")
     late = LeaseBatch("int-1", time.monotonic() - 45.0, 60.0, tuple(record_leases([record_id])))
-    page = [Observation(f"lane-{record_id}", 1, Present(record_id, now()), read_before_lease=True)]
+    page = [Observation(f"work-{record_id}", 1, Present(record_id, now()), read_before_lease=True)]
 
     job.run(late, page)
 
@@ -349,7 +351,7 @@ def test_a_lease_that_was_old_from_the_start_makes_no_batch_smaller(store: GrpcL
 
 
 def test_a_crm_that_cannot_be_reached_makes_work_wait(store: GrpcLeadStore, double: StoreDouble) -> None:
-    """A refused connection counts no attempt: the lanes wait."""
+    """A refused connection counts no attempt: the work items wait."""
     with support.hubspot(f"http://127.0.0.1:{support.free_port()}") as unreachable:
         Job(store, lambda _: support.a_crm(unreachable)).run(a_batch(*record_leases(["1", "2"])))
 
@@ -398,14 +400,14 @@ def test_a_decided_write_leaves_although_a_later_reading_fails(
     def decide(seen: sync_pb2.Observation) -> sync_pb2.Decision:
         if seen.present.record_id == first:
             return support.update(seen, phone="1")
-        return sync_pb2.Decision(lane_id=seen.lane_id, outcome=sync_pb2.OUTCOME_NEEDS_HISTORY)
+        return sync_pb2.Decision(work_item_id=seen.work_item_id, outcome=sync_pb2.OUTCOME_NEEDS_HISTORY)
 
     double.decide = decide
     simulator.control.fault(path="/crm/v3/objects/contacts/batch/read", skip=1, status=503)
     job.run(a_batch(*record_leases([first, second])))
 
-    assert double.result_of(f"lane-{first}").HasField("done")
-    assert [(release.lane_id, release.reason) for release in double.releases] == [(f"lane-{second}", "crm_error")]
+    assert double.result_of(f"work-{first}").HasField("done")
+    assert [(release.work_item_id, release.reason) for release in double.releases] == [(f"work-{second}", "crm_error")]
 
 
 @pytest.mark.parametrize("closer_look", [{"method": "GET"}, {"path": "/crm/v3/objects/contacts/batch/read", "skip": 1}])
@@ -420,7 +422,7 @@ def test_a_missing_record_that_hubspot_breaks_on_holds_up_no_neighbour(
     job.run(a_batch(*record_leases([record_id, "424242"])))
 
     assert simulator.control.contact(record_id)["properties"]["phone"] == "1"
-    assert [(release.lane_id, release.reason) for release in double.releases] == [("lane-424242", "crm_error")]
+    assert [(release.work_item_id, release.reason) for release in double.releases] == [("work-424242", "crm_error")]
 
 
 def test_a_refused_reconcile_gives_the_work_back(job: Job, double: StoreDouble, simulator: Simulator) -> None:
@@ -448,8 +450,8 @@ def test_dated_api_versions_work_alike(
     with support.hubspot(simulator.url, version=version) as dated:
         Job(store, lambda _: support.a_crm(dated)).run(a_batch(*record_leases([*ids, "123"])))
 
-    assert double.state_of("lane-123") == "absent"
-    assert double.result_of(f"lane-{bad}").refused.reason == "invalid_email"
+    assert double.state_of("work-123") == "absent"
+    assert double.result_of(f"work-{bad}").refused.reason == "invalid_email"
     assert sum(result.HasField("done") for result in double.results) == 2
 
 
@@ -492,8 +494,12 @@ def test_a_result_that_does_not_settle_is_sent_again(job: Job, double: StoreDoub
 
     job.run(a_batch(*record_leases(ids)))
 
-    lanes = [result.lane_id for result in double.results]
-    assert lanes == [*(f"lane-{record_id}" for record_id in ids), f"lane-{ids[0]}", f"lane-{ids[1]}"]
+    work_items = [result.work_item_id for result in double.results]
+    assert work_items == [
+        *(f"work-{record_id}" for record_id in ids),
+        f"work-{ids[0]}",
+        f"work-{ids[1]}",
+    ]
 
 
 def test_r4_leases_that_are_too_short_for_any_write_are_told_once(job: Job, simulator: Simulator) -> None:
@@ -514,6 +520,8 @@ def test_what_became_of_a_batch_is_counted(job: Job, double: StoreDouble, simula
     outcomes = dict(
         zip(ids, (sync_pb2.OUTCOME_CREATED, sync_pb2.OUTCOME_RELEASED, sync_pb2.OUTCOME_NEEDS_READING), strict=True)
     )
-    double.decide = lambda seen: sync_pb2.Decision(lane_id=seen.lane_id, outcome=outcomes[seen.present.record_id])
+    double.decide = lambda seen: sync_pb2.Decision(
+        work_item_id=seen.work_item_id, outcome=outcomes[seen.present.record_id]
+    )
 
     assert job.run(a_batch(*record_leases(ids))) == {"created": 1, "waiting": 2}

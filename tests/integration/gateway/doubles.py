@@ -372,10 +372,10 @@ class FakeSync(sync_grpc.SyncServiceServicer):
         return answer
 
     async def ListWork(self, request: sync_pb.ListWorkRequest, context: Context) -> sync_pb.ListWorkResponse:
-        """List one lane in the state asked for, or failed."""
+        """List one work item in the state asked for, or failed."""
         del context
         work = sync_pb.Work(
-            lane_id="lane",
+            work_item_id="work_item",
             integration_id=request.integration_id,
             state=request.state or sync_pb.WORK_STATE_FAILED,
             attempts=2,

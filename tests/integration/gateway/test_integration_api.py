@@ -260,7 +260,7 @@ async def test_work_is_listed_and_redriven() -> None:
         listed = (await door.call("GET", "/api/v1/work?integrationId=i&state=failed", "viewer")).json()
         assert listed["work"] == [
             {
-                "id": "lane",
+                "id": "work_item",
                 "integrationId": "i",
                 "state": "failed",
                 "recordId": None,
@@ -275,13 +275,19 @@ async def test_work_is_listed_and_redriven() -> None:
         assert (await door.call("GET", "/api/v1/work?state=idle")).json()["errors"][0]["field"] == "state"
         redriven = await door.call("POST", "/api/v1/work/redrive", "operator", json={"integrationId": "i"})
         assert redriven.json() == {"queued": 3}
-        some = {"integrationId": "i", "reason": "rate_limited", "laneIds": ["a", "b"], "perSecond": 5, "dryRun": True}
+        some = {
+            "integrationId": "i",
+            "reason": "rate_limited",
+            "workItemIds": ["a", "b"],
+            "perSecond": 5,
+            "dryRun": True,
+        }
         await door.call("POST", "/api/v1/work/redrive", "operator", json=some)
         whole, part = door.store.sync.asked
-        assert (whole.tenant_id, whole.failed, whole.reason, list(whole.lane_ids)) == ("acme", True, "", [])
-        assert (part.failed, part.reason, list(part.lane_ids)) == (True, "rate_limited", ["a", "b"])
+        assert (whole.tenant_id, whole.failed, whole.reason, list(whole.work_item_ids)) == ("acme", True, "", [])
+        assert (part.failed, part.reason, list(part.work_item_ids)) == (True, "rate_limited", ["a", "b"])
         assert (whole.per_second, whole.dry_run, part.per_second, part.dry_run) == (0, False, 5, True)
-        for wrong in ({}, {"integrationId": "i", "laneIds": []}, {"integrationId": "i", "laneIds": [1]}):
+        for wrong in ({}, {"integrationId": "i", "workItemIds": []}, {"integrationId": "i", "workItemIds": [1]}):
             refused = await door.call("POST", "/api/v1/work/redrive", json=wrong)
             assert (refused.status_code, refused.json()["reason"]) == (400, "invalid_field")
 

@@ -60,8 +60,8 @@ async def test_links_and_their_fields() -> None:
         link.detached_reason = "record_archived"
         link.conflicts.add(field="first_name", ours="Ann", theirs="", overwritten=True)
         link.refused.add(field="custom_fields.a_b", reason="invalid_value")
-        swing = link.paused.add(field="job_title", value="CTO", replaced="cto", writer="WORKFLOWS:7")
-        swing.until.FromMilliseconds(1_782_371_970_000)
+        oscillation = link.paused.add(field="job_title", value="CTO", replaced="cto", writer="WORKFLOWS:7")
+        oscillation.until.FromMilliseconds(1_782_371_970_000)
         link.paused.add(field="phone", value="1")
         lead.crm_metadata.last_sync_direction = lead_pb2.DIRECTION_FROM_CRM
         lead.crm_metadata.last_synced_at.FromMilliseconds(1_782_371_970_123)

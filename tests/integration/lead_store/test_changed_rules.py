@@ -5,11 +5,11 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from lead_store.domain.lane import LaneTouch
+from lead_store.domain.work_item import WorkItemTouch
 from lead_store.mongo.applying import AT_ONCE, Applying
-from lead_store.mongo.lane_updates import idle_lane
-from lead_store.mongo.lanes import Lanes
 from lead_store.mongo.store import Store
+from lead_store.mongo.work_item_updates import idle_work_item
+from lead_store.mongo.work_items import WorkItems
 from lead_store.usecases.arrivals import Arrivals
 from lead_store.usecases.targets import Targets
 from lead_store_calls import INTEGRATION, TENANT, LeadStore, absent, at, done, eventually, present, touch
@@ -22,23 +22,25 @@ MANY = 400
 
 
 def fill(lead_store: LeadStore, count: int) -> None:
-    """Make lanes of records that were read some time ago."""
+    """Make work items of records that were read some time ago."""
     now = datetime.now(UTC)
-    touches = [LaneTouch(TENANT, INTEGRATION, record_id=f"r{number}") for number in range(count)]
-    lead_store.database.lanes.insert_many([{"_id": one.lane_id, **idle_lane(one, now)} for one in touches])
+    touches = [WorkItemTouch(TENANT, INTEGRATION, record_id=f"r{number}") for number in range(count)]
+    lead_store.database.work_items.insert_many(
+        [{"_id": one.work_item_id, **idle_work_item(one, now)} for one in touches]
+    )
 
 
 def due(lead_store: LeadStore) -> int:
-    """Number of lanes that are due."""
-    return lead_store.database.lanes.count_documents({"due_at": {"$type": "date"}})
+    """Number of work items that are due."""
+    return lead_store.database.work_items.count_documents({"due_at": {"$type": "date"}})
 
 
-def work_off(lead_store: LeadStore, lane_ids: Iterable[str]) -> None:
+def work_off(lead_store: LeadStore, work_item_ids: Iterable[str]) -> None:
     """End leases as if there had been nothing to do."""
     past = datetime.now(UTC) - timedelta(seconds=60)
     ended = {"worker": "", "lease_until": past, "run_id": ""}
-    for lane_id in lane_ids:
-        lead_store.database.lanes.update_one({"_id": lane_id}, {"$set": ended, "$unset": {"due_at": 1}})
+    for work_item_id in work_item_ids:
+        lead_store.database.work_items.update_one({"_id": work_item_id}, {"$set": ended, "$unset": {"due_at": 1}})
 
 
 def test_r18_each_field_goes_its_own_way(lead_store: LeadStore) -> None:
@@ -92,7 +94,7 @@ def test_r18_a_field_without_a_common_direction_flows_nowhere(lead_store: LeadSt
     ],
     ids=lambda change: next(iter(change)),
 )
-def test_r19_whatever_decides_makes_all_lanes_due_under_the_run(
+def test_r19_whatever_decides_makes_all_work_items_due_under_the_run(
     lead_store: LeadStore, change: dict[str, object]
 ) -> None:
     """Each of these is a change; pausing, webhooks and deletions are not. Telling it twice gives the same answer."""
@@ -105,14 +107,17 @@ def test_r19_whatever_decides_makes_all_lanes_due_under_the_run(
 
     assert lead_store.put_target(run_id="run-2", revision=4, **change) == 0
     assert lead_store.run_work("run-1") == (3, 0)
-    work_off(lead_store, [lease.lane_id for lease in lead_store.lease().leases])
+    work_off(lead_store, [lease.work_item_id for lease in lead_store.lease().leases])
     assert lead_store.run_work("run-1") == (0, 0)
     assert lead_store.put_target(run_id="run-1", revision=5, **change) == 3
     assert due(lead_store) == 0
 
 
 def test_r19_a_large_integration_is_told_page_by_page(lead_store: LeadStore) -> None:
-    """Only some lanes are due at a time, all count as pending, each is handed out once, and live work goes first."""
+    """Only some work items are due at a time, all count as pending, each is handed out once.
+
+    And live work goes first.
+    """
     lead_store.put_target()
     fill(lead_store, MANY)
 
@@ -126,7 +131,7 @@ def test_r19_a_large_integration_is_told_page_by_page(lead_store: LeadStore) -> 
     assert worked == ["r99"]
     while leases:
         assert due(lead_store) < MANY
-        work_off(lead_store, [lease.lane_id for lease in leases])
+        work_off(lead_store, [lease.work_item_id for lease in leases])
         leases = lead_store.lease(wait=0).leases
         worked += [lease.record_id for lease in leases]
 
@@ -135,8 +140,8 @@ def test_r19_a_large_integration_is_told_page_by_page(lead_store: LeadStore) -> 
     assert len(worked) <= MANY + 1  # the one that was live meanwhile may come again
 
 
-class LanesThatMove(Lanes):
-    """Lanes of which a worker makes the next part due just after they were counted."""
+class WorkItemsThatMove(WorkItems):
+    """Work items of which a worker makes the next part due just after they were counted."""
 
     def run_work(self, integration_id: str, run_id: str) -> tuple[int, int]:
         """Count, then have the run go on."""
@@ -146,17 +151,17 @@ class LanesThatMove(Lanes):
 
 
 def test_r19_a_run_that_goes_on_meanwhile_does_not_look_done(lead_store: LeadStore) -> None:
-    """Lanes that become due between counting the due ones and those that are left are counted once at least."""
+    """Work items that become due between counting the due ones and those that are left are counted once at least."""
     lead_store.put_target()
     fill(lead_store, MANY)
     lead_store.put_target(run_id="run-1", revision=2, mapping_fingerprint="m2")
     while leases := lead_store.lease(max_leases=100, wait=0).leases:
-        work_off(lead_store, [lease.lane_id for lease in leases])
+        work_off(lead_store, [lease.work_item_id for lease in leases])
         if due(lead_store) == 0:
             break
 
     store = Store.of(lead_store.client, lead_store.database.name, b"k" * 32)
-    moving = replace(store, lanes=LanesThatMove(lead_store.database.lanes))
+    moving = replace(store, work_items=WorkItemsThatMove(lead_store.database.work_items))
     target = store.targets.get(INTEGRATION)
     assert target is not None
 
@@ -165,18 +170,18 @@ def test_r19_a_run_that_goes_on_meanwhile_does_not_look_done(lead_store: LeadSto
 
 
 def test_r19_a_later_change_begins_anew(lead_store: LeadStore) -> None:
-    """A change on its way gives up for the next one, which goes through all lanes."""
+    """A change on its way gives up for the next one, which goes through all work items."""
     lead_store.put_target()
     fill(lead_store, MANY)
     lead_store.put_target(run_id="run-1", revision=2, mapping_fingerprint="m2")
-    work_off(lead_store, [lease.lane_id for lease in lead_store.lease().leases])
+    work_off(lead_store, [lease.work_item_id for lease in lead_store.lease().leases])
 
     assert lead_store.put_target(run_id="run-2", revision=3, mapping_fingerprint="m3") == MANY
 
     assert lead_store.run_work("run-2") == (MANY, 0)
     worked: set[str] = set()
     while leases := lead_store.lease(wait=0).leases:
-        work_off(lead_store, [lease.lane_id for lease in leases])
+        work_off(lead_store, [lease.work_item_id for lease in leases])
         worked |= {lease.record_id for lease in leases}
     assert (len(worked), lead_store.run_work("run-1"), lead_store.run_work("run-2")) == (MANY, (0, 0), (0, 0))
 
@@ -199,7 +204,7 @@ def test_l10_what_had_failed_before_a_cancelled_run_has_failed_again(lead_store:
     """A run takes up work that waited for a person; dropped before anybody looked, it waits again, and says why."""
     lead_store.put_target()
     lead_id = lead_store.import_contact("1", email="a@x.org")
-    lead_store.database.lanes.update_many({}, {"$set": {"failed_at": datetime.now(UTC), "reason": "crm_refused"}})
+    lead_store.database.work_items.update_many({}, {"$set": {"failed_at": datetime.now(UTC), "reason": "crm_refused"}})
     if run == "apply":
         lead_store.put_target(run_id="run-1", revision=2, mapping_fingerprint="m2")
     else:
@@ -220,7 +225,7 @@ def test_a_failure_that_was_got_over_does_not_come_back(lead_store: LeadStore) -
     """Work that failed long ago and has been decided since stays at rest when a later run is dropped."""
     lead_store.put_target()
     lead_store.import_contact("1", email="a@x.org")
-    lead_store.database.lanes.update_many({}, {"$set": {"failed_at": datetime.now(UTC), "reason": "crm_refused"}})
+    lead_store.database.work_items.update_many({}, {"$set": {"failed_at": datetime.now(UTC), "reason": "crm_refused"}})
     lead_store.put_target(run_id="run-1", revision=2, mapping_fingerprint="m2")
     lead_store.reconcile(present(lead_store.lease_one(), at(0), email="a@x.org"))
 
@@ -236,11 +241,13 @@ def test_r19_failed_work_is_tried_again(lead_store: LeadStore) -> None:
     lead_store.put_target()
     fill(lead_store, 2)
     failed = {"failed_at": datetime.now(UTC), "reason": "crm_refused"}
-    lead_store.database.lanes.update_many({}, {"$set": failed})
+    lead_store.database.work_items.update_many({}, {"$set": failed})
 
     lead_store.put_target(run_id="run-1", revision=2, mapping_fingerprint="m2")
     leases = lead_store.lease().leases
     unreadable = sync_pb2.UnreadableRecord(reason="read_refused")
-    lead_store.reconcile(sync_pb2.Observation(lane_id=leases[0].lane_id, fence=leases[0].fence, unreadable=unreadable))
+    lead_store.reconcile(
+        sync_pb2.Observation(work_item_id=leases[0].work_item_id, fence=leases[0].fence, unreadable=unreadable)
+    )
 
     assert (len(leases), lead_store.run_work("run-1")) == (2, (1, 1))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from lead_store.domain.lane import LaneTouch
+from lead_store.domain.work_item import WorkItemTouch
 from lead_store.mongo.client import Document
 from lead_store.mongo.indexes import ensure_indexes
 from lead_store.mongo.processes import SILENT_AFTER
@@ -14,7 +14,7 @@ from lead_store.mongo.store import Store
 from lead_store.mongo.transaction import Session
 from pymongo import MongoClient
 
-TOUCH = LaneTouch("tenant", "integration", record_id="1")
+TOUCH = WorkItemTouch("tenant", "integration", record_id="1")
 
 
 @pytest.fixture
@@ -33,12 +33,12 @@ def open_store(mongo_url: str) -> Iterator[Callable[[str], Store]]:
         client.close()
 
 
-def dies_with_the_lane(store: Store) -> threading.Event:
-    """Change a lane in a transaction that never ends by itself; the event lets its thread go."""
+def dies_with_the_work_item(store: Store) -> threading.Event:
+    """Change a work item in a transaction that never ends by itself; the event lets its thread go."""
     locked, over = threading.Event(), threading.Event()
 
     def work(session: Session) -> None:
-        store.lanes.touch([TOUCH], session)
+        store.work_items.touch([TOUCH], session)
         locked.set()
         over.wait(60)
         raise KeyError
@@ -47,7 +47,7 @@ def dies_with_the_lane(store: Store) -> threading.Event:
         with pytest.raises(KeyError):
             store.transact(work)
 
-    store.lanes.touch([TOUCH])
+    store.work_items.touch([TOUCH])
     threading.Thread(target=run).start()
     assert locked.wait(10)
     return over
@@ -55,8 +55,8 @@ def dies_with_the_lane(store: Store) -> threading.Event:
 
 @pytest.mark.parametrize("how", ["its successor starts", "it has fallen silent"])
 def test_work_goes_on_when_a_process_died_in_a_transaction(open_store: Callable[[str], Store], how: str) -> None:
-    """Neither the lane's next claim nor its next touch waits for the dead process's transaction to be given up."""
-    over = dies_with_the_lane(open_store("dead"))
+    """Neither the work item's next claim nor its next touch waits for the dead process's transaction to be given up."""
+    over = dies_with_the_work_item(open_store("dead"))
     heir = open_store("dead" if how == "its successor starts" else "another")
     if how == "its successor starts":
         heir.processes.succeed()
@@ -67,8 +67,10 @@ def test_work_goes_on_when_a_process_died_in_a_transaction(open_store: Callable[
     claimed: list[str] = []
 
     def work_on() -> None:
-        heir.lanes.touch([TOUCH])
-        claimed.extend(one.lane_id for one in heir.lanes.claim([TOUCH.lane_id], "w", "t", timedelta(seconds=60)))
+        heir.work_items.touch([TOUCH])
+        claimed.extend(
+            one.work_item_id for one in heir.work_items.claim([TOUCH.work_item_id], "w", "t", timedelta(seconds=60))
+        )
 
     working = threading.Thread(target=work_on)
     working.start()
@@ -77,7 +79,7 @@ def test_work_goes_on_when_a_process_died_in_a_transaction(open_store: Callable[
     over.set()
     working.join(90)
     assert not waiting, "the dead process's transaction was in the way"
-    assert claimed == [TOUCH.lane_id]
+    assert claimed == [TOUCH.work_item_id]
 
 
 def test_a_process_that_lives_keeps_its_transactions(open_store: Callable[[str], Store]) -> None:
@@ -85,10 +87,10 @@ def test_a_process_that_lives_keeps_its_transactions(open_store: Callable[[str],
     store, other = open_store("living"), open_store("other")
 
     def work(session: Session) -> int:
-        store.lanes.touch([TOUCH], session)
+        store.work_items.touch([TOUCH], session)
         store.processes.beat()
         other.processes.beat()
-        return store.lanes.touch([TOUCH], session)
+        return store.work_items.touch([TOUCH], session)
 
     assert store.transact(work, tries=1) == 1
     assert {one["_id"] for one in store.database["processes"].find()} == {"living"}

@@ -18,7 +18,7 @@ DELETED, RESTORED = inbox.TOUCH_KIND_DELETED, inbox.TOUCH_KIND_RESTORED
 
 
 def imported(store: LeadStore, record_id: str = "1", **target: Any) -> str:
-    """A lead with a record, in an account whose records follow their leads into the bin."""
+    """A lead with a record, in an account whose records follow their leads into the archive."""
     store.put_target(**{"deletions": BIN, **target})
     return store.import_contact(record_id, email=f"{record_id}@x.org", phone="1")
 
@@ -109,7 +109,7 @@ def in_two_crms(store: LeadStore, here: dict[str, Any], there: dict[str, Any]) -
 
 
 def test_each_integration_follows_its_own_policy(lead_store: LeadStore) -> None:
-    """Of a lead with records in two CRMs, one record goes to its bin and the other one stays."""
+    """Of a lead with records in two CRMs, one record goes to its archive and the other one stays."""
     lead_id = in_two_crms(lead_store, {"deletions": BIN}, {})
     delete(lead_store, lead_id)
     assert link_of(lead_store, lead_id, OTHER)["detached_reason"] == "lead_deleted"
@@ -119,7 +119,7 @@ def test_each_integration_follows_its_own_policy(lead_store: LeadStore) -> None:
 
 
 def test_a_lead_that_a_deletion_in_one_crm_deletes_is_deleted_for_the_others_too(lead_store: LeadStore) -> None:
-    """R20: with the policy `delete_lead` here and `archive` there, the record there goes to the bin as well."""
+    """R20: with the policy `delete_lead` here and `archive` there, the record there goes to the archive as well."""
     follow = sync_pb2.Deletions(policy=sync_pb2.DELETE_POLICY_DELETE_LEAD)
     in_two_crms(lead_store, {"deletions": follow}, {"deletions": BIN})
     lead_store.reconcile(archived(touched(lead_store, kind=DELETED)))
@@ -193,8 +193,8 @@ def crashed(store: LeadStore, lead_id: str, kind: int | None = None) -> sync_pb2
     lease, _ = asked_to_archive(store)
     if kind is not None:
         store.deliver(touch("1", kind))
-        eventually(lambda: store.database.lanes.find_one({"_id": lease.lane_id}).get("deleted_at"))  # type: ignore[union-attr]
-    store.expire_lease(lease.lane_id)
+        eventually(lambda: store.database.work_items.find_one({"_id": lease.work_item_id}).get("deleted_at"))  # type: ignore[union-attr]
+    store.expire_lease(lease.work_item_id)
     return store.lease_one()
 
 
@@ -217,7 +217,7 @@ def test_r2_a_left_over_archive_that_never_left_is_asked_for_again(lead_store: L
 
 
 def test_r2_a_record_that_was_archived_and_restored_is_not_archived_again(lead_store: LeadStore) -> None:
-    """A person who takes the record out of the bin has the last word, even if the write's answer was lost."""
+    """A person who takes the record out of the archive has the last word, even if the write's answer was lost."""
     lead_id = imported(lead_store)
     lease = crashed(lead_store, lead_id, DELETED)
     (decision,) = lead_store.reconcile(present(lease, at(5), email="1@x.org", phone="1"))
@@ -232,7 +232,7 @@ def test_r14_a_missing_record_of_a_deleted_lead_is_let_go_after_a_minute(lead_st
     lease = lead_store.lease_one()
     (decision,) = lead_store.reconcile(absent(lease))
     assert decision.reason == "record_missing"
-    lead_store.reconcile(absent(minute_later(lead_store, lease.lane_id)))
+    lead_store.reconcile(absent(minute_later(lead_store, lease.work_item_id)))
     assert link_of(lead_store, lead_id)["detached_reason"] == "lead_deleted"
     assert lead_store.work() == []
 
@@ -272,7 +272,10 @@ def test_a_policy_that_was_taken_back_archives_nothing(lead_store: LeadStore) ->
 
 
 def test_a_page_does_not_archive(lead_store: LeadStore) -> None:
-    """R8: the record is read again under the lease before it goes to the bin, since it may have been merged away."""
+    """R8.
+
+    The record is read again under the lease before it goes to the archive, since it may have been merged away.
+    """
     lead_id = imported(lead_store)
     delete(lead_store, lead_id)
     lease = lead_store.lease_one()
@@ -308,7 +311,7 @@ def creating(store: LeadStore) -> tuple[str, sync_pb2.Lease, sync_pb2.Decision]:
 
 
 def test_a_record_that_was_created_while_its_lead_was_deleted_is_archived(lead_store: LeadStore) -> None:
-    """L6: the create settles, and then its record goes to the bin by the policy."""
+    """L6: the create settles, and then its record goes to the archive by the policy."""
     lead_id, lease, decision = creating(lead_store)
     delete(lead_store, lead_id)
     assert lead_store.settle(lease, decision.write, **done("1", at(1)))
@@ -320,7 +323,7 @@ def test_a_record_whose_create_was_never_heard_of_is_archived_too(lead_store: Le
     """R6: the mark leads from the record to the deleted lead that it was made for."""
     lead_id, lease, _ = creating(lead_store)
     delete(lead_store, lead_id)
-    lead_store.expire_lease(lease.lane_id)
+    lead_store.expire_lease(lease.work_item_id)
     lead_store.reconcile(present(lead_store.lease_one(), at(1), record_id="7", email="1@x.org", marked=lead_id))
     seen = {"email": "1@x.org", "marked": lead_id, "source_system": "jazzaam"}
     lease = lease_of(lead_store, "7")
@@ -382,7 +385,7 @@ def test_a_watch_says_why_a_lead_has_ended(lead_store: LeadStore) -> None:
 
 
 def test_released_work_of_a_deleted_lead_is_tried_again(lead_store: LeadStore) -> None:
-    """A worker that gives the lane back without an answer leaves the archive due."""
+    """A worker that gives the work item back without an answer leaves the archive due."""
     lead_id = imported(lead_store)
     delete(lead_store, lead_id)
     give_back(lead_store, lead_store.lease_one(), pb.RELEASE_KIND_WAITING)

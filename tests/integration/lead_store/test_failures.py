@@ -28,7 +28,7 @@ def die_with_it(store: LeadStore) -> list[str]:
     """Lease what is due, and let the worker die: its leases end without a word. Answers the records."""
     leases = store.lease().leases
     for lease in leases:
-        store.expire_lease(lease.lane_id)
+        store.expire_lease(lease.work_item_id)
     return sorted(lease.record_id for lease in leases)
 
 
@@ -37,7 +37,7 @@ def fail(store: LeadStore, *records: str, reason: str = "conflict") -> None:
     store.deliver(*(touch(record) for record in records))
     eventually(lambda: len(store.work(pb.WORK_STATE_DUE)) == len(records))
     releases = [
-        pb.Release(lane_id=lease.lane_id, fence=lease.fence, kind=pb.RELEASE_KIND_FAILED, reason=reason)
+        pb.Release(work_item_id=lease.work_item_id, fence=lease.fence, kind=pb.RELEASE_KIND_FAILED, reason=reason)
         for lease in store.lease().leases
     ]
     store.sync.ReleaseWork(pb.ReleaseWorkRequest(worker_id="worker-1", releases=releases), timeout=5)
@@ -50,7 +50,7 @@ def redrive(store: LeadStore, **more: Any) -> int:
 
 
 def test_work_that_ends_its_worker_is_kept_apart_and_given_up(lead_store: LeadStore) -> None:
-    """After three claims without an end a lane is leased alone, after six it has failed; its neighbours go on."""
+    """After three claims without an end a work item is leased alone, after six it has failed; its neighbours go on."""
     lead_store.put_target()
     lead_store.deliver(touch("bad"), touch("good"))
     eventually(lambda: len(lead_store.work(pb.WORK_STATE_DUE)) == 2)
@@ -62,7 +62,7 @@ def test_work_that_ends_its_worker_is_kept_apart_and_given_up(lead_store: LeadSt
         if lease.record_id == "good":
             lead_store.reconcile(present(lease, at(1), email="good@x.org"))
         else:
-            lead_store.expire_lease(lease.lane_id)
+            lead_store.expire_lease(lease.work_item_id)
     assert sorted(alone) == ["bad"] * 3 + ["good"]
     (failed,) = lead_store.work(pb.WORK_STATE_FAILED)
     assert (failed.record_id, failed.reason) == ("bad", "crash_loop")
@@ -72,17 +72,19 @@ def test_work_that_ends_its_worker_is_kept_apart_and_given_up(lead_store: LeadSt
 
 
 def test_a_claim_that_comes_to_an_end_clears_the_suspicion(lead_store: LeadStore) -> None:
-    """A lane that was given back between two crashes starts counting anew."""
+    """A work item that was given back between two crashes starts counting anew."""
     lead_store.put_target()
     lead_store.deliver(touch("1"))
     for _ in range(2):
         die_with_it(lead_store)
     (lease,) = lead_store.lease().leases
-    release = pb.Release(lane_id=lease.lane_id, fence=lease.fence, kind=pb.RELEASE_KIND_WAITING, reason="crm_error")
+    release = pb.Release(
+        work_item_id=lease.work_item_id, fence=lease.fence, kind=pb.RELEASE_KIND_WAITING, reason="crm_error"
+    )
     lead_store.sync.ReleaseWork(pb.ReleaseWorkRequest(worker_id="worker-1", releases=[release]), timeout=5)
-    lane = lead_store.database.lanes.find_one({"record_id": "1"})
-    assert lane is not None
-    assert lane["claims"] == 0
+    work_item = lead_store.database.work_items.find_one({"record_id": "1"})
+    assert work_item is not None
+    assert work_item["claims"] == 0
 
 
 def test_redriving_can_be_counted_first(lead_store: LeadStore) -> None:
@@ -99,7 +101,7 @@ def test_redriving_can_be_counted_first(lead_store: LeadStore) -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"per_second": -1}, {"dry_run": True}, {"lane_ids": ["x"] * 1_001}, {"reason": "x" * 129}],
+    [{"per_second": -1}, {"dry_run": True}, {"work_item_ids": ["x"] * 1_001}, {"reason": "x" * 129}],
     ids=lambda wrong: next(iter(wrong)),
 )
 def test_a_wrong_request_for_work_makes_nothing_due(lead_store: LeadStore, wrong: dict[str, Any]) -> None:
@@ -113,7 +115,7 @@ def test_a_wrong_request_for_work_makes_nothing_due(lead_store: LeadStore, wrong
 
 
 def test_redriving_at_a_rate_spreads_the_work(lead_store: LeadStore) -> None:
-    """At one a second, the third lane becomes due two seconds after the first."""
+    """At one a second, the third work item becomes due two seconds after the first."""
     lead_store.put_target()
     fail(lead_store, "1", "2", "3")
     assert redrive(lead_store, per_second=1) == 3
@@ -127,25 +129,25 @@ def test_l9_integrations_take_turns(lead_store: LeadStore) -> None:
     for n, name in enumerate([*names, "late"]):
         lead_store.put_target(name, account_id=str(n))
         lead_store.deliver(*(touch(str(record)) for record in range(3)), account=str(n))
-    eventually(lambda: lead_store.database.lanes.count_documents({"due_at": {"$type": "date"}}) == 18)
+    eventually(lambda: lead_store.database.work_items.count_documents({"due_at": {"$type": "date"}}) == 18)
     turns = [lead_store.lease(wait=0, max_leases=1).integration_id for _ in range(12)]
     assert sorted(turns[:6]) == sorted(turns[6:]) == sorted([*names, "late"])
 
 
 def test_deliveries_expire_after_the_set_time_and_failed_work_does_not(mongo_url: str) -> None:
-    """A delivery's expiry is the setting's; a lane has none."""
+    """A delivery's expiry is the setting's; a work item has none."""
     with running(mongo_url, retention=timedelta(days=3)) as store:
         store.put_target()
         fail(store, "1")
         delivery = store.database.deliveries.find_one({})
         assert delivery is not None
         assert delivery["expires_at"] - delivery["recorded_at"] == timedelta(days=3)
-        indexes = store.database.lanes.index_information().values()
+        indexes = store.database.work_items.index_information().values()
         assert not [index for index in indexes if "expireAfterSeconds" in index]
 
 
 def test_operators_are_told_how_much_waits(mongo_url: str) -> None:
-    """The metrics count due and failed lanes and deliveries of unknown accounts, and name no tenant."""
+    """The metrics count due and failed work items and deliveries of unknown accounts, and name no tenant."""
     port = free_port()
     with running(mongo_url, metrics_port=port) as store:
         store.put_target()
@@ -172,9 +174,9 @@ def test_l10_a_lead_that_is_being_created_does_not_fail_for_a_record_that_it_has
     found = lead_store.lease_one()
     lead_store.reconcile(present(found, at(0), record_id="1", email="a@x.org"))
     past = datetime.now(UTC) - timedelta(seconds=1)
-    lead_store.database.lanes.update_one({"_id": found.lane_id}, {"$set": {"due_at": past}})
-    leases = {lease.lane_id: lease for lease in lead_store.lease().leases}
-    own = leases.pop(found.lane_id)
+    lead_store.database.work_items.update_one({"_id": found.work_item_id}, {"$set": {"due_at": past}})
+    leases = {lease.work_item_id: lease for lease in lead_store.lease().leases}
+    own = leases.pop(found.work_item_id)
     (record,) = leases.values()
     _, create = lead_store.reconcile(present(record, at(1), email="other@x.org"), absent(own))
     assert lead_store.settle(own, create.write, **done("2", at(2), email="a@x.org"))

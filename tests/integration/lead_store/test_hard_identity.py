@@ -125,7 +125,7 @@ def test_r15_a_merge_that_needs_history_first_changes_nothing(lead_store: LeadSt
 
 
 def test_r5_a_merge_waits_for_the_write_of_the_lead_that_loses(lead_store: LeadStore) -> None:
-    """While a write to one of the merged records is under way, the survivor's lane decides nothing."""
+    """While a write to one of the merged records is under way, the survivor's work item decides nothing."""
     first, second = two_linked_leads(lead_store)
     lead_store.update(first, phone="9")
     (write,) = lead_store.reconcile(present(lead_store.lease_one(), at(0), email="a@x.org", phone="1"))
@@ -218,7 +218,7 @@ def erased_in_two_accounts(store: LeadStore, **values: str) -> None:
     pushed_out(store, lead_id, "55", 1, account="222", first_name="Ann", **values)
     lease = touched(store, "1", inbox.TOUCH_KIND_ERASED)
     store.reconcile(absent(lease))
-    (decision,) = store.reconcile(absent(minute_later(store, lease.lane_id)))
+    (decision,) = store.reconcile(absent(minute_later(store, lease.work_item_id)))
     assert decision.outcome == sync_pb2.OUTCOME_ERASED
 
 
@@ -243,7 +243,7 @@ def test_l11_an_erasure_reaches_what_an_account_sent_that_is_disconnected_now(le
     disconnect(lead_store, OTHER)
     lease = touched(lead_store, "1", inbox.TOUCH_KIND_ERASED)
     lead_store.reconcile(absent(lease))
-    (decision,) = lead_store.reconcile(absent(minute_later(lead_store, lease.lane_id)))
+    (decision,) = lead_store.reconcile(absent(minute_later(lead_store, lease.work_item_id)))
     assert decision.outcome == sync_pb2.OUTCOME_ERASED
     request = inbox.GetDeliveryRequest(tenant_id=TENANT, delivery_key="sent")
     assert lead_store.inbox.GetDelivery(request, timeout=5).delivery.delivery.events == b"[]"
@@ -280,7 +280,7 @@ def test_r17_an_erasure_takes_the_lead_of_a_record_that_was_merged_into_the_eras
     assert len(holders(lead_store, "3")) == 1
     lease = touched(lead_store, "3", inbox.TOUCH_KIND_ERASED)
     lead_store.reconcile(absent(lease))
-    (decision,) = lead_store.reconcile(absent(minute_later(lead_store, lease.lane_id)))
+    (decision,) = lead_store.reconcile(absent(minute_later(lead_store, lease.work_item_id)))
     assert decision.outcome == sync_pb2.OUTCOME_ERASED
     assert lead_store.all_leads() == []
     (again,) = lead_store.reconcile(present(touched(lead_store, "2"), at(2), email="c@x.org"))
@@ -294,28 +294,28 @@ def test_r17_an_erasure_takes_the_deleted_lead_that_had_the_record_before(lead_s
     delete(lead_store, first)
     lead_store.reconcile(present(lead_store.lease_one(), at(0), email="a@x.org", company="Secret"))
     second = lead_store.create(email="a@x.org", company="Secret").lead_id
-    for _ in range(2):  # the new lead finds the record, whose lane links them
+    for _ in range(2):  # the new lead finds the record, whose work item links them
         lead_store.reconcile(present(lead_store.lease_one(), at(0), record_id="1", email="a@x.org", company="Secret"))
     assert holders(lead_store, "1") == [second]
     lease = touched(lead_store, "1", inbox.TOUCH_KIND_ERASED)
     lead_store.reconcile(absent(lease))
-    (decision,) = lead_store.reconcile(absent(minute_later(lead_store, lease.lane_id)))
+    (decision,) = lead_store.reconcile(absent(minute_later(lead_store, lease.work_item_id)))
     assert decision.outcome == sync_pb2.OUTCOME_ERASED
     assert lead_store.database.leads.count_documents({}) == 0
     assert "Secret" not in str(list(lead_store.database.decisions.find({})))
 
 
 def test_l10_a_lead_whose_contact_goes_before_it_is_linked_gets_one_of_its_own(lead_store: LeadStore) -> None:
-    """A lead finds a contact that another lead has, and that goes to the bin before anybody has looked at it."""
+    """A lead finds a contact that another lead has, and that goes to the archive before anybody has looked at it."""
     lead_store.put_target()
     lead_store.import_contact("1", email="a@x.org")
     lead_id = lead_store.create(email="a@x.org").lead_id
     lead_store.reconcile(present(lead_store.lease_one(), at(0), record_id="1", email="a@x.org"))
     (decision,) = lead_store.reconcile(archived(lead_store.lease_one()))
     assert decision.outcome == sync_pb2.OUTCOME_UNLINKED
-    (lane,) = lead_store.work()
-    assert lane.lead_id == lead_id
-    lead_store.expire_lease(lane.lane_id)
+    (work_item,) = lead_store.work()
+    assert work_item.lead_id == lead_id
+    lead_store.expire_lease(work_item.work_item_id)
     (decision,) = lead_store.reconcile(absent(lead_store.lease_one()))
     assert (decision.write.kind, decision.write.lead_id) == (sync_pb2.WRITE_KIND_CREATE, lead_id)
 

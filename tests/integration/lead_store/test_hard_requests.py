@@ -138,8 +138,8 @@ def test_r2_a_version_of_ours_from_before_does_not_prove_that_a_create_landed(le
     lease = lead_store.lease_one()
     (create,) = lead_store.reconcile(absent(lease))
     assert create.write.kind == sync_pb2.WRITE_KIND_CREATE
-    lead_store.expire_lease(lease.lane_id)  # its worker died before it sent anything
-    lead_store.database.lanes.update_one({"_id": lease.lane_id}, {"$unset": {"due_at": 1}})
+    lead_store.expire_lease(lease.work_item_id)  # its worker died before it sent anything
+    lead_store.database.work_items.update_one({"_id": lease.work_item_id}, {"$unset": {"due_at": 1}})
     seen = {"marked": lead_id, "source_system": "jazzaam", "email": "a@x.org", "phone": "1"}
     history = {"email": [("a@x.org", at(0), True)], "phone": [("1", at(0), True)]}
     restored = touched(lead_store, kind=inbox.TOUCH_KIND_RESTORED)
@@ -154,7 +154,7 @@ def test_r2_a_left_over_write_is_judged_even_after_its_record_was_detached(lead_
     lead_store.update(lead_id, phone="2")
     lease = lead_store.lease_one()
     lead_store.reconcile(present(lease, at(0), email="a@x.org", phone="1"))
-    lead_store.expire_lease(lease.lane_id)  # it landed, but its worker died
+    lead_store.expire_lease(lease.work_item_id)  # it landed, but its worker died
     (decision,) = lead_store.reconcile(archived(lead_store.lease_one()))
     assert decision.outcome == sync_pb2.OUTCOME_UNLINKED
     lead_store.update(lead_id, phone="3")
@@ -173,7 +173,7 @@ def test_r1_an_accepted_stale_reading_is_counted_once(lead_store: LeadStore) -> 
     lease = lead_store.lease_one()
     lead_store.reconcile(present(lease, at(5), email="a@x.org", phone="3"))
     a_minute_ago = datetime.now(UTC) - timedelta(seconds=61)
-    lead_store.database.lanes.update_one({"_id": lease.lane_id}, {"$set": {"stale_since": a_minute_ago}})
+    lead_store.database.work_items.update_one({"_id": lease.work_item_id}, {"$set": {"stale_since": a_minute_ago}})
     lease = lead_store.lease_one()
     (decision,) = lead_store.reconcile(present(lease, at(5), email="a@x.org", phone="3"))
     assert decision.outcome == sync_pb2.OUTCOME_NEEDS_HISTORY

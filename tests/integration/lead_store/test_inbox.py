@@ -7,7 +7,7 @@ import pymongo
 import pytest
 from lead_store.mongo.store import Store
 from lead_store.usecases.arrivals import Arrivals
-from lead_store.usecases.lease import WorkBell
+from lead_store.usecases.lease import WorkSignal
 from lead_store.usecases.router import LOOK_FROM, Router
 from lead_store_calls import ACCOUNT, INTEGRATION, LeadStore, at, eventually, present, touch
 
@@ -56,7 +56,7 @@ def test_a_delivery_without_touches_is_kept_and_counted(lead_store: LeadStore) -
     assert lead_store.lease(wait=0).leases == []
 
 
-def test_thousands_of_events_on_one_record_are_one_lane(lead_store: LeadStore) -> None:
+def test_thousands_of_events_on_one_record_are_one_work_item(lead_store: LeadStore) -> None:
     """However many events touch a record, it is read once."""
     lead_store.put_target()
     for _ in range(30):
@@ -65,7 +65,7 @@ def test_thousands_of_events_on_one_record_are_one_lane(lead_store: LeadStore) -
     assert len(lead_store.lease().leases) == 1
 
 
-def test_an_event_during_a_lease_makes_the_lane_due_again(lead_store: LeadStore) -> None:
+def test_an_event_during_a_lease_makes_the_work_item_due_again(lead_store: LeadStore) -> None:
     """A touch that comes while the record is being worked on is not lost when that work ends."""
     lead_store.put_target()
     lead_store.deliver(touch("1"))
@@ -77,12 +77,12 @@ def test_an_event_during_a_lease_makes_the_lane_due_again(lead_store: LeadStore)
 
 
 def versions(store: LeadStore) -> dict[str, int]:
-    """How often each record's lane was told of something."""
-    return {lane["record_id"]: lane["version"] for lane in store.database.lanes.find()}
+    """How often each record's work item was told of something."""
+    return {work_item["record_id"]: work_item["version"] for work_item in store.database.work_items.find()}
 
 
-def test_a_flood_tells_lanes_that_wait_only_what_is_new(lead_store: LeadStore) -> None:
-    """A lane that is due is not touched again by the same word; one that is leased, or by another author, is."""
+def test_a_flood_tells_work_items_that_wait_only_what_is_new(lead_store: LeadStore) -> None:
+    """A work item that is due is not touched again by the same word; one that is leased, or by another author, is."""
     lead_store.put_target()
     records = [str(number) for number in range(LOOK_FROM + 50)]
 
@@ -108,12 +108,12 @@ def test_routing_twice_is_harmless_and_heals_a_crash(lead_store: LeadStore, mong
     lead_store.reconcile(present(lead_store.lease_one(), at(0), email="a@x.org"))
     lead_store.deliver(touch("2"), key="m", events=7)
     eventually(lambda: state_of(lead_store, "m") == "routed")
-    lead_store.database.lanes.delete_one({"_id": f"{INTEGRATION}/record/2"})
+    lead_store.database.work_items.delete_one({"_id": f"{INTEGRATION}/record/2"})
     lead_store.database.deliveries.update_one({"_id": "m"}, {"$set": {"state": "new"}})
     client: pymongo.MongoClient[dict[str, object]] = pymongo.MongoClient(mongo_url, tz_aware=True)
     try:
         store = Store.of(client, lead_store.database.name, b"k" * 32)
-        routers = [Router(store, WorkBell(), Arrivals()) for _ in range(2)]
+        routers = [Router(store, WorkSignal(), Arrivals()) for _ in range(2)]
         threads = [threading.Thread(target=router.route) for router in routers]
         for thread in threads:
             thread.start()

@@ -62,7 +62,7 @@ def test_racing_updates_of_different_fields_all_arrive(lead_store: LeadStore) ->
 
 
 def test_an_update_that_changes_nothing_keeps_the_etag(lead_store: LeadStore) -> None:
-    """Setting a value that is there leaves the lead, its etag and its lanes as they are."""
+    """Setting a value that is there leaves the lead, its etag and its work items as they are."""
     lead = lead_store.create(email="a@x.org")
     assert lead_store.update(lead.lead_id, email="a@x.org").etag == lead.etag
 

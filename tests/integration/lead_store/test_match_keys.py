@@ -81,7 +81,7 @@ def test_records_of_one_batch_find_each_others_leads(lead_store: LeadStore) -> N
     """A lead that the batch itself makes is found by its phone number for a later record of the batch."""
     matching_by(lead_store, EMAIL, PHONE)
     lead_store.deliver(touch("1", inbox.TOUCH_KIND_CREATED), touch("2", inbox.TOUCH_KIND_CREATED))
-    eventually(lambda: lead_store.database.lanes.count_documents({"due_at": {"$type": "date"}}) == 2)
+    eventually(lambda: lead_store.database.work_items.count_documents({"due_at": {"$type": "date"}}) == 2)
     first, second = lead_store.lease().leases
     number = {"phone": "044 668 18 00", "first_name": "Ada"}
     decisions = lead_store.reconcile(present(first, at(0), **number), present(second, at(0), **number))
@@ -136,7 +136,7 @@ def test_r17_an_erasure_covers_the_records_further_emails(lead_store: LeadStore)
     imported(lead_store, "1", **values, other_emails=["Home@example.com"])
     lease = touched(lead_store, "1", inbox.TOUCH_KIND_ERASED)
     lead_store.reconcile(absent(lease))
-    (decision,) = lead_store.reconcile(absent(minute_later(lead_store, lease.lane_id)))
+    (decision,) = lead_store.reconcile(absent(minute_later(lead_store, lease.work_item_id)))
     assert decision.outcome == sync_pb2.OUTCOME_ERASED
     for name in lead_store.database.list_collection_names():
         for document in lead_store.database[name].find():
@@ -154,7 +154,7 @@ def test_r17_an_erasure_covers_an_email_that_only_the_record_had(lead_store: Lea
     assert lead_store.get(lead_id).email == ""
     lease = touched(lead_store, "1", inbox.TOUCH_KIND_ERASED)
     lead_store.reconcile(absent(lease))
-    lead_store.reconcile(absent(minute_later(lead_store, lease.lane_id)))
+    lead_store.reconcile(absent(minute_later(lead_store, lease.work_item_id)))
     assert imported(lead_store, "2", email="crm@example.com", first_name="Ada").reason == "erased"
     assert lead_store.all_leads() == []
 

@@ -54,7 +54,7 @@ def test_a_record_that_matches_two_leads_is_listed_with_both(lead_store: LeadSto
         (one, [sync_pb2.MATCH_KEY_EMAIL], False),
         (two, [sync_pb2.MATCH_KEY_EMAIL], False),
     ]
-    assert "twin" not in str(lead_store.database.lanes.find_one({"record_id": "1"})).lower()
+    assert "twin" not in str(lead_store.database.work_items.find_one({"record_id": "1"})).lower()
 
 
 def test_the_lead_that_a_person_picks_is_linked(lead_store: LeadStore) -> None:
@@ -136,7 +136,7 @@ def test_r17_an_erasure_does_not_reach_the_record_that_a_link_has_left(lead_stor
     lead_store.reconcile(present(lease_of(lead_store, "1"), at(0), email="a@example.com"))
     lease = touched(lead_store, "2", inbox.TOUCH_KIND_ERASED)
     lead_store.reconcile(absent(lease))
-    lead_store.reconcile(absent(minute_later(lead_store, lease.lane_id)))
+    lead_store.reconcile(absent(minute_later(lead_store, lease.work_item_id)))
     (decision,) = lead_store.reconcile(present(touched(lead_store, "1"), at(1), email="other@example.com"))
     assert (decision.outcome, holders(lead_store, "1")) == (sync_pb2.OUTCOME_CREATED, [decision.lead_id])
 
@@ -148,7 +148,7 @@ def test_r17_an_erasure_of_the_record_that_a_link_has_left_does_not_reach_the_le
     lead_store.reconcile(present(lease_of(lead_store, "2"), at(0), history={}, email="a@example.com", phone="1"))
     lease = touched(lead_store, "1", inbox.TOUCH_KIND_ERASED)
     lead_store.reconcile(absent(lease))
-    (decision,) = lead_store.reconcile(absent(minute_later(lead_store, lease.lane_id)))
+    (decision,) = lead_store.reconcile(absent(minute_later(lead_store, lease.work_item_id)))
     assert (decision.outcome, holders(lead_store, "2")) == (sync_pb2.OUTCOME_ERASED, [lead_id])
 
 
@@ -187,7 +187,7 @@ def test_r5_a_choice_waits_for_a_write_that_began_after_it(lead_store: LeadStore
     assert (waits.outcome, waits.reason) == (sync_pb2.OUTCOME_RELEASED, "pair_busy")
     lead_store.settle(lease, decision.write, **done("1", at(5), phone="3"))
     past = at(0)
-    lead_store.database.lanes.update_one({"record_id": "2"}, {"$set": {"due_at": past}})
+    lead_store.database.work_items.update_one({"record_id": "2"}, {"$set": {"due_at": past}})
     seen = present(lease_of(lead_store, "2"), at(0), email="a@example.com", phone="2")
     (decision,) = lead_store.reconcile(seen)
     assert (decision.outcome, decision.reason) == (sync_pb2.OUTCOME_FAILED, "ambiguous_match")
@@ -212,9 +212,9 @@ def test_a_choice_made_twice_is_one(lead_store: LeadStore) -> None:
     """The same choice again changes nothing while it waits, and is no match any more once it was carried out."""
     _, two, match = twins(lead_store)
     pick(lead_store, match, two)
-    version = lead_store.database.lanes.find_one({"record_id": "1"})
+    version = lead_store.database.work_items.find_one({"record_id": "1"})
     pick(lead_store, match, two)
-    assert lead_store.database.lanes.find_one({"record_id": "1"}) == version
+    assert lead_store.database.work_items.find_one({"record_id": "1"}) == version
     look_again(lead_store)
     gone = (grpc.StatusCode.NOT_FOUND, "match_not_found", "")
     assert refusal(lambda: pick(lead_store, match, two)) == gone
@@ -270,18 +270,23 @@ def test_a_choice_that_is_void_is_used_up_all_the_same(lead_store: LeadStore) ->
     pick(lead_store, match, two)
     delete(lead_store, two)
     assert look_again(lead_store).lead_id == one
-    lane = lead_store.database.lanes.find_one({"record_id": "1"})
-    assert lane is not None
-    assert (lane["choice"], lane["chooser"], lane["candidates"], "match_of" in lane) == ("", "", [], False)
+    work_item = lead_store.database.work_items.find_one({"record_id": "1"})
+    assert work_item is not None
+    assert (work_item["choice"], work_item["chooser"], work_item["candidates"], "match_of" in work_item) == (
+        "",
+        "",
+        [],
+        False,
+    )
 
 
 def test_a_choice_for_a_record_that_is_gone_is_used_up(lead_store: LeadStore) -> None:
-    """When the record turns out to be in the bin, a restore much later asks the person again."""
+    """When the record turns out to be in the archive, a restore much later asks the person again."""
     _, two, match = twins(lead_store)
     pick(lead_store, match, two)
     lease = lease_of(lead_store, "1")
     lead_store.reconcile(
-        sync_pb2.Observation(lane_id=lease.lane_id, fence=lease.fence, archived=sync_pb2.ArchivedRecord())
+        sync_pb2.Observation(work_item_id=lease.work_item_id, fence=lease.fence, archived=sync_pb2.ArchivedRecord())
     )
     (decision,) = lead_store.reconcile(present(touched(lead_store), at(2), **TWINS))
     assert decision.reason == "ambiguous_match"
@@ -314,7 +319,7 @@ def test_r18_no_lead_is_made_against_the_direction(lead_store: LeadStore) -> Non
     lead_id = lead_store.create(email="a@example.com").lead_id
     lease = lead_store.lease_one()
     (create,) = lead_store.reconcile(
-        sync_pb2.Observation(lane_id=lease.lane_id, fence=lease.fence, absent=sync_pb2.AbsentRecord())
+        sync_pb2.Observation(work_item_id=lease.work_item_id, fence=lease.fence, absent=sync_pb2.AbsentRecord())
     )
     lead_store.settle(lease, create.write, **done("1", at(0), email="a@example.com"))
     lead_store.reconcile(present(touched(lead_store, "2"), at(0), marked=lead_id, email="a@example.com"))

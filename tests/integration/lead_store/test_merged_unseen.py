@@ -21,7 +21,7 @@ def erase(store: LeadStore, record_id: str) -> list[sync_pb2.Decision]:
     """Read the record of an erased person as absent, twice a minute apart."""
     lease = lease_of(store, record_id)
     store.reconcile(absent(lease))
-    return store.reconcile(absent(minute_later(store, lease.lane_id)))
+    return store.reconcile(absent(minute_later(store, lease.work_item_id)))
 
 
 def outcomes(decisions: Iterable[sync_pb2.Decision]) -> list[int]:
@@ -51,16 +51,19 @@ def test_l11_an_erasure_reaches_records_that_were_merged_into_the_erased_one_uns
     eventually(lambda: len(lead_store.work(pb.WORK_STATE_DUE)) == 2)
     leases = {lease.record_id: lease for lease in lead_store.lease().leases}
     lead_store.reconcile(*map(absent, leases.values()))  # what it was merged into cannot be read any more
-    erased = minute_later(lead_store, leases["3"].lane_id)
+    erased = minute_later(lead_store, leases["3"].work_item_id)
     assert outcomes(lead_store.reconcile(absent(erased))) == [sync_pb2.OUTCOME_ERASED]
     assert len(lead_store.all_leads()) == 1
-    merged = minute_later(lead_store, leases["1"].lane_id)
+    merged = minute_later(lead_store, leases["1"].work_item_id)
     assert outcomes(lead_store.reconcile(absent(merged))) == [sync_pb2.OUTCOME_ERASED]
     assert (lead_store.all_leads(), kept_events(lead_store, "edit")) == ([], 0)
 
 
 def test_l11_the_event_of_a_merge_may_come_after_the_erasure(lead_store: LeadStore) -> None:
-    """A record that is said to live on as an erased one makes its lane look, as if its own erasure had been told."""
+    """A record that is said to live on as an erased one makes its work item look.
+
+    As if its own erasure had been told.
+    """
     lead_store.put_target()
     lead_store.import_contact("1", email="a@x.org", phone="1")
     lead_store.deliver(touch("3", inbox.TOUCH_KIND_ERASED))
@@ -73,14 +76,14 @@ def test_l11_the_event_of_a_merge_may_come_after_the_erasure(lead_store: LeadSto
 def test_r15_a_lead_whose_merged_record_was_let_go_finds_the_survivor_when_it_is_restored(
     lead_store: LeadStore,
 ) -> None:
-    """Leads of both merged records were unlinked while the survivor lay in the bin: the first one gets it."""
+    """Leads of both merged records were unlinked while the survivor lay in the archive: the first one gets it."""
     lead_store.put_target()
     first = lead_store.import_contact("1", email="a@x.org", phone="1")
     second = lead_store.import_contact("2", email="b@x.org", phone="2")
     for record in ("1", "2"):
         lease = touched(lead_store, record, inbox.TOUCH_KIND_DELETED)
         lead_store.reconcile(absent(lease))
-        assert outcomes(lead_store.reconcile(absent(minute_later(lead_store, lease.lane_id)))) == [
+        assert outcomes(lead_store.reconcile(absent(minute_later(lead_store, lease.work_item_id)))) == [
             sync_pb2.OUTCOME_UNLINKED
         ]
     before = counted(lead_store)

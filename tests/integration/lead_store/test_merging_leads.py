@@ -47,7 +47,7 @@ def both_linked(store: LeadStore) -> tuple[str, str]:
 
 
 def test_a_link_is_handed_over_to_a_survivor_that_has_none(lead_store: LeadStore) -> None:
-    """The record becomes the survivor's, its lane names the survivor, and edits of the survivor go to it."""
+    """The record becomes the survivor's, its work item names the survivor, and edits of the survivor go to it."""
     loser, survivor = linked_and_free(lead_store, phone="1")
     merge_leads(lead_store, loser, survivor)
     assert link_of(lead_store, loser) == {}
@@ -252,7 +252,7 @@ def test_r2_a_left_over_write_is_judged_for_the_survivor(lead_store: LeadStore) 
     history: dict[str, Any] = {}
     lead_store.reconcile(present(lease, at(0), history=history, email="a@x.org", phone="1", company="Old Inc."))
     merge_leads(lead_store, loser, survivor)
-    lead_store.expire_lease(lease.lane_id)
+    lead_store.expire_lease(lease.work_item_id)
     history = {"phone": [("2", at(1), True), ("1", at(0), False)]}
     seen = present(lead_store.lease_one(), at(1), history=history, email="b@x.org", phone="2", company="Old Inc.")
     (decision,) = lead_store.reconcile(seen)
@@ -280,7 +280,7 @@ def test_l6_a_record_that_is_being_created_goes_to_the_survivor(lead_store: Lead
     if answered:
         assert lead_store.settle(lease, decision.write, **done("7", at(1)))
     else:
-        lead_store.expire_lease(lease.lane_id)
+        lead_store.expire_lease(lease.work_item_id)
         lead_store.reconcile(present(lead_store.lease_one(), at(1), record_id="7", email="a@x.org", marked=loser))
     seen = {"email": "a@x.org", "marked": loser, "source_system": "jazzaam", "history": {}}
     (decision,) = lead_store.reconcile(present(lease_of(lead_store, "7"), at(1), **seen))
@@ -310,9 +310,9 @@ def test_r17_an_erasure_takes_those_that_were_merged_into_the_lead_with_it(lead_
     merge_leads(lead_store, loser, survivor)
     lease = touched(lead_store, "2", inbox.TOUCH_KIND_ERASED)
     lead_store.reconcile(absent(lease))
-    (decision,) = lead_store.reconcile(absent(minute_later(lead_store, lease.lane_id)))
+    (decision,) = lead_store.reconcile(absent(minute_later(lead_store, lease.work_item_id)))
     assert decision.outcome == sync_pb2.OUTCOME_ERASED
-    left = str([list(lead_store.database[name].find()) for name in ("leads", "decisions", "lanes")])
+    left = str([list(lead_store.database[name].find()) for name in ("leads", "decisions", "work_items")])
     assert "a@x.org" not in left
     assert "b@x.org" not in left
     for record_id, email in (("1", "a@x.org"), ("8", "a@x.org"), ("9", "b@x.org")):

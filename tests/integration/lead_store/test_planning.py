@@ -31,7 +31,7 @@ def plan_leads(lead_store: LeadStore, *lead_ids: str) -> list[sync_pb2.Lease]:
 
 def record(record_id: str, modified: float = 9, **more: Any) -> sync_pb2.PresentRecord:
     """A record as a page shows it."""
-    return present(sync_pb2.Lease(lane_id="none", record_id=record_id), at(modified), **more).present
+    return present(sync_pb2.Lease(work_item_id="none", record_id=record_id), at(modified), **more).present
 
 
 def a_target(**changes: Any) -> sync_pb2.Target:
@@ -90,7 +90,10 @@ def test_a_plan_says_what_would_happen_and_keeps_nothing(lead_store: LeadStore) 
     assert [list(one.lead_fields) for one in planned[:3]] == [["phone"], [], ["email", "last_name"]]
     assert dict(planned[1].write.values) == {"first_name": "Two"}
     assert [bool(one.lead_id) for one in planned] == [True, True, False, False, False, False]
-    assert (planned[0].lead_id, {one.lane_id for one in planned} - {""}) == (lead_id, {one.lane_id for one in planned})
+    assert (planned[0].lead_id, {one.work_item_id for one in planned} - {""}) == (
+        lead_id,
+        {one.work_item_id for one in planned},
+    )
     assert everything(lead_store) == before
 
 
@@ -112,7 +115,7 @@ def test_history_decides_what_only_history_can(lead_store: LeadStore) -> None:
     theirs = {"email": "one@x.org", "phone": "3", "company": "C"}
 
     (unsure,) = plan(lead_store, [record("1", **theirs)])
-    lease = sync_pb2.Lease(lane_id=unsure.lane_id, record_id="1")
+    lease = sync_pb2.Lease(work_item_id=unsure.work_item_id, record_id="1")
     seen = present(lease, at(9), history={"phone": [("3", at(9), False)]}, **theirs)
     sure, again = plan(lead_store, [record("2", email="two@x.org")], [seen])
 
@@ -220,14 +223,14 @@ def test_a_settled_write_is_looked_at_with_history(lead_store: LeadStore) -> Non
     [
         {"target": a_target(tenant_id="another")},
         {"target": a_target(integration_id="another")},
-        {"observations": [sync_pb2.Observation(lane_id="another/record/1", absent=sync_pb2.AbsentRecord())]},
-        {"observations": [sync_pb2.Observation(lane_id=f"{INTEGRATION}/else/1", absent=sync_pb2.AbsentRecord())]},
+        {"observations": [sync_pb2.Observation(work_item_id="another/record/1", absent=sync_pb2.AbsentRecord())]},
+        {"observations": [sync_pb2.Observation(work_item_id=f"{INTEGRATION}/else/1", absent=sync_pb2.AbsentRecord())]},
         {"records": [record("1")] * 101},
         {"records": []},
     ],
 )
 def test_l9_a_plan_is_of_one_integration_alone(lead_store: LeadStore, more: dict[str, Any]) -> None:
-    """A proposal for another integration or tenant, another's lane, and a batch too large are refused."""
+    """A proposal for another integration or tenant, another's work item, and a batch too large are refused."""
     lead_store.put_target()
 
     with pytest.raises(grpc.RpcError) as caught:

@@ -8,14 +8,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from lead_store.domain.delivery import Delivery, Touch, TouchKind
-from lead_store.domain.lane import LaneTouch
 from lead_store.domain.rules import Direction, Target
+from lead_store.domain.work_item import WorkItemTouch
 from lead_store.mongo.client import connect
 from lead_store.mongo.indexes import ensure_indexes
 from lead_store.mongo.store import Store
 from lead_store.usecases.arrivals import Arrivals
 from lead_store.usecases.backlog import MOST_FOUND
-from lead_store.usecases.lease import WorkBell
+from lead_store.usecases.lease import WorkSignal
 from lead_store.usecases.router import Router
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -60,7 +60,7 @@ def states(store: Store, some: Sequence[Delivery]) -> set[str]:
 
 def test_an_account_does_not_wait_for_the_flood_of_another(store: Store) -> None:
     """While sixteen large deliveries of one account wait, a small one of another is routed in the next turn."""
-    router = Router(store, WorkBell(), Arrivals())
+    router = Router(store, WorkSignal(), Arrivals())
     flood, small = deliveries("1", 16, touches=100), deliveries("2", 1)
     store.deliveries.insert(flood, NOW)
     router.sweep()
@@ -78,7 +78,7 @@ def test_what_comes_without_end_is_not_put_off_without_end(store: Store) -> None
     """An account that has been behind for long rests no longer than its turns take, however busy the way in is."""
     now, arrivals = store.now(), Arrivals()
     store.deliveries.insert(deliveries("1", MOST_FOUND), now)
-    router = Router(store, WorkBell(), arrivals, late_after=0.0)
+    router = Router(store, WorkSignal(), arrivals, late_after=0.0)
     router.sweep()
 
     with arrivals.recording(deliveries("1", 1), now):
@@ -96,7 +96,7 @@ def test_whatever_waits_is_routed_wherever_clocks_stood(store: Store) -> None:
     store.deliveries.insert(some, NOW)
     for position, one in enumerate(more := deliveries("1", 100)):
         store.deliveries.insert([one], NOW + timedelta(hours=position / 2 - 40))
-    Router(store, WorkBell(), Arrivals()).route()
+    Router(store, WorkSignal(), Arrivals()).route()
     assert states(store, [*some, *more]) == {"routed"}
     assert store.counters.get("integration-1")["total_received"] == len(some) + len(more)
 
@@ -117,25 +117,25 @@ def test_a_delivery_that_only_names_an_erased_record_loses_its_events(store: Sto
     events = b'[{"objectId":7},{"objectId":8}]'
     named = Delivery("named", "hubspot", "1", events, {}, (), 2, 2, NOW, ("7", "8"))
     store.deliveries.insert([named], NOW)
-    Router(store, WorkBell(), Arrivals()).route()
+    Router(store, WorkSignal(), Arrivals()).route()
     kept = store.deliveries.get("tenant-1", "named")
     assert kept is not None
     assert (kept.delivery.events, kept.state) == (b'[{"objectId":8}]', "routed")
 
 
-def test_a_lane_that_another_transaction_holds_delays_no_other(store: Store) -> None:
-    """What cannot become due together becomes due one by one, the lane that is held as soon as it is let go."""
-    held, free = (LaneTouch("tenant-1", "integration-1", record_id) for record_id in ("held", "free"))
-    store.lanes.touch([held])
-    before = store.lanes.by_ids([held.lane_id])[held.lane_id].version
+def test_a_work_item_that_another_transaction_holds_delays_no_other(store: Store) -> None:
+    """What cannot become due together becomes due one by one, the work item that is held as soon as it is let go."""
+    held, free = (WorkItemTouch("tenant-1", "integration-1", record_id) for record_id in ("held", "free"))
+    store.work_items.touch([held])
+    before = store.work_items.by_ids([held.work_item_id])[held.work_item_id].version
 
     with ThreadPoolExecutor(1) as other, store.client.start_session() as session:
         with session.start_transaction():
-            store.lanes.touch([held], session)
+            store.work_items.touch([held], session)
             touching = other.submit(store.touch_together, [free, held])
-            while not (lane := store.lanes.by_ids([free.lane_id])) and not touching.done():
+            while not (work_item := store.work_items.by_ids([free.work_item_id])) and not touching.done():
                 time.sleep(0.01)
-            assert lane
+            assert work_item
         touching.result(30)
 
-    assert store.lanes.by_ids([held.lane_id])[held.lane_id].version == before + 2
+    assert store.work_items.by_ids([held.work_item_id])[held.work_item_id].version == before + 2

@@ -34,12 +34,12 @@ def crash_with_pending(store: LeadStore, lead_id: str, phone: str) -> sync_pb2.L
     lease = store.lease_one()
     (decision,) = store.reconcile(present(lease, at(0), email="a@x.org", phone="1"))
     assert decision.HasField("write")
-    store.expire_lease(lease.lane_id)
+    store.expire_lease(lease.work_item_id)
     return store.lease_one(worker="worker-1")
 
 
 def test_r1_a_reading_older_than_what_was_seen_decides_nothing(lead_store: LeadStore) -> None:
-    """A stale reading leaves lead and lane as they are; after a minute of them it is accepted and counted."""
+    """A stale reading leaves lead and work item as they are; after a minute of them it is accepted and counted."""
     lead_store.put_target()
     lead_id = lead_store.import_contact("1", modified=10, email="a@x.org", phone="new")
     lease = touched(lead_store)
@@ -47,7 +47,7 @@ def test_r1_a_reading_older_than_what_was_seen_decides_nothing(lead_store: LeadS
     assert (decision.outcome, decision.reason) == (sync_pb2.OUTCOME_RELEASED, "stale_reading")
     assert lead_store.get(lead_id).phone == "new"
     a_minute_ago = datetime.now(UTC) - timedelta(seconds=61)
-    lead_store.database.lanes.update_one({"_id": lease.lane_id}, {"$set": {"stale_since": a_minute_ago}})
+    lead_store.database.work_items.update_one({"_id": lease.work_item_id}, {"$set": {"stale_since": a_minute_ago}})
     (decision,) = lead_store.reconcile(present(lead_store.lease_one(), at(5), email="a@x.org", phone="old"))
     assert decision.outcome == sync_pb2.OUTCOME_UPDATED
     assert lead_store.get(lead_id).phone == "old"
@@ -83,15 +83,15 @@ def test_r2_a_left_over_write_that_never_left_is_planned_again(lead_store: LeadS
     assert dict(decision.write.values) == {"phone": "2"}
 
 
-def test_r2_nobody_leases_the_lane_before_the_read_lag_has_passed(lead_store: LeadStore) -> None:
-    """The lane of a write without an answer is free only ten seconds after the lease of its writer."""
+def test_r2_nobody_leases_the_work_item_before_the_read_lag_has_passed(lead_store: LeadStore) -> None:
+    """The work item of a write without an answer is free only ten seconds after the lease of its writer."""
     lead_store.put_target()
     lead_id = lead_store.import_contact("1", email="a@x.org", phone="1")
     lead_store.update(lead_id, phone="2")
     lease = lead_store.lease_one()
-    before = lead_store.database.lanes.find_one({"_id": lease.lane_id})["lease_until"]
+    before = lead_store.database.work_items.find_one({"_id": lease.work_item_id})["lease_until"]
     lead_store.reconcile(present(lease, at(0), email="a@x.org", phone="1"))
-    after = lead_store.database.lanes.find_one({"_id": lease.lane_id})["lease_until"]
+    after = lead_store.database.work_items.find_one({"_id": lease.work_item_id})["lease_until"]
     assert after - before == timedelta(seconds=10)
 
 
@@ -146,8 +146,8 @@ def test_r3_values_before_the_reading_or_after_the_write_are_no_conflict(lead_st
     assert (lead.phone, list(lead.links[0].conflicts)) == ("3", [])
 
 
-def test_r5_another_lane_of_a_pair_that_is_being_written_is_released(lead_store: LeadStore) -> None:
-    """While a create is under way, the record's own lane decides nothing; the settle wakes it."""
+def test_r5_another_work_item_of_a_pair_that_is_being_written_is_released(lead_store: LeadStore) -> None:
+    """While a create is under way, the record's own work item decides nothing; the settle wakes it."""
     lead_store.put_target()
     lead = lead_store.create(email="a@x.org")
     lease = lead_store.lease_one()
@@ -172,21 +172,24 @@ def test_r5_a_settle_that_has_lost_its_fence_changes_nothing(lead_store: LeadSto
     lead_store.update(lead_id, phone="2")
     lease = lead_store.lease_one()
     (decision,) = lead_store.reconcile(present(lease, at(0), email="a@x.org", phone="1"))
-    lead_store.expire_lease(lease.lane_id)
+    lead_store.expire_lease(lease.work_item_id)
     lead_store.lease_one()
     etag = lead_store.get(lead_id).etag
     assert not lead_store.settle(lease, decision.write, **done("1", at(9), phone="2"))
     assert lead_store.get(lead_id).etag == etag
 
 
-def test_r5_taking_over_ends_the_other_lanes_fence(lead_store: LeadStore) -> None:
-    """The record's lane takes over a create whose worker died; the dead worker's lane can settle nothing afterwards."""
+def test_r5_taking_over_ends_the_other_work_items_fence(lead_store: LeadStore) -> None:
+    """The record's work item takes over a create whose worker died.
+
+    The dead worker's work item can settle nothing afterwards.
+    """
     lead_store.put_target()
     lead = lead_store.create(email="a@x.org", first_name="Ann")
     lease = lead_store.lease_one()
     (create,) = lead_store.reconcile(absent(lease))
-    lead_store.expire_lease(lease.lane_id)
-    lead_store.database.lanes.update_one({"_id": lease.lane_id}, {"$unset": {"due_at": 1}})
+    lead_store.expire_lease(lease.work_item_id)
+    lead_store.database.work_items.update_one({"_id": lease.work_item_id}, {"$unset": {"due_at": 1}})
     seen = {"marked": lead.lead_id, "source_system": "jazzaam", "email": "a@x.org", "first_name": "Ann"}
     history = {"email": [("a@x.org", at(1), True)], "first_name": [("Ann", at(1), True)]}
     record = touched(lead_store, "7")
@@ -197,7 +200,7 @@ def test_r5_taking_over_ends_the_other_lanes_fence(lead_store: LeadStore) -> Non
 
 
 def test_r6_a_record_that_carries_the_mark_is_followed_and_not_created_again(lead_store: LeadStore) -> None:
-    """When the look-up before a create finds a record, the record's lane goes on, and no write is planned."""
+    """When the look-up before a create finds a record, the record's work item goes on, and no write is planned."""
     lead_store.put_target()
     lead = lead_store.create(email="a@x.org")
     lease = lead_store.lease_one()
@@ -343,8 +346,8 @@ def test_r14_absent_unlinks_only_with_a_deletion_event_and_twice_a_minute_apart(
     assert (decision.outcome, decision.reason) == (sync_pb2.OUTCOME_RELEASED, "record_missing")
     assert lead_store.get(lead_id).links[0].state == lead_pb2.LINK_STATE_ACTIVE
     a_minute_ago = datetime.now(UTC) - timedelta(seconds=61)
-    lead_store.database.lanes.update_one(
-        {"_id": lease.lane_id}, {"$set": {"absent_at": a_minute_ago, "due_at": a_minute_ago}}
+    lead_store.database.work_items.update_one(
+        {"_id": lease.work_item_id}, {"$set": {"absent_at": a_minute_ago, "due_at": a_minute_ago}}
     )
     (decision,) = lead_store.reconcile(absent(lead_store.lease_one()))
     assert decision.outcome == sync_pb2.OUTCOME_UNLINKED
@@ -358,8 +361,8 @@ def test_r14_a_present_reading_clears_the_evidence(lead_store: LeadStore) -> Non
     lease = touched(lead_store)
     lead_store.reconcile(absent(lease))
     a_minute_ago = datetime.now(UTC) - timedelta(seconds=61)
-    lead_store.database.lanes.update_one(
-        {"_id": lease.lane_id}, {"$set": {"absent_at": a_minute_ago, "due_at": a_minute_ago}}
+    lead_store.database.work_items.update_one(
+        {"_id": lease.work_item_id}, {"$set": {"absent_at": a_minute_ago, "due_at": a_minute_ago}}
     )
     (decision,) = lead_store.reconcile(absent(lead_store.lease_one()))
     assert (decision.outcome, decision.reason) == (sync_pb2.OUTCOME_FAILED, "record_missing")
@@ -372,7 +375,9 @@ def test_r14_an_unreadable_record_is_not_absent(lead_store: LeadStore) -> None:
     lead_id = lead_store.import_contact("1", email="a@x.org")
     lease = touched(lead_store, kind=inbox.TOUCH_KIND_DELETED)
     seen = sync_pb2.UnreadableRecord(reason="missing_scopes")
-    (decision,) = lead_store.reconcile(sync_pb2.Observation(lane_id=lease.lane_id, fence=lease.fence, unreadable=seen))
+    (decision,) = lead_store.reconcile(
+        sync_pb2.Observation(work_item_id=lease.work_item_id, fence=lease.fence, unreadable=seen)
+    )
     assert (decision.outcome, decision.reason) == (sync_pb2.OUTCOME_FAILED, "missing_scopes")
     assert lead_store.get(lead_id).links[0].state == lead_pb2.LINK_STATE_ACTIVE
     (work,) = lead_store.work(sync_service_pb2.WORK_STATE_FAILED)
@@ -432,17 +437,17 @@ def test_r18_from_the_crm_only_an_edit_here_makes_nothing_due(lead_store: LeadSt
     assert lead_store.get(lead_id).phone == "3"
 
 
-def test_r20_a_change_from_one_crm_makes_the_lanes_of_the_others_due(lead_store: LeadStore) -> None:
+def test_r20_a_change_from_one_crm_makes_the_work_items_of_the_others_due(lead_store: LeadStore) -> None:
     """An update that came from one integration is passed on to the tenant's other one in the same commit."""
     lead_store.put_target()
     lead_id = lead_store.import_contact("1", email="a@x.org", phone="1")
     lead_store.put_target(OTHER, account_id="222")
     lead_store.update(lead_id, first_name="Ann")
-    leases = {lease.lane_id: lease for _ in range(2) for lease in lead_store.lease().leases}
-    other = next(lease for lane_id, lease in leases.items() if lane_id.startswith(OTHER))
+    leases = {lease.work_item_id: lease for _ in range(2) for lease in lead_store.lease().leases}
+    other = next(lease for work_item_id, lease in leases.items() if work_item_id.startswith(OTHER))
     (create,) = lead_store.reconcile(absent(other))
     assert lead_store.settle(other, create.write, **done("b1", at(1)))
-    own = next(lease for lane_id, lease in leases.items() if lane_id.startswith(INTEGRATION))
+    own = next(lease for work_item_id, lease in leases.items() if work_item_id.startswith(INTEGRATION))
     (decision,) = lead_store.reconcile(present(own, at(5), email="a@x.org", phone="9", first_name="Ann"))
     assert decision.outcome == sync_pb2.OUTCOME_UPDATED
     (lease,) = lead_store.lease().leases
@@ -467,7 +472,7 @@ def test_r15_of_two_linked_leads_the_mark_decides_and_the_other_is_detached(lead
     for old in ("1", "2"):
         lease = touched(lead_store, old)
         merged = sync_pb2.Observation(
-            lane_id=lease.lane_id, fence=lease.fence, merged=sync_pb2.MergedRecord(into_record_id="3")
+            work_item_id=lease.work_item_id, fence=lease.fence, merged=sync_pb2.MergedRecord(into_record_id="3")
         )
         lead_store.reconcile(merged)
         lead_store.reconcile(present(lead_store.lease_one(), at(9), **seen))
@@ -487,7 +492,10 @@ def everything(store: LeadStore) -> str:
 
 
 def test_r17_an_erasure_leaves_nothing_but_hashes_and_refuses_a_re_import(lead_store: LeadStore) -> None:
-    """Lead, link, history, the person's events and lanes go; the same record or e-mail never becomes a lead again."""
+    """Lead, link, history, the person's events and work items go.
+
+    The same record or e-mail never becomes a lead again.
+    """
     lead_store.put_target()
     events = b'[{"objectId":1,"propertyValue":"secret name"},{"objectId":2,"propertyValue":"stays"}]'
     lead_store.deliver(touch("1", inbox.TOUCH_KIND_CREATED), touch("2"), raw=events, records=["1", "2"])
@@ -500,12 +508,12 @@ def test_r17_an_erasure_leaves_nothing_but_hashes_and_refuses_a_re_import(lead_s
     (ann,) = [lead for lead in lead_store.all_leads() if lead.email == "ann@x.org"]
     lead_store.update(ann.lead_id, phone="secret phone")
     assert lead_store.lease_one().record_id == "1"
-    lead_store.expire_lease(leases["1"].lane_id)
+    lead_store.expire_lease(leases["1"].work_item_id)
     lead_store.deliver(touch("1", inbox.TOUCH_KIND_ERASED), raw=b'[{"objectId":1}]', records=["1"], key="erase")
     eventually(lambda: lead_store.database.deliveries.find_one({"_id": "erase"})["state"] == "routed")
     lease = lead_store.lease_one()
     lead_store.reconcile(absent(lease))
-    (decision,) = lead_store.reconcile(absent(minute_later(lead_store, lease.lane_id)))
+    (decision,) = lead_store.reconcile(absent(minute_later(lead_store, lease.work_item_id)))
     assert decision.outcome == sync_pb2.OUTCOME_ERASED
     left = everything(lead_store)
     assert "secret" not in left
@@ -521,7 +529,7 @@ def test_r17_an_erasure_leaves_nothing_but_hashes_and_refuses_a_re_import(lead_s
 
 
 def test_r17_an_erasure_needs_the_same_proof_as_a_deletion(lead_store: LeadStore) -> None:
-    """A privacy event for a record that is there, or in the bin, erases nothing."""
+    """A privacy event for a record that is there, or in the archive, erases nothing."""
     lead_store.put_target()
     lead_id = lead_store.import_contact("1", email="a@x.org")
     (decision,) = lead_store.reconcile(
@@ -579,7 +587,7 @@ def test_a_deletion_waits_for_its_grace_period(lead_store: LeadStore) -> None:
     assert lead_store.work() == []
 
 
-def test_r19_changed_rules_make_all_lanes_due_behind_live_work(lead_store: LeadStore) -> None:
+def test_r19_changed_rules_make_all_work_items_due_behind_live_work(lead_store: LeadStore) -> None:
     """Another mapping, rule or direction looks at every record again, behind live work, and without the old base."""
     lead_store.put_target()
     lead_id = lead_store.import_contact("1", email="a@x.org", phone="1")
@@ -599,8 +607,8 @@ def test_r19_changed_rules_make_all_lanes_due_behind_live_work(lead_store: LeadS
     assert (conflict.field, conflict.ours, conflict.theirs) == ("phone", "1", "2")
 
 
-def test_fence_two_workers_never_hold_one_lane(lead_store: LeadStore) -> None:
-    """Of many workers that ask at once, one gets the lane; another process gets none of the integration's work."""
+def test_fence_two_workers_never_hold_one_work_item(lead_store: LeadStore) -> None:
+    """Of many workers that ask at once, one gets the work item; another process gets none of the integration's work."""
     lead_store.put_target()
     for n in range(5):
         lead_store.deliver(touch(str(n)))
@@ -608,7 +616,7 @@ def test_fence_two_workers_never_hold_one_lane(lead_store: LeadStore) -> None:
     got: list[str] = []
 
     def ask(worker: str) -> None:
-        got.extend(lease.lane_id for lease in lead_store.lease(wait=0, worker=worker).leases)
+        got.extend(lease.work_item_id for lease in lead_store.lease(wait=0, worker=worker).leases)
 
     threads = [threading.Thread(target=ask, args=(worker,)) for worker in (WORKER, WORKER, "worker-2", "worker-3")]
     for thread in threads:
@@ -624,7 +632,7 @@ def test_a_worker_without_the_lease_is_told_that_it_is_fenced(lead_store: LeadSt
     lease = touched(lead_store, kind=inbox.TOUCH_KIND_CREATED)
     (stranger,) = lead_store.reconcile(present(lease, at(0), email="a@x.org"), worker="worker-9")
     assert stranger.outcome == sync_pb2.OUTCOME_FENCED
-    lead_store.expire_lease(lease.lane_id)
+    lead_store.expire_lease(lease.work_item_id)
     (late,) = lead_store.reconcile(present(lease, at(0), email="a@x.org"))
     assert late.outcome == sync_pb2.OUTCOME_FENCED
     assert lead_store.all_leads() == []
@@ -644,6 +652,6 @@ def test_asking_for_a_decision_twice_gives_the_same_write(lead_store: LeadStore)
 def test_wrong_requests_name_the_field(lead_store: LeadStore) -> None:
     """A bad request is INVALID_ARGUMENT and says which field is wrong."""
     with pytest.raises(grpc.RpcError) as failure:
-        lead_store.reconcile(sync_pb2.Observation(lane_id="x"))
+        lead_store.reconcile(sync_pb2.Observation(work_item_id="x"))
     assert failure.value.code() == grpc.StatusCode.INVALID_ARGUMENT
     assert b"observations[0].state" in dict(failure.value.trailing_metadata())["grpc-status-details-bin"]

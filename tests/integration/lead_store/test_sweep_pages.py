@@ -22,12 +22,12 @@ def page(store: LeadStore, *record_ids: str, seconds: float = 5, **more: Any) ->
 
 
 def in_bin(store: LeadStore, *record_ids: str) -> list[sync_pb2.Lease]:
-    """Lease records of a page of the bin."""
+    """Lease records of a page of the archive."""
     return page(store, *record_ids, archived=True)
 
 
 def test_of_the_bin_only_records_that_a_lead_is_linked_to_are_leased(lead_store: LeadStore) -> None:
-    """Strangers in the bin, and records whose link is detached already, cost nothing."""
+    """Strangers in the archive, and records whose link is detached already, cost nothing."""
     lead_store.put_target()
     for record_id in "12":
         lead_store.import_contact(record_id, email=f"{record_id}@x.org")
@@ -41,7 +41,7 @@ def test_of_the_bin_only_records_that_a_lead_is_linked_to_are_leased(lead_store:
 
 
 def test_r8_a_page_of_the_bin_is_no_evidence(lead_store: LeadStore) -> None:
-    """What was in the bin before the lease may have been restored: it is read again, and a present record stays."""
+    """What was in the archive before the lease may have been restored: it is read again, and a present record stays."""
     lead_store.put_target()
     lead_store.import_contact("1", email="a@x.org")
     (lease,) = in_bin(lead_store, "1")
@@ -75,7 +75,7 @@ def test_a_sweeps_deletion_waits_for_its_grace_and_is_counted_once_it_is_followe
     assert lead_store.reconcile(archived(lease))[0].reason == "deletion_grace"
     assert (in_bin(lead_store, "1"), lead_store.status().found_by_sweep) == ([], 0)
     past = at(0)
-    lead_store.database.lanes.update_one({"_id": lease.lane_id}, {"$set": {"gone_at": past, "due_at": past}})
+    lead_store.database.work_items.update_one({"_id": lease.work_item_id}, {"$set": {"gone_at": past, "due_at": past}})
     assert lead_store.reconcile(archived(lead_store.lease_one()))[0].outcome == sync_pb2.OUTCOME_UNLINKED
     assert lead_store.status().found_by_sweep == 1
 

@@ -38,7 +38,10 @@ def two(mongo_url: str) -> Iterator[Two]:
 
 
 def test_a_delivery_is_kept_once_whoever_is_asked(two: Two) -> None:
-    """The same delivery sent to both at once is new to one of them; its events count once, its record is one lane."""
+    """The same delivery sent to both at once is new to one of them.
+
+    Its events count once, its record is one work item.
+    """
     one, other = two
     one.put_target()
     with ThreadPoolExecutor(8) as pool:

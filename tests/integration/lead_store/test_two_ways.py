@@ -6,7 +6,7 @@ from leadsync.sync.v1 import sync_pb2
 
 
 def test_a_new_contact_becomes_one_lead(lead_store: LeadStore) -> None:
-    """A delivery makes its record's lane due, and reconciling it makes a lead that says where it came from."""
+    """A delivery makes its record's work item due, and reconciling it makes a lead that says where it came from."""
     lead_store.put_target()
     lead_store.deliver(touch("1", inbox.TOUCH_KIND_CREATED))
     lease = lead_store.lease_one()

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 from proof.machine.audit_identity import identities
-from proof.machine.audit_lanes import acknowledged
 from proof.machine.audit_pairs import pairs
 from proof.machine.audit_traces import bounded_writes, erased, isolated
+from proof.machine.audit_work_items import acknowledged
 from proof.machine.quiet import come_to_rest
 from proof.machine.world import World
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 from hubspot_simulator.core.contact import Contact
-from lead_store.domain.lane import lane_id
 from lead_store.domain.lead import Lead
 from lead_store.domain.link import Link
+from lead_store.domain.work_item import work_item_id
 from proof.machine.config import PROPERTIES, Tenant
 from proof.machine.ledger import Entry, same
 from proof.machine.world import World
@@ -27,13 +27,13 @@ def pairs(world: World) -> Iterator[str]:
 def _linked(world: World, tenant: Tenant, lead: Lead, link: Link) -> Iterator[str]:
     """A lead with a record: the record is there, and every field is equal or waits for a person."""
     store, who = world.hub.contacts(tenant), f"lead {lead.lead_id[-6:]} and record {link.record_id[-6:]}"
-    failed = world.failed(lane_id(tenant.integration_id, record_id=link.record_id))
+    failed = world.failed(work_item_id(tenant.integration_id, record_id=link.record_id))
     record = store.get(link.record_id)
     if store.is_merged_away(link.record_id) and record is not None and not record.archived:
         if not failed:
             yield f"L8: {who}: it was merged into {record.id}"
         return
-    if record is None or record.archived:  # what a record was merged into cannot be seen while it lies in the bin
+    if record is None or record.archived:  # what a record was merged into cannot be seen while it lies in the archive
         # Not promised (docs/guarantees.md): a deletion whose event got lost is not noticed. A proven one may also wait
         # for a person (cap), or be none of our business by the integration's own policy.
         # Nor is one of what a record was merged into, if the event of the merge was lost.
@@ -58,7 +58,7 @@ def excuse(world: World, link: Link, name: str, ours: str, theirs: str) -> str:
         return "conflict"
     if name in link.refused and link.refused[name].value == ours:
         return "refused"
-    if (swing := link.swings.get(name)) is not None and swing.rests(world.clock.now()):
+    if (oscillation := link.oscillations.get(name)) is not None and oscillation.rests(world.clock.now()):
         return "rests"
     # Directions: what may not flow stays as it is (R18).
     if world.config.direction != "bidirectional" and ours != theirs:
@@ -94,14 +94,18 @@ def _alone(world: World, tenant: Tenant, lead: Lead, link: Link | None) -> Itera
     if link is not None and link.detached_reason:
         yield from _detached(world, tenant, lead, link)
         return
-    lane = world.lane(lane_id(tenant.integration_id, lead_id=lead.lead_id))
-    if world.config.direction == "from_crm" or (lane and lane.get("failed_at")):
+    work_item = world.work_item(work_item_id(tenant.integration_id, lead_id=lead.lead_id))
+    if world.config.direction == "from_crm" or (work_item and work_item.get("failed_at")):
         return
-    if world.suite.look.lanes.collection.find_one({"match_lead_id": lead.lead_id, "failed_at": {"$ne": None}}):
+    if world.suite.look.work_items.collection.find_one({"match_lead_id": lead.lead_id, "failed_at": {"$ne": None}}):
         return  # the record that it found waits for a person, and it waits with it
-    if lane and lane.get("reason") == "no_name" and not any(lead.values.get(n) for n in ("email", "first_name")):
+    if (
+        work_item
+        and work_item.get("reason") == "no_name"
+        and not any(lead.values.get(n) for n in ("email", "first_name"))
+    ):
         return
-    yield f"L1: lead {lead.lead_id[-6:]} has no record: {link}, {lane}"
+    yield f"L1: lead {lead.lead_id[-6:]} has no record: {link}, {work_item}"
 
 
 def _detached(world: World, tenant: Tenant, lead: Lead, link: Link) -> Iterator[str]:
@@ -112,12 +116,12 @@ def _detached(world: World, tenant: Tenant, lead: Lead, link: Link) -> Iterator[
         yield f"L7: lead {lead.lead_id[-6:]} was unlinked as {link.detached_reason}, but its record never went"
     record = world.hub.contacts(tenant).get(link.record_id)
     back = link.detached_reason != "duplicate_lead" and record is not None and not record.archived
-    if back and not world.failed(lane_id(tenant.integration_id, record_id=link.record_id)):
+    if back and not world.failed(work_item_id(tenant.integration_id, record_id=link.record_id)):
         yield f"L1: lead {lead.lead_id[-6:]} is unlinked as {link.detached_reason}, but its record is there"
 
 
 def _records_alone(world: World, tenant: Tenant) -> Iterator[str]:
-    """A record without a lead: its lane says why, and that is true."""
+    """A record without a lead: its work item says why, and that is true."""
     if world.config.direction == "to_crm":
         return
     attached = {
@@ -126,10 +130,12 @@ def _records_alone(world: World, tenant: Tenant) -> Iterator[str]:
     for record in world.hub.contacts(tenant):
         if record.archived or str(record.id) in attached:
             continue
-        lane = world.lane(lane_id(tenant.integration_id, record_id=str(record.id)))
-        if lane is None:
+        work_item = world.work_item(work_item_id(tenant.integration_id, record_id=str(record.id)))
+        if work_item is None:
             yield f"L1: nobody ever looked at record {str(record.id)[-6:]} of {tenant}"
-        elif not lane.get("failed_at") and (wrong := _why_alone(world, tenant, record, str(lane.get("reason")))):
+        elif not work_item.get("failed_at") and (
+            wrong := _why_alone(world, tenant, record, str(work_item.get("reason")))
+        ):
             yield f"L1: record {str(record.id)[-6:]} has no lead: {wrong}"
 
 
@@ -152,7 +158,7 @@ def _why_alone(world: World, tenant: Tenant, record: Contact, reason: str) -> st
             return "it has a name" if named else ""
         case "erased":
             return "" if world.ledger.forgotten(tenant, record) else "nobody of that name was erased"
-    return f"its lane says {reason!r}"
+    return f"its work item says {reason!r}"
 
 
 def _kept(world: World) -> Iterator[str]:
@@ -184,7 +190,7 @@ def _in_the_crm(world: World, tenant: Tenant) -> Iterator[tuple[str, str]]:
         for name, prop in PROPERTIES.items():
             yield name, record.values.get(prop, "")
             # Not promised: a value that a write of ours replaced unseen is noticed at the next reading (R3). A record
-            # that goes to the bin before is not read again; the CRM's own history has the value.
+            # that goes to the archive before is not read again; the CRM's own history has the value.
             for version in record.versions.get(prop, []) if record.archived else ():
                 yield name, version.value
         for email in record.emails():

@@ -52,8 +52,8 @@ def erased(world: World) -> Iterator[str]:
 
 def _waits_for_consent(world: World, tenant_id: str, record_id: str) -> bool:
     """Whether a person has to agree (L7): it is more than the cap to erase this record, or one merged into it."""
-    lanes = world.suite.look.lanes.collection.find({"tenant_id": tenant_id, "reason": "delete_cap"})
-    failed = [str(lane["record_id"]) for lane in lanes if lane.get("failed_at")]
+    work_items = world.suite.look.work_items.collection.find({"tenant_id": tenant_id, "reason": "delete_cap"})
+    failed = [str(work_item["record_id"]) for work_item in work_items if work_item.get("failed_at")]
     return any(world.ledger.root(tenant_id, one) == record_id for one in failed)
 
 

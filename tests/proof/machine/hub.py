@@ -93,7 +93,7 @@ class Hub:
         self.contacts(tenant).archive(contact, person_author())
 
     def restore(self, tenant: Tenant, contact: Contact) -> None:
-        """A person takes a contact out of the bin."""
+        """A person takes a contact out of the archive."""
         self.contacts(tenant).restore(contact, person_author())
 
     def erase(self, tenant: Tenant, contact: Contact) -> None:

@@ -36,9 +36,9 @@ def come_to_rest(world: World) -> None:
 
 
 def busy(world: World) -> list[dict[str, Any]]:
-    """Lanes on which something is still to be done."""
-    lanes = world.suite.look.lanes.collection.find({})
-    return [lane for lane in lanes if isinstance(lane.get("due_at"), datetime)]
+    """Work items on which something is still to be done."""
+    work_items = world.suite.look.work_items.collection.find({})
+    return [work_item for work_item in work_items if isinstance(work_item.get("due_at"), datetime)]
 
 
 def _finish(world: World) -> None:
@@ -65,8 +65,8 @@ def _work_off(world: World) -> None:
 
 def _next_due(world: World) -> datetime | None:
     """When something goes on; None if nothing does, or if all that is left is fields that rest (the breaker)."""
-    waiting = [lane for lane in busy(world) if lane.get("reason") != "field_paused"]
-    moments = [max(lane["due_at"], lane["lease_until"]) for lane in waiting]
+    waiting = [work_item for work_item in busy(world) if work_item.get("reason") != "field_paused"]
+    moments = [max(work_item["due_at"], work_item["lease_until"]) for work_item in waiting]
     return min([*moments, *filter(None, [world.clock.next_event])], default=None)
 
 

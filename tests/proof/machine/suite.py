@@ -82,7 +82,7 @@ class Connector:
         self.swept = Sweep(self.repository, cursors, self.connections.crm, self.job, clock.now, stop, clock.monotonic)
 
     def work(self) -> int:
-        """Lease once and work it off; answers how many lanes that was."""
+        """Lease once and work it off; answers how many work items that was."""
         batch = self.store.lease(0, [])
         if batch.leases:
             self.job.run(batch)

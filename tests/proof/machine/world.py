@@ -79,14 +79,14 @@ class World:
         self._serial += 1
         return f"{tenant.name[-1]}-co-{self._serial:04}" if number else ""
 
-    def lane(self, lane_id: str) -> dict[str, Any] | None:
-        """A lane as it is stored."""
-        return self.suite.look.lanes.collection.find_one({"_id": lane_id})
+    def work_item(self, work_item_id: str) -> dict[str, Any] | None:
+        """A work item as it is stored."""
+        return self.suite.look.work_items.collection.find_one({"_id": work_item_id})
 
-    def failed(self, lane_id: str) -> str:
-        """Why a lane has failed; empty if it has not."""
-        lane = self.lane(lane_id) or {}
-        return str(lane.get("reason")) if lane.get("failed_at") else ""
+    def failed(self, work_item_id: str) -> str:
+        """Why a work item has failed; empty if it has not."""
+        work_item = self.work_item(work_item_id) or {}
+        return str(work_item.get("reason")) if work_item.get("failed_at") else ""
 
     def program_sets(self, name: str, value: str) -> bool:
         """Whether a program of this world sets this value."""

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
+from lead_store.domain.decision import Decision, Outcome
 from lead_store.domain.lead import Lead
-from lead_store.domain.verdict import Outcome, Verdict
 from proof.protocol.world import CRMS, NOW, Setup, Worker, World, field_bits, with_crm
 
 MERGED = {Outcome.UNCHANGED, Outcome.LINKED, Outcome.UPDATED, Outcome.PUSHED, Outcome.SKIPPED}
@@ -33,7 +33,7 @@ def replaced(setup: Setup, live: int, gone: int, by: int) -> int:
     return live
 
 
-def decided(setup: Setup, w: World, worker: Worker, before: Lead, verdict: Verdict) -> World:
+def decided(setup: Setup, w: World, worker: Worker, before: Lead, decision: Decision) -> World:
     """What a decision, already committed, says about edits: it keeps what it replaces, and then that is replaced."""
     versions = w.crms[worker.crm].versions
     read = versions[worker.seen] if worker.seen is not None else None
@@ -41,9 +41,9 @@ def decided(setup: Setup, w: World, worker: Worker, before: Lead, verdict: Verdi
     for n, name in enumerate(setup.names):
         bits = field_bits(setup, n)
         ours, theirs = here & bits, read.edits & bits if read else 0
-        change = verdict.fields.get(name)
+        change = decision.fields.get(name)
         if change is None:
-            if read and verdict.outcome in MERGED and before.values.get(name, "") == read.values[n]:  # both said so
+            if read and decision.outcome in MERGED and before.values.get(name, "") == read.values[n]:  # both said so
                 here |= theirs
                 w = _agreed(w, worker.crm, n, ours, read.values[n])
             continue

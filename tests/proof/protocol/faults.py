@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from lead_store.domain.conflict import open_conflicts, resolve
-from lead_store.domain.lane import touches_of
 from lead_store.domain.rules import Target
+from lead_store.domain.work_item import touches_of
 from proof.protocol.edits import made
 from proof.protocol.record import edited, old_readings
 from proof.protocol.steps import Step, saw, shown
@@ -20,7 +20,7 @@ from proof.protocol.world import (
     field_bits,
     holds,
     with_crm,
-    with_lane,
+    with_work_item,
     with_worker,
 )
 
@@ -94,12 +94,12 @@ def _events(w: World) -> Iterator[Step]:
 
 
 def _misfortunes(setup: Setup, w: World, n: int, worker: Worker) -> Iterator[Step]:
-    lane = w.crms[worker.crm].lanes[worker.place]
+    work_item = w.crms[worker.crm].work_items[worker.place]
     if w.budget.crash:
         less = w._replace(budget=w.budget.spend("crash"))
         yield f"worker {n} crashes", _crash(less, n, worker)
-        if lane and holds(lane, worker, n) and (worker.step != "flying" or setup.without.lag):
-            yield f"worker {n} stalls until its lease is over", end_lease(less, worker.crm, lane)
+        if work_item and holds(work_item, worker, n) and (worker.step != "flying" or setup.without.lag):
+            yield f"worker {n} stalls until its lease is over", end_lease(less, worker.crm, work_item)
     if w.budget.stale and worker.step == "read" and w.crms[worker.crm].versions:
         less = w._replace(budget=w.budget.spend("stale"))
         for version in old_readings(setup, w, worker):
@@ -112,5 +112,9 @@ def _crash(w: World, n: int, worker: Worker) -> World:
     if worker.step == "flying" and worker.write is not None:
         flight = Flight(worker.place, worker.write, worker.edits, worker.replaces)
         after = with_crm(after, worker.crm, crm._replace(flying=(*crm.flying, flight)))
-    lane = crm.lanes[worker.place]
-    return with_lane(after, worker.crm, replace(lane, worker="dead")) if lane and holds(lane, worker, n) else after
+    work_item = crm.work_items[worker.place]
+    return (
+        with_work_item(after, worker.crm, replace(work_item, worker="dead"))
+        if work_item and holds(work_item, worker, n)
+        else after
+    )

@@ -13,9 +13,9 @@ from functools import partial
 from sys import intern
 from typing import Any
 
-from lead_store.domain.lane import Lane
 from lead_store.domain.link import Link, Pending
 from lead_store.domain.rules import MergeRule
+from lead_store.domain.work_item import WorkItem
 from proof.protocol.faults import faults
 from proof.protocol.laws import broken_law, end_of
 from proof.protocol.steps import progress
@@ -138,7 +138,7 @@ def _side(crm: Crm, link: Link | None) -> object:
     return (
         link and _link(link, crm),
         tuple(version[:3] for version in crm.versions),
-        tuple(lane and _lane(lane) for lane in crm.lanes),
+        tuple(work_item and _work_item(work_item) for work_item in crm.work_items),
         crm.event,
         tuple((flight.place, _pending(flight.write, crm)) for flight in crm.flying),
         crm.read,
@@ -158,15 +158,15 @@ def _link(link: Link, crm: Crm) -> object:
     )
 
 
-def _lane(lane: Lane) -> object:
-    held = lane.worker not in {"", "dead"}
+def _work_item(work_item: WorkItem) -> object:
+    held = work_item.worker not in {"", "dead"}
     return (
-        lane.lead_id != "",
-        lane.due_at is not None,
-        "held" if held else lane.worker,
-        held and lane.version > lane.claimed_version,
-        lane.notes.match_lead_id,
-        lane.notes.written,
+        work_item.lead_id != "",
+        work_item.due_at is not None,
+        "held" if held else work_item.worker,
+        held and work_item.version > work_item.claimed_version,
+        work_item.notes.match_lead_id,
+        work_item.notes.written,
     )
 
 
@@ -174,7 +174,7 @@ def _worker(n: int, worker: Worker, crm: Crm, link: Link | None) -> object:
     pending = link.pending if link else None
     return (
         worker.place,
-        holds(crm.lanes[worker.place], worker, n),
+        holds(crm.work_items[worker.place], worker, n),
         worker.step,
         worker.seen,
         worker.write and _pending(worker.write, crm),
@@ -184,12 +184,19 @@ def _worker(n: int, worker: Worker, crm: Crm, link: Link | None) -> object:
 
 
 def _pending(pending: Pending, crm: Crm) -> object:
-    place = next((n for n, lane in enumerate(crm.lanes) if lane and lane.lane_id == pending.lane_id), None)
-    lane = crm.lanes[place] if place is not None else None
+    place = next(
+        (
+            n
+            for n, work_item in enumerate(crm.work_items)
+            if work_item and work_item.work_item_id == pending.work_item_id
+        ),
+        None,
+    )
+    work_item = crm.work_items[place] if place is not None else None
     return (
         pending.kind,
         place,
-        lane is not None and lane.fence == pending.fence,
+        work_item is not None and work_item.fence == pending.fence,
         pending.until == LEASED,
         tuple(sorted(pending.values.items())),
         pending.basis,

@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
+from lead_store.domain.decision import Case, Outcome
 from lead_store.domain.lead import Lead
 from lead_store.domain.observation import Observation
 from lead_store.domain.reconcile import reconcile
 from lead_store.domain.rules import Reading, Target
 from lead_store.domain.settlement import Done, SettleCase, WriteResult, settle_write
-from lead_store.domain.verdict import Case, Outcome
 from proof.protocol.edits import decided, edits_of
 from proof.protocol.record import land, reading
 from proof.protocol.storage import commit, end_lease, lease, rests, touch_record
@@ -37,9 +37,9 @@ def progress(setup: Setup, targets: tuple[Target, ...], w: World) -> Iterator[St
         if worker is not None:
             yield _step(setup, targets, w, n, worker)
     for number, crm in enumerate(w.crms):
-        for lane in crm.lanes if idle is not None else ():
-            if idle is not None and lane is not None and lane.due_at is not None and not lane.worker:
-                yield f"worker {idle} leases {lane.lane_id}", lease(w, idle, number, lane)
+        for work_item in crm.work_items if idle is not None else ():
+            if idle is not None and work_item is not None and work_item.due_at is not None and not work_item.worker:
+                yield f"worker {idle} leases {work_item.work_item_id}", lease(w, idle, number, work_item)
         yield from _surroundings(setup, w, number)
 
 
@@ -49,10 +49,10 @@ def _surroundings(setup: Setup, w: World, number: int) -> Iterator[Step]:
         rest = with_crm(w, number, crm._replace(flying=crm.flying[:n] + crm.flying[n + 1 :]))
         yield "a dead worker's write lands", land(setup, rest, number, flight.write, flight.edits, flight.replaces)
         yield "a dead worker's write never lands", rest
-    for place, lane in enumerate(crm.lanes):
+    for place, work_item in enumerate(crm.work_items):
         late = any(flight.place == place for flight in crm.flying) and not setup.without.lag
-        if lane and lane.worker == "dead" and not late:
-            yield f"the lease of {lane.lane_id} ends", end_lease(w, number, lane)
+        if work_item and work_item.worker == "dead" and not late:
+            yield f"the lease of {work_item.work_item_id} ends", end_lease(w, number, work_item)
     if crm.event:
         yield (
             f"an event of CRM {CRMS[number]} arrives",
@@ -73,7 +73,7 @@ def _step(setup: Setup, targets: tuple[Target, ...], w: World, n: int, worker: W
         case "decide":
             return f"worker {n} decides", _decide(setup, targets, w, n, worker)
         case "send":
-            if not holds(crm.lanes[worker.place], worker, n) and not setup.without.lag:
+            if not holds(crm.work_items[worker.place], worker, n) and not setup.without.lag:
                 return f"worker {n} gives up: its lease is over", with_worker(w, n, None)  # R4
             return f"worker {n} sends", with_worker(w, n, worker._replace(step="flying"))
         case "flying":
@@ -101,56 +101,56 @@ def shown(w: World, worker: Worker, version: int | None) -> str:
 
 
 def _decide(setup: Setup, targets: tuple[Target, ...], w: World, n: int, worker: Worker) -> World:
-    lane = w.crms[worker.crm].lanes[worker.place]
+    work_item = w.crms[worker.crm].work_items[worker.place]
     idle = with_worker(w, n, None)
-    if lane is None or not (holds(lane, worker, n) or setup.without.fence):
+    if work_item is None or not (holds(work_item, worker, n) or setup.without.fence):
         return idle
-    lane = lane if lane.lease_until == LEASED else replace(lane, lease_until=LEASED)
+    work_item = work_item if work_item.lease_until == LEASED else replace(work_item, lease_until=LEASED)
     lead = _forgetful(setup, worker.snapshot or w.lead, CRMS[worker.crm])
     target = targets[worker.crm]
     case = Case(
-        lane=lane,
-        observation=Observation(lane.lane_id, lane.fence, reading(setup, w, worker.crm, worker.seen)),
+        work_item=work_item,
+        observation=Observation(work_item.work_item_id, work_item.fence, reading(setup, w, worker.crm, worker.seen)),
         target=target,
         now=NOW,
         platform="jazzaam",
         new_lead_id="second lead",
-        new_write_id=f"w{lane.lane_id}{lane.fence}",
-        lead=lead if lane.lead_id else None,
+        new_write_id=f"w{work_item.work_item_id}{work_item.fence}",
+        lead=lead if work_item.lead_id else None,
         marked=lead,
-        hopeful=lead if lane.notes.match_lead_id else None,
+        hopeful=lead if work_item.notes.match_lead_id else None,
         other_targets=() if setup.without.others else tuple(other for other in targets if other is not target),
     )
-    verdict = reconcile(case)
-    if verdict.outcome is Outcome.CREATED:
+    decision = reconcile(case)
+    if decision.outcome is Outcome.CREATED:
         return w._replace(broken="L6: a second lead")
-    after = decided(setup, commit(setup, idle, worker.crm, lane, verdict), worker, w.lead, verdict)
+    after = decided(setup, commit(setup, idle, worker.crm, work_item, decision), worker, w.lead, decision)
     crm = after.crms[worker.crm]
-    if lane.record_id and worker.seen is not None and verdict.outcome is not Outcome.RELEASED:
+    if work_item.record_id and worker.seen is not None and decision.outcome is not Outcome.RELEASED:
         after = with_crm(after, worker.crm, crm._replace(read=max(crm.read, worker.seen)))
-    if verdict.write is None:
+    if decision.write is None:
         return after
-    ours = edits_of(setup, after.here, verdict.write.values)
+    ours = edits_of(setup, after.here, decision.write.values)
     read = crm.versions[worker.seen].edits if worker.seen is not None else 0
-    sender = worker._replace(step="send", write=verdict.write, snapshot=None)
-    theirs = edits_of(setup, read, verdict.write.values)
+    sender = worker._replace(step="send", write=decision.write, snapshot=None)
+    theirs = edits_of(setup, read, decision.write.values)
     return with_worker(after, n, sender._replace(edits=ours, replaces=theirs))
 
 
 def _settle(setup: Setup, targets: tuple[Target, ...], w: World, n: int, worker: Worker) -> World:
     crm, target = w.crms[worker.crm], targets[worker.crm]
-    lane = crm.lanes[worker.place]
+    work_item = crm.work_items[worker.place]
     idle = with_worker(w, n, None)
-    if lane is None or worker.write is None or worker.seen is None:
+    if work_item is None or worker.write is None or worker.seen is None:
         return idle
-    if not (holds(lane, worker, n) or setup.without.fence):
+    if not (holds(work_item, worker, n) or setup.without.fence):
         return idle
     values = dict(zip(setup.names, crm.versions[worker.seen].values, strict=True))
     answer = {name: Reading(values[name], values[name]) for name in worker.write.values if name in values}
     done = Done(record_of(CRMS[worker.crm]), at(worker.seen), answer)
-    result = WriteResult(lane.lane_id, lane.fence, worker.write.write_id, done)
-    verdict = settle_write(SettleCase(lane, result, target, NOW, w.lead))
-    return commit(setup, idle, worker.crm, lane, verdict) if verdict is not None else idle
+    result = WriteResult(work_item.work_item_id, work_item.fence, worker.write.write_id, done)
+    decision = settle_write(SettleCase(work_item, result, target, NOW, w.lead))
+    return commit(setup, idle, worker.crm, work_item, decision) if decision is not None else idle
 
 
 def _forgetful(setup: Setup, lead: Lead, crm: str) -> Lead:

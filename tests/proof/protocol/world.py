@@ -1,6 +1,7 @@
 """The small world that the search interleaves: one lead, one record in each CRM, two workers, and what people did.
 
-Leads, links, lanes and writes are the real ones of `lead_store.domain`; a CRM is the list of its record's versions. Who
+Leads, links, work items and writes are the real ones of `lead_store.domain`; a CRM is the list of its record's
+versions. Who
 made a value is told by edits, not by the value, since people use values again: each edit is a bit, and every place
 that holds values says which edits they stem from. An edit is live until a person who saw it, or a recorded decision,
 has replaced it.
@@ -10,17 +11,17 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from lead_store.domain.lane import Lane
 from lead_store.domain.lead import Lead, empty_lead
 from lead_store.domain.link import Link, Pending
 from lead_store.domain.merge import Base
 from lead_store.domain.rules import BlankRule, Direction, FieldRule, MergeRule, Target
+from lead_store.domain.work_item import WorkItem
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)  # the database's clock stands still; leases end by an event of their own
 LEASED, LONG_AGO = NOW + timedelta(seconds=60), NOW - timedelta(hours=1)
 FIELDS = ("last_name", "company")
 CRMS = ("a", "b")
-OF_LEAD, OF_RECORD = 0, 1  # places of a CRM's lanes
+OF_LEAD, OF_RECORD = 0, 1  # places of a CRM's work items
 
 
 class Budget(NamedTuple):
@@ -59,7 +60,7 @@ class Crm(NamedTuple):
     """A CRM and what the database holds about it, but for the link."""
 
     versions: tuple[State, ...]
-    lanes: tuple[Lane | None, Lane | None]  # the lead's, the record's
+    work_items: tuple[WorkItem | None, WorkItem | None]  # the lead's, the record's
     event: bool = False  # one is under way
     flying: tuple[Flight, ...] = ()
     read: int = -1  # newest version of a full reading
@@ -108,7 +109,7 @@ class Without:
     lag: bool = False  # judge a left-over write before it must have landed (R2)
     read_first: bool = False  # create without looking for the mark (R6)
     upsert: bool = False  # create without the unique mark
-    others: bool = False  # change a lead without making its other links' lanes due (R20)
+    others: bool = False  # change a lead without making its other links' work items due (R20)
 
 
 @dataclass(frozen=True)
@@ -136,23 +137,23 @@ class Setup:
         )
 
     def start(self, budget: Budget) -> World:
-        """Linked pairs at rest, and lanes of the lead where it has no record yet."""
+        """Linked pairs at rest, and work items of the lead where it has no record yet."""
         first = self.values[0]
         lead = empty_lead("lead", "t", "jazzaam", NOW).with_values(dict.fromkeys(self.names, first), NOW, "platform")
         lead = replace(lead, revision=1)
         everything = (1 << self.fields) - 1
         crms = []
         for name, linked in zip(CRMS, self.linked, strict=False):
-            lane = Lane("", "t", name, lead_id="lead", lease_until=LONG_AGO)
+            work_item = WorkItem("", "t", name, lead_id="lead", lease_until=LONG_AGO)
             if not linked:
-                lane = replace(lane, lane_id=f"{name}/lead/lead", due_at=LONG_AGO)
-                crms.append(Crm((), (lane, None), owed=1))
+                work_item = replace(work_item, work_item_id=f"{name}/lead/lead", due_at=LONG_AGO)
+                crms.append(Crm((), (work_item, None), owed=1))
                 continue
             record, base = record_of(name), dict.fromkeys(self.names, Base(first, first))
             lead = lead.with_link(Link(name, "hubspot", name, record, base=base, mapping="m", seen=at(0)))
-            lane = replace(lane, lane_id=f"{name}/record/{record}", record_id=record)
+            work_item = replace(work_item, work_item_id=f"{name}/record/{record}", record_id=record)
             state = State((first,) * self.fields, ours=False, changed=frozenset(self.names), edits=everything)
-            crms.append(Crm((state,), (None, lane), read=0))
+            crms.append(Crm((state,), (None, work_item), read=0))
         workers = (None,) * self.workers
         return World(lead, everything, tuple(crms), workers, budget, (first,), everything, used=(1,) * self.fields)
 
@@ -172,9 +173,9 @@ def field_bits(setup: Setup, place: int) -> int:
     return sum(1 << n * setup.fields + place for n in range(12))
 
 
-def holds(lane: Lane | None, worker: Worker, n: int) -> bool:
+def holds(work_item: WorkItem | None, worker: Worker, n: int) -> bool:
     """Whether the n-th worker still has its lease."""
-    return lane is not None and lane.fence == worker.fence and lane.worker == str(n)
+    return work_item is not None and work_item.fence == worker.fence and work_item.worker == str(n)
 
 
 def with_crm(w: World, n: int, crm: Crm) -> World:
@@ -187,8 +188,8 @@ def with_worker(w: World, n: int, worker: Worker | None) -> World:
     return w._replace(workers=(*w.workers[:n], worker, *w.workers[n + 1 :]))
 
 
-def with_lane(w: World, n: int, lane: Lane) -> World:
-    """The world with this lane of the n-th CRM."""
+def with_work_item(w: World, n: int, work_item: WorkItem) -> World:
+    """The world with this work item of the n-th CRM."""
     crm = w.crms[n]
-    lanes = (crm.lanes[OF_LEAD], lane) if lane.record_id else (lane, crm.lanes[OF_RECORD])
-    return with_crm(w, n, crm._replace(lanes=lanes))
+    work_items = (crm.work_items[OF_LEAD], work_item) if work_item.record_id else (work_item, crm.work_items[OF_RECORD])
+    return with_crm(w, n, crm._replace(work_items=work_items))

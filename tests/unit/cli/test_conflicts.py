@@ -104,6 +104,6 @@ def test_some_failed_work_is_redriven(gateway: CannedGateway, leadsync: Run) -> 
     """`redrive` narrows by reason and by work id."""
     gateway.on("POST", "/work/redrive", 200, {"queued": 2})
 
-    leadsync("redrive", "-i", "i1", "--reason", "email_taken", "--lane", "a", "--lane", "b")
+    leadsync("redrive", "-i", "i1", "--reason", "email_taken", "--work-item", "a", "--work-item", "b")
 
-    assert gateway.asked[0].sent == {"integrationId": "i1", "reason": "email_taken", "laneIds": ["a", "b"]}
+    assert gateway.asked[0].sent == {"integrationId": "i1", "reason": "email_taken", "workItemIds": ["a", "b"]}

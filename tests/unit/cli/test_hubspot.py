@@ -29,8 +29,8 @@ def believed(asked: Asked, secret: str, address: str, *, v1: bool = False) -> bo
         headers = [(name, value) for name, value in headers if name != b"x-hubspot-signature-v3"]
     url = f"{address}/api/v1{DOOR}".encode()
     request = SignedRequest(b"POST", url, headers, asked.raw)
-    verdict = verify(request, parse_secrets(secret), now_ms=int(time.time() * 1000), allow_v1=v1)
-    return verdict.refusal is None
+    decision = verify(request, parse_secrets(secret), now_ms=int(time.time() * 1000), allow_v1=v1)
+    return decision.refusal is None
 
 
 @pytest.fixture

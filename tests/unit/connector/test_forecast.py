@@ -10,7 +10,7 @@ from crm_connector.domain.run import Run, RunKind
 def decided(name: str, reason: str = "", kind: WriteKind | None = None, **more: tuple[str, ...]) -> Decision:
     """A decision, with a write of this kind if one is named."""
     write = Write("w", kind, "", "lead-1", {"phone": "2", "email": "1"}) if kind else None
-    return Decision("lane-1", Outcome.DECIDED, name, write, reason, **more)
+    return Decision("work-1", Outcome.DECIDED, name, write, reason, **more)
 
 
 def test_conclusions_reasons_and_effects_are_counted() -> None:
@@ -23,7 +23,7 @@ def test_conclusions_reasons_and_effects_are_counted() -> None:
         decided("skipped", "no_name"),
         decided("failed", "ambiguous_match"),
         decided("released", "pair_busy"),
-        Decision("lane-1", Outcome.NEEDS_READING),
+        Decision("work-1", Outcome.NEEDS_READING),
     ]
 
     counted = forecast(page)
@@ -47,7 +47,7 @@ def test_further_calls_are_batches_of_a_hundred_of_a_kind() -> None:
 
 def test_a_planned_record_names_what_it_is_about() -> None:
     """Ids come from the decision, else from what was asked about; of a write only the names of its fields are kept."""
-    lease = Lease("lane-1", 0, record_id="7", lead_id="lead-9")
+    lease = Lease("work-1", 0, record_id="7", lead_id="lead-9")
     told = planned(lease, decided("pushed", kind=WriteKind.UPDATE))
     quiet, conflict = (planned(lease, decided("unchanged", conflict_fields=names)) for names in ((), ("phone",)))
 

@@ -50,10 +50,10 @@ def _signed(**changes: Any) -> SignedRequest:
 def test_v3_vectors(vector: dict[str, Any]) -> None:
     """Every v3 vector made with HubSpot's own client is judged as it says."""
     secret = Secret(vector["client_secret"].encode())
-    verdict = verify(_request(vector), [secret], now_ms=_now(vector), allow_v1=False)
-    assert (verdict.refusal is None) is vector["expected_valid"]
+    decision = verify(_request(vector), [secret], now_ms=_now(vector), allow_v1=False)
+    assert (decision.refusal is None) is vector["expected_valid"]
     if not vector["expected_valid"]:
-        assert verdict.refusal is Refusal.INVALID
+        assert decision.refusal is Refusal.INVALID
 
 
 @pytest.mark.parametrize("vector", _of("v1"))
@@ -69,8 +69,8 @@ def test_v1_vectors(vector: dict[str, Any]) -> None:
 def test_v2_is_no_webhook_signature(vector: dict[str, Any]) -> None:
     """A v2 signature, which workflow actions and cards carry, never opens the webhook door."""
     secret = Secret(vector["client_secret"].encode())
-    verdict = verify(_request(vector), [secret], now_ms=NOW, allow_v1=True)
-    assert verdict.refusal is Refusal.MISSING
+    decision = verify(_request(vector), [secret], now_ms=NOW, allow_v1=True)
+    assert decision.refusal is Refusal.MISSING
 
 
 def test_the_decode_table_is_hubspots() -> None:
@@ -90,8 +90,8 @@ def test_a_signature_over_the_raw_query_counts_too() -> None:
     for signed in (url, decode_uri(url)):
         signature = sign_v3(SECRET, b"POST", signed, b"[]", stamp)
         headers = [(b"x-hubspot-signature-v3", signature), (b"x-hubspot-request-timestamp", stamp)]
-        verdict = verify(SignedRequest(b"POST", url, headers, b"[]"), [SECRET], now_ms=NOW, allow_v1=False)
-        assert verdict.refusal is None
+        decision = verify(SignedRequest(b"POST", url, headers, b"[]"), [SECRET], now_ms=NOW, allow_v1=False)
+        assert decision.refusal is None
 
 
 @pytest.mark.parametrize(
@@ -113,8 +113,8 @@ def test_a_timestamp_is_digits(stamp: bytes) -> None:
     """A timestamp that is not plain digits is refused, however well it is signed."""
     signature = sign_v3(SECRET, b"POST", URL, b"[]", stamp)
     headers = [(b"x-hubspot-signature-v3", signature), (b"x-hubspot-request-timestamp", stamp)]
-    verdict = verify(SignedRequest(b"POST", URL, headers, b"[]"), [SECRET], now_ms=NOW, allow_v1=False)
-    assert verdict.refusal is Refusal.INVALID
+    decision = verify(SignedRequest(b"POST", URL, headers, b"[]"), [SECRET], now_ms=NOW, allow_v1=False)
+    assert decision.refusal is Refusal.INVALID
 
 
 def test_missing_parts() -> None:
@@ -133,11 +133,11 @@ def test_v1_never_replaces_a_wrong_v3() -> None:
 
 
 def test_rotation() -> None:
-    """While secrets are rotated each of them counts, and the verdict says which one it was."""
+    """While secrets are rotated each of them counts, and the decision says which one it was."""
     old, new = parse_secrets("1:old-secret, 2:new-secret")
     for secret in (old, new):
-        verdict = verify(_signed(secret=secret), [old, new], now_ms=NOW, allow_v1=False)
-        assert verdict.secrets == (secret,)
+        decision = verify(_signed(secret=secret), [old, new], now_ms=NOW, allow_v1=False)
+        assert decision.secrets == (secret,)
     assert verify(_signed(secret=Secret(b"x")), [old, new], now_ms=NOW, allow_v1=False).refusal is Refusal.INVALID
 
 
@@ -145,8 +145,8 @@ def test_rotation() -> None:
 def test_odd_signatures_are_only_invalid(signature: bytes) -> None:
     """Bytes that are no signature are refused without an error."""
     headers = [(b"x-hubspot-signature-v3", signature), (b"x-hubspot-request-timestamp", str(NOW).encode())]
-    verdict = verify(SignedRequest(b"POST", URL, headers, b"[]"), [SECRET], now_ms=NOW, allow_v1=False)
-    assert verdict.refusal is Refusal.INVALID
+    decision = verify(SignedRequest(b"POST", URL, headers, b"[]"), [SECRET], now_ms=NOW, allow_v1=False)
+    assert decision.refusal is Refusal.INVALID
 
 
 def test_secrets_are_read_and_never_shown() -> None:

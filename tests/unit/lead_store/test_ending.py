@@ -25,7 +25,7 @@ def links(draw: st.DrawFn, lead: str) -> tuple[Link, ...]:
     for name in draw(st.sets(st.sampled_from(INTEGRATIONS))):
         reason, creating = draw(REASONS), draw(st.booleans())
         kind = WriteKind.CREATE if creating else WriteKind.UPDATE
-        pending = Pending("w", kind, "lane", 1, T0, draw(VALUES)) if creating or draw(st.booleans()) else None
+        pending = Pending("w", kind, "work_item", 1, T0, draw(VALUES)) if creating or draw(st.booleans()) else None
         base = {field: Base(value, value) for field, value in draw(VALUES).items()}
         record = "" if creating else f"{lead}-{name}"
         duplicate = "z" if reason == "duplicate_lead" else ""

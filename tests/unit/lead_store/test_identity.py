@@ -7,14 +7,14 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
+from lead_store.domain.decision import Case
 from lead_store.domain.identity import Found, find_lead
-from lead_store.domain.lane import Lane, Notes
 from lead_store.domain.lead import Lead, empty_lead
 from lead_store.domain.link import Link
 from lead_store.domain.match import CREATE_NEW, Candidate, Match
 from lead_store.domain.observation import Observation, Present
 from lead_store.domain.rules import Direction, MatchKey, Reading, Target
-from lead_store.domain.verdict import Case
+from lead_store.domain.work_item import Notes, WorkItem
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 EMAIL, PHONE, NAME = MatchKey
@@ -31,11 +31,11 @@ def case(values: dict[str, str], nearby: Iterable[Lead], **changes: Any) -> Case
     """A present reading of record 1, with leads around."""
     notes = changes.pop("notes", Notes())
     present = Present("1", T0, {n: Reading(v, v) for n, v in values.items()}, other_emails=changes.pop("others", ()))
-    lane = Lane("i/record/1", "t", "i", "1", notes=notes)
+    work_item = WorkItem("i/record/1", "t", "i", "1", notes=notes)
     given = {"target": TARGET, "nearby": tuple(nearby), **changes}
     return Case(
-        lane,
-        Observation(lane.lane_id, 1, present),
+        work_item,
+        Observation(work_item.work_item_id, 1, present),
         now=T0,
         platform="jazzaam",
         new_lead_id="",

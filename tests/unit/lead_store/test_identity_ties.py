@@ -5,16 +5,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from lead_store.domain.decision import Case
 from lead_store.domain.fields import email_digest
 from lead_store.domain.identity import Found, find_lead, holders, owned_keys, rivals
-from lead_store.domain.lane import Lane, Notes
 from lead_store.domain.lead import Lead, empty_lead
 from lead_store.domain.link import Link
 from lead_store.domain.match import CREATE_NEW, Candidate
 from lead_store.domain.observation import Observation, Present
 from lead_store.domain.references import record_identities
 from lead_store.domain.rules import Direction, MatchKey, Reading, Target
-from lead_store.domain.verdict import Case
+from lead_store.domain.work_item import Notes, WorkItem
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 TARGET = Target("i", "t", "hubspot", "1", Direction.BIDIRECTIONAL)
@@ -46,10 +46,10 @@ def case(
 ) -> Case:
     """A present reading of record 1, and leads around it."""
     present = Present("1", T0, {"email": Reading(email, email)}, merged_record_ids=absorbed, other_emails=("b@x.org",))
-    lane = Lane("i/record/1", "t", "i", "1", notes=Notes(match_email=match_email, choice=choice))
-    seen = Observation(lane.lane_id, 1, present)
+    work_item = WorkItem("i/record/1", "t", "i", "1", notes=Notes(match_email=match_email, choice=choice))
+    seen = Observation(work_item.work_item_id, 1, present)
     around: dict[str, Any] = {"target": TARGET, **leads}
-    return Case(lane, seen, now=T0, platform="jazzaam", new_lead_id="", new_write_id="", **around)
+    return Case(work_item, seen, now=T0, platform="jazzaam", new_lead_id="", new_write_id="", **around)
 
 
 def test_the_lead_that_is_linked_keeps_the_record() -> None:
@@ -125,7 +125,7 @@ def test_a_seeker_that_has_another_record_by_now_waits_for_a_person() -> None:
 
 
 def test_the_record_of_a_lead_that_was_merged_away_goes_to_its_heir() -> None:
-    """Only if the record was that lead's; a lead that merely is the lane's hands nothing on."""
+    """Only if the record was that lead's; a lead that merely is the work item's hands nothing on."""
     heir = lead("b")
     assert find_lead(case(lead=gone(lead("a", link("1"))), heir=heir)) == Found(heir, newly=True)
     assert find_lead(case(lead=gone(lead("a", link("9"))), heir=heir)) == Found()
@@ -185,7 +185,7 @@ def test_a_lead_that_looked_for_the_record_is_a_rival(seeker: Lead, *, hopes: bo
     assert rivals(case(ADA, hopeful=seeker), lead("a")) == ([seeker] if hopes else [])
 
 
-def test_r13_a_duplicate_whose_own_lane_led_here_is_a_rival_again() -> None:
+def test_r13_a_duplicate_whose_own_work_item_led_here_is_a_rival_again() -> None:
     """A person pushed it: its e-mail led to the record, or the record has its mark. Else it is known as one already."""
     duplicate = lead("b", link("9", "duplicate_lead"))
     assert rivals(case(ADA, hopeful=duplicate, match_email="digest"), lead("a")) == [duplicate]

@@ -4,10 +4,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from lead_store.domain.lane import FIRST_BACKOFF, LONGEST_BACKOFF, LaneTouch, backoff, lane_id, touches_of
 from lead_store.domain.lead import empty_lead, should_import_from_crm, should_sync_from_crm
 from lead_store.domain.link import Link
 from lead_store.domain.rules import Direction, Target
+from lead_store.domain.work_item import FIRST_BACKOFF, LONGEST_BACKOFF, WorkItemTouch, backoff, touches_of, work_item_id
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 LEAD = empty_lead("lead", "tenant", "jazzaam", T0)
@@ -51,15 +51,18 @@ def test_syncing_counts_and_keeps_the_newest_time() -> None:
     assert twice.metadata.source_system == "jazzaam"
 
 
-def test_a_change_of_a_lead_makes_one_lane_per_target_due() -> None:
-    """The record's lane if there is one, else the lead's; none where the direction or a detached link forbids it."""
+def test_a_change_of_a_lead_makes_one_work_item_per_target_due() -> None:
+    """The record's work item if there is one, else the lead's.
+
+    None where the direction or a detached link forbids it.
+    """
     targets = [Target(name, "tenant", "hubspot", name, Direction.BIDIRECTIONAL) for name in "abcd"]
     targets[2] = replace(targets[2], direction=Direction.FROM_CRM)
     lead = LEAD.with_link(Link("a", "hubspot", record_id="7")).with_link(
         Link("d", "hubspot", record_id="8", detached_reason="record_gone")
     )
-    assert [touch.lane_id for touch in touches_of(lead, targets)] == ["a/record/7", "b/lead/lead"]
-    assert LaneTouch("tenant", "a", record_id="7").lane_id == lane_id("a", record_id="7")
+    assert [touch.work_item_id for touch in touches_of(lead, targets)] == ["a/record/7", "b/lead/lead"]
+    assert WorkItemTouch("tenant", "a", record_id="7").work_item_id == work_item_id("a", record_id="7")
 
 
 def test_backoff_grows_to_a_limit_with_full_jitter() -> None:

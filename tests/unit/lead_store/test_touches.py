@@ -1,14 +1,16 @@
-"""Touches of one lane that come together are one touch, and lose nothing."""
+"""Touches of one work item that come together are one touch, and lose nothing."""
 
 from datetime import timedelta
 
-from lead_store.domain.lane import LaneTouch
-from lead_store.mongo.lane_updates import joined
+from lead_store.domain.work_item import WorkItemTouch
+from lead_store.mongo.work_item_updates import joined
 
-FIRST = LaneTouch(
+FIRST = WorkItemTouch(
     "t", "i", record_id="1", created=True, match_lead_id="a", match_email="digest", run_id="r", quiet=True
 )
-LATER = LaneTouch("t", "i", record_id="1", deleted=True, delay=timedelta(seconds=10), event_source="CRM_UI:userId:7")
+LATER = WorkItemTouch(
+    "t", "i", record_id="1", deleted=True, delay=timedelta(seconds=10), event_source="CRM_UI:userId:7"
+)
 
 
 def test_what_several_touches_say_is_said_together() -> None:
@@ -20,7 +22,7 @@ def test_what_several_touches_say_is_said_together() -> None:
 
 def test_a_lead_and_the_email_that_it_found_the_record_by_stay_together() -> None:
     """Of two leads that found a record, one is kept with its own e-mail, or with none if the CRM named the record."""
-    named_by_crm = LaneTouch("t", "i", record_id="1", match_lead_id="b")
+    named_by_crm = WorkItemTouch("t", "i", record_id="1", match_lead_id="b")
     (both,) = joined([FIRST, named_by_crm])
     assert (both.match_lead_id, both.match_email) == ("b", "")
     (kept,) = joined([FIRST, LATER])

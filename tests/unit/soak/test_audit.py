@@ -42,7 +42,7 @@ def world() -> World:
     evidence = Evidence(
         integration_id="i",
         leads={"lead": lead},
-        lanes={"i/record/100": {"decided_at": NOW + timedelta(seconds=1), "outcome": "updated"}},
+        work_items={"i/record/100": {"decided_at": NOW + timedelta(seconds=1), "outcome": "updated"}},
         deliveries={"key": {"state": "routed", "reason": "", "recorded_at": NOW}},
         history={"lead": {("company", "before"), ("company", "ours"), ("company", "theirs")}},
         contacts={"100": contact},
@@ -73,7 +73,7 @@ BREAKS: dict[str, tuple[str, Callable[[Evidence, Ledger], object]]] = {
     "a delivery was never routed": ("L10", lambda e, _: e.deliveries["key"].update(state="new")),
     "a touch was decided before it came": (
         "L10",
-        lambda e, _: e.lanes["i/record/100"].update(decided_at=NOW - timedelta(seconds=1)),
+        lambda e, _: e.work_items["i/record/100"].update(decided_at=NOW - timedelta(seconds=1)),
     ),
     "a field differs": ("L1", lambda e, _: e.leads["lead"]["values"].update(company="other")),
     "a field is blank on one side": ("L1", lambda e, _: e.contacts["100"]["properties"].pop("email")),
@@ -100,7 +100,7 @@ def test_what_is_broken_is_found(what: str) -> None:
 
 
 def test_a_link_to_a_deleted_contact_counts_only_if_its_deletion_was_told() -> None:
-    """A contact that was deleted while its event was lost is noticed later, by the pass over the bin."""
+    """A contact that was deleted while its event was lost is noticed later, by the pass over the archive."""
     evidence, ledger = world()
     evidence.contacts["100"]["archived"] = True
     assert audit(evidence, [DELIVERY], ledger, 0) == []

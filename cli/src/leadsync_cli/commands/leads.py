@@ -118,7 +118,9 @@ def delete_lead(
     token: TokenOption = "",
     json: JsonOption = False,
 ) -> None:
-    """Delete a lead. Its CRM records stay, unless the integration's policy puts those of deleted leads into the bin.
+    """Delete a lead.
+
+    Its CRM records stay, unless the integration's policy puts those of deleted leads into the archive.
 
     Those of a converted or merged lead always stay. Deleting twice is fine.
     """

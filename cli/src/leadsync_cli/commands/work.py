@@ -70,7 +70,7 @@ def sync_status(
 def redrive(
     *,
     reason: Annotated[str, typer.Option(help="Only work that failed for this reason, e.g. ambiguous_match.")] = "",
-    lane: Annotated[list[str] | None, typer.Option(help="Only this work, by its id; repeatable.")] = None,
+    work_item: Annotated[list[str] | None, typer.Option(help="Only this work, by its id; repeatable.")] = None,
     per_second: Annotated[
         int, typer.Option(min=0, help="How much of it becomes due in a second; 0 = all at once.")
     ] = 0,
@@ -83,6 +83,6 @@ def redrive(
     """Make failed work due again: all of an integration, or only some of it."""
     with open_gateway(url, token) as gateway:
         body: dict[str, Any] = {"integrationId": the_integration(gateway, integration)}
-        wanted = {"reason": reason, "laneIds": lane, "perSecond": per_second, "dryRun": dry_run}
+        wanted = {"reason": reason, "workItemIds": work_item, "perSecond": per_second, "dryRun": dry_run}
         body |= {name: value for name, value in wanted.items() if value}
         show(gateway.post("/work/redrive", body), json=json)

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from crm_connector.domain.integration import Account, CredentialKind, Integration
 from crm_connector.domain.mapping import CrmField, FieldMapping
-from crm_connector.domain.observation import Binned, Lease, Observation, Present, Write, WriteOutcome
+from crm_connector.domain.observation import ArchivedRecord, Lease, Observation, Present, Write, WriteOutcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,10 +19,10 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
-class BinPage:
-    """Records in the CRM's bin; `next_position` is empty on the last page."""
+class ArchivePage:
+    """Records in the CRM's archive; `next_position` is empty on the last page."""
 
-    records: tuple[Binned, ...]
+    records: tuple[ArchivedRecord, ...]
     next_position: str
 
 
@@ -117,8 +117,8 @@ class Crm(Protocol):
         """Page through all records, in an order that does not change; positions are texts, empty = the start."""
         ...
 
-    def archived_records(self, position: str, deadline: float) -> BinPage:
-        """Page through the bin, in an order that does not change; positions are texts, empty = the start."""
+    def archived_records(self, position: str, deadline: float) -> ArchivePage:
+        """Page through the archive, in an order that does not change; positions are texts, empty = the start."""
         ...
 
     def count(self) -> int:

@@ -26,7 +26,7 @@ from lead_store.usecases.duplicates import Duplicates
 from lead_store.usecases.ending import EndLead
 from lead_store.usecases.inbox import Inbox
 from lead_store.usecases.leads import Leads
-from lead_store.usecases.lease import LeaseWork, WorkBell
+from lead_store.usecases.lease import LeaseWork, WorkSignal
 from lead_store.usecases.matches import Matches
 from lead_store.usecases.planning import Planning
 from lead_store.usecases.quarantine import Quarantine
@@ -56,15 +56,15 @@ def build(
     store: Store, settings: Settings, stop: threading.Event, steady: Callable[[], float] = time.monotonic
 ) -> Services:
     """Wire everything that works on a store; nothing runs yet. `steady` measures the seconds between two readings."""
-    bell, arrivals = WorkBell(), Arrivals()
-    writing = Leads(store, bell, settings.platform)
-    conflicts = Conflicts(store, writing, bell)
-    lease_work, work = LeaseWork(store, bell, settings.lease), Work(store, bell, settings.platform)
+    signal, arrivals = WorkSignal(), Arrivals()
+    writing = Leads(store, signal, settings.platform)
+    conflicts = Conflicts(store, writing, signal)
+    lease_work, work = LeaseWork(store, signal, settings.lease), Work(store, signal, settings.platform)
     status = Status(store)
     quarantine = Quarantine(QuarantinedRequests.of(store.database, settings.quarantine), store.now)
     planning = Planning(store, settings.platform)
     return Services(
-        LeadService(writing, EndLead(store, bell), Watch(store, stop), conflicts),
+        LeadService(writing, EndLead(store, signal), Watch(store, stop), conflicts),
         InboxService(Inbox(store, arrivals, RecentClock(store.now, steady).now), quarantine),
         SyncService(
             lease_work,
@@ -73,10 +73,10 @@ def build(
             planning,
             Targets(store, arrivals),
             status,
-            Matches(store, bell),
+            Matches(store, signal),
             Duplicates(store),
         ),
-        Router(store, bell, arrivals),
+        Router(store, signal, arrivals),
         References(store),
         status,
     )

@@ -18,9 +18,9 @@ from lead_store.usecases.status import Backlog, Status
 FRESH_SECONDS = 10.0  # counting costs the database something, so it is not done more often
 
 GAUGES = {
-    "due": ("leadsync_work_due", "Lanes that are due or leased"),
-    "failed": ("leadsync_work_failed", "Lanes that have failed and wait for a person"),
-    "oldest_due_seconds": ("leadsync_work_oldest_due_seconds", "How long the longest waiting lane has been due"),
+    "due": ("leadsync_work_due", "Work items that are due or leased"),
+    "failed": ("leadsync_work_failed", "Work items that have failed and wait for a person"),
+    "oldest_due_seconds": ("leadsync_work_oldest_due_seconds", "How long the longest waiting work item has been due"),
     "unrouted": ("leadsync_deliveries_unrouted", "Deliveries kept whose work is not due yet"),
     "unroutable": ("leadsync_deliveries_unroutable", "Deliveries kept for accounts that nobody has connected"),
 }

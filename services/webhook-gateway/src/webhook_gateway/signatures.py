@@ -1,4 +1,4 @@
-"""HubSpot's request signatures, v3 and v1. Pure: bytes, headers and the time in, a verdict out.
+"""HubSpot's request signatures, v3 and v1. Pure: bytes, headers and the time in, a decision out.
 
 v3 is base64(HMAC-SHA256(secret, method + URI + body + timestamp)), where twelve escapes of the URI are decoded first;
 v1 is hex(SHA-256(secret + body)) and says nothing about when (developers.hubspot.com, "Validating requests").
@@ -57,7 +57,7 @@ class Secret:
     app_id: str = ""
 
 
-class Verdict(NamedTuple):
+class Decision(NamedTuple):
     """Either a refusal, or the secrets that the signature was made with."""
 
     refusal: Refusal | None
@@ -94,7 +94,7 @@ def parse_secrets(text: str) -> tuple[Secret, ...]:
     return tuple(secrets)
 
 
-def verify(request: SignedRequest, secrets: Sequence[Secret], *, now_ms: int, allow_v1: bool) -> Verdict:
+def verify(request: SignedRequest, secrets: Sequence[Secret], *, now_ms: int, allow_v1: bool) -> Decision:
     """Check a request against every secret, in constant time for each. v1 counts only where v3 is absent."""
     found = dict(request.headers)
     v3 = found.get(V3_HEADER)
@@ -103,18 +103,18 @@ def verify(request: SignedRequest, secrets: Sequence[Secret], *, now_ms: int, al
     v1 = found.get(V1_HEADER)
     if v1 is not None and allow_v1 and found.get(VERSION_HEADER) == b"v1":
         return _judge([secret for secret in secrets if hmac.compare_digest(sign_v1(secret, request.body), v1)])
-    return Verdict(Refusal.MISSING)
+    return Decision(Refusal.MISSING)
 
 
 def _verify_v3(
     request: SignedRequest, signature: bytes, timestamp: bytes | None, secrets: Sequence[Secret], now_ms: int
-) -> Verdict:
+) -> Decision:
     if timestamp is None:
-        return Verdict(Refusal.MISSING)
+        return Decision(Refusal.MISSING)
     if not timestamp.isdigit() or len(timestamp) > _TIMESTAMP_DIGITS:
-        return Verdict(Refusal.INVALID)
+        return Decision(Refusal.INVALID)
     if abs(now_ms - int(timestamp)) > MAX_AGE_MS:
-        return Verdict(Refusal.STALE)
+        return Decision(Refusal.STALE)
     urls: Iterable[bytes] = (request.url,)
     if b"%" in request.url:
         # No recorded signature over an escaped query is public, so both readings are tried; each needs the secret.
@@ -129,8 +129,8 @@ def _verify_v3(
     )
 
 
-def _judge(matching: list[Secret]) -> Verdict:
-    return Verdict(None, tuple(matching)) if matching else Verdict(Refusal.INVALID)
+def _judge(matching: list[Secret]) -> Decision:
+    return Decision(None, tuple(matching)) if matching else Decision(Refusal.INVALID)
 
 
 def sign_v3(secret: Secret, method: bytes, url: bytes, body: bytes, timestamp: bytes) -> bytes:

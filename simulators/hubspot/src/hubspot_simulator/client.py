@@ -53,11 +53,11 @@ class ControlClient:
         return self._call("PATCH", f"/contacts/{contact_id}", {"properties": dict(properties), **author})
 
     def delete_contact(self, contact_id: str) -> None:
-        """Put a contact into the recycle bin."""
+        """Put a contact into the archive."""
         self._call("DELETE", f"/contacts/{contact_id}")
 
     def restore_contact(self, contact_id: str) -> Json:
-        """Take a contact out of the recycle bin."""
+        """Take a contact out of the archive."""
         return self._call("POST", f"/contacts/{contact_id}/restore")
 
     def merge(self, primary_id: str, other_id: str) -> str:
@@ -70,7 +70,7 @@ class ControlClient:
         self._call("POST", f"/contacts/{contact_id}/gdpr-delete")
 
     def contacts(self, archived: bool = False) -> list[Json]:
-        """Every contact with all its properties; with `archived`, those in the recycle bin too."""
+        """Every contact with all its properties; with `archived`, those in the archive too."""
         found = self._call("GET", "/contacts", query={"archived": "true"} if archived else {})["results"]
         return list(found)
 

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from lead_store.domain.lane import Lane
 from lead_store.domain.link import Pending, WriteKind
 from lead_store.domain.observation import Absent, Observation, Present
 from lead_store.domain.rules import Reading, Version
 from lead_store.domain.settlement import Done
+from lead_store.domain.work_item import WorkItem
 from lead_store.mongo.client import EPOCH
 
 FIELDS = ("email", "last_name", "company")
@@ -32,18 +32,18 @@ class Crm:
 
     records: dict[str, Record] = field(default_factory=dict)
     effective: Counter[str] = field(default_factory=Counter)  # writes of ours that changed something, by record
-    calls: Counter[str] = field(default_factory=Counter)  # writes of ours, by lane
+    calls: Counter[str] = field(default_factory=Counter)  # writes of ours, by work item
     last: datetime = EPOCH
 
     def edit(self, record_id: str, **values: str) -> None:
         """A person makes or edits a record."""
         self._set(self.records.setdefault(record_id, Record(record_id)), values, ours=False)
 
-    def observe(self, lane: Lane, *, history: bool) -> Observation:
-        """Read what a lane is about."""
-        record = self.records.get(lane.record_id) if lane.record_id else self._marked(lane.lead_id)
+    def observe(self, work_item: WorkItem, *, history: bool) -> Observation:
+        """Read what a work item is about."""
+        record = self.records.get(work_item.record_id) if work_item.record_id else self._marked(work_item.lead_id)
         if record is None:
-            return Observation(lane.lane_id, lane.fence, Absent())
+            return Observation(work_item.work_item_id, work_item.fence, Absent())
         readings = {}
         for name in FIELDS:
             value = record.values.get(name, "")
@@ -56,16 +56,16 @@ class Crm:
             marked_lead_id=record.mark,
             with_history=history,
         )
-        return Observation(lane.lane_id, lane.fence, present)
+        return Observation(work_item.work_item_id, work_item.fence, present)
 
-    def write(self, lane: Lane, write: Pending) -> Done:
+    def write(self, work_item: WorkItem, write: Pending) -> Done:
         """Carry out a write of ours: a create is an upsert by the lead's mark."""
-        self.calls[lane.lane_id] += 1
-        record = self.records.get(lane.record_id)
+        self.calls[work_item.work_item_id] += 1
+        record = self.records.get(work_item.record_id)
         if write.kind is WriteKind.CREATE:
-            record = self._marked(lane.lead_id) or Record(f"made-{len(self.records)}", lane.lead_id)
+            record = self._marked(work_item.lead_id) or Record(f"made-{len(self.records)}", work_item.lead_id)
             self.records[record.record_id] = record
-        assert record is not None, f"an update of a record that nobody knows: {lane.lane_id}"
+        assert record is not None, f"an update of a record that nobody knows: {work_item.work_item_id}"
         self.effective[record.record_id] += self._set(record, write.values, ours=True)
         answer = {name: Reading(value, value) for name, value in record.values.items()}
         return Done(record.record_id, record.modified_at, answer)

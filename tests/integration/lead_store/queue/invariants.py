@@ -1,7 +1,8 @@
 """What must be true of a story once nothing is left to do, whatever happened to its processes.
 
 These are the invariants of the queue protocol's model: nothing acknowledged is lost, nothing is done twice, nothing is
-given up but what cannot be done, a lane's commits come in the order of their fences, and what is asked of the CRM is
+given up but what cannot be done, a work item's commits come in the order of their fences, and what is asked of the
+CRM is
 bounded by the number of attempts.
 """
 
@@ -63,24 +64,26 @@ def _doubled(story: Story) -> Iterator[str]:
 
 def _wrongly_failed(story: Story) -> Iterator[str]:
     """No work has failed: all of it could be done."""
-    for lane in story.database["lanes"].find({"integration_id": story.integration, "failed_at": {"$ne": None}}):
-        yield f"given up: {lane['_id']}: {lane['reason']}"
+    for work_item in story.database["work_items"].find(
+        {"integration_id": story.integration, "failed_at": {"$ne": None}}
+    ):
+        yield f"given up: {work_item['_id']}: {work_item['reason']}"
 
 
 def _out_of_order(story: Story) -> Iterator[str]:
-    """Commits on a lane come in the order of their fences, whichever process made them."""
+    """Commits on a work item come in the order of their fences, whichever process made them."""
     newest: dict[str, int] = {}
-    for lane_id, fence in story.commits:
-        if fence < newest.get(lane_id, 0):
-            yield f"out of order: fence {fence} committed after {newest[lane_id]} on {lane_id}"
-        newest[lane_id] = max(fence, newest.get(lane_id, 0))
+    for work_item_id, fence in story.commits:
+        if fence < newest.get(work_item_id, 0):
+            yield f"out of order: fence {fence} committed after {newest[work_item_id]} on {work_item_id}"
+        newest[work_item_id] = max(fence, newest.get(work_item_id, 0))
 
 
 def _excess(story: Story, attempts: int) -> Iterator[str]:
-    """No lane asks the CRM for more writes than attempts were made."""
-    for lane_id, calls in story.crm.calls.items():
+    """No work item asks the CRM for more writes than attempts were made."""
+    for work_item_id, calls in story.crm.calls.items():
         if calls > attempts:
-            yield f"excess: {calls} writes from {lane_id} in {attempts} attempts"
+            yield f"excess: {calls} writes from {work_item_id} in {attempts} attempts"
 
 
 def _leads(story: Story) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from lead_store.mongo.store import Store
 from lead_store.usecases.arrivals import Arrivals
 from lead_store.usecases.inbox import Inbox
 from lead_store.usecases.leads import Leads
-from lead_store.usecases.lease import LeaseWork, WorkBell
+from lead_store.usecases.lease import LeaseWork, WorkSignal
 from lead_store.usecases.router import Router
 from lead_store.usecases.work import Work
 from pymongo import MongoClient
@@ -31,7 +31,7 @@ class Wire(CommandListener):
     """
 
     def __init__(self, commits: list[tuple[str, int]], at: int = -1, then: Callable[[], None] | None = None) -> None:
-        """`commits` gets (lane, fence) of every transaction that commits. `then` happens before step `at`.
+        """`commits` gets (work item, fence) of every transaction that commits. `then` happens before step `at`.
 
         Without it the process dies there.
         """
@@ -65,11 +65,11 @@ class Wire(CommandListener):
             self.sessions.append(session)
         if (
             event.command_name == "update"
-            and event.command["update"] == "lanes"
+            and event.command["update"] == "work_items"
             and event.command.get("autocommit") is False
         ):
             fences = ((one["q"].get("_id"), one["q"].get("fence")) for one in event.command["updates"])
-            self._guarded += [(lane, fence) for lane, fence in fences if fence is not None]
+            self._guarded += [(work_item, fence) for work_item, fence in fences if fence is not None]
 
     def succeeded(self, event: CommandSucceededEvent) -> None:
         """A command has been answered."""
@@ -93,12 +93,12 @@ class Process:
             url, tz_aware=True, event_listeners=[wire], serverSelectionTimeoutMS=5_000, socketTimeoutMS=20_000
         )
         self.store = Store.of(self._client, database, KEY)
-        bell = WorkBell()
+        signal = WorkSignal()
         self.inbox = Inbox(self.store, Arrivals(), self.store.now)
-        self.router = Router(self.store, bell, Arrivals())
-        self.leads = Leads(self.store, bell, PLATFORM)
-        self.lease = LeaseWork(self.store, bell, lease)
-        self.work = Work(self.store, bell, PLATFORM)
+        self.router = Router(self.store, signal, Arrivals())
+        self.leads = Leads(self.store, signal, PLATFORM)
+        self.lease = LeaseWork(self.store, signal, lease)
+        self.work = Work(self.store, signal, PLATFORM)
 
     @contextmanager
     def open(self) -> Iterator[Self]:

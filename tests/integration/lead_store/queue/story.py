@@ -13,11 +13,11 @@ from datetime import UTC, datetime, timedelta
 
 from integration.lead_store.queue.crm import FIELDS, Crm
 from integration.lead_store.queue.process import Process, Wire
+from lead_store.domain.decision import LeaseEnd, Outcome
 from lead_store.domain.delivery import Delivery, Touch, TouchKind
-from lead_store.domain.lane import Lane
 from lead_store.domain.rules import Direction, FieldRule, MergeRule, Target
 from lead_store.domain.settlement import WriteResult
-from lead_store.domain.verdict import LaneEnd, Outcome
+from lead_store.domain.work_item import WorkItem
 from lead_store.mongo.client import EPOCH, Document
 from lead_store.mongo.transaction import Contended
 from pymongo import UpdateOne
@@ -40,9 +40,9 @@ class Story:
     unreadable: set[str] = field(default_factory=set)
     lead_id: str = ""
     events: int = 0  # that were recorded, whatever their number of tries
-    late: bool = False  # an event came while a worker held its lanes
+    late: bool = False  # an event came while a worker held its work items
     wires: list[Wire] = field(default_factory=list)
-    commits: list[tuple[str, int]] = field(default_factory=list)  # (lane, fence), in the order of the commits
+    commits: list[tuple[str, int]] = field(default_factory=list)  # (work item, fence), in the order of the commits
 
     @property
     def integration(self) -> str:
@@ -80,7 +80,7 @@ class Story:
         ]
 
     def interrupt(self, process: Process) -> None:
-        """Let two records change while a worker holds their lanes."""
+        """Let two records change while a worker holds their work items."""
         self.late = True
         self.crm.edit(LINKED, last_name="Changed late")
         self.crm.edit(NEW, company="Late there")
@@ -93,15 +93,20 @@ class Story:
         with suppress(Contended):
             process.router.route()
         leased = process.lease.due(process.worker_id, 100, 0, [], lambda: True)
-        lanes = [lease.lane for lease in leased.leases]
-        for lane in [lane for lane in lanes if lane.record_id in self.unreadable]:
-            self.unreadable.discard(lane.record_id)
+        work_items = [lease.work_item for lease in leased.leases]
+        for work_item in [work_item for work_item in work_items if work_item.record_id in self.unreadable]:
+            self.unreadable.discard(work_item.record_id)
             process.work.release(
-                process.worker_id, lane.lane_id, lane.fence, "crm_error", timedelta(seconds=1), counts=True
+                process.worker_id,
+                work_item.work_item_id,
+                work_item.fence,
+                "crm_error",
+                timedelta(seconds=1),
+                counts=True,
             )
-            lanes.remove(lane)
-        if lanes:
-            self._work_off(process, lanes)
+            work_items.remove(work_item)
+        if work_items:
+            self._work_off(process, work_items)
         return bool(leased.leases)
 
     def drain(self, process: Process) -> None:
@@ -117,13 +122,13 @@ class Story:
         dead = [session for wire in self.wires if wire.dead for session in wire.sessions]
         if dead:
             self.database.client.admin.command("killSessions", dead)
-        lanes, leads = self.database["lanes"], self.database["leads"]
+        work_items, leads = self.database["work_items"], self.database["leads"]
         later = []
-        for lane in lanes.find({"integration_id": self.integration}):
-            past = {name: lane[name] - PASSES for name in ("lease_until", "due_at") if lane.get(name)}
-            later.append(UpdateOne({"_id": lane["_id"]}, {"$set": past}))
+        for work_item in work_items.find({"integration_id": self.integration}):
+            past = {name: work_item[name] - PASSES for name in ("lease_until", "due_at") if work_item.get(name)}
+            later.append(UpdateOne({"_id": work_item["_id"]}, {"$set": past}))
         if later:
-            lanes.bulk_write(later)
+            work_items.bulk_write(later)
         for lead in leads.find({"tenant_id": self.tenant, "links.pending.kind": {"$exists": True}}):
             for link in lead["links"]:
                 link["pending"]["until"] -= PASSES
@@ -134,27 +139,29 @@ class Story:
         """Keep later runs from looking at this one's work."""
         self.database["targets"].delete_one({"_id": self.integration})
 
-    def _work_off(self, process: Process, lanes: list[Lane]) -> None:
-        by_id = {lane.lane_id: lane for lane in lanes}
-        seen = [self.crm.observe(lane, history=lane.notes.written) for lane in lanes]
+    def _work_off(self, process: Process, work_items: list[WorkItem]) -> None:
+        by_id = {work_item.work_item_id: work_item for work_item in work_items}
+        seen = [self.crm.observe(work_item, history=work_item.notes.written) for work_item in work_items]
         writes = []
         for _ in range(2):
-            verdicts = process.work.reconcile(process.worker_id, seen)
-            decided = list(zip(seen, verdicts, strict=True))
-            writes += [(by_id[one.lane_id], v.write) for one, v in decided if v.end is LaneEnd.HELD and v.write]
-            again = [by_id[one.lane_id] for one, v in decided if v.outcome is Outcome.NEEDS_HISTORY]
+            decisions = process.work.reconcile(process.worker_id, seen)
+            decided = list(zip(seen, decisions, strict=True))
+            writes += [(by_id[one.work_item_id], v.write) for one, v in decided if v.end is LeaseEnd.HELD and v.write]
+            again = [by_id[one.work_item_id] for one, v in decided if v.outcome is Outcome.NEEDS_HISTORY]
             if not again:
                 break
-            seen = [self.crm.observe(lane, history=True) for lane in again]
+            seen = [self.crm.observe(work_item, history=True) for work_item in again]
         results = []
-        for lane, write in writes:
+        for work_item, write in writes:
             process.wire.step(f"CRM {write.kind.value}")
-            results.append(WriteResult(lane.lane_id, lane.fence, write.write_id, self.crm.write(lane, write)))
+            results.append(
+                WriteResult(work_item.work_item_id, work_item.fence, write.write_id, self.crm.write(work_item, write))
+            )
         if results:
             process.work.settle(process.worker_id, results)
 
     def _waiting(self) -> list[str]:
-        due = self.database["lanes"].find({"integration_id": self.integration, "due_at": {"$type": "date"}})
+        due = self.database["work_items"].find({"integration_id": self.integration, "due_at": {"$type": "date"}})
         kept = self.database["deliveries"].find({"account_id": self.integration, "state": "new"})
         return [one["_id"] for one in [*due, *kept]]
 

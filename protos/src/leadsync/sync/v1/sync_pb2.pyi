@@ -116,7 +116,7 @@ class _RecordPolicyEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RecordPo
     RECORD_POLICY_LEAVE: _RecordPolicy.ValueType  # 1
     """The link is detached, the record stays."""
     RECORD_POLICY_ARCHIVE: _RecordPolicy.ValueType  # 2
-    """The link is detached and the record put into the CRM's bin."""
+    """The link is detached and the record put into the CRM's archive."""
 
 class RecordPolicy(_RecordPolicy, metaclass=_RecordPolicyEnumTypeWrapper):
     """What happens to a record whose lead was deleted on the platform."""
@@ -126,7 +126,7 @@ RECORD_POLICY_UNSPECIFIED: RecordPolicy.ValueType  # 0
 RECORD_POLICY_LEAVE: RecordPolicy.ValueType  # 1
 """The link is detached, the record stays."""
 RECORD_POLICY_ARCHIVE: RecordPolicy.ValueType  # 2
-"""The link is detached and the record put into the CRM's bin."""
+"""The link is detached and the record put into the CRM's archive."""
 Global___RecordPolicy: _TypeAlias = RecordPolicy  # noqa: Y015
 
 class _MatchKey:
@@ -188,16 +188,16 @@ class _OutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Outcome.Value
     OUTCOME_NEEDS_READING: _Outcome.ValueType  # 9
     """Nothing decided: the page is too old; read the record again under this lease."""
     OUTCOME_RELEASED: _Outcome.ValueType  # 10
-    """Nothing decided: the lane stays due, for `reason`."""
+    """Nothing decided: the work item stays due, for `reason`."""
     OUTCOME_FENCED: _Outcome.ValueType  # 11
-    """Nothing decided: the lease is over and somebody else has the lane."""
+    """Nothing decided: the lease is over and somebody else has the work item."""
     OUTCOME_FAILED: _Outcome.ValueType  # 12
-    """Needs a person: the lane has failed for `reason`."""
+    """Needs a person: the work item has failed for `reason`."""
     OUTCOME_ERASED: _Outcome.ValueType  # 13
     """The person's data was erased for privacy; the record is never imported again."""
 
 class Outcome(_Outcome, metaclass=_OutcomeEnumTypeWrapper):
-    """What was concluded about one lane."""
+    """What was concluded about one work item."""
 
 OUTCOME_UNSPECIFIED: Outcome.ValueType  # 0
 """Not set; never sent."""
@@ -220,11 +220,11 @@ OUTCOME_NEEDS_HISTORY: Outcome.ValueType  # 8
 OUTCOME_NEEDS_READING: Outcome.ValueType  # 9
 """Nothing decided: the page is too old; read the record again under this lease."""
 OUTCOME_RELEASED: Outcome.ValueType  # 10
-"""Nothing decided: the lane stays due, for `reason`."""
+"""Nothing decided: the work item stays due, for `reason`."""
 OUTCOME_FENCED: Outcome.ValueType  # 11
-"""Nothing decided: the lease is over and somebody else has the lane."""
+"""Nothing decided: the lease is over and somebody else has the work item."""
 OUTCOME_FAILED: Outcome.ValueType  # 12
-"""Needs a person: the lane has failed for `reason`."""
+"""Needs a person: the work item has failed for `reason`."""
 OUTCOME_ERASED: Outcome.ValueType  # 13
 """The person's data was erased for privacy; the record is never imported again."""
 Global___Outcome: _TypeAlias = Outcome  # noqa: Y015
@@ -242,7 +242,7 @@ class _WriteKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_WriteKind.V
     WRITE_KIND_UPDATE: _WriteKind.ValueType  # 2
     """Change a record."""
     WRITE_KIND_ARCHIVE: _WriteKind.ValueType  # 3
-    """Put a record into the CRM's bin; it has no values."""
+    """Put a record into the CRM's archive; it has no values."""
 
 class WriteKind(_WriteKind, metaclass=_WriteKindEnumTypeWrapper):
     """What a write does to the CRM."""
@@ -254,7 +254,7 @@ WRITE_KIND_CREATE: WriteKind.ValueType  # 1
 WRITE_KIND_UPDATE: WriteKind.ValueType  # 2
 """Change a record."""
 WRITE_KIND_ARCHIVE: WriteKind.ValueType  # 3
-"""Put a record into the CRM's bin; it has no values."""
+"""Put a record into the CRM's archive; it has no values."""
 Global___WriteKind: _TypeAlias = WriteKind  # noqa: Y015
 
 @_typing.final
@@ -411,24 +411,24 @@ Global___Target: _TypeAlias = Target  # noqa: Y015
 
 @_typing.final
 class Lease(_message.Message):
-    """A lane handed to a worker for a bounded time."""
+    """A work item handed to a worker for a bounded time."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    LANE_ID_FIELD_NUMBER: _builtins.int
+    WORK_ITEM_ID_FIELD_NUMBER: _builtins.int
     FENCE_FIELD_NUMBER: _builtins.int
     RECORD_ID_FIELD_NUMBER: _builtins.int
     LEAD_ID_FIELD_NUMBER: _builtins.int
     EMAIL_FIELD_NUMBER: _builtins.int
     HISTORY_FIELD_NUMBER: _builtins.int
-    lane_id: _builtins.str
-    """Id of the lane."""
+    work_item_id: _builtins.str
+    """Id of the work item."""
     fence: _builtins.int
     """Number that every commit under this lease must carry; a later lease has a greater one."""
     record_id: _builtins.str
     """The record to read; empty if the lead has none yet."""
     lead_id: _builtins.str
-    """The lead to look for by its mark, then by `email`; empty on a record's lane that was never linked."""
+    """The lead to look for by its mark, then by `email`; empty on a record's work item that was never linked."""
     email: _builtins.str
     """The lead's e-mail in lower case, for the look-up of a lead without a record; may be empty."""
     history: _builtins.bool
@@ -436,7 +436,7 @@ class Lease(_message.Message):
     def __init__(
         self,
         *,
-        lane_id: _builtins.str = ...,
+        work_item_id: _builtins.str = ...,
         fence: _builtins.int = ...,
         record_id: _builtins.str = ...,
         lead_id: _builtins.str = ...,
@@ -445,7 +445,7 @@ class Lease(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["email", b"email", "fence", b"fence", "history", b"history", "lane_id", b"lane_id", "lead_id", b"lead_id", "record_id", b"record_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["email", b"email", "fence", b"fence", "history", b"history", "lead_id", b"lead_id", "record_id", b"record_id", "work_item_id", b"work_item_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -587,7 +587,7 @@ Global___PresentRecord: _TypeAlias = PresentRecord  # noqa: Y015
 
 @_typing.final
 class ArchivedRecord(_message.Message):
-    """A record that the CRM keeps in its bin."""
+    """A record that the CRM keeps in its archive."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -669,7 +669,7 @@ class Observation(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    LANE_ID_FIELD_NUMBER: _builtins.int
+    WORK_ITEM_ID_FIELD_NUMBER: _builtins.int
     FENCE_FIELD_NUMBER: _builtins.int
     READ_BEFORE_LEASE_FIELD_NUMBER: _builtins.int
     PRESENT_FIELD_NUMBER: _builtins.int
@@ -677,8 +677,8 @@ class Observation(_message.Message):
     ABSENT_FIELD_NUMBER: _builtins.int
     MERGED_FIELD_NUMBER: _builtins.int
     UNREADABLE_FIELD_NUMBER: _builtins.int
-    lane_id: _builtins.str
-    """Lane it answers."""
+    work_item_id: _builtins.str
+    """Work item it answers."""
     fence: _builtins.int
     """Fence of the lease."""
     read_before_lease: _builtins.bool
@@ -689,11 +689,11 @@ class Observation(_message.Message):
 
     @_builtins.property
     def archived(self) -> Global___ArchivedRecord:
-        """It is in the bin."""
+        """It is in the archive."""
 
     @_builtins.property
     def absent(self) -> Global___AbsentRecord:
-        """It is not known; on a lead's lane: nothing carries its mark or e-mail."""
+        """It is not known; on a lead's work item: nothing carries its mark or e-mail."""
 
     @_builtins.property
     def merged(self) -> Global___MergedRecord:
@@ -706,7 +706,7 @@ class Observation(_message.Message):
     def __init__(
         self,
         *,
-        lane_id: _builtins.str = ...,
+        work_item_id: _builtins.str = ...,
         fence: _builtins.int = ...,
         read_before_lease: _builtins.bool = ...,
         present: Global___PresentRecord | None = ...,
@@ -717,7 +717,7 @@ class Observation(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["absent", b"absent", "archived", b"archived", "merged", b"merged", "present", b"present", "state", b"state", "unreadable", b"unreadable"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["absent", b"absent", "archived", b"archived", "fence", b"fence", "lane_id", b"lane_id", "merged", b"merged", "present", b"present", "read_before_lease", b"read_before_lease", "state", b"state", "unreadable", b"unreadable"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["absent", b"absent", "archived", b"archived", "fence", b"fence", "merged", b"merged", "present", b"present", "read_before_lease", b"read_before_lease", "state", b"state", "unreadable", b"unreadable", "work_item_id", b"work_item_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_state: _TypeAlias = _typing.Literal["present", "archived", "absent", "merged", "unreadable"]  # noqa: Y015
     _WhichOneofArgType_state: _TypeAlias = _typing.Literal["state", b"state"]  # noqa: Y015
@@ -791,7 +791,7 @@ class Decision(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    LANE_ID_FIELD_NUMBER: _builtins.int
+    WORK_ITEM_ID_FIELD_NUMBER: _builtins.int
     OUTCOME_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     LEAD_ID_FIELD_NUMBER: _builtins.int
@@ -799,8 +799,8 @@ class Decision(_message.Message):
     RECORD_ID_FIELD_NUMBER: _builtins.int
     LEAD_FIELDS_FIELD_NUMBER: _builtins.int
     CONFLICT_FIELDS_FIELD_NUMBER: _builtins.int
-    lane_id: _builtins.str
-    """Lane decided on."""
+    work_item_id: _builtins.str
+    """Work item decided on."""
     outcome: Global___Outcome.ValueType
     """What was concluded."""
     reason: _builtins.str
@@ -824,7 +824,7 @@ class Decision(_message.Message):
     def __init__(
         self,
         *,
-        lane_id: _builtins.str = ...,
+        work_item_id: _builtins.str = ...,
         outcome: Global___Outcome.ValueType = ...,
         reason: _builtins.str = ...,
         lead_id: _builtins.str = ...,
@@ -835,7 +835,7 @@ class Decision(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["write", b"write"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["conflict_fields", b"conflict_fields", "lane_id", b"lane_id", "lead_fields", b"lead_fields", "lead_id", b"lead_id", "outcome", b"outcome", "reason", b"reason", "record_id", b"record_id", "write", b"write"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["conflict_fields", b"conflict_fields", "lead_fields", b"lead_fields", "lead_id", b"lead_id", "outcome", b"outcome", "reason", b"reason", "record_id", b"record_id", "work_item_id", b"work_item_id", "write", b"write"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -847,15 +847,15 @@ class WriteResult(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    LANE_ID_FIELD_NUMBER: _builtins.int
+    WORK_ITEM_ID_FIELD_NUMBER: _builtins.int
     FENCE_FIELD_NUMBER: _builtins.int
     WRITE_ID_FIELD_NUMBER: _builtins.int
     DONE_FIELD_NUMBER: _builtins.int
     REFUSED_FIELD_NUMBER: _builtins.int
     EMAIL_TAKEN_FIELD_NUMBER: _builtins.int
     NOT_SENT_FIELD_NUMBER: _builtins.int
-    lane_id: _builtins.str
-    """Lane that asked for it."""
+    work_item_id: _builtins.str
+    """Work item that asked for it."""
     fence: _builtins.int
     """Fence of the lease."""
     write_id: _builtins.str
@@ -879,7 +879,7 @@ class WriteResult(_message.Message):
     def __init__(
         self,
         *,
-        lane_id: _builtins.str = ...,
+        work_item_id: _builtins.str = ...,
         fence: _builtins.int = ...,
         write_id: _builtins.str = ...,
         done: Global___WriteDone | None = ...,
@@ -889,7 +889,7 @@ class WriteResult(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["done", b"done", "email_taken", b"email_taken", "not_sent", b"not_sent", "outcome", b"outcome", "refused", b"refused"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["done", b"done", "email_taken", b"email_taken", "fence", b"fence", "lane_id", b"lane_id", "not_sent", b"not_sent", "outcome", b"outcome", "refused", b"refused", "write_id", b"write_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["done", b"done", "email_taken", b"email_taken", "fence", b"fence", "not_sent", b"not_sent", "outcome", b"outcome", "refused", b"refused", "work_item_id", b"work_item_id", "write_id", b"write_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_outcome: _TypeAlias = _typing.Literal["done", "refused", "email_taken", "not_sent"]  # noqa: Y015
     _WhichOneofArgType_outcome: _TypeAlias = _typing.Literal["outcome", b"outcome"]  # noqa: Y015
@@ -992,7 +992,7 @@ class WriteNotSent(_message.Message):
     reason: _builtins.str
     """Stable reason, e.g. `rate_limited`."""
     retry_after_ms: _builtins.int
-    """Milliseconds to wait before the lane is leased again."""
+    """Milliseconds to wait before the work item is leased again."""
     def __init__(
         self,
         *,

@@ -32,19 +32,19 @@ class _ReleaseKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ReleaseKi
     RELEASE_KIND_WAITING: _ReleaseKind.ValueType  # 1
     """A dependency is down or out of quota: due again after `retry_after_ms`, no attempt is counted."""
     RELEASE_KIND_RETRY: _ReleaseKind.ValueType  # 2
-    """Something went wrong with this lane: due again after a backoff; failed after 24 hours."""
+    """Something went wrong with this work item: due again after a backoff; failed after 24 hours."""
     RELEASE_KIND_FAILED: _ReleaseKind.ValueType  # 3
     """It cannot work without a person: failed for `reason`."""
 
 class ReleaseKind(_ReleaseKind, metaclass=_ReleaseKindEnumTypeWrapper):
-    """How a lane is given back."""
+    """How a work item is given back."""
 
 RELEASE_KIND_UNSPECIFIED: ReleaseKind.ValueType  # 0
 """Not set: INVALID_ARGUMENT."""
 RELEASE_KIND_WAITING: ReleaseKind.ValueType  # 1
 """A dependency is down or out of quota: due again after `retry_after_ms`, no attempt is counted."""
 RELEASE_KIND_RETRY: ReleaseKind.ValueType  # 2
-"""Something went wrong with this lane: due again after a backoff; failed after 24 hours."""
+"""Something went wrong with this work item: due again after a backoff; failed after 24 hours."""
 RELEASE_KIND_FAILED: ReleaseKind.ValueType  # 3
 """It cannot work without a person: failed for `reason`."""
 Global___ReleaseKind: _TypeAlias = ReleaseKind  # noqa: Y015
@@ -110,7 +110,7 @@ class PutTargetRequest(_message.Message):
     TARGET_FIELD_NUMBER: _builtins.int
     RUN_ID_FIELD_NUMBER: _builtins.int
     run_id: _builtins.str
-    """Run under which all lanes become due, a part at a time, if rules, mapping, matching or direction have changed; empty = one
+    """Run under which all work items become due, a part at a time, if rules, mapping, matching or direction have changed; empty = one
     named after the revision.
     """
     @_builtins.property
@@ -139,7 +139,7 @@ class PutTargetResponse(_message.Message):
 
     QUEUED_FIELD_NUMBER: _builtins.int
     queued: _builtins.int
-    """Lanes that the run goes through, since rules, mapping, matching or direction have changed; the same number when repeated with
+    """Work items that the run goes through, since rules, mapping, matching or direction have changed; the same number when repeated with
     the same run. 0 = they have not changed, or another run applied them.
     """
     def __init__(
@@ -215,7 +215,7 @@ class LeaseWorkRequest(_message.Message):
     worker_id: _builtins.str
     """Required. Id of the asking process, new at each start."""
     max_leases: _builtins.int
-    """Most lanes to hand out; 0 = 100, which is also the most."""
+    """Most work items to hand out; 0 = 100, which is also the most."""
     wait_seconds: _builtins.int
     """Seconds to wait for work; 0 = answer at once, more than 20 = 20."""
     integration_id: _builtins.str
@@ -232,7 +232,7 @@ class LeaseWorkRequest(_message.Message):
 
     @_builtins.property
     def busy_integration_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Integrations that this process is busy with: none of their lanes are handed out."""
+        """Integrations that this process is busy with: none of their work items are handed out."""
 
     def __init__(
         self,
@@ -266,7 +266,7 @@ class PageRecord(_message.Message):
     record_id: _builtins.str
     """Id of the record."""
     archived: _builtins.bool
-    """True = it is in the CRM's bin; it is leased only if a lead is linked to it."""
+    """True = it is in the CRM's archive; it is leased only if a lead is linked to it."""
     @_builtins.property
     def modified_at(self) -> _timestamp_pb2.Timestamp:
         """Its modified-at on the page."""
@@ -330,7 +330,7 @@ class ReconcileRequest(_message.Message):
     """Required. Id of the asking process."""
     @_builtins.property
     def observations(self) -> _containers.RepeatedCompositeFieldContainer[_sync_pb2.Observation]:
-        """Required. 1 to 100 observations of leased lanes."""
+        """Required. 1 to 100 observations of leased work items."""
 
     def __init__(
         self,
@@ -446,17 +446,17 @@ Global___Settlement: _TypeAlias = Settlement  # noqa: Y015
 
 @_typing.final
 class Release(_message.Message):
-    """One lane given back."""
+    """One work item given back."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    LANE_ID_FIELD_NUMBER: _builtins.int
+    WORK_ITEM_ID_FIELD_NUMBER: _builtins.int
     FENCE_FIELD_NUMBER: _builtins.int
     KIND_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     RETRY_AFTER_MS_FIELD_NUMBER: _builtins.int
-    lane_id: _builtins.str
-    """The lane."""
+    work_item_id: _builtins.str
+    """The work item."""
     fence: _builtins.int
     """Fence of the lease."""
     kind: Global___ReleaseKind.ValueType
@@ -468,7 +468,7 @@ class Release(_message.Message):
     def __init__(
         self,
         *,
-        lane_id: _builtins.str = ...,
+        work_item_id: _builtins.str = ...,
         fence: _builtins.int = ...,
         kind: Global___ReleaseKind.ValueType = ...,
         reason: _builtins.str = ...,
@@ -476,7 +476,7 @@ class Release(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["fence", b"fence", "kind", b"kind", "lane_id", b"lane_id", "reason", b"reason", "retry_after_ms", b"retry_after_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fence", b"fence", "kind", b"kind", "reason", b"reason", "retry_after_ms", b"retry_after_ms", "work_item_id", b"work_item_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -494,7 +494,7 @@ class ReleaseWorkRequest(_message.Message):
     """Required. Id of the asking process."""
     @_builtins.property
     def releases(self) -> _containers.RepeatedCompositeFieldContainer[Global___Release]:
-        """Required. 1 to 100 lanes."""
+        """Required. 1 to 100 work items."""
 
     def __init__(
         self,
@@ -533,7 +533,7 @@ class Work(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    LANE_ID_FIELD_NUMBER: _builtins.int
+    WORK_ITEM_ID_FIELD_NUMBER: _builtins.int
     INTEGRATION_ID_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
     RECORD_ID_FIELD_NUMBER: _builtins.int
@@ -543,8 +543,8 @@ class Work(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     CAUSE_FIELD_NUMBER: _builtins.int
     REMEDY_FIELD_NUMBER: _builtins.int
-    lane_id: _builtins.str
-    """Id of the lane."""
+    work_item_id: _builtins.str
+    """Id of the work item."""
     integration_id: _builtins.str
     """Integration it belongs to."""
     state: Global___WorkState.ValueType
@@ -568,7 +568,7 @@ class Work(_message.Message):
     def __init__(
         self,
         *,
-        lane_id: _builtins.str = ...,
+        work_item_id: _builtins.str = ...,
         integration_id: _builtins.str = ...,
         state: Global___WorkState.ValueType = ...,
         record_id: _builtins.str = ...,
@@ -581,7 +581,7 @@ class Work(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["due_at", b"due_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "cause", b"cause", "due_at", b"due_at", "integration_id", b"integration_id", "lane_id", b"lane_id", "lead_id", b"lead_id", "reason", b"reason", "record_id", b"record_id", "remedy", b"remedy", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "cause", b"cause", "due_at", b"due_at", "integration_id", b"integration_id", "lead_id", b"lead_id", "reason", b"reason", "record_id", b"record_id", "remedy", b"remedy", "state", b"state", "work_item_id", b"work_item_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -665,7 +665,7 @@ class RequestSyncRequest(_message.Message):
     FAILED_FIELD_NUMBER: _builtins.int
     RUN_ID_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
-    LANE_IDS_FIELD_NUMBER: _builtins.int
+    WORK_ITEM_IDS_FIELD_NUMBER: _builtins.int
     DRY_RUN_FIELD_NUMBER: _builtins.int
     PER_SECOND_FIELD_NUMBER: _builtins.int
     tenant_id: _builtins.str
@@ -681,14 +681,14 @@ class RequestSyncRequest(_message.Message):
     dry_run: _builtins.bool
     """With `failed`: true = only count them; `lead_ids` are refused then."""
     per_second: _builtins.int
-    """With `failed`: lanes that become due in a second; 0 = all at once."""
+    """With `failed`: work items that become due in a second; 0 = all at once."""
     @_builtins.property
     def lead_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Leads to push, at most 1,000. A lead whose record was detached gets a new one."""
 
     @_builtins.property
-    def lane_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """With `failed`: only these lanes, at most 1,000; empty = all."""
+    def work_item_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """With `failed`: only these work items, at most 1,000; empty = all."""
 
     def __init__(
         self,
@@ -699,13 +699,13 @@ class RequestSyncRequest(_message.Message):
         failed: _builtins.bool = ...,
         run_id: _builtins.str = ...,
         reason: _builtins.str = ...,
-        lane_ids: _abc.Iterable[_builtins.str] | None = ...,
+        work_item_ids: _abc.Iterable[_builtins.str] | None = ...,
         dry_run: _builtins.bool = ...,
         per_second: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dry_run", b"dry_run", "failed", b"failed", "integration_id", b"integration_id", "lane_ids", b"lane_ids", "lead_ids", b"lead_ids", "per_second", b"per_second", "reason", b"reason", "run_id", b"run_id", "tenant_id", b"tenant_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dry_run", b"dry_run", "failed", b"failed", "integration_id", b"integration_id", "lead_ids", b"lead_ids", "per_second", b"per_second", "reason", b"reason", "run_id", b"run_id", "tenant_id", b"tenant_id", "work_item_ids", b"work_item_ids"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -719,7 +719,7 @@ class RequestSyncResponse(_message.Message):
 
     QUEUED_FIELD_NUMBER: _builtins.int
     queued: _builtins.int
-    """Number of lanes made due, or with `dry_run` that would be."""
+    """Number of work items made due, or with `dry_run` that would be."""
     def __init__(
         self,
         *,
@@ -795,17 +795,17 @@ class GetSyncStatusResponse(_message.Message):
     to_crm_failed: _builtins.int
     """Writes that the CRM refused."""
     pending: _builtins.int
-    """Lanes due or leased now."""
+    """Work items due or leased now."""
     oldest_pending_seconds: _builtins.int
-    """Seconds the oldest due lane has been waiting; 0 if none."""
+    """Seconds the oldest due work item has been waiting; 0 if none."""
     conflicts: _builtins.int
     """Fields that wait as conflicts now."""
     failed_work: _builtins.int
-    """Lanes failed now."""
+    """Work items failed now."""
     total_received: _builtins.int
     """Events received while the integration was there, repeats not counted."""
     decided: _builtins.int
-    """Number of decisions taken on lanes."""
+    """Number of decisions taken on work items."""
     found_by_sweep: _builtins.int
     """Changes that no event told of: only a sweep found them."""
     @_builtins.property
@@ -878,9 +878,9 @@ class GetRunWorkResponse(_message.Message):
     PENDING_FIELD_NUMBER: _builtins.int
     FAILED_FIELD_NUMBER: _builtins.int
     pending: _builtins.int
-    """Lanes of the run that are due or leased, or will be made due."""
+    """Work items of the run that are due or leased, or will be made due."""
     failed: _builtins.int
-    """Lanes of the run that have failed."""
+    """Work items of the run that have failed."""
     def __init__(
         self,
         *,
@@ -933,7 +933,7 @@ class DropRunWorkResponse(_message.Message):
 
     DROPPED_FIELD_NUMBER: _builtins.int
     dropped: _builtins.int
-    """Number of lanes that are no longer due."""
+    """Number of work items that are no longer due."""
     def __init__(
         self,
         *,

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class SyncServiceStub:
-    """Targets, lanes and decisions. Served by lead-store; LeaseWork, Reconcile, SettleWrites and ReleaseWork are crm-connector's.
+    """Targets, work items and decisions. Served by lead-store; LeaseWork, Reconcile, SettleWrites and ReleaseWork are crm-connector's.
     """
 
     def __init__(self, channel):
@@ -138,7 +138,7 @@ class SyncServiceStub:
 
 
 class SyncServiceServicer:
-    """Targets, lanes and decisions. Served by lead-store; LeaseWork, Reconcile, SettleWrites and ReleaseWork are crm-connector's.
+    """Targets, work items and decisions. Served by lead-store; LeaseWork, Reconcile, SettleWrites and ReleaseWork are crm-connector's.
     """
 
     def PutTarget(self, request, context):
@@ -149,14 +149,14 @@ class SyncServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def RemoveTarget(self, request, context):
-        """Removes a target. Its lanes are dropped and its links detached; leads stay. Repeatable.
+        """Removes a target. Its work items are dropped and its links detached; leads stay. Repeatable.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def LeaseWork(self, request, context):
-        """Hands out due lanes of one integration, waiting up to `wait_seconds` for some.
+        """Hands out due work items of one integration, waiting up to `wait_seconds` for some.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -198,7 +198,7 @@ class SyncServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListWork(self, request, context):
-        """Lists lanes that are due, leased or failed.
+        """Lists work items that are due, leased or failed.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -396,7 +396,7 @@ def add_SyncServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class SyncService:
-    """Targets, lanes and decisions. Served by lead-store; LeaseWork, Reconcile, SettleWrites and ReleaseWork are crm-connector's.
+    """Targets, work items and decisions. Served by lead-store; LeaseWork, Reconcile, SettleWrites and ReleaseWork are crm-connector's.
     """
 
     @staticmethod

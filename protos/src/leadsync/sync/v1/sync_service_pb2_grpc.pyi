@@ -27,7 +27,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class SyncServiceStub:
-    """Targets, lanes and decisions. Served by lead-store; LeaseWork, Reconcile, SettleWrites and ReleaseWork are crm-connector's."""
+    """Targets, work items and decisions. Served by lead-store; LeaseWork, Reconcile, SettleWrites and ReleaseWork are crm-connector's."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -36,9 +36,9 @@ class SyncServiceStub:
     PutTarget: _grpc.UnaryUnaryMultiCallable[_sync_service_pb2.PutTargetRequest, _sync_service_pb2.PutTargetResponse]
     """Sets a target. Repeatable; deliveries that waited for it become work. ALREADY_EXISTS if another integration has the account."""
     RemoveTarget: _grpc.UnaryUnaryMultiCallable[_sync_service_pb2.RemoveTargetRequest, _sync_service_pb2.RemoveTargetResponse]
-    """Removes a target. Its lanes are dropped and its links detached; leads stay. Repeatable."""
+    """Removes a target. Its work items are dropped and its links detached; leads stay. Repeatable."""
     LeaseWork: _grpc.UnaryUnaryMultiCallable[_sync_service_pb2.LeaseWorkRequest, _sync_service_pb2.LeaseWorkResponse]
-    """Hands out due lanes of one integration, waiting up to `wait_seconds` for some."""
+    """Hands out due work items of one integration, waiting up to `wait_seconds` for some."""
     Reconcile: _grpc.UnaryUnaryMultiCallable[_sync_service_pb2.ReconcileRequest, _sync_service_pb2.ReconcileResponse]
     """Decides on observed records, each in the transaction that keeps the decision."""
     PlanRecords: _grpc.UnaryUnaryMultiCallable[_sync_service_pb2.PlanRecordsRequest, _sync_service_pb2.PlanRecordsResponse]
@@ -50,7 +50,7 @@ class SyncServiceStub:
     ReleaseWork: _grpc.UnaryUnaryMultiCallable[_sync_service_pb2.ReleaseWorkRequest, _sync_service_pb2.ReleaseWorkResponse]
     """Ends leases without a decision."""
     ListWork: _grpc.UnaryUnaryMultiCallable[_sync_service_pb2.ListWorkRequest, _sync_service_pb2.ListWorkResponse]
-    """Lists lanes that are due, leased or failed."""
+    """Lists work items that are due, leased or failed."""
     RequestSync: _grpc.UnaryUnaryMultiCallable[_sync_service_pb2.RequestSyncRequest, _sync_service_pb2.RequestSyncResponse]
     """Makes leads or failed work due."""
     GetSyncStatus: _grpc.UnaryUnaryMultiCallable[_sync_service_pb2.GetSyncStatusRequest, _sync_service_pb2.GetSyncStatusResponse]
@@ -82,15 +82,15 @@ class SyncServiceStub:
 
 @_typing.type_check_only
 class SyncServiceAsyncStub(SyncServiceStub):
-    """Targets, lanes and decisions. Served by lead-store; LeaseWork, Reconcile, SettleWrites and ReleaseWork are crm-connector's."""
+    """Targets, work items and decisions. Served by lead-store; LeaseWork, Reconcile, SettleWrites and ReleaseWork are crm-connector's."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     PutTarget: _aio.UnaryUnaryMultiCallable[_sync_service_pb2.PutTargetRequest, _sync_service_pb2.PutTargetResponse]  # type: ignore[assignment]
     """Sets a target. Repeatable; deliveries that waited for it become work. ALREADY_EXISTS if another integration has the account."""
     RemoveTarget: _aio.UnaryUnaryMultiCallable[_sync_service_pb2.RemoveTargetRequest, _sync_service_pb2.RemoveTargetResponse]  # type: ignore[assignment]
-    """Removes a target. Its lanes are dropped and its links detached; leads stay. Repeatable."""
+    """Removes a target. Its work items are dropped and its links detached; leads stay. Repeatable."""
     LeaseWork: _aio.UnaryUnaryMultiCallable[_sync_service_pb2.LeaseWorkRequest, _sync_service_pb2.LeaseWorkResponse]  # type: ignore[assignment]
-    """Hands out due lanes of one integration, waiting up to `wait_seconds` for some."""
+    """Hands out due work items of one integration, waiting up to `wait_seconds` for some."""
     Reconcile: _aio.UnaryUnaryMultiCallable[_sync_service_pb2.ReconcileRequest, _sync_service_pb2.ReconcileResponse]  # type: ignore[assignment]
     """Decides on observed records, each in the transaction that keeps the decision."""
     PlanRecords: _aio.UnaryUnaryMultiCallable[_sync_service_pb2.PlanRecordsRequest, _sync_service_pb2.PlanRecordsResponse]  # type: ignore[assignment]
@@ -102,7 +102,7 @@ class SyncServiceAsyncStub(SyncServiceStub):
     ReleaseWork: _aio.UnaryUnaryMultiCallable[_sync_service_pb2.ReleaseWorkRequest, _sync_service_pb2.ReleaseWorkResponse]  # type: ignore[assignment]
     """Ends leases without a decision."""
     ListWork: _aio.UnaryUnaryMultiCallable[_sync_service_pb2.ListWorkRequest, _sync_service_pb2.ListWorkResponse]  # type: ignore[assignment]
-    """Lists lanes that are due, leased or failed."""
+    """Lists work items that are due, leased or failed."""
     RequestSync: _aio.UnaryUnaryMultiCallable[_sync_service_pb2.RequestSyncRequest, _sync_service_pb2.RequestSyncResponse]  # type: ignore[assignment]
     """Makes leads or failed work due."""
     GetSyncStatus: _aio.UnaryUnaryMultiCallable[_sync_service_pb2.GetSyncStatusRequest, _sync_service_pb2.GetSyncStatusResponse]  # type: ignore[assignment]
@@ -133,7 +133,7 @@ class SyncServiceAsyncStub(SyncServiceStub):
     """Lists leads that seem to be the same person, since their records were merged in the CRM, page by page."""
 
 class SyncServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Targets, lanes and decisions. Served by lead-store; LeaseWork, Reconcile, SettleWrites and ReleaseWork are crm-connector's."""
+    """Targets, work items and decisions. Served by lead-store; LeaseWork, Reconcile, SettleWrites and ReleaseWork are crm-connector's."""
 
     @_abc_1.abstractmethod
     def PutTarget(
@@ -149,7 +149,7 @@ class SyncServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _sync_service_pb2.RemoveTargetRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_sync_service_pb2.RemoveTargetResponse, _abc.Awaitable[_sync_service_pb2.RemoveTargetResponse]]:
-        """Removes a target. Its lanes are dropped and its links detached; leads stay. Repeatable."""
+        """Removes a target. Its work items are dropped and its links detached; leads stay. Repeatable."""
 
     @_abc_1.abstractmethod
     def LeaseWork(
@@ -157,7 +157,7 @@ class SyncServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _sync_service_pb2.LeaseWorkRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_sync_service_pb2.LeaseWorkResponse, _abc.Awaitable[_sync_service_pb2.LeaseWorkResponse]]:
-        """Hands out due lanes of one integration, waiting up to `wait_seconds` for some."""
+        """Hands out due work items of one integration, waiting up to `wait_seconds` for some."""
 
     @_abc_1.abstractmethod
     def Reconcile(
@@ -205,7 +205,7 @@ class SyncServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _sync_service_pb2.ListWorkRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_sync_service_pb2.ListWorkResponse, _abc.Awaitable[_sync_service_pb2.ListWorkResponse]]:
-        """Lists lanes that are due, leased or failed."""
+        """Lists work items that are due, leased or failed."""
 
     @_abc_1.abstractmethod
     def RequestSync(

@@ -17,7 +17,7 @@ from crm_connector.domain.batch_size import MAX_BATCH_SIZE
 from crm_connector.domain.errors import StoreUnavailableError
 from crm_connector.domain.integration import Integration
 from crm_connector.domain.observation import (
-    Binned,
+    ArchivedRecord,
     Decision,
     Lease,
     LeaseBatch,
@@ -60,7 +60,10 @@ class GrpcLeadStore:
         self._stopping = stopping or threading.Event()
 
     def put_target(self, integration: Integration) -> int:
-        """Tell lead-store about an integration; repeatable. The number of lanes that its apply run goes through."""
+        """Tell lead-store about an integration; repeatable.
+
+        The number of work items that its apply run goes through.
+        """
         request = pb.PutTargetRequest(target=mapping.target(integration), run_id=integration.apply_run_id)
         with mapped_errors():
             return self._stub.PutTarget(request, timeout=_SECONDS).queued
@@ -72,7 +75,10 @@ class GrpcLeadStore:
             self._stub.RemoveTarget(request, timeout=_RECONCILE_SECONDS)
 
     def lease(self, wait_seconds: int, busy: Sequence[str], size: int = MAX_BATCH_SIZE) -> LeaseBatch:
-        """Lease at most `size` due lanes of one integration that is not in `busy`; `interrupt` ends a held call."""
+        """Lease at most `size` due work items of one integration that is not in `busy`.
+
+        `interrupt` ends a held call.
+        """
         request = pb.LeaseWorkRequest(
             worker_id=self._worker_id, max_leases=size, wait_seconds=wait_seconds, busy_integration_ids=busy
         )
@@ -108,9 +114,11 @@ class GrpcLeadStore:
         self.lease_page(integration_id, ())
 
     def lease_page(
-        self, integration_id: str, records: Sequence[Present | Binned], *, sweep: bool = False
+        self, integration_id: str, records: Sequence[Present | ArchivedRecord], *, sweep: bool = False
     ) -> LeaseBatch:
-        """Lease those records of a page that changed since their last reading (R9); of the bin, those that are linked.
+        """Lease those records of a page that changed since their last reading (R9).
+
+        Of the archive, those that are linked.
 
         `sweep` = no event told of them.
         StoreUnavailableError `integration_busy` while another process works the integration, or it is paused.
@@ -197,7 +205,7 @@ class GrpcLeadStore:
         return len(results) - len(left)
 
     def release(self, releases: Sequence[Release]) -> None:
-        """Give lanes back without a decision."""
+        """Give work items back without a decision."""
         request = pb.ReleaseWorkRequest(
             worker_id=self._worker_id, releases=[mapping.release(release) for release in releases]
         )
@@ -220,7 +228,7 @@ class GrpcLeadStore:
             return self._stub.RequestSync(request, timeout=_RECONCILE_SECONDS).queued
 
     def run_work(self, tenant_id: str, integration_id: str, run_id: str) -> tuple[int, int]:
-        """How many lanes of a run are due or leased, and how many have failed."""
+        """How many work items of a run are due or leased, and how many have failed."""
         request = pb.GetRunWorkRequest(tenant_id=tenant_id, integration_id=integration_id, run_id=run_id)
         with mapped_errors():
             response = self._stub.GetRunWork(request, timeout=_SECONDS)

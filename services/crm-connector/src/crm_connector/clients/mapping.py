@@ -90,7 +90,7 @@ def lease_batch(response: service_pb.LeaseWorkResponse, claimed_at: float) -> do
 
 def lease(given: sync_pb2.Lease) -> domain.Lease:
     """Read a lease."""
-    return domain.Lease(given.lane_id, given.fence, given.record_id, given.lead_id, given.email, given.history)
+    return domain.Lease(given.work_item_id, given.fence, given.record_id, given.lead_id, given.email, given.history)
 
 
 def observation(seen: domain.Observation) -> sync_pb2.Observation:
@@ -107,7 +107,7 @@ def decision(answer: sync_pb2.Decision) -> domain.Decision:
     """Read a decision."""
     write = answer.write
     return domain.Decision(
-        lane_id=answer.lane_id,
+        work_item_id=answer.work_item_id,
         outcome=_OUTCOMES.get(answer.outcome, domain.Outcome.DECIDED),
         name=sync_pb2.Outcome.Name(answer.outcome).removeprefix("OUTCOME_").lower(),
         reason=answer.reason,

@@ -42,7 +42,7 @@ class Forecast:
 def planned(lease: Lease, decision: Decision) -> PlannedRecord:
     """What was planned for a lease."""
     return PlannedRecord(
-        key=lease.lane_id,
+        key=lease.work_item_id,
         record_id=decision.record_id or lease.record_id,
         lead_id=decision.lead_id or lease.lead_id,
         outcome=decision.conclusion,

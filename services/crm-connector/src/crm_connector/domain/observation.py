@@ -11,9 +11,9 @@ from enum import Enum
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """A lane we hold for a bounded time."""
+    """A work item we hold for a bounded time."""
 
-    lane_id: str
+    work_item_id: str
     fence: int
     record_id: str = ""
     lead_id: str = ""
@@ -62,8 +62,8 @@ class Present:
 
 
 @dataclass(frozen=True, slots=True)
-class Binned:
-    """A record on a page of the CRM's bin."""
+class ArchivedRecord:
+    """A record on a page of the CRM's archive."""
 
     record_id: str
     modified_at: datetime | None = None  # when it was put there; None if the CRM does not say
@@ -72,7 +72,7 @@ class Binned:
 
 @dataclass(frozen=True, slots=True)
 class Archived:
-    """The record is in the CRM's bin."""
+    """The record is in the CRM's archive."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ State = Present | Archived | Absent | Merged | Unreadable
 class Observation:
     """What was seen of the record of a lease."""
 
-    lane_id: str
+    work_item_id: str
     fence: int
     state: State
     read_before_lease: bool = False
@@ -136,9 +136,9 @@ class Write:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What was concluded on a lane; `name` is lead-store's word for it. Only a planned one names fields."""
+    """What was concluded on a work item; `name` is lead-store's word for it. Only a planned one names fields."""
 
-    lane_id: str
+    work_item_id: str
     outcome: Outcome
     name: str = ""
     write: Write | None = None
@@ -197,16 +197,16 @@ WriteOutcome = Done | Refused | EmailTaken | NotSent
 
 @dataclass(frozen=True, slots=True)
 class WriteResult:
-    """What came of the write of a lane. A write that may have landed has none."""
+    """What came of the write of a work item. A write that may have landed has none."""
 
-    lane_id: str
+    work_item_id: str
     fence: int
     write_id: str
     outcome: WriteOutcome
 
 
 class ReleaseKind(Enum):
-    """How a lane is given back."""
+    """How a work item is given back."""
 
     WAITING = "waiting"
     RETRY = "retry"
@@ -214,9 +214,9 @@ class ReleaseKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """One lane given back without a decision."""
+    """One work item given back without a decision."""
 
-    lane_id: str
+    work_item_id: str
     fence: int
     kind: ReleaseKind
     reason: str

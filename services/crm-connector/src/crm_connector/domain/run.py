@@ -38,7 +38,7 @@ class RunState(Enum):
 class Run:
     """A run as it was after its last page. `position` says where the next page begins; `lead_ids` empty = all leads.
 
-    A push or an apply counts the lanes that it has `queued`, and is `handed_over` once its last page is. A dry run
+    A push or an apply counts the work items that it has `queued`, and is `handed_over` once its last page is. A dry run
     plans as if its integration were as `proposed`, and counts the `effects` and the `calls_needed` of the real one.
     """
 

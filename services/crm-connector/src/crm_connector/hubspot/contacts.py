@@ -1,6 +1,7 @@
 """Reading contacts: batches first, then the few that need a closer look.
 
-A batch read leaves out what it cannot give (207, `OBJECT_NOT_FOUND`). What is missing is asked for in the bin, and then
+A batch read leaves out what it cannot give (207, `OBJECT_NOT_FOUND`). What is missing is asked for in the archive,
+and then
 one by one: only a single GET follows a merged-away id to its survivor (HubSpot, "Updated merge functionality").
 """
 
@@ -54,12 +55,12 @@ class ContactReader:
             by_id = [lease for lease in chosen if not lease.looks_for_lead]
             by_lead = [lease for lease in chosen if lease.looks_for_lead]
             states = self._by_record(_unique(lease.record_id for lease in by_id), deadline, history=history)
-            seen |= {lease.lane_id: states[lease.record_id] for lease in by_id}
+            seen |= {lease.work_item_id: states[lease.record_id] for lease in by_id}
             seen |= self._by_lead(by_lead, deadline, history=history)
-        observed = [lease for lease in leases if seen[lease.lane_id] is not _BROKEN]
+        observed = [lease for lease in leases if seen[lease.work_item_id] is not _BROKEN]
         if leases and not observed:
             raise CrmUncertainError("crm_error", "HubSpot answers with errors of its own.", retry_after=5.0)
-        return [Observation(lease.lane_id, lease.fence, seen[lease.lane_id]) for lease in observed]
+        return [Observation(lease.work_item_id, lease.fence, seen[lease.work_item_id]) for lease in observed]
 
     def present(self, contact: Contact, *, with_history: bool = False) -> Present:
         """Turn a contact into a present record.
@@ -84,13 +85,13 @@ class ContactReader:
         )
 
     def _by_record(self, ids: list[str], deadline: float, *, history: bool) -> dict[str, State]:
-        """Read records by id: live, then in the bin, then one by one."""
+        """Read records by id: live, then in the archive, then one by one."""
         found, refused = self._read(ids, deadline, history=history)
         states: dict[str, State] = {c.id: self.present(c, with_history=history) for c in found if not c.archived}
         states |= refused
         if missing := [record_id for record_id in ids if record_id not in states]:
-            binned, unknown = self._read(missing, deadline, archived=True)
-            states |= {contact.id: Archived() for contact in binned} | unknown
+            archived, unknown = self._read(missing, deadline, archived=True)
+            states |= {contact.id: Archived() for contact in archived} | unknown
         for record_id in ids:
             if record_id not in states:
                 states[record_id] = self._single(record_id, deadline, history=history)
@@ -132,7 +133,7 @@ class ContactReader:
                 return self.present(contact, with_history=history)
             return refused.get(lease.lead_id) or refused_emails.get(lease.email.lower()) or Absent()
 
-        return {lease.lane_id: state(lease) for lease in leases}
+        return {lease.work_item_id: state(lease) for lease in leases}
 
     def _read(
         self, ids: list[str], deadline: float, *, history: bool = False, archived: bool = False, id_property: str = ""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from crm_connector.crm import BinPage, Page, Quota, Schema, Tokens, TokenSource
+from crm_connector.crm import ArchivePage, Page, Quota, Schema, Tokens, TokenSource
 from crm_connector.domain.integration import Account, CredentialKind, Integration
 from crm_connector.domain.mapping import FieldMapping
 from crm_connector.domain.observation import Lease, Observation, Write, WriteOutcome
@@ -77,8 +77,8 @@ class HubSpotCrm:
         """Read a page of an import."""
         return search.list_page(self._reader(), position, deadline)
 
-    def archived_records(self, position: str, deadline: float) -> BinPage:
-        """Read a page of the bin."""
+    def archived_records(self, position: str, deadline: float) -> ArchivePage:
+        """Read a page of the archive."""
         return search.bin_page(self.client, position, deadline)
 
     def count(self) -> int:

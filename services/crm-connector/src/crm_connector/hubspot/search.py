@@ -1,4 +1,4 @@
-"""The pages of a sweep, by search, and of an import or of the bin, by listing.
+"""The pages of a sweep, by search, and of an import or of the archive, by listing.
 
 A search finds what has changed, but lags behind. Its offsets are not used for paging: a record that is modified
 meanwhile moves to the end and lets another one slip through, and HubSpot ends at 10,000. Each page starts at the last
@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from crm_connector.crm import BinPage, Page
-from crm_connector.domain.observation import Binned
+from crm_connector.crm import ArchivePage, Page
+from crm_connector.domain.observation import ArchivedRecord
 from crm_connector.hubspot.client import HubSpotClient
 from crm_connector.hubspot.contacts import ContactReader
 from crm_connector.hubspot.wire import SearchAnswer
@@ -50,13 +50,13 @@ def list_page(reader: ContactReader, position: str, deadline: float) -> Page:
     return Page(records, found.paging.next.after if found.paging and found.paging.next else None)
 
 
-def bin_page(client: HubSpotClient, position: str, deadline: float) -> BinPage:
+def bin_page(client: HubSpotClient, position: str, deadline: float) -> ArchivePage:
     """List one page of the archived contacts, by id as well; nothing but who they are and since when."""
     params = {"archived": "true", "limit": str(PAGE_SIZE), "properties": _ID}
     params |= {"after": position} if position else {}
     found = client.call("GET", client.paths.contacts(), params=params, send_by=deadline).as_(SearchAnswer)
-    records = tuple(Binned(contact.id, contact.archived_at) for contact in found.results if contact.archived)
-    return BinPage(records, found.paging.next.after if found.paging and found.paging.next else "")
+    records = tuple(ArchivedRecord(contact.id, contact.archived_at) for contact in found.results if contact.archived)
+    return ArchivePage(records, found.paging.next.after if found.paging and found.paging.next else "")
 
 
 def count(client: HubSpotClient) -> int:

@@ -1,4 +1,7 @@
-"""The collection `cursors`: how far each sweep has come, by the CRM's clock, and where its pass over the bin stands."""
+"""The collection `cursors`.
+
+How far each sweep has come, by the CRM's clock, and where its pass over the archive stands.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +14,7 @@ from crm_connector.mongo.client import mapped_errors
 
 @dataclass(frozen=True, slots=True)
 class BinPass:
-    """One pass over the records in a CRM's bin: over those that came there after `since`."""
+    """One pass over the records in a CRM's archive: over those that came there after `since`."""
 
     since: datetime
     began_at: datetime
@@ -43,12 +46,12 @@ class MongoCursors:
         self._update(integration_id, {"$set": {"swept_at": at}})
 
     def bin_pass(self, integration_id: str) -> BinPass | None:
-        """Get the last pass over the bin; None before the first."""
+        """Get the last pass over the archive; None before the first."""
         found = self._find(integration_id).get("bin")
         return BinPass(found["since"], found["began_at"], found["position"]) if found else None
 
     def put_bin_pass(self, integration_id: str, at: BinPass) -> None:
-        """Keep how far a pass over the bin has come."""
+        """Keep how far a pass over the archive has come."""
         state = {"since": at.since, "began_at": at.began_at, "position": at.position}
         self._update(integration_id, {"$set": {"bin": state}})
 

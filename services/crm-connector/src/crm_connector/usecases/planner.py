@@ -78,17 +78,19 @@ class Planner:
         seen = crm.observe(leases, _soon()) if leases else []
         decisions = self._ask(run, records, seen)
         read = list(zip(records, decisions, strict=False))  # what was seen of leases comes after the records
-        lanes = {one.lane_id: Lease(one.lane_id, 0, record.record_id) for record, one in read}
-        lanes |= {lease.lane_id: lease for lease in leases}
-        unsure = {one.lane_id for one in decisions if one.outcome is not Outcome.DECIDED}
+        work_items = {one.work_item_id: Lease(one.work_item_id, 0, record.record_id) for record, one in read}
+        work_items |= {lease.work_item_id: lease for lease in leases}
+        unsure = {one.work_item_id for one in decisions if one.outcome is not Outcome.DECIDED}
         if unsure:
-            unread = [replace(lease, history=True) for lane_id, lease in lanes.items() if lane_id in unsure]
+            unread = [
+                replace(lease, history=True) for work_item_id, lease in work_items.items() if work_item_id in unsure
+            ]
             again = crm.observe(unread, _soon())
-            sure = [record for record, one in read if one.lane_id not in unsure]
-            decisions = self._ask(run, sure, [*(one for one in seen if one.lane_id not in unsure), *again])
-        by_lane = {one.lane_id: one for one in decisions}
+            sure = [record for record, one in read if one.work_item_id not in unsure]
+            decisions = self._ask(run, sure, [*(one for one in seen if one.work_item_id not in unsure), *again])
+        by_work_item = {one.work_item_id: one for one in decisions}
         undecided = Decision("", Outcome.NEEDS_READING)
-        return [(lease, by_lane.get(lane_id, undecided)) for lane_id, lease in lanes.items()]
+        return [(lease, by_work_item.get(work_item_id, undecided)) for work_item_id, lease in work_items.items()]
 
     def _ask(self, run: Run, records: Sequence[Present], seen: Sequence[Observation]) -> list[Decision]:
         if not records and not seen:

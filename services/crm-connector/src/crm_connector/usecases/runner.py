@@ -32,7 +32,7 @@ from crm_connector.usecases.runs import drop_work, lead_page, total_records
 from crm_connector.usecases.targets import Targets
 from crm_connector.usecases.work import Job
 
-# Lanes of a push that are due at once: more would make lead-store's look for due work slow.
+# Work items of a push that are due at once: more would make lead-store's look for due work slow.
 MOST_PENDING, LEADS_PER_PAGE = 2_000, 200
 _LOOK_SECONDS, _IDLE_SECONDS = 0.5, 0.5
 # Live work goes first, but does not hold up a run for longer than this per page.

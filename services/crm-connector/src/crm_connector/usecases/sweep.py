@@ -17,8 +17,8 @@ from crm_connector.domain.errors import ConnectorError
 from crm_connector.domain.integration import Integration
 from crm_connector.mongo.cursors import MongoCursors
 from crm_connector.mongo.integrations import MongoIntegrations
+from crm_connector.usecases.archive import ArchiveSweep
 from crm_connector.usecases.background import repeat
-from crm_connector.usecases.bin import BinSweep
 from crm_connector.usecases.work import Job
 
 # A search may lag behind by half a minute, so the last minute is never taken as seen, and is looked at again.
@@ -63,7 +63,7 @@ class Sweep:
         self._stop = stop
         self._monotonic = monotonic
         self._pages_at_once = pages_at_once
-        self._bin = BinSweep(cursors, crm, job, now, stop, monotonic)
+        self._bin = ArchiveSweep(cursors, crm, job, now, stop, monotonic)
         self._begun: dict[str, _Begun] = {}
         self._due: dict[str, float] = {}
 
@@ -130,9 +130,9 @@ class Sweep:
             pages = self.sweep(integration) if integration.reads_crm else 0
             if integration_id in self._begun:
                 return 0.0
-            binned = self._bin.sweep(integration)
+            archived = self._bin.sweep(integration)
             self._cursors.put_swept(integration_id, began_at)
-            _log.debug("swept", integration_id=integration_id, pages=pages, bin_pages=binned)
+            _log.debug("swept", integration_id=integration_id, pages=pages, bin_pages=archived)
         except ConnectorError as error:  # the cursor stays where it is
             quiet = error.reason == "integration_busy"  # the process that works it sweeps it too
             log = _log.debug if quiet else _log.warning

@@ -21,7 +21,10 @@ class Targets:
         self._gone: set[str] = set()
 
     def publish(self, integration: Integration) -> int | None:
-        """Tell lead-store; how many lanes the apply run goes through. None = it is not there, and the upkeep will."""
+        """Tell lead-store; how many work items the apply run goes through.
+
+        None = it is not there, and the upkeep will.
+        """
         with self._lock:
             if integration.integration_id in self._gone:
                 return 0

@@ -25,7 +25,7 @@ from crm_connector.domain.errors import (
 )
 from crm_connector.domain.observation import (
     LATE_LANDING_SECONDS,
-    Binned,
+    ArchivedRecord,
     Decision,
     Lease,
     LeaseBatch,
@@ -93,7 +93,7 @@ class Job:
         return work.outcomes
 
     def _work_off(self, batch: LeaseBatch, page: Sequence[Observation]) -> _Open:
-        work = _Open(batch, {lease.lane_id: lease for lease in batch.leases})
+        work = _Open(batch, {lease.work_item_id: lease for lease in batch.leases})
         with self._guarded(work):
             crm = self._crm(batch.integration_id)
             self._check_lease(crm, batch)
@@ -107,7 +107,7 @@ class Job:
         """Be the process that works an integration. Raises as `GrpcLeadStore.hold` does."""
         self._store.hold(integration_id)
 
-    def run_binned(self, integration_id: str, records: Sequence[Binned]) -> None:
+    def run_archived(self, integration_id: str, records: Sequence[ArchivedRecord]) -> None:
         """Work off those archived records that a lead is linked to; each is read again under its lease."""
         batch = self._store.lease_page(integration_id, records, sweep=True) if records else None
         if batch is not None and batch.leases:
@@ -125,7 +125,7 @@ class Job:
         if batch is None or not batch.leases:
             return Counter(), Counter(), set(seen)
         observations = [
-            Observation(lease.lane_id, lease.fence, seen[lease.record_id], read_before_lease=True)
+            Observation(lease.work_item_id, lease.fence, seen[lease.record_id], read_before_lease=True)
             for lease in batch.leases
             if lease.record_id in seen
         ]
@@ -142,8 +142,8 @@ class Job:
 
     def _decide(self, crm: Crm, work: _Open, observations: list[Observation]) -> None:
         """Have every record decided, reading again what lead-store wants to see again; collect the writes."""
-        read, read_by = {seen.lane_id for seen in observations}, work.batch.read_by(crm.timeout)
-        unread = [lease for lane_id, lease in work.leases.items() if lane_id not in read]
+        read, read_by = {seen.work_item_id for seen in observations}, work.batch.read_by(crm.timeout)
+        unread = [lease for work_item_id, lease in work.leases.items() if work_item_id not in read]
         for _ in range(_ROUNDS):
             observations = [*observations, *(crm.observe(unread, read_by) if unread else ())]
             if not observations:
@@ -152,9 +152,9 @@ class Job:
             for decision in self._store.reconcile(observations):
                 self._count("decision", decision.name)
                 if decision.outcome is not Outcome.DECIDED:
-                    unread.append(_again(work.leases[decision.lane_id], decision))
+                    unread.append(_again(work.leases[decision.work_item_id], decision))
                     continue
-                lease = work.leases.pop(decision.lane_id)
+                lease = work.leases.pop(decision.work_item_id)
                 work.outcomes[decision.conclusion] += 1
                 work.reasons.update(filter(None, [decision.counted_reason]))
                 work.writes.extend([(lease, decision.write)] if decision.write else [])
@@ -169,7 +169,7 @@ class Job:
             return
         outcomes = crm.write([write for _, write in writes], batch.send_by(crm.timeout))
         results = [
-            WriteResult(lease.lane_id, lease.fence, write.write_id, outcome)
+            WriteResult(lease.work_item_id, lease.fence, write.write_id, outcome)
             for lease, write in writes
             if (outcome := outcomes.get(write.write_id)) is not None
         ]
@@ -203,8 +203,11 @@ class Job:
         if not work.leases:
             return
         integration_id = work.batch.integration_id
-        _log.warning("work_released", reason=reason, lanes=len(work.leases), integration_id=integration_id)
-        releases = [Release(lane.lane_id, lane.fence, kind, reason, int(wait * 1000)) for lane in work.leases.values()]
+        _log.warning("work_released", reason=reason, work_items=len(work.leases), integration_id=integration_id)
+        releases = [
+            Release(work_item.work_item_id, work_item.fence, kind, reason, int(wait * 1000))
+            for work_item in work.leases.values()
+        ]
         work.outcomes["waiting"] += len(work.leases)
         work.leases.clear()
         try:

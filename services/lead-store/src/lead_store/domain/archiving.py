@@ -1,4 +1,4 @@
-"""The record of a lead that has ended: it stays, or goes to the CRM's bin as the integration's policy says.
+"""The record of a lead that has ended: it stays, or goes to the CRM's archive as the integration's policy says.
 
 Archiving is a write like any other: stored on the link before it is sent, under R4 and R5, and counted by the cap of
 deletions. It loses nothing: the CRM can restore the record, and what its people entered there unseen is noted.
@@ -6,13 +6,13 @@ deletions. It loses nothing: the CRM can restore the record, and what its people
 
 from dataclasses import replace
 
+from lead_store.domain.decision import Case, Decision, FieldChange, LeaseEnd, Outcome, failed, present_of, skipped
 from lead_store.domain.ending import DUPLICATE, archives
 from lead_store.domain.fields import same
-from lead_store.domain.lane import Notes
 from lead_store.domain.lead import EndReason, Lead
 from lead_store.domain.link import Link, Pending, WriteKind
 from lead_store.domain.pair import attach, link_for, own_link, pair_is_busy, planned_write
-from lead_store.domain.verdict import Case, FieldChange, LaneEnd, Outcome, Verdict, failed, present_of, skipped
+from lead_store.domain.work_item import Notes
 
 REASON = "lead_deleted"
 SHOWN = frozenset({"lead_converted", "lead_merged", DUPLICATE})
@@ -30,8 +30,10 @@ def unfinished(case: Case) -> Lead | None:
     return lead if lead is not None and link is not None and not link.record_id and has_to_go(lead, link) else None
 
 
-def duplicate_of_heir(case: Case, notes: Notes) -> Verdict | None:
-    """The lane's lead was merged into one that has another record in use: this one waits for people to merge it there.
+def duplicate_of_heir(case: Case, notes: Notes) -> Decision | None:
+    """The work item's lead was merged into one that has another record in use.
+
+    This one waits for people to merge it there.
 
     It is neither imported nor created again. None = it is no such record.
     """
@@ -39,24 +41,24 @@ def duplicate_of_heir(case: Case, notes: Notes) -> Verdict | None:
     other = case.heir.link(integration_id) if case.heir is not None else None
     if case.lead is None or link is None or other is None or not other.attached:
         return None
-    if other.record_id in {case.lane.record_id, *present_of(case).merged_record_ids}:
+    if other.record_id in {case.work_item.record_id, *present_of(case).merged_record_ids}:
         return None
-    verdict = skipped(case, DUPLICATE, notes)
+    decision = skipped(case, DUPLICATE, notes)
     found = replace(link, detached_reason=DUPLICATE, duplicate_of=other.record_id)
     if found != link:
-        verdict.before, verdict.lead = case.lead, case.lead.with_link(found)
-    return verdict
+        decision.before, decision.lead = case.lead, case.lead.with_link(found)
+    return decision
 
 
-def no_duplicate_any_more(case: Case, verdict: Verdict, reason: str) -> Verdict:
+def no_duplicate_any_more(case: Case, decision: Decision, reason: str) -> Decision:
     """The record of a lead that was merged has been merged too, or is gone: nobody has to look at it any more."""
     link = own_link(case)
     if case.lead is not None and case.lead.merged_into and link is not None and link.detached_reason == DUPLICATE:
-        verdict.before, verdict.lead = case.lead, case.lead.with_link(replace(link, detached_reason=reason))
-    return verdict
+        decision.before, decision.lead = case.lead, case.lead.with_link(replace(link, detached_reason=reason))
+    return decision
 
 
-def present_of_ended(case: Case, lead: Lead, notes: Notes) -> Verdict:
+def present_of_ended(case: Case, lead: Lead, notes: Notes) -> Decision:
     """Decide on a record that is there though its lead has ended. Nothing brings the lead back."""
     link = link_for(case, lead)
     if not has_to_go(lead, link):
@@ -68,43 +70,45 @@ def present_of_ended(case: Case, lead: Lead, notes: Notes) -> Verdict:
     if restored or not archives(case.target):
         return let_go(case, lead, link, notes, archived=restored)
     if case.observation.read_before_lease:  # by now it may lead to another record
-        return Verdict(Outcome.NEEDS_READING, LaneEnd.KEPT)
-    if case.deletions_left <= 0 and not case.lane.notes.approved:
+        return Decision(Outcome.NEEDS_READING, LeaseEnd.KEPT)
+    if case.deletions_left <= 0 and not case.work_item.notes.approved:
         return failed(case, "delete_cap")
     return _archive(case, lead, link, notes)
 
 
-def let_go(case: Case, lead: Lead, link: Link, notes: Notes, *, archived: bool) -> Verdict:
+def let_go(case: Case, lead: Lead, link: Link, notes: Notes, *, archived: bool) -> Decision:
     """Detach the link of a deleted lead: its record stays by policy, or has been `archived`, perhaps by us (R2)."""
     landed = archived and link.pending is not None and link.pending.kind is WriteKind.ARCHIVE
     after = lead.with_link(replace(link, detached_reason=REASON, pending=None))
-    verdict = Verdict(Outcome.UNLINKED, reason=REASON, before=lead, lead=after, record_id=case.lane.record_id)
-    verdict.notes = notes
-    verdict.counts.update(linked=-int(link.attached), to_crm_synced=int(landed))
-    if link.pending is not None and link.pending.lane_id != case.lane.lane_id:
-        verdict.ended_lanes.append(link.pending.lane_id)
-    return verdict
+    decision = Decision(Outcome.UNLINKED, reason=REASON, before=lead, lead=after, record_id=case.work_item.record_id)
+    decision.notes = notes
+    decision.counts.update(linked=-int(link.attached), to_crm_synced=int(landed))
+    if link.pending is not None and link.pending.work_item_id != case.work_item.work_item_id:
+        decision.ended_work_items.append(link.pending.work_item_id)
+    return decision
 
 
-def _archive(case: Case, lead: Lead, link: Link, notes: Notes) -> Verdict:
+def _archive(case: Case, lead: Lead, link: Link, notes: Notes) -> Decision:
     present, left_over = present_of(case), link.pending
     write = planned_write(case, WriteKind.ARCHIVE, {}, present.modified_at)
     newly = not link.attached
-    link = replace(attach(link, case.lane.record_id), pending=write, seen=link.saw(present.modified_at))
+    link = replace(attach(link, case.work_item.record_id), pending=write, seen=link.saw(present.modified_at))
     after = lead.with_link(link)
-    verdict = Verdict(Outcome.PUSHED, LaneEnd.HELD, REASON, case.lane.record_id, after, before=lead, write=write)
-    verdict.notes = replace(notes, approved=case.lane.notes.approved)  # in case that it has to be tried again
-    verdict.names_lead = lead.lead_id
-    verdict.counts.update(deletions=1, linked=int(newly))
-    verdict.fields = _unseen(case, link)
-    if left_over is not None and left_over.lane_id != case.lane.lane_id:
-        verdict.ended_lanes.append(left_over.lane_id)
-    return verdict
+    decision = Decision(
+        Outcome.PUSHED, LeaseEnd.HELD, REASON, case.work_item.record_id, after, before=lead, write=write
+    )
+    decision.notes = replace(notes, approved=case.work_item.notes.approved)  # in case that it has to be tried again
+    decision.names_lead = lead.lead_id
+    decision.counts.update(deletions=1, linked=int(newly))
+    decision.fields = _unseen(case, link)
+    if left_over is not None and left_over.work_item_id != case.work_item.work_item_id:
+        decision.ended_work_items.append(left_over.work_item_id)
+    return decision
 
 
 def _was_restored(case: Case, pending: Pending | None) -> bool:
     """Whether a write without an answer had landed and the record is there again: an event told of its deletion."""
-    deleted_at = case.lane.notes.deleted_at
+    deleted_at = case.work_item.notes.deleted_at
     if pending is None or pending.kind is not WriteKind.ARCHIVE or pending.planned_at is None:
         return False
     return deleted_at is not None and deleted_at > pending.planned_at
@@ -114,7 +118,7 @@ def _unseen(case: Case, link: Link) -> dict[str, FieldChange]:
     """Values that the CRM's people set and the lead never took, since they came with or after its end (L2)."""
     base = link.base_under(case.target.mapping)
     return {
-        name: FieldChange("crm", reading.value, "", "the record went to the bin with it")
+        name: FieldChange("crm", reading.value, "", "the record went to the archive with it")
         for name, reading in present_of(case).readings.items()
         if reading.value and (name not in base or not same(name, reading.crm, base[name].crm))
     }

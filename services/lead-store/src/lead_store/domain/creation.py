@@ -2,42 +2,42 @@
 
 from dataclasses import replace
 
+from lead_store.domain.decision import Case, Decision, FieldChange, LeaseEnd, Outcome, skipped
 from lead_store.domain.fields import can_be_named, email_digest
-from lead_store.domain.lane import LOOK_AGAIN, LaneTouch, Notes
 from lead_store.domain.link import WriteKind
 from lead_store.domain.pair import link_for, own_rules_only, pair_is_busy, planned_write
-from lead_store.domain.verdict import Case, FieldChange, LaneEnd, Outcome, Verdict, skipped
+from lead_store.domain.work_item import LOOK_AGAIN, Notes, WorkItemTouch
 
 
-def hand_over(case: Case, record_id: str) -> Verdict:
-    """The lead's mark or e-mail was found on a record: the record's own lane goes on from here (R6).
+def hand_over(case: Case, record_id: str) -> Decision:
+    """The lead's mark or e-mail was found on a record: the record's own work item goes on from here (R6).
 
     A lead that is not linked stays due, later: whatever becomes of the record, the lead is not forgotten (L10).
     """
-    lane, lead = case.lane, case.lead
-    touch = LaneTouch(
-        lane.tenant_id,
-        lane.integration_id,
+    work_item, lead = case.work_item, case.lead
+    touch = WorkItemTouch(
+        work_item.tenant_id,
+        work_item.integration_id,
         record_id=record_id,
         match_lead_id=lead.lead_id if lead else "",
         match_email=email_digest(lead.values) if lead else "",
-        run_id=lane.run_id,
+        run_id=work_item.run_id,
     )
-    verdict = Verdict(Outcome.RELEASED, LaneEnd.IDLE, "record_found", record_id, touches=[touch])
-    if lead is not None and lead.deleted_at is None and not lead.is_linked(lane.integration_id):
-        verdict.end, verdict.due_at = LaneEnd.WAITING, case.now + LOOK_AGAIN
-    return verdict
+    decision = Decision(Outcome.RELEASED, LeaseEnd.IDLE, "record_found", record_id, touches=[touch])
+    if lead is not None and lead.deleted_at is None and not lead.is_linked(work_item.integration_id):
+        decision.end, decision.due_at = LeaseEnd.WAITING, case.now + LOOK_AGAIN
+    return decision
 
 
-def create_record(case: Case) -> Verdict:
+def create_record(case: Case) -> Decision:
     """Nothing carries the lead's mark or e-mail, so it is safe to create its record (R6)."""
-    lead, lane, target = case.lead, case.lane, case.target
+    lead, work_item, target = case.lead, case.work_item, case.target
     if lead is None or lead.deleted_at is not None:
         return skipped(case, "lead_deleted", Notes())
     link = link_for(case, lead)
     if link.attached:
         return hand_over(case, link.record_id)
-    if link.detached_reason and not lane.notes.push:  # R13
+    if link.detached_reason and not work_item.notes.push:  # R13
         return skipped(case, link.detached_reason, Notes())
     busy = pair_is_busy(case, link)
     if busy is not None:
@@ -56,6 +56,6 @@ def create_record(case: Case) -> Verdict:
         link, record_id="", former_record_ids=former, base={}, mapping=target.mapping, pending=write, seen=None
     )
     after = lead.with_link(replace(link, detached_reason=""))
-    verdict = Verdict(Outcome.PUSHED, LaneEnd.HELD, before=lead, lead=after, write=write)
-    verdict.fields = {name: FieldChange("crm", "", value, "the record is new") for name, value in values.items()}
-    return verdict
+    decision = Decision(Outcome.PUSHED, LeaseEnd.HELD, before=lead, lead=after, write=write)
+    decision.fields = {name: FieldChange("crm", "", value, "the record is new") for name, value in values.items()}
+    return decision

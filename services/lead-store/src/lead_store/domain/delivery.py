@@ -1,4 +1,4 @@
-"""A webhook request, kept whole, and which lanes it makes due."""
+"""A webhook request, kept whole, and which work items it makes due."""
 
 import json
 from collections.abc import Collection, Mapping
@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from lead_store.domain.lane import LaneTouch
 from lead_store.domain.rules import Target
+from lead_store.domain.work_item import WorkItemTouch
 
 
 class TouchKind(StrEnum):
@@ -101,10 +101,10 @@ def without_records(events: bytes, event_record_ids: tuple[str, ...], erased: Co
     return json.dumps(kept, separators=(",", ":")).encode()  # half an emoji has no UTF-8
 
 
-def lanes_touched(delivery: Delivery, target: Target) -> list[LaneTouch]:
-    """The lanes that a delivery makes due. Repeating it only makes a lane look once more."""
+def work_items_touched(delivery: Delivery, target: Target) -> list[WorkItemTouch]:
+    """The work items that a delivery makes due. Repeating it only makes a work item look once more."""
     return [
-        LaneTouch(
+        WorkItemTouch(
             target.tenant_id,
             target.integration_id,
             record_id=touch.record_id,

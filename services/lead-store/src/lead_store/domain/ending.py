@@ -1,7 +1,8 @@
 """A lead ends: it was deleted, converted or merged. What becomes of its links, and of the records behind them.
 
-The links are detached at once. Only a record that has to go to the CRM's bin keeps its link in use until it is there:
-its lane asks for the write (see `archiving.py`).
+The links are detached at once. Only a record that has to go to the CRM's archive keeps its link in use until it is
+there:
+its work item asks for the write (see `archiving.py`).
 """
 
 from collections import Counter
@@ -10,10 +11,10 @@ from dataclasses import replace
 from datetime import datetime
 
 from lead_store.domain.fields import same
-from lead_store.domain.lane import LaneTouch
 from lead_store.domain.lead import EndReason, Lead
 from lead_store.domain.link import Link, Pending, WriteKind
 from lead_store.domain.rules import RecordPolicy, Target
+from lead_store.domain.work_item import WorkItemTouch
 
 DETACHED = {
     EndReason.DELETED: "lead_deleted",
@@ -25,7 +26,7 @@ DUPLICATE = "duplicate_lead"
 
 
 def archives(target: Target) -> bool:
-    """Whether the record of a deleted lead goes to this CRM's bin."""
+    """Whether the record of a deleted lead goes to this CRM's archive."""
     return target.direction.to_crm and target.deletions.record_policy is RecordPolicy.ARCHIVE
 
 
@@ -45,7 +46,7 @@ def merge(loser: Lead, survivor: Lead, at: datetime) -> tuple[Lead, Lead]:
     """Both leads after one was merged into the other: links that the survivor has none of are handed over to it.
 
     Where both have a record in use the loser's link is detached as a duplicate. Values are not copied. A create that is
-    under way stays with the loser; the lane of its record finds the survivor by way of it.
+    under way stays with the loser; the work item of its record finds the survivor by way of it.
     """
     kept: list[Link] = []
     for link in loser.links:
@@ -63,16 +64,19 @@ def merge(loser: Lead, survivor: Lead, at: datetime) -> tuple[Lead, Lead]:
     return gone, survivor
 
 
-def touches_of_merge(loser: Lead, survivor: Lead, after: Lead, targets: Iterable[Target]) -> list[LaneTouch]:
-    """The lanes that look again after a merge: of records handed over, and the loser's where one is being created."""
+def touches_of_merge(loser: Lead, survivor: Lead, after: Lead, targets: Iterable[Target]) -> list[WorkItemTouch]:
+    """The work items that look again after a merge.
+
+    Of records handed over, and the loser's where one is being created.
+    """
     tenant_id, known = loser.tenant_id, {target.integration_id for target in targets}
     handed = [
-        LaneTouch(tenant_id, link.integration_id, link.record_id, after.lead_id, quiet=not link.attached)
+        WorkItemTouch(tenant_id, link.integration_id, link.record_id, after.lead_id, quiet=not link.attached)
         for link in after.links
         if link.integration_id in known and link != survivor.link(link.integration_id)
     ]
     creating = [link.integration_id for link in loser.links if link.pending and not link.record_id]
-    return handed + [LaneTouch(tenant_id, one, lead_id=loser.lead_id) for one in creating if one in known]
+    return handed + [WorkItemTouch(tenant_id, one, lead_id=loser.lead_id) for one in creating if one in known]
 
 
 def as_own(link: Link, written: Pending, lead: Lead) -> Link:
@@ -116,5 +120,5 @@ def _inherited(link: Link, own: Link | None, survivor: Lead) -> Link:
         base={n: base for n, base in link.base.items() if same(n, survivor.values.get(n, ""), base.platform)},
         pending=replace(link.pending, inherited=True) if link.pending else None,
         conflicts={},
-        swings={},
+        oscillations={},
     )

@@ -1,14 +1,14 @@
-"""Which lead is this record? By lane, merged records, a person's choice, the mark, who looked for it, and keys."""
+"""Which lead is this record? By work item, merged records, a person's choice, the mark, who looked for it, and keys."""
 
 from dataclasses import dataclass
 
+from lead_store.domain.decision import Case, present_of
 from lead_store.domain.fields import email_digest
 from lead_store.domain.keys import keys_of
 from lead_store.domain.lead import Lead
 from lead_store.domain.match import CREATE_NEW, MOST_CANDIDATES, Candidate
 from lead_store.domain.references import record_identities
 from lead_store.domain.rules import MatchKey
-from lead_store.domain.verdict import Case, present_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +41,12 @@ def holders(case: Case) -> list[Lead]:
 def rivals(case: Case, lead: Lead) -> list[Lead]:
     """Other live leads that found this record by their e-mail, or would: they have no record of their own.
 
-    A duplicate is known as one already, unless its own lane has led here: a person pushed it (R13).
+    A duplicate is known as one already, unless its own work item has led here: a person pushed it (R13).
     """
     found = []
     for rival in filter(None, (case.hopeful, *case.nearby)):
         link = rival.link(case.target.integration_id)
-        asks = rival is case.hopeful and (bool(case.lane.notes.match_email) or rival is case.marked)
+        asks = rival is case.hopeful and (bool(case.work_item.notes.match_email) or rival is case.marked)
         duplicate = link is not None and link.detached_reason == "duplicate_lead"
         settled = link is not None and (link.attached or (duplicate and not asks))
         hopes = rival is case.hopeful or (link is None and MatchKey.EMAIL in _shared(rival, case))
@@ -74,7 +74,7 @@ def _linked(case: Case) -> Found | None:
 
 def _picked(case: Case) -> Found | None:
     """What a person has said of a record that waited. A lead that has gone since leaves the question open."""
-    if case.lane.notes.choice == CREATE_NEW:
+    if case.work_item.notes.choice == CREATE_NEW:
         return Found(anew=True)
     lead = case.chosen
     if lead is None or lead.deleted_at is not None:
@@ -99,7 +99,7 @@ def _sought(case: Case) -> Found | None:
 
 def _by_keys(case: Case) -> Found:
     """The lead that had the record through an earlier connection of its account, else the one that shares a key."""
-    former = [lead for lead in case.nearby if lead.had_record(case.target, case.lane.record_id)]
+    former = [lead for lead in case.nearby if lead.had_record(case.target, case.work_item.record_id)]
     matches = [lead for lead in former if lead.deleted_at is None] if former else _matches(case)
     if own := next((lead for lead in matches if _has(lead, case)), None):
         return Found(own)
@@ -128,13 +128,13 @@ def _has(lead: Lead, case: Case) -> bool:
     """Whether the lead is linked to the record, in use or not, also by an earlier connection of the same account."""
     link = lead.link(case.target.integration_id)
     if link is not None:
-        return link.record_id == case.lane.record_id
-    return lead.had_record(case.target, case.lane.record_id)
+        return link.record_id == case.work_item.record_id
+    return lead.had_record(case.target, case.work_item.record_id)
 
 
 def _still_hopes(lead: Lead, case: Case) -> bool:
     """Whether the e-mail that found this record is still the lead's."""
-    return case.lane.notes.match_email in {"", email_digest(lead.values)}
+    return case.work_item.notes.match_email in {"", email_digest(lead.values)}
 
 
 def _may_take(lead: Lead, case: Case) -> bool:

@@ -1,17 +1,17 @@
 """A record becomes a lead, since it is nobody's."""
 
+from lead_store.domain.decision import Case, Decision, FieldChange, Outcome, present_of, skipped
 from lead_store.domain.fields import can_be_named
 from lead_store.domain.identity import owned_keys
 from lead_store.domain.keys import address_keys
-from lead_store.domain.lane import Notes, touches_of
 from lead_store.domain.lead import empty_lead
 from lead_store.domain.link import Link
 from lead_store.domain.merge import Base
 from lead_store.domain.rules import Direction
-from lead_store.domain.verdict import Case, FieldChange, Outcome, Verdict, present_of, skipped
+from lead_store.domain.work_item import Notes, touches_of
 
 
-def create_lead(case: Case, notes: Notes) -> Verdict:
+def create_lead(case: Case, notes: Notes) -> Decision:
     """Make a lead from a record that matches none."""
     present, target = present_of(case), case.target
     taken = {name for name, rule in target.flows.items() if rule.direction.from_crm}
@@ -24,7 +24,7 @@ def create_lead(case: Case, notes: Notes) -> Verdict:
         target.integration_id,
         target.provider,
         target.account_id,
-        case.lane.record_id,
+        case.work_item.record_id,
         base={name: Base(reading.value, reading.crm) for name, reading in readings.items()},
         mapping=target.mapping,
         seen=present.modified_at,
@@ -32,9 +32,11 @@ def create_lead(case: Case, notes: Notes) -> Verdict:
     )
     lead = lead.with_values(values, case.now, target.provider)
     lead = lead.synced(Direction.FROM_CRM, target.provider, case.now, present.modified_at).with_link(link)
-    verdict = Verdict(Outcome.CREATED, lead=lead, notes=notes, record_id=case.lane.record_id, names_lead=lead.lead_id)
-    verdict.counts.update(from_crm_created=1, linked=1)
-    verdict.identities |= owned_keys(case)  # R16
-    verdict.fields = {name: FieldChange("platform", "", value, "the lead is new") for name, value in values.items()}
-    verdict.touches = touches_of(lead, case.other_targets)  # R20
-    return verdict
+    decision = Decision(
+        Outcome.CREATED, lead=lead, notes=notes, record_id=case.work_item.record_id, names_lead=lead.lead_id
+    )
+    decision.counts.update(from_crm_created=1, linked=1)
+    decision.identities |= owned_keys(case)  # R16
+    decision.fields = {name: FieldChange("platform", "", value, "the lead is new") for name, value in values.items()}
+    decision.touches = touches_of(lead, case.other_targets)  # R20
+    return decision

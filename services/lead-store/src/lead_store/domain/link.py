@@ -5,9 +5,9 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
-from lead_store.domain.breaker import Swing
 from lead_store.domain.fields import same
 from lead_store.domain.merge import Base, Conflict
+from lead_store.domain.oscillation import Oscillation
 from lead_store.domain.rules import Reading, Version
 
 CLOCKS_APART = timedelta(seconds=60)  # how far the CRM's clock may be behind the database's
@@ -27,7 +27,7 @@ class Pending:
 
     write_id: str
     kind: WriteKind
-    lane_id: str
+    work_item_id: str
     fence: int
     until: datetime  # end of the writer's lease
     values: Mapping[str, str]
@@ -80,7 +80,9 @@ class Link:
     detached_reason: str = ""
     duplicate_of: str = ""  # record that this one was merged into, when another lead kept it (R15)
     wrote: Wrote | None = None
-    swings: Mapping[str, Swing] = field(default_factory=dict)  # how fields have been moving, for the ping-pong breaker
+    oscillations: Mapping[str, Oscillation] = field(
+        default_factory=dict
+    )  # how fields have been moving, for the ping-pong breaker
     overwritten: Mapping[str, Overwritten] = field(default_factory=dict)  # shown to people until they have decided
     emails: tuple[str, ...] = ()  # keys of the record's addresses, which the lead need not have, for an erasure (R17)
 

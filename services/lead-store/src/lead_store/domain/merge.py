@@ -2,7 +2,7 @@
 
 Three-way per field against a stored base that keeps each side's own spelling. A side has changed when it differs from
 its spelling of the base. One side changed: the change flows. Both changed: the field's rule decides, or the field alone
-waits as a conflict. Nothing here knows about lanes, leases or documents.
+waits as a conflict. Nothing here knows about work items, leases or documents.
 """
 
 from collections.abc import Mapping

@@ -33,12 +33,12 @@ class Present:
 
 @dataclass(frozen=True, slots=True)
 class Archived:
-    """The record is in the CRM's bin."""
+    """The record is in the CRM's archive."""
 
 
 @dataclass(frozen=True, slots=True)
 class Absent:
-    """The CRM does not know the record; on a lead's lane: nothing carries its mark or its e-mail."""
+    """The CRM does not know the record; on a lead's work item: nothing carries its mark or its e-mail."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ State = Present | Archived | Absent | Merged | Unreadable
 class Observation:
     """One reading, under one lease."""
 
-    lane_id: str
+    work_item_id: str
     fence: int
     state: State
     read_before_lease: bool = False

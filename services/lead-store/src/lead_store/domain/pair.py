@@ -4,36 +4,36 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from lead_store.domain.lane import READ_LAG
+from lead_store.domain.decision import Case, Decision, LeaseEnd, Outcome, released
 from lead_store.domain.lead import Lead
 from lead_store.domain.link import Link, Pending, Refusal, WriteKind
-from lead_store.domain.verdict import Case, LaneEnd, Outcome, Verdict, released
+from lead_store.domain.work_item import READ_LAG
 
 
-def pair_is_busy(case: Case, link: Link) -> Verdict | None:
+def pair_is_busy(case: Case, link: Link) -> Decision | None:
     """Keep off a pair that another lease is writing (R5), until that write can be judged (R2).
 
-    The holder itself gets its own write again, should it ask twice. None = the lane may decide.
+    The holder itself gets its own write again, should it ask twice. None = the work item may decide.
     """
-    pending, lane = link.pending, case.lane
+    pending, work_item = link.pending, case.work_item
     if pending is None:
         return None
-    if pending.lane_id == lane.lane_id and pending.fence == lane.fence:
-        return Verdict(
-            Outcome.PUSHED, LaneEnd.HELD, before=case.lead, write=pending, record_id=lane.record_id, repeated=True
+    if pending.work_item_id == work_item.work_item_id and pending.fence == work_item.fence:
+        return Decision(
+            Outcome.PUSHED, LeaseEnd.HELD, before=case.lead, write=pending, record_id=work_item.record_id, repeated=True
         )
     free_at = pending.until + READ_LAG
     if case.now < free_at:
         return released(case, "pair_busy", free_at)
-    if lane.claimed_at is None or lane.claimed_at < free_at:  # what was read may be older than the write
+    if work_item.claimed_at is None or work_item.claimed_at < free_at:  # what was read may be older than the write
         return released(case, "pair_busy", case.now)
     return None
 
 
 def own_link(case: Case) -> Link | None:
-    """The lane's lead's link, if it is to the lane's record."""
+    """The work item's lead's link, if it is to the work item's record."""
     link = case.lead.link(case.target.integration_id) if case.lead else None
-    return link if link is not None and link.record_id == case.lane.record_id else None
+    return link if link is not None and link.record_id == case.work_item.record_id else None
 
 
 def attach(link: Link, record_id: str) -> Link:
@@ -49,14 +49,16 @@ def detached(link: Link) -> Link:
 
     So an erasure of the lead's person (R17) does not reach the record that it leaves.
     """
-    return replace(link, record_id="", base={}, seen=None, conflicts={}, refused={}, swings={}, duplicate_of="")
+    return replace(link, record_id="", base={}, seen=None, conflicts={}, refused={}, oscillations={}, duplicate_of="")
 
 
 def planned_write(case: Case, kind: WriteKind, values: Mapping[str, str], basis: datetime | None) -> Pending:
     """A write under this lease, to be stored on the link before it is handed out."""
-    lane = case.lane
-    until = lane.lease_until or case.now
-    return Pending(case.new_write_id, kind, lane.lane_id, lane.fence, until, values, basis, planned_at=case.now)
+    work_item = case.work_item
+    until = work_item.lease_until or case.now
+    return Pending(
+        case.new_write_id, kind, work_item.work_item_id, work_item.fence, until, values, basis, planned_at=case.now
+    )
 
 
 def link_for(case: Case, lead: Lead) -> Link:

@@ -60,7 +60,7 @@ ADVICE = {
     ),
     "deletion_ignored": Advice("Deletions in the CRM are ignored, by the integration's policy."),
     "record_gone": Advice("The record is gone."),
-    "record_archived": Advice("The record is in the CRM's bin."),
+    "record_archived": Advice("The record is in the CRM's archive."),
     "erased": Advice("The person's data was erased for privacy."),
     # Needs a person, at the account.
     "crm_auth_failed": Advice("The CRM does not accept the credential.", _CREDENTIAL),

@@ -5,13 +5,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from lead_store.domain.breaker import resting
+from lead_store.domain.decision import Decision, FieldChange, LeaseEnd, Outcome
 from lead_store.domain.ending import as_own
-from lead_store.domain.lane import LOOK_AGAIN, Lane, LaneTouch, Notes
 from lead_store.domain.lead import Lead
 from lead_store.domain.link import Link, Pending, Refusal, WriteKind, settle
+from lead_store.domain.oscillation import resting
 from lead_store.domain.rules import Direction, Reading, Target
-from lead_store.domain.verdict import FieldChange, LaneEnd, Outcome, Verdict
+from lead_store.domain.work_item import LOOK_AGAIN, Notes, WorkItem, WorkItemTouch
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class NotSent:
 class WriteResult:
     """One result, under the lease that the write was handed out with."""
 
-    lane_id: str
+    work_item_id: str
     fence: int
     write_id: str
     outcome: Done | Refused | EmailTaken | NotSent
@@ -60,7 +60,7 @@ class WriteResult:
 class SettleCase:
     """A result and what it is about."""
 
-    lane: Lane
+    work_item: WorkItem
     result: WriteResult
     target: Target
     now: datetime
@@ -68,7 +68,7 @@ class SettleCase:
     holder: Lead | None = None  # the lead that is linked to the written record, if that is another one
 
 
-def settle_write(case: SettleCase) -> Verdict | None:
+def settle_write(case: SettleCase) -> Decision | None:
     """Conclude on one write; None if the pair no longer waits for it."""
     lead = case.lead
     link = lead.link(case.target.integration_id) if lead else None
@@ -83,99 +83,100 @@ def settle_write(case: SettleCase) -> Verdict | None:
         case Refused(reason=reason, fields=fields):
             return _refused(case, lead, link, pending, Refused(reason, tuple(f for f in fields if f in pending.values)))
         case NotSent(reason=reason, retry_after=retry_after):
-            verdict = _base(case, lead, replace(link, pending=None), Outcome.RELEASED)
-            verdict.end, verdict.reason, verdict.due_at = LaneEnd.WAITING, reason, case.now + retry_after
-            verdict.counts["deletions"] -= int(pending.kind is WriteKind.ARCHIVE)
-            return verdict
+            decision = _base(case, lead, replace(link, pending=None), Outcome.RELEASED)
+            decision.end, decision.reason, decision.due_at = LeaseEnd.WAITING, reason, case.now + retry_after
+            decision.counts["deletions"] -= int(pending.kind is WriteKind.ARCHIVE)
+            return decision
 
 
-def _done(case: SettleCase, lead: Lead, link: Link, pending: Pending, done: Done) -> Verdict:
+def _done(case: SettleCase, lead: Lead, link: Link, pending: Pending, done: Done) -> Decision:
     if pending.kind is WriteKind.ARCHIVE:
         return _archived(case, lead, link)
     created = pending.kind is WriteKind.CREATE
     if case.holder is not None and case.holder.lead_id != lead.lead_id and created:
         # The CRM answers with a record that is another lead's: it has lost or re-used ids, and a person has to look.
-        verdict = _base(case, lead, replace(link, pending=None), Outcome.FAILED)
-        verdict.end, verdict.reason, verdict.record_id = LaneEnd.FAILED, "ambiguous_match", done.record_id
-        verdict.counts["to_crm_failed"] += 1
-        return verdict
-    moved = not created and done.record_id != link.record_id  # the record was merged away: its lane leads on (R15)
+        decision = _base(case, lead, replace(link, pending=None), Outcome.FAILED)
+        decision.end, decision.reason, decision.record_id = LeaseEnd.FAILED, "ambiguous_match", done.record_id
+        decision.counts["to_crm_failed"] += 1
+        return decision
+    moved = not created and done.record_id != link.record_id  # the record was merged away: its work item leads on (R15)
     old = {name: base.crm for name, base in link.base.items()}
     link = as_own(settle(link, pending, done.answer, done.modified_at), pending, lead)
     link = replace(link, record_id=done.record_id if created else link.record_id)
     after = lead.with_link(link).synced(Direction.TO_CRM, case.target.provider, case.now, done.modified_at)
-    verdict = _base(case, lead, link, Outcome.SETTLED)
-    verdict.lead, verdict.record_id, verdict.notes = (
+    decision = _base(case, lead, link, Outcome.SETTLED)
+    decision.lead, decision.record_id, decision.notes = (
         after,
         done.record_id,
-        replace(verdict.notes or Notes(), push=False),
+        replace(decision.notes or Notes(), push=False),
     )
     if moved:
-        verdict.touches.append(_record_touch(case, done.record_id, match=True))
-    verdict.counts["to_crm_synced"] += 1
-    verdict.fields = {
+        decision.touches.append(_record_touch(case, done.record_id, match=True))
+    decision.counts["to_crm_synced"] += 1
+    decision.fields = {
         name: FieldChange("crm", old.get(name, ""), value, "the CRM took it") for name, value in pending.values.items()
     }
-    if (again_at := resting(link.swings, case.now)) is not None:
-        verdict.end, verdict.due_at, verdict.reason = LaneEnd.WAITING, again_at, "field_paused"
+    if (again_at := resting(link.oscillations, case.now)) is not None:
+        decision.end, decision.due_at, decision.reason = LeaseEnd.WAITING, again_at, "field_paused"
     if created:
-        verdict.counts["linked"] += int(link.attached)
-        # The pair's work goes on in the record's lane. It is due only if the lead was edited meanwhile (R5), or if it
+        decision.counts["linked"] += int(link.attached)
+        # The pair's work goes on in the record's work item. It is due only if the lead was edited meanwhile (R5), or
+        # if it
         # was waiting for this write; the CRM's own events on its new record make it look in any case.
-        verdict.end = LaneEnd.IDLE
-        edited = case.lane.version > case.lane.claimed_version
-        verdict.touches.append(replace(_record_touch(case, done.record_id), quiet=not edited))
-    return verdict
+        decision.end = LeaseEnd.IDLE
+        edited = case.work_item.version > case.work_item.claimed_version
+        decision.touches.append(replace(_record_touch(case, done.record_id), quiet=not edited))
+    return decision
 
 
-def _archived(case: SettleCase, lead: Lead, link: Link) -> Verdict:
-    """The record of a deleted lead is in the CRM's bin."""
+def _archived(case: SettleCase, lead: Lead, link: Link) -> Decision:
+    """The record of a deleted lead is in the CRM's archive."""
     gone = replace(link, pending=None, detached_reason=link.detached_reason or "lead_deleted")
-    verdict = _base(case, lead, gone, Outcome.SETTLED)
-    verdict.reason = "lead_deleted"
-    verdict.notes = replace(case.lane.notes, approved=False, written=False)
-    verdict.counts.update(to_crm_synced=1, linked=-int(link.attached))
-    return verdict
+    decision = _base(case, lead, gone, Outcome.SETTLED)
+    decision.reason = "lead_deleted"
+    decision.notes = replace(case.work_item.notes, approved=False, written=False)
+    decision.counts.update(to_crm_synced=1, linked=-int(link.attached))
+    return decision
 
 
-def _email_taken(case: SettleCase, lead: Lead, link: Link, pending: Pending, record_id: str) -> Verdict:
+def _email_taken(case: SettleCase, lead: Lead, link: Link, pending: Pending, record_id: str) -> Decision:
     """Follow a 409 only when nothing carried our mark, that is on a create; otherwise the e-mail alone fails (R12)."""
     if pending.kind is not WriteKind.CREATE:
         fields = ("email",) if "email" in pending.values else ()
         return _refused(case, lead, link, pending, Refused("email_taken" if fields else "conflict", fields))
     if not record_id:
         return _refused(case, lead, link, pending, Refused("email_taken"))
-    verdict = _base(case, lead, replace(link, pending=None), Outcome.RELEASED)
-    verdict.reason, verdict.end, verdict.due_at = "record_found", LaneEnd.WAITING, case.now + LOOK_AGAIN
-    verdict.touches.append(_record_touch(case, record_id, match=True))
-    return verdict
+    decision = _base(case, lead, replace(link, pending=None), Outcome.RELEASED)
+    decision.reason, decision.end, decision.due_at = "record_found", LeaseEnd.WAITING, case.now + LOOK_AGAIN
+    decision.touches.append(_record_touch(case, record_id, match=True))
+    return decision
 
 
-def _refused(case: SettleCase, lead: Lead, link: Link, pending: Pending, refused: Refused) -> Verdict:
+def _refused(case: SettleCase, lead: Lead, link: Link, pending: Pending, refused: Refused) -> Decision:
     """Let the named fields wait alone and send the others again (R21); without names the whole work has failed."""
     refusals = {name: Refusal(pending.values[name], refused.reason, case.target.fingerprint) for name in refused.fields}
     link = replace(link, pending=None, refused={**link.refused, **refusals})
-    verdict = _base(case, lead, link, Outcome.REFUSED)
-    verdict.reason = refused.reason
-    verdict.counts["to_crm_failed"] += 1
+    decision = _base(case, lead, link, Outcome.REFUSED)
+    decision.reason = refused.reason
+    decision.counts["to_crm_failed"] += 1
     if not refusals:
-        verdict.end = LaneEnd.FAILED
+        decision.end = LeaseEnd.FAILED
     elif len(refusals) < len(pending.values):
-        verdict.end, verdict.due_at = LaneEnd.WAITING, case.now
-    return verdict
+        decision.end, decision.due_at = LeaseEnd.WAITING, case.now
+    return decision
 
 
-def _base(case: SettleCase, lead: Lead, link: Link, outcome: Outcome) -> Verdict:
-    notes = replace(case.lane.notes, written=outcome is Outcome.SETTLED and bool(link.wrote))
-    record_id = link.record_id or case.lane.record_id
-    return Verdict(outcome, before=lead, lead=lead.with_link(link), notes=notes, record_id=record_id, counts=Counter())
+def _base(case: SettleCase, lead: Lead, link: Link, outcome: Outcome) -> Decision:
+    notes = replace(case.work_item.notes, written=outcome is Outcome.SETTLED and bool(link.wrote))
+    record_id = link.record_id or case.work_item.record_id
+    return Decision(outcome, before=lead, lead=lead.with_link(link), notes=notes, record_id=record_id, counts=Counter())
 
 
-def _record_touch(case: SettleCase, record_id: str, *, match: bool = False) -> LaneTouch:
+def _record_touch(case: SettleCase, record_id: str, *, match: bool = False) -> WorkItemTouch:
     lead_id = case.lead.lead_id if case.lead else ""
-    return LaneTouch(
-        case.lane.tenant_id,
-        case.lane.integration_id,
+    return WorkItemTouch(
+        case.work_item.tenant_id,
+        case.work_item.integration_id,
         record_id=record_id,
         lead_id="" if match else lead_id,
         match_lead_id=lead_id if match else "",

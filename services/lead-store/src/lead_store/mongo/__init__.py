@@ -1,1 +1,1 @@
-"""The only modules that know documents: one per collection, and the transaction that commits verdicts."""
+"""The only modules that know documents: one per collection, and the transaction that commits decisions."""

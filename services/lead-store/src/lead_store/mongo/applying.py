@@ -1,6 +1,8 @@
-"""Changed rules on their way through an integration's lanes: which run, and how far it has come, kept in the target.
+"""Changed rules on their way through an integration's work items.
 
-The lanes are made due a part at a time, since looking for due work grows slower with the number due.
+Which run, and how far it has come, kept in the target.
+
+The work items are made due a part at a time, since looking for due work grows slower with the number due.
 """
 
 from collections.abc import Collection as Some
@@ -12,14 +14,14 @@ from pymongo.database import Database
 
 from lead_store.domain.rules import Target
 from lead_store.mongo.client import Document
-from lead_store.mongo.lane_updates import set_aside
+from lead_store.mongo.work_item_updates import set_aside
 
-AT_ONCE = 300  # lanes that are made due together: enough for a worker, and soon done
+AT_ONCE = 300  # work items that are made due together: enough for a worker, and soon done
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a run has come: lanes in all, lanes still to be made due, and the last one that was."""
+    """How far a run has come: work items in all, work items still to be made due, and the last one that was."""
 
     integration_id: str
     run_id: str
@@ -30,15 +32,15 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Applying:
-    """Reads and writes progress, and makes lanes due."""
+    """Reads and writes progress, and makes work items due."""
 
     targets: Collection[Document]
-    lanes: Collection[Document]
+    work_items: Collection[Document]
 
     @classmethod
     def of(cls, database: Database[Document]) -> "Applying":
         """That of a database."""
-        return cls(database["targets"], database["lanes"])
+        return cls(database["targets"], database["work_items"])
 
     def get(self, integration_id: str) -> Progress | None:
         """How far the last run of an integration is; None if there was none."""
@@ -49,13 +51,15 @@ class Applying:
         changed = {"_id": target.integration_id, "revision": target.revision, "applied": {"$ne": target.fingerprint}}
         if self.targets.find_one(changed, {"_id": 1}) is None:
             return
-        lanes = self.lanes.count_documents(_lanes_of(target.integration_id))
-        run = {"run_id": run_id, "queued": lanes, "left": lanes, "after": ""}
+        work_items = self.work_items.count_documents(_work_items_of(target.integration_id))
+        run = {"run_id": run_id, "queued": work_items, "left": work_items, "after": ""}
         self.targets.update_one(changed, {"$set": {"applied": target.fingerprint, "applying": run}})
         self.go_on([target.integration_id])
 
     def go_on(self, integration_ids: Some[str]) -> str:
-        """Make the next lanes due of a run of one of these integrations; which integration, empty if there is none.
+        """Make the next work items due of a run of one of these integrations.
+
+        Which integration, empty if there is none.
 
         Twice the same part is harmless, and counts once.
         """
@@ -71,7 +75,7 @@ class Applying:
         return run.integration_id
 
     def stop(self, integration_id: str, run_id: str) -> int:
-        """Make no further lanes due for a run; how many would have been."""
+        """Make no further work items due for a run; how many would have been."""
         run = self.get(integration_id)
         if run is None or run.run_id != run_id:
             return 0
@@ -80,19 +84,21 @@ class Applying:
         return run.left
 
     def _make_due(self, run: Progress) -> list[str]:
-        """Make the next lanes due, by id. Live work stays live, that of other runs becomes this one's."""
-        found = self.lanes.find(_lanes_of(run.integration_id, run.after or ""), {"_id": 1}).sort("_id", 1)
+        """Make the next work items due, by id. Live work stays live, that of other runs becomes this one's."""
+        found = self.work_items.find(_work_items_of(run.integration_id, run.after or ""), {"_id": 1}).sort("_id", 1)
         ids = [document["_id"] for document in found.limit(AT_ONCE)]
         is_live = {"$and": [{"$eq": [{"$type": "$due_at"}, "date"]}, {"$eq": ["$run_id", ""]}]}
         due: Document = {"version": {"$add": ["$version", 1]}, "due_at": {"$ifNull": ["$due_at", "$$NOW"]}}
         due |= {"set_aside": set_aside(), "failed_at": None, "first_failed_at": None, "attempts": 0}
         due["run_id"] = {"$cond": [is_live, "", {"$literal": run.run_id}]}
         if ids:
-            self.lanes.bulk_write([UpdateOne({"_id": lane}, [{"$set": due}]) for lane in ids], ordered=False)
+            self.work_items.bulk_write(
+                [UpdateOne({"_id": work_item}, [{"$set": due}]) for work_item in ids], ordered=False
+            )
         return ids
 
 
-def _lanes_of(integration_id: str, after: str = "") -> Document:
+def _work_items_of(integration_id: str, after: str = "") -> Document:
     return {"_id": {"$gt": after or f"{integration_id}/", "$lt": f"{integration_id}0"}}  # "0" comes next to "/"
 
 

@@ -9,7 +9,7 @@ from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
 from pymongo.database import Database
 
-from lead_store.domain.verdict import FieldChange
+from lead_store.domain.decision import FieldChange
 from lead_store.mongo.client import Document
 from lead_store.mongo.names import decode_keys, encode_key, encode_keys
 

@@ -40,7 +40,7 @@ INDEXES: dict[str, list[IndexModel]] = {
         # A CRM's ids are its own: few other accounts have the same ones.
         IndexModel([("record_ids", ASCENDING)], sparse=True, name="filed"),
     ],
-    "lanes": [
+    "work_items": [
         IndexModel([("due_at", ASCENDING)], sparse=True),
         IndexModel([("integration_id", ASCENDING), ("due_at", ASCENDING)]),
         IndexModel([("claim", ASCENDING)], sparse=True),

@@ -3,9 +3,9 @@
 from dataclasses import astuple
 from typing import Any
 
-from lead_store.domain.breaker import Swing
 from lead_store.domain.link import Link, Overwritten, Pending, Refusal, WriteKind, Wrote
 from lead_store.domain.merge import Base, Conflict
+from lead_store.domain.oscillation import Oscillation
 from lead_store.mongo.client import Document
 from lead_store.mongo.names import decode_keys, encode_keys
 
@@ -28,7 +28,9 @@ def link_document(link: Link) -> Document:
         "detached_reason": link.detached_reason,
         "duplicate_of": link.duplicate_of,
         "wrote": [link.wrote.basis, list(link.wrote.fields)] if link.wrote else None,
-        "swings": encode_keys({name: list(astuple(swing)) for name, swing in link.swings.items()}),
+        "oscillations": encode_keys(
+            {name: list(astuple(oscillation)) for name, oscillation in link.oscillations.items()}
+        ),
         "overwritten": encode_keys({n: [o.value, o.changed_at, o.source] for n, o in link.overwritten.items()}),
         "emails": list(link.emails),
     }
@@ -51,7 +53,7 @@ def link_from(document: Document) -> Link:
         detached_reason=document["detached_reason"],
         duplicate_of=document["duplicate_of"],
         wrote=Wrote(document["wrote"][0], tuple(document["wrote"][1])) if document["wrote"] else None,
-        swings={name: Swing(*values) for name, values in decode_keys(document["swings"]).items()},
+        oscillations={name: Oscillation(*values) for name, values in decode_keys(document["oscillations"]).items()},
         overwritten={name: Overwritten(*values) for name, values in decode_keys(document["overwritten"]).items()},
         emails=tuple(document.get("emails", ())),
     )
@@ -66,7 +68,7 @@ def _pending_document(pending: Pending) -> Document:
     return {
         "write_id": pending.write_id,
         "kind": pending.kind.value,
-        "lane_id": pending.lane_id,
+        "work_item_id": pending.work_item_id,
         "fence": pending.fence,
         "until": pending.until,
         "values": encode_keys(pending.values),
@@ -80,7 +82,7 @@ def _pending_from(document: dict[str, Any]) -> Pending:
     return Pending(
         write_id=document["write_id"],
         kind=WriteKind(document["kind"]),
-        lane_id=document["lane_id"],
+        work_item_id=document["work_item_id"],
         fence=document["fence"],
         until=document["until"],
         values=decode_keys(document["values"]),

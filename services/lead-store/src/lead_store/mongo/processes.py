@@ -1,6 +1,7 @@
 """The collection `processes`: whose transactions are whose, so that those of a process that died can be ended.
 
-A transaction outlives its process. Until the server gives it up, after a minute, nobody can claim or touch the lanes
+A transaction outlives its process. Until the server gives it up, after a minute, nobody can claim or touch the work
+items
 that it has changed; the embedded server even waits for somebody else's transaction to come along. So each process
 writes down the sessions of its transactions, and every few seconds that it lives. Its successor, or whoever notices
 that it has fallen silent, ends these sessions. One that only seemed dead loses what it was about to commit, and tries

@@ -5,7 +5,7 @@ from datetime import datetime
 from leadsync.inbox.v1 import inbox_service_pb2 as pb
 
 from lead_store.domain.delivery import Delivery
-from lead_store.domain.lane import Lane
+from lead_store.domain.work_item import WorkItem
 from lead_store.rpc.times import from_milliseconds, to_timestamp
 from lead_store.rpc.touch_mapping import KINDS
 from lead_store.usecases.inbox import SeenDelivery
@@ -26,7 +26,7 @@ def kept_message(seen: SeenDelivery) -> pb.KeptDelivery:
         state=states[seen.kept.state],
         reason=seen.kept.reason,
         integration_id=seen.kept.integration_id,
-        records=[_record_work(lane, seen.now) for lane in seen.lanes],
+        records=[_record_work(work_item, seen.now) for work_item in seen.work_items],
     )
 
 
@@ -55,14 +55,14 @@ def _delivery_message(delivery: Delivery) -> pb.Delivery:
     )
 
 
-def _record_work(lane: Lane, now: datetime) -> pb.RecordWork:
-    leased = lane.lease_until is not None and lane.lease_until > now
-    state = "leased" if leased else "failed" if lane.failed_at else "due" if lane.due_at else "idle"
+def _record_work(work_item: WorkItem, now: datetime) -> pb.RecordWork:
+    leased = work_item.lease_until is not None and work_item.lease_until > now
+    state = "leased" if leased else "failed" if work_item.failed_at else "due" if work_item.due_at else "idle"
     return pb.RecordWork(
-        record_id=lane.record_id,
-        lead_id=lane.lead_id,
+        record_id=work_item.record_id,
+        lead_id=work_item.lead_id,
         state=state,
-        outcome=lane.outcome,
-        reason=lane.reason,
-        decided_at=to_timestamp(lane.decided_at),
+        outcome=work_item.outcome,
+        reason=work_item.reason,
+        decided_at=to_timestamp(work_item.decided_at),
     )

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 
 from leadsync.lead.v1 import lead_pb2, lead_service_pb2
 
-from lead_store.domain.breaker import QUIET
 from lead_store.domain.errors import Invalid
 from lead_store.domain.fields import CUSTOM_PREFIX, STANDARD_FIELDS, is_field
 from lead_store.domain.lead import CrmMetadata, EndReason, Lead
 from lead_store.domain.link import Link
+from lead_store.domain.oscillation import QUIET
 from lead_store.domain.rules import Direction
 from lead_store.mongo.decisions import Entry
 from lead_store.rpc.times import to_timestamp
@@ -87,13 +87,13 @@ def _link_message(link: Link, values: Mapping[str, str]) -> lead_pb2.Link:
         paused=[
             lead_pb2.PausedField(
                 field=name,
-                value=swing.value,
-                replaced=swing.replaced,
-                writer=swing.writer,
-                until=to_timestamp(swing.paused_at + QUIET),
+                value=oscillation.value,
+                replaced=oscillation.replaced,
+                writer=oscillation.writer,
+                until=to_timestamp(oscillation.paused_at + QUIET),
             )
-            for name, swing in sorted(link.swings.items())
-            if swing.paused_at is not None
+            for name, oscillation in sorted(link.oscillations.items())
+            if oscillation.paused_at is not None
         ],
         refused=[
             lead_pb2.RefusedField(field=name, reason=refusal.reason) for name, refusal in sorted(link.refused.items())

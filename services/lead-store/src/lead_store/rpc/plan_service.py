@@ -5,9 +5,9 @@ from typing import Any
 from leadsync.sync.v1 import sync_pb2
 from leadsync.sync.v1 import sync_service_pb2 as pb
 
-from lead_store.domain.lane import lane_id
+from lead_store.domain.decision import Decision
 from lead_store.domain.observation import Observation
-from lead_store.domain.verdict import Verdict
+from lead_store.domain.work_item import work_item_id
 from lead_store.rpc.conflict_service import ConflictService
 from lead_store.rpc.requests import at_most, required
 from lead_store.rpc.target_mapping import target_of
@@ -39,23 +39,23 @@ class PlanService(ConflictService):
         seen = [_of_record(integration_id, f"records[{n}]", record) for n, record in enumerate(request.records)]
         seen += [observation(f"observations[{n}]", message) for n, message in enumerate(request.observations)]
         proposed = target_of(request.target) if request.HasField("target") else None
-        verdicts = self.planning.records(integration_id, seen, proposed, push=request.push)
-        decisions = [planned(integration_id, o.lane_id, v) for o, v in zip(seen, verdicts, strict=True)]
-        return pb.PlanRecordsResponse(decisions=decisions)
+        decisions = self.planning.records(integration_id, seen, proposed, push=request.push)
+        messages = [planned(integration_id, o.work_item_id, v) for o, v in zip(seen, decisions, strict=True)]
+        return pb.PlanRecordsResponse(decisions=messages)
 
 
-def planned(integration_id: str, lane: str, verdict: Verdict) -> sync_pb2.Decision:
+def planned(integration_id: str, work_item: str, decision: Decision) -> sync_pb2.Decision:
     """A decision that is only planned: it names the fields too, and no lead that is not there yet."""
-    message = decision_message(lane, verdict)
-    if verdict.before is None:
+    message = decision_message(work_item, decision)
+    if decision.before is None:
         message.lead_id = ""
-    lead = verdict.lead or verdict.before
+    lead = decision.lead or decision.before
     link = lead.link(integration_id) if lead is not None else None
-    message.lead_fields.extend(sorted(name for name, change in verdict.fields.items() if change.side == "platform"))
+    message.lead_fields.extend(sorted(name for name, change in decision.fields.items() if change.side == "platform"))
     message.conflict_fields.extend(sorted({*link.conflicts, *link.overwritten}) if link is not None else ())
     return message
 
 
 def _of_record(integration_id: str, path: str, message: sync_pb2.PresentRecord) -> Observation:
     record = present_record(path, message)
-    return Observation(lane_id(integration_id, record_id=record.record_id), 0, record)
+    return Observation(work_item_id(integration_id, record_id=record.record_id), 0, record)

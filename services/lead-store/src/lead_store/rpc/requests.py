@@ -28,6 +28,6 @@ def one_line(name: str, value: str) -> str:
 
 
 def at_most(name: str, count: int) -> None:
-    """A batch of lanes: 1 to 100."""
+    """A batch of work items: 1 to 100."""
     if not 1 <= count <= MOST_LEASES:
         raise Invalid(name, f"send 1 to {MOST_LEASES} in one call")

@@ -6,8 +6,8 @@ from typing import Any
 from leadsync.sync.v1 import sync_service_pb2 as pb
 
 from lead_store.domain.errors import Invalid
-from lead_store.domain.lane import Lane
 from lead_store.domain.reasons import advice
+from lead_store.domain.work_item import WorkItem
 from lead_store.rpc.match_service import MatchService
 from lead_store.rpc.paging import decode_token, encode_token, page_limit
 from lead_store.rpc.plan_service import PlanService
@@ -55,7 +55,7 @@ class SyncService(PlanService, MatchService):
     def PutTarget(self, request: pb.PutTargetRequest, context: Any) -> pb.PutTargetResponse:  # noqa: N802, ARG002
         """Set a target."""
         queued = self.targets.put(target_of(request.target), bounded("run_id", request.run_id))
-        self.leases.bell.ring()
+        self.leases.signal.notify()
         return pb.PutTargetResponse(queued=queued)
 
     def RemoveTarget(self, request: pb.RemoveTargetRequest, context: Any) -> pb.RemoveTargetResponse:  # noqa: N802, ARG002
@@ -65,21 +65,23 @@ class SyncService(PlanService, MatchService):
         return pb.RemoveTargetResponse()
 
     def ListWork(self, request: pb.ListWorkRequest, context: Any) -> pb.ListWorkResponse:  # noqa: N802, ARG002
-        """List lanes that are not idle."""
+        """List work items that are not idle."""
         tenant_id, state = required("tenant_id", request.tenant_id), STATES.get(request.state)
         if state is None:
             raise Invalid("state", "no such state")
         limit, filters = page_limit(request.page_size), (tenant_id, request.integration_id, state)
         after = decode_token(request.page_token, *filters)
-        lanes, now = self.status.work(tenant_id, request.integration_id, state, after, limit + 1)
-        more = encode_token(lanes[limit - 1].lane_id, *filters) if len(lanes) > limit else ""
-        return pb.ListWorkResponse(work=[_work(lane, now) for lane in lanes[:limit]], next_page_token=more)
+        work_items, now = self.status.work(tenant_id, request.integration_id, state, after, limit + 1)
+        more = encode_token(work_items[limit - 1].work_item_id, *filters) if len(work_items) > limit else ""
+        return pb.ListWorkResponse(
+            work=[_work(work_item, now) for work_item in work_items[:limit]], next_page_token=more
+        )
 
     def RequestSync(self, request: pb.RequestSyncRequest, context: Any) -> pb.RequestSyncResponse:  # noqa: N802, ARG002
         """Make leads or failed work due."""
         tenant_id, integration_id = required("tenant_id", request.tenant_id), request.integration_id
         target = self.status.target(tenant_id, required("integration_id", integration_id))
-        for name, ids in (("lead_ids", request.lead_ids), ("lane_ids", request.lane_ids)):
+        for name, ids in (("lead_ids", request.lead_ids), ("work_item_ids", request.work_item_ids)):
             if len(ids) > MOST_LEADS:
                 raise Invalid(name, f"send at most {MOST_LEADS} in one call")
         if request.per_second < 0:
@@ -89,9 +91,9 @@ class SyncService(PlanService, MatchService):
         reason, rate = bounded("reason", request.reason), request.per_second
         queued = self.targets.request_sync(target, list(request.lead_ids), bounded("run_id", request.run_id))
         if request.failed:
-            lanes, dry_run = list(request.lane_ids), request.dry_run
-            queued += self.targets.redrive(target, reason, lanes, rate, dry_run=dry_run)
-        self.leases.bell.ring()
+            work_items, dry_run = list(request.work_item_ids), request.dry_run
+            queued += self.targets.redrive(target, reason, work_items, rate, dry_run=dry_run)
+        self.leases.signal.notify()
         return pb.RequestSyncResponse(queued=queued)
 
     def GetSyncStatus(self, request: pb.GetSyncStatusRequest, context: Any) -> pb.GetSyncStatusResponse:  # noqa: N802, ARG002
@@ -137,18 +139,18 @@ COUNTED = (
 )
 
 
-def _work(lane: Lane, now: datetime) -> pb.Work:
-    leased = lane.lease_until is not None and lane.lease_until > now
-    state = pb.WORK_STATE_LEASED if leased else pb.WORK_STATE_FAILED if lane.failed_at else pb.WORK_STATE_DUE
+def _work(work_item: WorkItem, now: datetime) -> pb.Work:
+    leased = work_item.lease_until is not None and work_item.lease_until > now
+    state = pb.WORK_STATE_LEASED if leased else pb.WORK_STATE_FAILED if work_item.failed_at else pb.WORK_STATE_DUE
     return pb.Work(
-        lane_id=lane.lane_id,
-        integration_id=lane.integration_id,
+        work_item_id=work_item.work_item_id,
+        integration_id=work_item.integration_id,
         state=state,
-        record_id=lane.record_id,
-        lead_id=lane.lead_id,
-        due_at=to_timestamp(lane.due_at),
-        attempts=lane.attempts,
-        reason=lane.reason,
-        cause=advice(lane.reason).cause,
-        remedy=advice(lane.reason).remedy,
+        record_id=work_item.record_id,
+        lead_id=work_item.lead_id,
+        due_at=to_timestamp(work_item.due_at),
+        attempts=work_item.attempts,
+        reason=work_item.reason,
+        cause=advice(work_item.reason).cause,
+        remedy=advice(work_item.reason).remedy,
     )

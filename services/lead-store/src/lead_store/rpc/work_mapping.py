@@ -5,12 +5,12 @@ from datetime import timedelta
 
 from leadsync.sync.v1 import sync_pb2 as pb
 
+from lead_store.domain.decision import Decision, Outcome
 from lead_store.domain.errors import Invalid
 from lead_store.domain.link import Pending, WriteKind
 from lead_store.domain.observation import Absent, Archived, Merged, Observation, Present, State, Unreadable
 from lead_store.domain.rules import Reading, Version
 from lead_store.domain.settlement import Done, EmailTaken, NotSent, Refused, WriteResult
-from lead_store.domain.verdict import Outcome, Verdict
 from lead_store.rpc.requests import required
 from lead_store.rpc.times import from_timestamp
 from lead_store.usecases.lease import Lease
@@ -41,38 +41,41 @@ KINDS = {
 
 def lease_message(lease: Lease) -> pb.Lease:
     """A lease as a worker gets it. History is asked for when a write was left over."""
-    lane = lease.lane
+    work_item = lease.work_item
     return pb.Lease(
-        lane_id=lane.lane_id,
-        fence=lane.fence,
-        record_id=lane.record_id,
-        lead_id=lane.lead_id,
+        work_item_id=work_item.work_item_id,
+        fence=work_item.fence,
+        record_id=work_item.record_id,
+        lead_id=work_item.lead_id,
         email=lease.email,
-        history=lane.notes.written,
+        history=work_item.notes.written,
     )
 
 
-def decision_message(lane_id: str, verdict: Verdict) -> pb.Decision:
-    """A verdict as a worker gets it."""
+def decision_message(work_item_id: str, decision: Decision) -> pb.Decision:
+    """A decision as a worker gets it."""
     return pb.Decision(
-        lane_id=lane_id,
-        outcome=OUTCOMES[verdict.outcome],
-        reason=verdict.reason,
-        lead_id=verdict.lead_id,
-        record_id=verdict.record_id,
-        write=_write_message(verdict.write, verdict) if verdict.write else None,
+        work_item_id=work_item_id,
+        outcome=OUTCOMES[decision.outcome],
+        reason=decision.reason,
+        lead_id=decision.lead_id,
+        record_id=decision.record_id,
+        write=_write_message(decision.write, decision) if decision.write else None,
     )
 
 
 def waiting_time(milliseconds: int) -> timedelta:
-    """How long to wait, a day at most: whatever is asked for, a lane is looked at again."""
+    """How long to wait, a day at most: whatever is asked for, a work item is looked at again."""
     return timedelta(milliseconds=min(max(0, milliseconds), LONGEST_WAIT_MS))
 
 
 def observation(path: str, message: pb.Observation) -> Observation:
     """What a worker saw."""
     return Observation(
-        required(f"{path}.lane_id", message.lane_id), message.fence, _state(path, message), message.read_before_lease
+        required(f"{path}.work_item_id", message.work_item_id),
+        message.fence,
+        _state(path, message),
+        message.read_before_lease,
     )
 
 
@@ -93,8 +96,11 @@ def write_result(path: str, message: pb.WriteResult) -> WriteResult:
             outcome = NotSent(required(f"{path}.not_sent.reason", message.not_sent.reason), retry_after)
         case _:
             raise Invalid(f"{path}.outcome", "is required; for a write that may have landed send no result at all")
-    lane_id, write_id = required(f"{path}.lane_id", message.lane_id), required(f"{path}.write_id", message.write_id)
-    return WriteResult(lane_id, message.fence, write_id, outcome)
+    work_item_id, write_id = (
+        required(f"{path}.work_item_id", message.work_item_id),
+        required(f"{path}.write_id", message.write_id),
+    )
+    return WriteResult(work_item_id, message.fence, write_id, outcome)
 
 
 def _state(path: str, message: pb.Observation) -> State:
@@ -140,11 +146,11 @@ def _version(message: pb.Version) -> Version:
     return Version(message.crm, message.value, from_timestamp(message.changed_at), message.ours, message.source)
 
 
-def _write_message(write: Pending, verdict: Verdict) -> pb.Write:
+def _write_message(write: Pending, decision: Decision) -> pb.Write:
     return pb.Write(
         write_id=write.write_id,
         kind=KINDS[write.kind],
-        record_id=verdict.record_id if write.kind is not WriteKind.CREATE else "",
-        lead_id=verdict.lead_id,
+        record_id=decision.record_id if write.kind is not WriteKind.CREATE else "",
+        lead_id=decision.lead_id,
         values=dict(write.values),
     )

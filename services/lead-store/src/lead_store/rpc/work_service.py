@@ -27,7 +27,7 @@ class WorkService(SyncServiceServicer):
         self.work = work
 
     def LeaseWork(self, request: pb.LeaseWorkRequest, context: Any) -> pb.LeaseWorkResponse:  # noqa: N802
-        """Hand out due lanes, or those of a page."""
+        """Hand out due work items, or those of a page."""
         worker_id = required("worker_id", request.worker_id)
         if request.leaving:
             self.leases.leave(worker_id)
@@ -55,9 +55,9 @@ class WorkService(SyncServiceServicer):
         worker_id = required("worker_id", request.worker_id)
         at_most("observations", len(request.observations))
         seen = [observation(f"observations[{n}]", message) for n, message in enumerate(request.observations)]
-        verdicts = self.work.reconcile(worker_id, seen)
-        decisions = [decision_message(o.lane_id, verdict) for o, verdict in zip(seen, verdicts, strict=True)]
-        return pb.ReconcileResponse(decisions=decisions)
+        decisions = self.work.reconcile(worker_id, seen)
+        messages = [decision_message(o.work_item_id, decision) for o, decision in zip(seen, decisions, strict=True)]
+        return pb.ReconcileResponse(decisions=messages)
 
     def SettleWrites(self, request: pb.SettleWritesRequest, context: Any) -> pb.SettleWritesResponse:  # noqa: N802, ARG002
         """Note what came of writes."""
@@ -76,11 +76,11 @@ class WorkService(SyncServiceServicer):
             wait = waiting_time(release.retry_after_ms)
             match release.kind:
                 case pb.RELEASE_KIND_WAITING:
-                    self.work.release(worker_id, release.lane_id, release.fence, reason, wait, counts=False)
+                    self.work.release(worker_id, release.work_item_id, release.fence, reason, wait, counts=False)
                 case pb.RELEASE_KIND_RETRY:
-                    self.work.release(worker_id, release.lane_id, release.fence, reason, wait, counts=True)
+                    self.work.release(worker_id, release.work_item_id, release.fence, reason, wait, counts=True)
                 case pb.RELEASE_KIND_FAILED:
-                    self.work.fail(worker_id, release.lane_id, release.fence, reason)
+                    self.work.fail(worker_id, release.work_item_id, release.fence, reason)
                 case _:
                     raise Invalid(f"releases[{n}].kind", "is required")
         return pb.ReleaseWorkResponse()

@@ -4,16 +4,16 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from lead_store.domain.conflict import OpenConflict, open_conflicts, resolve
+from lead_store.domain.decision import FieldChange
 from lead_store.domain.errors import Invalid, NotAllowed, NotFound, StaleEtag
-from lead_store.domain.lane import LaneTouch, touches_of
 from lead_store.domain.lead import Lead
 from lead_store.domain.references import new_identities
-from lead_store.domain.verdict import FieldChange
+from lead_store.domain.work_item import WorkItemTouch, touches_of
 from lead_store.mongo.decisions import Entry
 from lead_store.mongo.store import Store
 from lead_store.mongo.transaction import Contended, Session
 from lead_store.usecases.leads import PLATFORM, Leads, check_named, check_values
-from lead_store.usecases.lease import WorkBell
+from lead_store.usecases.lease import WorkSignal
 
 UNDO_WITHIN = timedelta(days=90)
 BULK = 1_000
@@ -37,7 +37,7 @@ class Conflicts:
 
     store: Store
     leads: Leads
-    bell: WorkBell
+    signal: WorkSignal
 
     def page(
         self, tenant_id: str, integration_id: str, field: str, lead_id: str, after: str, limit: int
@@ -53,7 +53,7 @@ class Conflicts:
         decision = self.store.transact(
             lambda session: self._resolve(session, tenant_id, lead_id, integration_id, field, choice, etag, actor), 10
         )
-        self.bell.ring()
+        self.signal.notify()
         return decision
 
     def resolve_all(self, tenant_id: str, integration_id: str, field: str, side: str, actor: str) -> tuple[int, bool]:
@@ -128,9 +128,9 @@ class Conflicts:
         targets = self.store.targets.of_tenant(tenant_id, session)
         own = [target for target in targets if target.integration_id == integration_id]
         touches = touches_of(after, targets) + [
-            LaneTouch(tenant_id, integration_id, record_id=conflict.record_id, lead_id=lead_id) for _ in own
+            WorkItemTouch(tenant_id, integration_id, record_id=conflict.record_id, lead_id=lead_id) for _ in own
         ]
-        self.store.lanes.touch(touches, session)  # R20
+        self.store.work_items.touch(touches, session)  # R20
         self.store.identities.own(tenant_id, new_identities(lead.values, after.values, targets), session)
         change = FieldChange(PLATFORM, conflict.ours, value, "a person resolved the conflict")
         entry = Entry(

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from lead_store.domain.lane import Lane
 from lead_store.domain.lead import Lead
 from lead_store.domain.link import Link
+from lead_store.domain.work_item import WorkItem
 from lead_store.mongo.store import Store
 
 LONGEST_CHAIN = 10  # merges of merged records that are followed
@@ -53,11 +53,11 @@ class Duplicates:
         for _ in range(LONGEST_CHAIN):
             if not asked:
                 break
-            lanes = self.store.lanes.of_records([(one, record_id) for (one, _), record_id in asked.items()])
-            keepers = self.store.leads.by_ids(tenant_id, {lane.lead_id for lane in lanes.values()})
+            work_items = self.store.work_items.of_records([(one, record_id) for (one, _), record_id in asked.items()])
+            keepers = self.store.leads.by_ids(tenant_id, {work_item.lead_id for work_item in work_items.values()})
             further = {}
             for (one, duplicate), record_id in asked.items():
-                keeper, link = _keeper(lanes.get((one, record_id)), keepers)
+                keeper, link = _keeper(work_items.get((one, record_id)), keepers)
                 if keeper and link and link.attached:
                     pairs.append(Duplicate(one, link.record_id, keeper.lead_id, duplicate))
                 elif link and link.duplicate_of:  # its record was merged away too
@@ -66,9 +66,9 @@ class Duplicates:
         return pairs
 
 
-def _keeper(lane: Lane | None, leads: dict[str, Lead]) -> tuple[Lead | None, Link | None]:
-    """The live lead that a record's lane names, and its link."""
-    lead = leads.get(lane.lead_id) if lane is not None else None
-    if lane is None or lead is None or lead.deleted_at is not None:
+def _keeper(work_item: WorkItem | None, leads: dict[str, Lead]) -> tuple[Lead | None, Link | None]:
+    """The live lead that a record's work item names, and its link."""
+    lead = leads.get(work_item.lead_id) if work_item is not None else None
+    if work_item is None or lead is None or lead.deleted_at is not None:
         return None, None
-    return lead, lead.link(lane.integration_id)
+    return lead, lead.link(work_item.integration_id)

@@ -6,14 +6,14 @@ from datetime import datetime
 
 from lead_store.domain.ending import end, linked_less, merge, touches_of_merge
 from lead_store.domain.errors import Invalid, NotAllowed, NotFound, StaleEtag, Unavailable
-from lead_store.domain.lane import LaneTouch, touches_of
 from lead_store.domain.lead import EndReason, Lead
 from lead_store.domain.rules import Target
+from lead_store.domain.work_item import WorkItemTouch, touches_of
 from lead_store.mongo.decisions import Entry
 from lead_store.mongo.store import Store
 from lead_store.mongo.transaction import Contended, Session
 from lead_store.usecases.leads import PLATFORM
-from lead_store.usecases.lease import WorkBell
+from lead_store.usecases.lease import WorkSignal
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class EndLead:
     """The use case."""
 
     store: Store
-    bell: WorkBell
+    signal: WorkSignal
 
     def end(self, tenant_id: str, lead_id: str, reason: EndReason, into: str, etag: str, actor: str) -> None:
         """End a lead softly; `into` = the lead that it is merged into. Ending one that has ended changes nothing."""
@@ -48,7 +48,7 @@ class EndLead:
             self.store.transact(work, tries=10)
         except Contended as error:
             raise Unavailable("contended", "others keep changing the same lead: try again") from error
-        self.bell.ring()
+        self.signal.notify()
 
     def _merge(self, lead: Lead, into: str, targets: list[Target], actor: str, now: datetime, session: Session) -> None:
         survivor = self.store.leads.get(lead.tenant_id, into, session)
@@ -78,7 +78,7 @@ class EndLead:
     def _keep(
         self,
         changed: list[tuple[Lead, Lead]],
-        touches: Iterable[LaneTouch],
+        touches: Iterable[WorkItemTouch],
         entries: list[Entry],
         now: datetime,
         session: Session,
@@ -86,7 +86,7 @@ class EndLead:
         for _, after in changed:
             if not self.store.leads.replace([after], session):
                 raise Contended
-        self.store.lanes.touch(touches, session)
+        self.store.work_items.touch(touches, session)
         self.store.decisions.insert(entries, session)
         less = linked_less([before for before, _ in changed], [after for _, after in changed])
         for integration_id, count in less.items():

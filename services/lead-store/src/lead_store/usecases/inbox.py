@@ -6,7 +6,7 @@ from datetime import datetime
 
 from lead_store.domain.delivery import Delivery, DeliveryQuery, KeptDelivery
 from lead_store.domain.errors import Invalid, NotFound
-from lead_store.domain.lane import Lane
+from lead_store.domain.work_item import WorkItem
 from lead_store.mongo.store import Store
 from lead_store.usecases.arrivals import Arrivals
 
@@ -15,11 +15,11 @@ MOST_DELIVERIES = 1_000
 
 @dataclass(frozen=True, slots=True)
 class SeenDelivery:
-    """A delivery, and the lanes of the records it touches as they stand at `now`."""
+    """A delivery, and the work items of the records it touches as they stand at `now`."""
 
     kept: KeptDelivery
     now: datetime
-    lanes: tuple[Lane, ...]
+    work_items: tuple[WorkItem, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +58,8 @@ class Inbox:
 
     def _seen(self, kept: list[KeptDelivery]) -> list[SeenDelivery]:
         records = {(k.integration_id, touch.record_id) for k in kept for touch in k.delivery.touches}
-        lanes, now = self.store.lanes.of_records(records), self.store.now()
-        return [SeenDelivery(k, now, tuple(lanes[r] for r in _records(k) if r in lanes)) for k in kept]
+        work_items, now = self.store.work_items.of_records(records), self.store.now()
+        return [SeenDelivery(k, now, tuple(work_items[r] for r in _records(k) if r in work_items)) for k in kept]
 
 
 def _records(kept: KeptDelivery) -> list[tuple[str, str]]:

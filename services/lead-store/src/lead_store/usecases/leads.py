@@ -1,4 +1,4 @@
-"""Leads as the platform writes them. Each change makes the lead's lanes due in the transaction that keeps it."""
+"""Leads as the platform writes them. Each change makes the lead's work items due in the transaction that keeps it."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -7,6 +7,7 @@ from datetime import datetime
 import uuid6
 from email_validator import EmailNotValidError, validate_email
 
+from lead_store.domain.decision import FieldChange
 from lead_store.domain.errors import Invalid, NotFound, StaleEtag, Unavailable
 from lead_store.domain.fields import (
     CUSTOM_PREFIX,
@@ -17,15 +18,14 @@ from lead_store.domain.fields import (
     is_field,
 )
 from lead_store.domain.keys import address_spellings
-from lead_store.domain.lane import touches_of
 from lead_store.domain.lead import Lead, empty_lead
 from lead_store.domain.references import new_identities
-from lead_store.domain.verdict import FieldChange
+from lead_store.domain.work_item import touches_of
 from lead_store.mongo.decisions import Entry
 from lead_store.mongo.leads import RepeatedRequest
 from lead_store.mongo.store import Store
 from lead_store.mongo.transaction import Contended, Session
-from lead_store.usecases.lease import WorkBell
+from lead_store.usecases.lease import WorkSignal
 
 PLATFORM = "platform"  # who changed a field, when it was not a CRM
 
@@ -35,7 +35,7 @@ class Leads:
     """The use cases of LeadService."""
 
     store: Store
-    bell: WorkBell
+    signal: WorkSignal
     platform: str
 
     def create(self, tenant_id: str, request_id: str, values: Mapping[str, str], actor: str) -> Lead:
@@ -116,9 +116,9 @@ class Leads:
     def _keep(
         self, before: Lead | None, after: Lead, outcome: str, actor: str, now: datetime, session: Session
     ) -> None:
-        """Make lanes due, own the keys that are new (R16), and note the decision."""
+        """Make work items due, own the keys that are new (R16), and note the decision."""
         targets = self.store.targets.of_tenant(after.tenant_id, session)
-        self.store.lanes.touch(touches_of(after, targets), session)
+        self.store.work_items.touch(touches_of(after, targets), session)
         old = before.values if before else {}
         self.store.identities.own(after.tenant_id, new_identities(old, after.values, targets), session)
         names = [name for name in {*old, *after.values} if old.get(name, "") != after.values.get(name, "")]
@@ -134,7 +134,7 @@ class Leads:
             lead = self.store.transact(work, tries=10)
         except Contended as error:
             raise Unavailable("contended", "others keep changing the same lead: try again") from error
-        self.bell.ring()
+        self.signal.notify()
         return lead
 
 

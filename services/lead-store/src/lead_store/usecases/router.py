@@ -1,4 +1,4 @@
-"""From kept deliveries to due lanes."""
+"""From kept deliveries to due work items."""
 
 import threading
 import time
@@ -7,18 +7,18 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from lead_store.domain.delivery import Account, Delivery, lanes_touched
-from lead_store.domain.lane import erasure_of
+from lead_store.domain.delivery import Account, Delivery, work_items_touched
 from lead_store.domain.rules import Target
+from lead_store.domain.work_item import erasure_of
 from lead_store.mongo.store import Store
 from lead_store.mongo.transaction import Session
 from lead_store.usecases.arrivals import Arrivals, Span
 from lead_store.usecases.backlog import MOST_FOUND, Backlog
-from lead_store.usecases.lease import WorkBell
+from lead_store.usecases.lease import WorkSignal
 
 SWEEP_SECONDS = 5.0  # without news for so long, all deliveries are looked at
 BUSY_SWEEP_SECONDS = 60.0  # and with news: looking at all takes the longer the more of them wait
-LOOK_FROM = 50  # for so many touches it pays to look first which of the lanes wait already
+LOOK_FROM = 50  # for so many touches it pays to look first which of the work items wait already
 # After a batch its account rests, so many times as long as something was being recorded meanwhile: as many times as
 # deliveries came together, within these bounds.
 LEAST_REST, MOST_REST = 3, 9
@@ -29,13 +29,13 @@ log = structlog.get_logger()
 
 @dataclass(slots=True)
 class Router:
-    """Turns kept deliveries into due lanes: at once when told, and now and then for what a crash left behind.
+    """Turns kept deliveries into due work items: at once when told, and now and then for what a crash left behind.
 
-    Routing twice is harmless, so the order is: lanes first, then the delivery's state. The accounts take turns.
+    Routing twice is harmless, so the order is: work items first, then the delivery's state. The accounts take turns.
     """
 
     store: Store
-    bell: WorkBell
+    signal: WorkSignal
     arrivals: Arrivals
     stop: threading.Event = field(default_factory=threading.Event)
     waiting: dict[Account, Backlog] = field(default_factory=dict)
@@ -136,19 +136,19 @@ class Router:
 
     def _route_to(self, target: Target, deliveries: list[Delivery]) -> None:
         if target.webhooks_enabled:
-            touches = [touch for delivery in deliveries for touch in lanes_touched(delivery, target)]
+            touches = [touch for delivery in deliveries for touch in work_items_touched(delivery, target)]
             if len(touches) > LOOK_FROM:
-                touches = self.store.lanes.unknown(touches, self.store.now())
+                touches = self.store.work_items.unknown(touches, self.store.now())
             if touches:
                 self.store.touch_together(touches)
-                self.bell.ring()
+                self.signal.notify()
         # After the touches: an erasure that they did not disturb has committed, and its tombstones are seen (R17).
         records = set[str]().union(*(delivery.record_ids for delivery in deliveries))
         if erased := self.store.tombstones.of_records(target.integration_id, records):
             self.store.deliveries.strip((target.provider, target.account_id), erased)
             touched = [touch for delivery in deliveries for touch in delivery.touches]
             merged = {touch.record_id for touch in touched if touch.into in erased} - erased
-            self.store.lanes.touch(erasure_of(target, record_id) for record_id in merged)
+            self.store.work_items.touch(erasure_of(target, record_id) for record_id in merged)
 
         def mark(session: Session) -> None:
             fresh = self.store.deliveries.still_new([delivery.key for delivery in deliveries], session)

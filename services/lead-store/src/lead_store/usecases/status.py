@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from lead_store.domain.errors import NotFound
-from lead_store.domain.lane import Lane
 from lead_store.domain.rules import Target
+from lead_store.domain.work_item import WorkItem
 from lead_store.mongo.client import Document
 from lead_store.mongo.store import Store
 
@@ -47,11 +47,11 @@ class Status:
 
     def backlog(self) -> Backlog:
         """What is still to do, for all tenants together."""
-        oldest = self.store.lanes.oldest_due()
+        oldest = self.store.work_items.oldest_due()
         waiting = (self.store.now() - oldest).total_seconds() if oldest else 0.0
         return Backlog(
-            due=self.store.lanes.count({"due_at": {"$type": "date"}}),
-            failed=self.store.lanes.count({"failed_at": {"$type": "date"}}),
+            due=self.store.work_items.count({"due_at": {"$type": "date"}}),
+            failed=self.store.work_items.count({"failed_at": {"$type": "date"}}),
             oldest_due_seconds=max(0.0, waiting),
             unrouted=self.store.deliveries.count("new"),
             unroutable=self.store.deliveries.count("unroutable"),
@@ -61,20 +61,20 @@ class Status:
         """The statistics of an integration."""
         self.target(tenant_id, integration_id)
         own = {"integration_id": integration_id}
-        oldest = self.store.lanes.oldest_due(integration_id)
+        oldest = self.store.work_items.oldest_due(integration_id)
         waiting = (self.store.now() - oldest).total_seconds() if oldest else 0.0
         return SyncStatus(
             counters=self.store.counters.get(integration_id),
-            pending=self.store.lanes.count({**own, "due_at": {"$type": "date"}}),
+            pending=self.store.work_items.count({**own, "due_at": {"$type": "date"}}),
             oldest_pending_seconds=max(0, int(waiting)),
             conflicts=self.store.leads.open_conflicts(tenant_id, integration_id),
-            failed_work=self.store.lanes.count({**own, "failed_at": {"$type": "date"}}),
+            failed_work=self.store.work_items.count({**own, "failed_at": {"$type": "date"}}),
         )
 
     def work(
         self, tenant_id: str, integration_id: str, state: str, after: str, limit: int
-    ) -> tuple[list[Lane], datetime]:
-        """Lanes that are not idle, by id, and the database's clock to judge them by."""
+    ) -> tuple[list[WorkItem], datetime]:
+        """Work items that are not idle, by id, and the database's clock to judge them by."""
         now = self.store.now()
         states: dict[str, Document] = {
             "due": {"due_at": {"$type": "date"}, "lease_until": {"$lte": now}},
@@ -85,4 +85,4 @@ class Status:
         query: Document = {"tenant_id": tenant_id, **states[state]}
         if integration_id:
             query["integration_id"] = integration_id
-        return self.store.lanes.page(query, after, limit), now
+        return self.store.work_items.page(query, after, limit), now

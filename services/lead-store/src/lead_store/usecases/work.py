@@ -1,7 +1,9 @@
 """The work on records: reconcile what was seen, settle what was written, release what could not be done.
 
-Up to a hundred lanes commit in one transaction. When that loses against other commits, each half commits on its own,
-and so on down to one lane; one that loses five times is released as due: nothing is decided on a state that has moved.
+Up to a hundred work items commit in one transaction. When that loses against other commits, each half commits on its
+own,
+and so on down to one work item; one that loses five times is released as due: nothing is decided on a state that has
+moved.
 """
 
 import random
@@ -12,22 +14,22 @@ from typing import TypeVar
 
 import structlog
 
+from lead_store.domain.decision import Decision, LeaseEnd, Outcome
 from lead_store.domain.errors import StoreError
-from lead_store.domain.lane import Lane, backoff
 from lead_store.domain.observation import Observation
 from lead_store.domain.reconcile import reconcile
 from lead_store.domain.rules import Target
 from lead_store.domain.settlement import Done, SettleCase, WriteResult, settle_write
-from lead_store.domain.verdict import LaneEnd, Outcome, Verdict
+from lead_store.domain.work_item import WorkItem, backoff
 from lead_store.mongo.store import Store
 from lead_store.mongo.transaction import Contended, Session, is_unreachable
-from lead_store.usecases.lease import WorkBell
+from lead_store.usecases.lease import WorkSignal
 from lead_store.usecases.narration import tell
 from lead_store.usecases.world import World, read_world
 
 Item = TypeVar("Item", Observation, WriteResult)
-Decided = tuple[Lane | None, Verdict]  # without a lane where the lease was lost
-FENCED = Verdict(Outcome.FENCED, LaneEnd.KEPT)
+Decided = tuple[WorkItem | None, Decision]  # without a work item where the lease was lost
+FENCED = Decision(Outcome.FENCED, LeaseEnd.KEPT)
 LONE_TRIES = 5
 log = structlog.get_logger()
 
@@ -37,50 +39,54 @@ class Work:
     """The use cases of a worker that holds leases."""
 
     store: Store
-    bell: WorkBell
+    signal: WorkSignal
     platform: str
 
-    def reconcile(self, worker_id: str, observations: list[Observation]) -> list[Verdict]:
-        """Decide on observed records. The answer has one verdict per observation, in their order."""
+    def reconcile(self, worker_id: str, observations: list[Observation]) -> list[Decision]:
+        """Decide on observed records. The answer has one decision per observation, in their order."""
         return self._decide(worker_id, observations, self._reconcile_in)
 
     def settle(self, worker_id: str, results: list[WriteResult]) -> list[bool]:
         """Note what came of writes; False where the lease was lost and nothing changed."""
-        verdicts = self._decide(worker_id, results, self._settle_in)
-        return [verdict is not FENCED for verdict in verdicts]
+        decisions = self._decide(worker_id, results, self._settle_in)
+        return [decision is not FENCED for decision in decisions]
 
-    def release(self, worker_id: str, lane: str, fence: int, reason: str, wait: timedelta, *, counts: bool) -> None:
-        """Give a lane back without a decision, due again after a wait; one that counts waits longer each time."""
-        held = self.store.lanes.held([lane], worker_id).get((lane, fence))
+    def release(
+        self, worker_id: str, work_item: str, fence: int, reason: str, wait: timedelta, *, counts: bool
+    ) -> None:
+        """Give a work item back without a decision, due again after a wait; one that counts waits longer each time."""
+        held = self.store.work_items.held([work_item], worker_id).get((work_item, fence))
         if held is not None:
             jitter = backoff(held.attempts, random.random()) if counts else timedelta()  # noqa: S311 - no secret
-            self.store.lanes.release(held, reason, max(wait, jitter), counts=counts)
+            self.store.work_items.release(held, reason, max(wait, jitter), counts=counts)
 
-    def fail(self, worker_id: str, lane: str, fence: int, reason: str) -> None:
-        """Give a lane up until a person redrives it or its record changes again."""
-        held = self.store.lanes.held([lane], worker_id).get((lane, fence))
+    def fail(self, worker_id: str, work_item: str, fence: int, reason: str) -> None:
+        """Give a work item up until a person redrives it or its record changes again."""
+        held = self.store.work_items.held([work_item], worker_id).get((work_item, fence))
         if held is not None:
-            self.store.lanes.fail(held, reason)
-            log.warning("Work failed", lane_id=lane, reason=reason)
+            self.store.work_items.fail(held, reason)
+            log.warning("Work failed", work_item_id=work_item, reason=reason)
 
     def _decide(
         self,
         worker_id: str,
         items: list[Item],
         decide_in: Callable[[str, list[Item], datetime, Session], list[Decided]],
-    ) -> list[Verdict]:
+    ) -> list[Decision]:
         now = self.store.now()
 
         def commit(some: list[Item], session: Session) -> list[Decided]:
             decided = decide_in(worker_id, some, now, session)
-            self.store.commit([(lane, verdict) for lane, verdict in decided if lane is not None], now, session)
+            self.store.commit(
+                [(work_item, decision) for work_item, decision in decided if work_item is not None], now, session
+            )
             return decided
 
         decided = self._commit(worker_id, items, commit)
         tell(decided)
-        if any(verdict.touches for _, verdict in decided):
-            self.bell.ring()
-        return [verdict for _, verdict in decided]
+        if any(decision.touches for _, decision in decided):
+            self.signal.notify()
+        return [decision for _, decision in decided]
 
     def _commit(
         self, worker_id: str, items: list[Item], commit: Callable[[list[Item], Session], list[Decided]]
@@ -106,73 +112,73 @@ class Work:
             return self.store.transact(commit, tries=LONE_TRIES)[0]
         except Contended:
             if isinstance(item, Observation):
-                self.release(worker_id, item.lane_id, item.fence, "contended", timedelta(), counts=False)
-                return None, Verdict(Outcome.RELEASED, LaneEnd.KEPT, "contended")
+                self.release(worker_id, item.work_item_id, item.fence, "contended", timedelta(), counts=False)
+                return None, Decision(Outcome.RELEASED, LeaseEnd.KEPT, "contended")
             return None, FENCED
         except StoreError:
             raise
         except Exception as error:  # it fails alone, where people see it
             if is_unreachable(error):
                 raise
-            log.exception("A record cannot be decided", lane_id=item.lane_id)
-            self.fail(worker_id, item.lane_id, item.fence, "cannot_be_stored")
-            return None, Verdict(Outcome.FAILED, LaneEnd.KEPT, "cannot_be_stored")
+            log.exception("A record cannot be decided", work_item_id=item.work_item_id)
+            self.fail(worker_id, item.work_item_id, item.fence, "cannot_be_stored")
+            return None, Decision(Outcome.FAILED, LeaseEnd.KEPT, "cannot_be_stored")
 
     def _reconcile_in(
         self, worker_id: str, observations: list[Observation], now: datetime, session: Session
     ) -> list[Decided]:
-        held = self.store.lanes.held([seen.lane_id for seen in observations], worker_id, session)
-        lanes = [held.get((seen.lane_id, seen.fence)) for seen in observations]
-        target, others = self._targets(lanes, session)
+        held = self.store.work_items.held([seen.work_item_id for seen in observations], worker_id, session)
+        work_items = [held.get((seen.work_item_id, seen.fence)) for seen in observations]
+        target, others = self._targets(work_items, session)
         if target is None:
             return [(None, FENCED) for _ in observations]
-        world = read_world(self.store, target, others, list(zip(lanes, observations, strict=True)), now, session)
+        world = read_world(self.store, target, others, list(zip(work_items, observations, strict=True)), now, session)
         decided: list[Decided] = []
-        for lane, seen in zip(lanes, observations, strict=True):
+        for work_item, seen in zip(work_items, observations, strict=True):
             if (
-                lane is None
-                or lane.lease_until is None
-                or lane.lease_until <= now
-                or lane.integration_id != target.integration_id
+                work_item is None
+                or work_item.lease_until is None
+                or work_item.lease_until <= now
+                or work_item.integration_id != target.integration_id
             ):
                 decided.append((None, FENCED))
                 continue
-            verdict = reconcile(world.case(lane, seen, self.platform))
-            world.take_in(verdict)
-            decided.append((lane, verdict))
+            decision = reconcile(world.case(work_item, seen, self.platform))
+            world.take_in(decision)
+            decided.append((work_item, decision))
         return decided
 
     def _settle_in(self, worker_id: str, results: list[WriteResult], now: datetime, session: Session) -> list[Decided]:
-        held = self.store.lanes.held([result.lane_id for result in results], worker_id, session)
-        lanes = [held.get((result.lane_id, result.fence)) for result in results]
-        target, _ = self._targets(lanes, session)
+        held = self.store.work_items.held([result.work_item_id for result in results], worker_id, session)
+        work_items = [held.get((result.work_item_id, result.fence)) for result in results]
+        target, _ = self._targets(work_items, session)
         if target is None:
             return [(None, FENCED) for _ in results]
         world = World(target, (), now)
         for lead in self.store.leads.by_ids(
-            target.tenant_id, {lane.lead_id for lane in lanes if lane}, session
+            target.tenant_id, {work_item.lead_id for work_item in work_items if work_item}, session
         ).values():
             world.keep(lead)
         written = {result.outcome.record_id for result in results if isinstance(result.outcome, Done)}
         holders = self.store.leads.by_records(target, written, session)
         holder_of = {link.record_id: lead for lead in holders if (link := lead.link(target.integration_id))}
         decided: list[Decided] = []
-        for lane, result in zip(lanes, results, strict=True):
+        for work_item, result in zip(work_items, results, strict=True):
             holder = holder_of.get(result.outcome.record_id) if isinstance(result.outcome, Done) else None
-            case = lane and SettleCase(lane, result, target, now, world.leads.get(lane.lead_id), holder)
-            verdict = settle_write(case) if case else None
-            if lane is None or verdict is None:
+            case = work_item and SettleCase(work_item, result, target, now, world.leads.get(work_item.lead_id), holder)
+            decision = settle_write(case) if case else None
+            if work_item is None or decision is None:
                 decided.append((None, FENCED))
                 continue
-            world.take_in(verdict)
-            if verdict.lead is not None and isinstance(result.outcome, Done):
-                holder_of.setdefault(result.outcome.record_id, verdict.lead)
-            decided.append((lane, verdict))
+            world.take_in(decision)
+            if decision.lead is not None and isinstance(result.outcome, Done):
+                holder_of.setdefault(result.outcome.record_id, decision.lead)
+            decided.append((work_item, decision))
         return decided
 
-    def _targets(self, lanes: list[Lane | None], session: Session) -> tuple[Target | None, tuple[Target, ...]]:
-        """The target that the lanes belong to, and the tenant's others."""
-        first = next((lane for lane in lanes if lane is not None), None)
+    def _targets(self, work_items: list[WorkItem | None], session: Session) -> tuple[Target | None, tuple[Target, ...]]:
+        """The target that the work items belong to, and the tenant's others."""
+        first = next((work_item for work_item in work_items if work_item is not None), None)
         if first is None:
             return None, ()
         targets = self.store.targets.of_tenant(first.tenant_id, session)

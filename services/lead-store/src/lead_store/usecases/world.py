@@ -6,20 +6,20 @@ from datetime import datetime
 
 import uuid6
 
+from lead_store.domain.decision import Case, Decision
 from lead_store.domain.keys import address_spellings
-from lead_store.domain.lane import Lane
 from lead_store.domain.lead import Lead
 from lead_store.domain.observation import Absent, Archived, Observation, Present
 from lead_store.domain.references import identities, record_identities, sought
 from lead_store.domain.rules import MatchKey, Target
-from lead_store.domain.verdict import Case, Verdict
+from lead_store.domain.work_item import WorkItem
 from lead_store.mongo.store import Store
 from lead_store.mongo.transaction import Session
 
 
 @dataclass(slots=True)
 class World:
-    """The leads around a batch of lanes of one target, and who of them was erased."""
+    """The leads around a batch of work items of one target, and who of them was erased."""
 
     target: Target
     other_targets: tuple[Target, ...]
@@ -30,12 +30,12 @@ class World:
     erased_emails: set[str] = field(default_factory=set)
     deletions_left: int = 0
 
-    def case(self, lane: Lane, seen: Observation, platform: str) -> Case:
-        """Everything that the decision on one lane may look at."""
+    def case(self, work_item: WorkItem, seen: Observation, platform: str) -> Case:
+        """Everything that the decision on one work item may look at."""
         present = seen.state if isinstance(seen.state, Present) else None
-        lead = self.leads.get(lane.lead_id) or self._former(lane)
+        lead = self.leads.get(work_item.lead_id) or self._former(work_item)
         return Case(
-            lane=lane,
+            work_item=work_item,
             observation=seen,
             target=self.target,
             now=self.now,
@@ -44,9 +44,9 @@ class World:
             new_write_id=str(uuid6.uuid7()),
             lead=lead,
             marked=self._heir(present.marked_lead_id) if present else None,
-            hopeful=self._heir(lane.notes.match_lead_id),
-            chosen=self._heir(lane.notes.choice),
-            nearby=self._nearby(lane, present) if present and not self.knows(lane) else (),
+            hopeful=self._heir(work_item.notes.match_lead_id),
+            chosen=self._heir(work_item.notes.choice),
+            nearby=self._nearby(work_item, present) if present and not self.knows(work_item) else (),
             heir=self._heir(lead.merged_into) if lead is not None and lead.merged_into else None,
             merged=self._linked_to(present.merged_record_ids) if present else (),
             other_targets=self.other_targets,
@@ -60,27 +60,31 @@ class World:
         for key in identities(lead.values, self.target.match_keys):
             self.by_key.setdefault(key, set()).add(lead.lead_id)
 
-    def take_in(self, verdict: Verdict) -> None:
-        """Note what a verdict makes of its lead, at the revision that its commit will give it."""
-        if verdict.erases and verdict.before is not None:
-            self.leads.pop(verdict.before.lead_id, None)
-        if verdict.lead is not None:
-            revision = verdict.lead.revision + 1 if verdict.before is not None else 1
-            self.keep(replace(verdict.lead, revision=revision))
-        for _, after in verdict.duplicates:
+    def take_in(self, decision: Decision) -> None:
+        """Note what a decision makes of its lead, at the revision that its commit will give it."""
+        if decision.erases and decision.before is not None:
+            self.leads.pop(decision.before.lead_id, None)
+        if decision.lead is not None:
+            revision = decision.lead.revision + 1 if decision.before is not None else 1
+            self.keep(replace(decision.lead, revision=revision))
+        for _, after in decision.duplicates:
             self.keep(replace(after, revision=after.revision + 1))
-        self.deletions_left -= verdict.counts["deletions"]
+        self.deletions_left -= decision.counts["deletions"]
 
-    def knows(self, lane: Lane) -> bool:
-        """Whether the lane names a live lead that is linked to its record."""
-        lead = self.leads.get(lane.lead_id)
+    def knows(self, work_item: WorkItem) -> bool:
+        """Whether the work item names a live lead that is linked to its record."""
+        lead = self.leads.get(work_item.lead_id)
         link = lead.link(self.target.integration_id) if lead is not None and lead.deleted_at is None else None
-        return link is not None and link.record_id == lane.record_id
+        return link is not None and link.record_id == work_item.record_id
 
-    def _former(self, lane: Lane) -> Lead | None:
-        """A deleted lead that had this record, if the lane knows none: nobody wants it imported again."""
-        had = (lead for lead in self.leads.values() if lead.deleted_at and lead.had_record(self.target, lane.record_id))
-        return next(had, None) if lane.record_id and not lane.lead_id else None
+    def _former(self, work_item: WorkItem) -> Lead | None:
+        """A deleted lead that had this record, if the work item knows none: nobody wants it imported again."""
+        had = (
+            lead
+            for lead in self.leads.values()
+            if lead.deleted_at and lead.had_record(self.target, work_item.record_id)
+        )
+        return next(had, None) if work_item.record_id and not work_item.lead_id else None
 
     def _heir(self, lead_id: str) -> Lead | None:
         """The lead itself, or the one that it was merged into. Chains end: whoever is merged into was alive (L8)."""
@@ -89,11 +93,11 @@ class World:
             lead = self.leads.get(lead.merged_into)
         return lead
 
-    def _nearby(self, lane: Lane, present: Present) -> tuple[Lead, ...]:
+    def _nearby(self, work_item: WorkItem, present: Present) -> tuple[Lead, ...]:
         """Leads that had this record through an earlier connection of its account, or that may share a key with it."""
         shared = record_identities(present.values, present.other_emails, self.target)
         ids = {lead_id for key in shared for lead_id in self.by_key.get(key, ())}
-        ids |= {lead_id for lead_id, lead in self.leads.items() if lead.had_record(self.target, lane.record_id)}
+        ids |= {lead_id for lead_id, lead in self.leads.items() if lead.had_record(self.target, work_item.record_id)}
         return tuple(self.leads[lead_id] for lead_id in sorted(ids) if lead_id in self.leads)
 
     def _linked_to(self, record_ids: tuple[str, ...]) -> tuple[Lead, ...]:
@@ -113,24 +117,29 @@ def read_world(
     store: Store,
     target: Target,
     other_targets: Iterable[Target],
-    seen: Sequence[tuple[Lane | None, Observation]],
+    seen: Sequence[tuple[WorkItem | None, Observation]],
     now: datetime,
     session: Session | None,
 ) -> World:
-    """Read what the decisions on these lanes may look at; lanes that are not held are left out."""
+    """Read what the decisions on these work items may look at; work items that are not held are left out."""
     world = World(target, tuple(other_targets), now)
-    held = [(lane, observation.state) for lane, observation in seen if lane is not None]
-    present = [(lane, state) for lane, state in held if isinstance(state, Present) and lane.record_id]
-    ids = {lead_id for lane, _ in held for lead_id in (lane.lead_id, lane.notes.match_lead_id, lane.notes.choice)}
+    held = [(work_item, observation.state) for work_item, observation in seen if work_item is not None]
+    present = [(work_item, state) for work_item, state in held if isinstance(state, Present) and work_item.record_id]
+    ids = {
+        lead_id
+        for work_item, _ in held
+        for lead_id in (work_item.lead_id, work_item.notes.match_lead_id, work_item.notes.choice)
+    }
     ids |= {state.marked_lead_id for _, state in present}
     for lead in store.leads.by_ids(target.tenant_id, ids - {""}, session).values():
         world.keep(lead)
-    records = {lane.record_id for lane, _ in held}
+    records = {work_item.record_id for work_item, _ in held}
     merged = {record_id for _, state in present for record_id in state.merged_record_ids}
-    # A record whose lane names no lead that has it is looked up by its id, by those merged into it, and by its keys.
-    strangers = [(lane, state) for lane, state in present if not world.knows(lane)]
+    # A record whose work item names no lead that has it is looked up by its id, by those merged into it, and by its
+    # keys.
+    strangers = [(work_item, state) for work_item, state in present if not world.knows(work_item)]
     emails = {email for _, state in strangers for email in _emails_of(state)}
-    unknown = merged | {lane.record_id for lane, _ in strangers}
+    unknown = merged | {work_item.record_id for work_item, _ in strangers}
     refs = {ref for _, state in strangers for ref in sought(state.values, target)}
     for lead in [
         *store.leads.by_emails(target.tenant_id, emails if MatchKey.EMAIL in target.match_keys else (), session),

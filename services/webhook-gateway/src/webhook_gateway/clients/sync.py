@@ -31,13 +31,13 @@ class SyncClient(Client):
             raise
 
     async def redrive(self, tenant: str, wanted: Redrive) -> int:
-        """Make failed work due again, or only count it; returns how many lanes that were."""
+        """Make failed work due again, or only count it; returns how many work items that were."""
         request = pb.RequestSyncRequest(
             tenant_id=tenant,
             integration_id=wanted.integration_id,
             failed=True,
             reason=wanted.reason,
-            lane_ids=wanted.lane_ids or (),
+            work_item_ids=wanted.work_item_ids or (),
             dry_run=wanted.dry_run,
             per_second=wanted.per_second,
         )

@@ -113,7 +113,7 @@ class SyncStatus(Struct, rename="camel"):
 class Work(Struct, rename="camel"):
     """The work on one record or lead: what is due, leased or failed, and why."""
 
-    lane_id: str = field(name="id")
+    work_item_id: str = field(name="id")
     integration_id: str
     state: WorkState
     record_id: str | None
@@ -140,7 +140,7 @@ class Redrive(Struct, rename="camel", forbid_unknown_fields=True):
 
     integration_id: Id
     reason: str = ""
-    lane_ids: Annotated[list[Id], Meta(min_length=1, max_length=1000)] | UnsetType = UNSET
+    work_item_ids: Annotated[list[Id], Meta(min_length=1, max_length=1000)] | UnsetType = UNSET
     per_second: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
     dry_run: bool = False
 

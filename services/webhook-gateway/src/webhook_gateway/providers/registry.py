@@ -38,10 +38,10 @@ class HubSpot:
         if not self._secrets:
             return _PROVEN
         request = SignedRequest(method, url, headers, body)
-        verdict = verify(request, self._secrets, now_ms=now_ms, allow_v1=self._allow_v1)
-        if verdict.refusal is not None:
-            return Proof(verdict.refusal.value, _DETAILS[verdict.refusal])
-        apps = {secret.app_id for secret in verdict.secrets}
+        decision = verify(request, self._secrets, now_ms=now_ms, allow_v1=self._allow_v1)
+        if decision.refusal is not None:
+            return Proof(decision.refusal.value, _DETAILS[decision.refusal])
+        apps = {secret.app_id for secret in decision.secrets}
         # A secret without an app id speaks for any app, so it lifts the restriction.
         return _PROVEN if "" in apps else Proof("", "", frozenset(apps))
 

@@ -48,7 +48,7 @@ class Contact:
 
     @property
     def archived(self) -> bool:
-        """Whether it lies in the recycle bin."""
+        """Whether it lies in the archive."""
         return self.archived_ms is not None
 
     def value(self, name: str) -> str | None:

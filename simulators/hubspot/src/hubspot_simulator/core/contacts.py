@@ -145,7 +145,7 @@ class ContactStore:
         return changed
 
     def archive(self, contact: Contact, author: Author) -> None:
-        """Put a contact into the recycle bin; its e-mail becomes free."""
+        """Put a contact into the archive; its e-mail becomes free."""
         if contact.archived:
             return
         self._release(contact)
@@ -153,7 +153,7 @@ class ContactStore:
         self.announce("deletion", contact, author, contact.archived_ms)
 
     def restore(self, contact: Contact, author: Author) -> None:
-        """Take a contact out of the recycle bin; 409 if somebody else has its e-mail now."""
+        """Take a contact out of the archive; 409 if somebody else has its e-mail now."""
         if not contact.archived:
             return
         self.check(contact.values, contact)

@@ -58,7 +58,7 @@ def update_contact(call: Call) -> Reply:
 
 
 def archive_contact(call: Call) -> Reply:
-    """DELETE one: into the recycle bin. Archiving it again is a 204 too."""
+    """DELETE one: into the archive. Archiving it again is a 204 too."""
     store = call.portal.contacts
     contact = store.get(call.path("contactId"))
     if contact is None:

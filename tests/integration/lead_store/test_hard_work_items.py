@@ -1,4 +1,7 @@
-"""Hard cases of lanes: runs, removed integrations, workers that come and go, and what one bad lane does to others."""
+"""Hard cases of work items.
+
+Runs, removed integrations, workers that come and go, and what one bad work item does to others.
+"""
 
 from datetime import UTC, datetime, timedelta
 
@@ -39,25 +42,25 @@ def other_tenant_has_work(store: LeadStore) -> None:
     """Connect another tenant, and deliver an event to it."""
     store.put_target(OTHER, tenant_id="tenant-2", account_id="9")
     store.deliver(touch("5", inbox.TOUCH_KIND_CREATED), account="9")
-    eventually(lambda: store.database.lanes.count_documents({"integration_id": OTHER}))
+    eventually(lambda: store.database.work_items.count_documents({"integration_id": OTHER}))
 
 
-def test_l9_a_lane_of_a_removed_integration_holds_nobody_up(lead_store: LeadStore) -> None:
-    """A due lane that a race left behind after its integration was removed does not keep other tenants from theirs."""
+def test_l9_a_work_item_of_a_removed_integration_holds_nobody_up(lead_store: LeadStore) -> None:
+    """A due work item that a race left behind in a removed integration does not delay another tenant."""
     lead_store.put_target()
     lead_store.deliver(touch("1"))
-    lane = eventually(lambda: lead_store.database.lanes.find_one({"record_id": "1"}))
+    work_item = eventually(lambda: lead_store.database.work_items.find_one({"record_id": "1"}))
     disconnect(lead_store)
-    lead_store.database.lanes.insert_one(lane)
+    lead_store.database.work_items.insert_one(work_item)
     other_tenant_has_work(lead_store)
     assert lead_store.lease().integration_id == OTHER
 
 
 def test_l9_a_worker_that_is_busy_with_a_backlog_is_given_the_next_tenants_work(lead_store: LeadStore) -> None:
-    """However much is due in one integration, a worker that names it as busy gets another tenant's live lane."""
+    """However much is due in one integration, a worker that names it as busy gets another tenant's live work item."""
     lead_store.put_target()
     lead_store.deliver(*(touch(f"backlog-{n}") for n in range(120)))
-    eventually(lambda: lead_store.database.lanes.count_documents({}) == 120)
+    eventually(lambda: lead_store.database.work_items.count_documents({}) == 120)
     other_tenant_has_work(lead_store)
     first = lead_store.lease(wait=0)
     assert (first.integration_id, len(first.leases)) == (INTEGRATION, 100)
@@ -83,7 +86,7 @@ def test_l9_another_tenant_cannot_take_an_integration_over(lead_store: LeadStore
 
 
 def test_l2_a_cancelled_run_keeps_the_edit_that_it_asked_for_too(lead_store: LeadStore) -> None:
-    """A lane that was due for an edit before a run asked for it stays due when the run's work is dropped."""
+    """A work item that was due for an edit before a run asked for it stays due when the run's work is dropped."""
     lead_store.put_target()
     lead_id = lead_store.import_contact("1", email="a@x.org", phone="1")
     lead_store.update(lead_id, phone="2")
@@ -93,20 +96,23 @@ def test_l2_a_cancelled_run_keeps_the_edit_that_it_asked_for_too(lead_store: Lea
 
 
 def test_r2_a_cancelled_run_does_not_abandon_a_left_over_write(lead_store: LeadStore) -> None:
-    """A run's lane whose write was never answered is still read, whatever becomes of the run."""
+    """A run's work item whose write was never answered is still read, whatever becomes of the run."""
     lead = lead_store.create(email="a@x.org")
     lead_store.put_target()
     push(lead_store, lead.lead_id, run_id="r1")
     lease = lead_store.lease_one()
     (decision,) = lead_store.reconcile(absent(lease))
     assert decision.HasField("write")
-    lead_store.expire_lease(lease.lane_id)
+    lead_store.expire_lease(lease.work_item_id)
     assert drop_run(lead_store, "r1") == 0
     assert lead_store.lease_one().lead_id == lead.lead_id
 
 
 def test_an_edit_is_not_put_behind_a_run_by_a_push(lead_store: LeadStore) -> None:
-    """A lane that is due for an edit is leased before the run's other lanes, though the run asked for it too."""
+    """A work item that is due for an edit is leased before the run's other work items.
+
+    Though the run asked for it too.
+    """
     lead_store.put_target()
     first, second = (lead_store.import_contact(n, email=f"{n}@x.org") for n in ("1", "2"))
     push(lead_store, first, run_id="r1")
@@ -141,12 +147,12 @@ def test_r14_evidence_older_than_a_present_reading_does_not_count(lead_store: Le
     lead_store.reconcile(present(lease, at(1), email="a@x.org"))
     lease = lead_store.lease_one()
     lead_store.reconcile(absent(lease))
-    (decision,) = lead_store.reconcile(absent(minute_later(lead_store, lease.lane_id)))
+    (decision,) = lead_store.reconcile(absent(minute_later(lead_store, lease.work_item_id)))
     assert (decision.outcome, decision.reason) == (sync_pb2.OUTCOME_FAILED, "record_missing")
 
 
-def test_r19_a_crash_between_keeping_new_rules_and_making_lanes_due_heals(lead_store: LeadStore) -> None:
-    """Repeating PutTarget makes the lanes due that the first call did not come to."""
+def test_r19_a_crash_between_keeping_new_rules_and_making_work_items_due_heals(lead_store: LeadStore) -> None:
+    """Repeating PutTarget makes the work items due that the first call did not come to."""
     lead_store.put_target()
     lead_store.import_contact("1", email="a@x.org")
     kept = {"mapping": "m2", "revision": 2}
@@ -156,30 +162,30 @@ def test_r19_a_crash_between_keeping_new_rules_and_making_lanes_due_heals(lead_s
 
 
 def test_r19_an_older_revision_of_a_target_changes_nothing(lead_store: LeadStore) -> None:
-    """A PutTarget that was overtaken by a newer one makes no lane due."""
+    """A PutTarget that was overtaken by a newer one makes no work item due."""
     lead_store.put_target(revision=5, mapping_fingerprint="m5")
     lead_store.import_contact("1", email="a@x.org")
     lead_store.put_target(revision=4, mapping_fingerprint="m4")
     assert lead_store.lease(wait=0).leases == []
 
 
-def test_l10_new_work_on_a_failed_lane_has_a_day_of_attempts_again(lead_store: LeadStore) -> None:
-    """An event on a lane that was given up starts its day anew: one more hiccup does not fail it at once."""
+def test_l10_new_work_on_a_failed_work_item_has_a_day_of_attempts_again(lead_store: LeadStore) -> None:
+    """An event on a work item that was given up starts its day anew: one more hiccup does not fail it at once."""
     lead_store.put_target()
     lead_store.import_contact("1", email="a@x.org")
     lease = touched(lead_store)
     give_back(lead_store, lease, pb.RELEASE_KIND_RETRY)
     now = datetime.now(UTC)
     a_day_of_failures = {"first_failed_at": now - timedelta(hours=25), "due_at": now}
-    lead_store.database.lanes.update_one({"_id": lease.lane_id}, {"$set": a_day_of_failures})
+    lead_store.database.work_items.update_one({"_id": lease.work_item_id}, {"$set": a_day_of_failures})
     give_back(lead_store, lead_store.lease_one(), pb.RELEASE_KIND_RETRY)
     assert len(lead_store.work(pb.WORK_STATE_FAILED)) == 1
     give_back(lead_store, touched(lead_store), pb.RELEASE_KIND_RETRY)
     assert lead_store.work(pb.WORK_STATE_FAILED) == []
 
 
-def test_l10_a_lane_waits_a_day_at_most(lead_store: LeadStore) -> None:
-    """However long a CRM asks to wait, the lane is due again within a day."""
+def test_l10_a_work_item_waits_a_day_at_most(lead_store: LeadStore) -> None:
+    """However long a CRM asks to wait, the work item is due again within a day."""
     lead_store.put_target()
     give_back(lead_store, touched(lead_store), pb.RELEASE_KIND_WAITING, wait_ms=2**62)
     (work,) = lead_store.work(pb.WORK_STATE_DUE)
@@ -187,12 +193,12 @@ def test_l10_a_lane_waits_a_day_at_most(lead_store: LeadStore) -> None:
 
 
 def test_fence_a_lease_does_not_outlive_a_new_connection(lead_store: LeadStore) -> None:
-    """The fence of a lane goes on rising when its integration is removed and connected again."""
+    """The fence of a work item goes on rising when its integration is removed and connected again."""
     lead_store.put_target()
     old = touched(lead_store)
     disconnect(lead_store)
     lead_store.put_target(revision=5)
-    assert touched(lead_store).lane_id == old.lane_id
+    assert touched(lead_store).work_item_id == old.work_item_id
     (decision,) = lead_store.reconcile(present(old, at(0), email="a@x.org"))
     assert decision.outcome == sync_pb2.OUTCOME_FENCED
 

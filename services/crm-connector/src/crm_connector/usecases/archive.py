@@ -1,4 +1,6 @@
-"""The pass over a CRM's bin: finds records that were archived while their event was lost, since no search shows them.
+"""The pass over a CRM's archive.
+
+Finds records that were archived while their event was lost, since no search shows them.
 
 The bin is listed by record id, not by when a record came there, so a pass has to go through all of it: one call for
 each hundred records, once an hour, and a few calls at a time. Only those that came there since the pass before are
@@ -12,7 +14,7 @@ from datetime import datetime, timedelta
 
 from crm_connector.crm import Crm
 from crm_connector.domain.integration import Integration
-from crm_connector.domain.observation import Binned
+from crm_connector.domain.observation import ArchivedRecord
 from crm_connector.mongo.cursors import BinPass, MongoCursors
 from crm_connector.usecases.work import Job
 
@@ -22,8 +24,8 @@ _MARGIN = timedelta(minutes=6)
 _PAGE_SECONDS = 30.0
 
 
-class BinSweep:
-    """Passes over the bins of integrations."""
+class ArchiveSweep:
+    """Passes over the archives of integrations."""
 
     def __init__(
         self,
@@ -56,13 +58,13 @@ class BinSweep:
         crm = self._crm(integration_id)
         while pages < self._pages_at_once and not self._stop.is_set() and (at.position or not pages):
             page = crm.archived_records(at.position, self._monotonic() + _PAGE_SECONDS)
-            self._job.run_binned(integration_id, [record for record in page.records if _is_newer(record, at.since)])
+            self._job.run_archived(integration_id, [record for record in page.records if _is_newer(record, at.since)])
             at = replace(at, position=page.next_position)
             self._cursors.put_bin_pass(integration_id, at)
             pages += 1
         return pages
 
 
-def _is_newer(record: Binned, since: datetime) -> bool:
-    """Whether a record came into the bin after the pass before began, as far as the CRM says."""
+def _is_newer(record: ArchivedRecord, since: datetime) -> bool:
+    """Whether a record came into the archive after the pass before began, as far as the CRM says."""
     return record.modified_at is None or record.modified_at >= since

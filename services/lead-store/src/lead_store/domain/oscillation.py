@@ -18,7 +18,7 @@ QUIET = timedelta(hours=1)  # how long a field rests after its last turn
 
 
 @dataclass(frozen=True, slots=True)
-class Swing:
+class Oscillation:
     """How a field has been moving: its last value, the one that gave way, and how often it went straight back."""
 
     value: str
@@ -33,41 +33,52 @@ class Swing:
         return self.paused_at is not None and now < self.paused_at + QUIET
 
 
-def hold_swinging(
-    plan: Plan, base: Mapping[str, Base], swings: Mapping[str, Swing], readings: Mapping[str, Reading], now: datetime
-) -> dict[str, Swing]:
+def hold_oscillating(
+    plan: Plan,
+    base: Mapping[str, Base],
+    oscillations: Mapping[str, Oscillation],
+    readings: Mapping[str, Reading],
+    now: datetime,
+) -> dict[str, Oscillation]:
     """Take fields that ping-pong out of a plan; answers how all fields have been moving."""
     moved = {name: (value, plan.replaced[name]) for name, value in {**plan.to_lead, **plan.to_crm}.items()}
-    after = dict(swings)
+    after = dict(oscillations)
     for name, (value, replaced) in moved.items():
         was_agreed = name in base and base[name].platform == value
-        swing = _turn(swings.get(name), value, replaced, now, was_agreed=was_agreed)
-        if swing.rests(now):
-            swing = replace(swing, writer=_writer(readings[name]) or swing.writer)
+        oscillation = _turn(oscillations.get(name), value, replaced, now, was_agreed=was_agreed)
+        if oscillation.rests(now):
+            oscillation = replace(oscillation, writer=_writer(readings[name]) or oscillation.writer)
             _hold(plan, name, base)
-        after[name] = swing
+        after[name] = oscillation
     return after
 
 
-def resting(swings: Mapping[str, Swing], now: datetime) -> datetime | None:
+def resting(oscillations: Mapping[str, Oscillation], now: datetime) -> datetime | None:
     """When the first of the fields that rest goes on; None if none rests."""
     return min(
-        (swing.paused_at + QUIET for swing in swings.values() if swing.paused_at and swing.rests(now)), default=None
+        (
+            oscillation.paused_at + QUIET
+            for oscillation in oscillations.values()
+            if oscillation.paused_at and oscillation.rests(now)
+        ),
+        default=None,
     )
 
 
-def _turn(swing: Swing | None, value: str, replaced: str, now: datetime, *, was_agreed: bool) -> Swing:
-    if swing is None or swing.since is None or now - swing.since > WINDOW:
-        return Swing(value, replaced, since=now)
-    again = (value, replaced) == (swing.value, swing.replaced)
-    if again and swing.rests(now):
-        return swing  # the same step is still wanted: nobody has moved, so the rest goes on
-    went_back = (value, replaced) == (swing.replaced, swing.value)
+def _turn(
+    oscillation: Oscillation | None, value: str, replaced: str, now: datetime, *, was_agreed: bool
+) -> Oscillation:
+    if oscillation is None or oscillation.since is None or now - oscillation.since > WINDOW:
+        return Oscillation(value, replaced, since=now)
+    again = (value, replaced) == (oscillation.value, oscillation.replaced)
+    if again and oscillation.rests(now):
+        return oscillation  # the same step is still wanted: nobody has moved, so the rest goes on
+    went_back = (value, replaced) == (oscillation.replaced, oscillation.value)
     was_undone = again and was_agreed  # both sides had it, and the other one has put its own value back
     if went_back or was_undone:
-        turns = swing.turns + 1
-        return Swing(value, replaced, turns, now, now if turns >= MOST_TURNS else None)
-    return swing if again else Swing(value, replaced, since=now)
+        turns = oscillation.turns + 1
+        return Oscillation(value, replaced, turns, now, now if turns >= MOST_TURNS else None)
+    return oscillation if again else Oscillation(value, replaced, since=now)
 
 
 def _writer(reading: Reading) -> str:

@@ -1,12 +1,12 @@
-"""What touching, finishing and making a lane write: updates that the database carries out by its own clock."""
+"""What touching, finishing and making a work item write: updates that the database carries out by its own clock."""
 
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from lead_store.domain.lane import READ_LAG, LaneTouch, Notes
-from lead_store.domain.verdict import UNDECIDED, LaneEnd, Verdict
+from lead_store.domain.decision import UNDECIDED, Decision, LeaseEnd
+from lead_store.domain.work_item import READ_LAG, Notes, WorkItemTouch
 from lead_store.mongo.client import EPOCH, Document
 
 NOTES = tuple(Notes.__dataclass_fields__)
@@ -34,17 +34,17 @@ def dropped() -> Document:
     return {"due_at": "$$REMOVE", "run_id": "", "failed_at": failed_at, "reason": reason}
 
 
-def joined(touches: Iterable[LaneTouch]) -> list[LaneTouch]:
-    """One touch per lane: what several say is said together."""
-    by_lane: dict[str, LaneTouch] = {}
+def joined(touches: Iterable[WorkItemTouch]) -> list[WorkItemTouch]:
+    """One touch per work item: what several say is said together."""
+    by_work_item: dict[str, WorkItemTouch] = {}
     for touch in touches:
-        seen = by_lane.get(touch.lane_id)
-        by_lane[touch.lane_id] = touch if seen is None else _both(touch, seen)
-    return list(by_lane.values())
+        seen = by_work_item.get(touch.work_item_id)
+        by_work_item[touch.work_item_id] = touch if seen is None else _both(touch, seen)
+    return list(by_work_item.values())
 
 
-def _both(touch: LaneTouch, seen: LaneTouch) -> LaneTouch:
-    """What two touches of one lane say. It is a run's, late or quiet only if both are."""
+def _both(touch: WorkItemTouch, seen: WorkItemTouch) -> WorkItemTouch:
+    """What two touches of one work item say. It is a run's, late or quiet only if both are."""
     finder = touch if touch.match_lead_id else seen  # a lead and the e-mail that it found the record by go together
     return replace(
         touch,
@@ -64,8 +64,8 @@ def _both(touch: LaneTouch, seen: LaneTouch) -> LaneTouch:
     )
 
 
-def idle_lane(touch: LaneTouch, now: datetime) -> Document:
-    """A new lane that nobody has asked to look. Its fence is above any that a dropped lane of its id had."""
+def idle_work_item(touch: WorkItemTouch, now: datetime) -> Document:
+    """A new work item that nobody has asked to look. Its fence is above any that a dropped work item of its id had."""
     return {
         "tenant_id": touch.tenant_id,
         "integration_id": touch.integration_id,
@@ -81,8 +81,8 @@ def idle_lane(touch: LaneTouch, now: datetime) -> Document:
     }
 
 
-def touched(touch: LaneTouch) -> Document:
-    """Make a lane due, and remember what the event said."""
+def touched(touch: WorkItemTouch) -> Document:
+    """Make a work item due, and remember what the event said."""
     wanted = {"$add": [{"$toLong": "$$NOW"}, milliseconds(touch.delay)]}
     earliest = {"$min": [{"$toLong": "$due_at"}, wanted]}
     had_failed = is_time("failed_at")
@@ -94,7 +94,9 @@ def touched(touch: LaneTouch) -> Document:
         "lead_id": {"$literal": touch.lead_id} if touch.lead_id else {"$ifNull": ["$lead_id", ""]},
         "version": {"$add": [{"$ifNull": ["$version", 0]}, 0 if touch.quiet else 1]},
         "due_at": {"$cond": [is_due, {"$toDate": earliest}, "$$REMOVE"]} if touch.quiet else {"$toDate": earliest},
-        "fence": {"$ifNull": ["$fence", {"$toLong": "$$NOW"}]},  # above any fence of a lane of this id that was dropped
+        "fence": {
+            "$ifNull": ["$fence", {"$toLong": "$$NOW"}]
+        },  # above any fence of a work item of this id that was dropped
         "worker": {"$ifNull": ["$worker", ""]},
         "lease_until": {"$ifNull": ["$lease_until", EPOCH]},
         "attempts": {"$cond": [had_failed, 0, {"$ifNull": ["$attempts", 0]}]},
@@ -122,28 +124,28 @@ def touched(touch: LaneTouch) -> Document:
     return update
 
 
-def finished(verdict: Verdict) -> Document:
-    """End or hold a lease as a verdict says."""
+def finished(decision: Decision) -> Document:
+    """End or hold a lease as a decision says."""
     touched = {"$gt": ["$version", "$claimed_version"]}
-    update: Document = {"reason": {"$literal": verdict.reason}, "claims": 0}
-    if verdict.outcome not in UNDECIDED:
-        update |= {"outcome": verdict.outcome.value, "decided_at": "$$NOW", "swept": False}
-    if verdict.notes is not None:
-        update |= {name: {"$literal": getattr(verdict.notes, name)} for name in NOTES}
-        update["match_of"] = "$tenant_id" if verdict.notes.candidates else "$$REMOVE"  # what a tenant's are found by
-    if verdict.names_lead:
-        update["lead_id"] = {"$literal": verdict.names_lead}
-    if verdict.end is LaneEnd.HELD and verdict.write is not None:
+    update: Document = {"reason": {"$literal": decision.reason}, "claims": 0}
+    if decision.outcome not in UNDECIDED:
+        update |= {"outcome": decision.outcome.value, "decided_at": "$$NOW", "swept": False}
+    if decision.notes is not None:
+        update |= {name: {"$literal": getattr(decision.notes, name)} for name in NOTES}
+        update["match_of"] = "$tenant_id" if decision.notes.candidates else "$$REMOVE"  # what a tenant's are found by
+    if decision.names_lead:
+        update["lead_id"] = {"$literal": decision.names_lead}
+    if decision.end is LeaseEnd.HELD and decision.write is not None:
         # Nobody may read the record before a write that is never answered must have landed, if it ever does (R2).
-        free_at = verdict.write.until + READ_LAG
+        free_at = decision.write.until + READ_LAG
         return update | {"written": True, "lease_until": free_at, "due_at": free_at}
     update |= {"worker": "", "lease_until": EPOCH}
-    match verdict.end:
-        case LaneEnd.WAITING:
-            update["due_at"] = verdict.due_at
-        case LaneEnd.FAILED:
+    match decision.end:
+        case LeaseEnd.WAITING:
+            update["due_at"] = decision.due_at
+        case LeaseEnd.FAILED:
             update |= {"failed_at": "$$NOW", "due_at": {"$cond": [touched, "$$NOW", "$$REMOVE"]}}
-        case LaneEnd.IDLE:
+        case LeaseEnd.IDLE:
             update |= {"due_at": "$$REMOVE", "attempts": 0, "first_failed_at": None, "run_id": ""}
         case _:
             done = {"$cond": [touched, "$$NOW", "$$REMOVE"]}

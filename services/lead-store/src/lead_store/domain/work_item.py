@@ -12,17 +12,17 @@ from lead_store.domain.rules import Target
 READ_LAG = timedelta(seconds=10)  # how long a CRM may still answer with an older state (an assumption, see R2)
 STALE_LIMIT = timedelta(seconds=60)  # a reading older than what was seen is refused for this long (R1)
 ABSENT_APART = timedelta(seconds=60)  # two absent readings prove a deletion only this far apart (R14)
-LOOK_AGAIN = timedelta(seconds=60)  # when a lead looks again that has left it to a record's lane to link it
+LOOK_AGAIN = timedelta(seconds=60)  # when a lead looks again that has left it to a record's work item to link it
 GIVE_UP_AFTER = timedelta(hours=24)  # work that goes wrong for this long has failed
 FIRST_BACKOFF = timedelta(seconds=1)
 LONGEST_BACKOFF = timedelta(minutes=15)
-ALONE_AFTER = 3  # claims that came to no end, after which a lane is leased alone: it may be what ends its worker
+ALONE_AFTER = 3  # claims that came to no end, after which a work item is leased alone: it may be what ends its worker
 CRASH_LOOP = 6  # such claims after which it has failed
 
 
 @dataclass(frozen=True, slots=True)
 class Notes:
-    """What a lane remembers between readings."""
+    """What a work item remembers between readings."""
 
     created: bool = False  # an event said that the record is new
     deleted_at: datetime | None = None  # when an event last said that the record is gone
@@ -43,10 +43,10 @@ class Notes:
 
 
 @dataclass(frozen=True, slots=True)
-class Lane:
-    """A lane as its holder sees it. It is due once `due_at` has passed, and leased until `lease_until`."""
+class WorkItem:
+    """A work item as its holder sees it. It is due once `due_at` has passed, and leased until `lease_until`."""
 
-    lane_id: str
+    work_item_id: str
     tenant_id: str
     integration_id: str
     record_id: str = ""
@@ -71,8 +71,8 @@ class Lane:
 
 
 @dataclass(frozen=True, slots=True)
-class LaneTouch:
-    """A lane that is to become due, and what it should remember. A record's lane has a `record_id`."""
+class WorkItemTouch:
+    """A work item that is to become due, and what it should remember. A record's work item has a `record_id`."""
 
     tenant_id: str
     integration_id: str
@@ -87,34 +87,37 @@ class LaneTouch:
     delay: timedelta = timedelta()
     choice: str = ""
     chooser: str = ""
-    quiet: bool = False  # the lane only has to be there; work that waits on it may begin now
+    quiet: bool = False  # the work item only has to be there; work that waits on it may begin now
     run_id: str = ""
     event_source: str = ""
 
     @property
-    def lane_id(self) -> str:
-        """The lane's id: one lane per record, one per lead and integration."""
-        return lane_id(self.integration_id, record_id=self.record_id, lead_id=self.lead_id)
+    def work_item_id(self) -> str:
+        """The work item's id: one work item per record, one per lead and integration."""
+        return work_item_id(self.integration_id, record_id=self.record_id, lead_id=self.lead_id)
 
 
-def lane_id(integration_id: str, *, record_id: str = "", lead_id: str = "") -> str:
-    """Id of a record's lane, or of a lead's lane when there is no record."""
+def work_item_id(integration_id: str, *, record_id: str = "", lead_id: str = "") -> str:
+    """Id of a record's work item, or of a lead's work item when there is no record."""
     return f"{integration_id}/record/{record_id}" if record_id else f"{integration_id}/lead/{lead_id}"
 
 
-def lane_named(tenant_id: str, integration_id: str, lane: str) -> Lane:
-    """The lane of this id as it is before anybody has touched it. Invalid if the integration has no such lanes."""
-    kind, _, name = lane.removeprefix(f"{integration_id}/").partition("/")
+def work_item_named(tenant_id: str, integration_id: str, work_item: str) -> WorkItem:
+    """The work item of this id as it is before anybody has touched it.
+
+    Invalid if the integration has no such work items.
+    """
+    kind, _, name = work_item.removeprefix(f"{integration_id}/").partition("/")
     record_id, lead_id = (name, "") if kind == "record" else ("", name)
-    if not name or lane_id(integration_id, record_id=record_id, lead_id=lead_id) != lane:
-        raise Invalid("lane_id", "is none of the integration's")
-    return Lane(lane, tenant_id, integration_id, record_id, lead_id)
+    if not name or work_item_id(integration_id, record_id=record_id, lead_id=lead_id) != work_item:
+        raise Invalid("work_item_id", "is none of the integration's")
+    return WorkItem(work_item, tenant_id, integration_id, record_id, lead_id)
 
 
-def push_of(lead: Lead, target: Target, run_id: str = "") -> LaneTouch:
-    """The lane that a push of this lead makes due: its record's, or without a link in use its own."""
+def push_of(lead: Lead, target: Target, run_id: str = "") -> WorkItemTouch:
+    """The work item that a push of this lead makes due: its record's, or without a link in use its own."""
     link = lead.link(target.integration_id)
-    return LaneTouch(
+    return WorkItemTouch(
         target.tenant_id,
         target.integration_id,
         record_id=link.record_id if link is not None and link.attached else "",
@@ -124,13 +127,13 @@ def push_of(lead: Lead, target: Target, run_id: str = "") -> LaneTouch:
     )
 
 
-def erasure_of(target: Target, record_id: str) -> LaneTouch:
-    """The lane of a record that was merged into one whose person was erased: that is its person, too (R17)."""
-    return LaneTouch(target.tenant_id, target.integration_id, record_id=record_id, erased=True)
+def erasure_of(target: Target, record_id: str) -> WorkItemTouch:
+    """The work item of a record that was merged into one whose person was erased: that is its person, too (R17)."""
+    return WorkItemTouch(target.tenant_id, target.integration_id, record_id=record_id, erased=True)
 
 
-def touches_of(lead: Lead, targets: Iterable[Target]) -> list[LaneTouch]:
-    """The lanes that a change of this lead makes due: one per target whose direction lets it out.
+def touches_of(lead: Lead, targets: Iterable[Target]) -> list[WorkItemTouch]:
+    """The work items that a change of this lead makes due: one per target whose direction lets it out.
 
     A detached link gets none: no edit creates a record again (R13).
     """
@@ -140,7 +143,7 @@ def touches_of(lead: Lead, targets: Iterable[Target]) -> list[LaneTouch]:
         if not target.direction.to_crm or (link and link.detached_reason):
             continue
         record_id = link.record_id if link else ""
-        touches.append(LaneTouch(lead.tenant_id, target.integration_id, record_id=record_id, lead_id=lead.lead_id))
+        touches.append(WorkItemTouch(lead.tenant_id, target.integration_id, record_id=record_id, lead_id=lead.lead_id))
     return touches
 
 

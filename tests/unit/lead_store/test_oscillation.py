@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
-from lead_store.domain.breaker import MOST_TURNS, QUIET, WINDOW, Swing, hold_swinging, resting
 from lead_store.domain.merge import Base, Plan
+from lead_store.domain.oscillation import MOST_TURNS, QUIET, WINDOW, Oscillation, hold_oscillating, resting
 from lead_store.domain.rules import Reading, Version
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
@@ -11,41 +11,43 @@ WORKFLOW = {"phone": Reading("x", "x", (Version("x", "x", T0, ours=False, source
 
 
 def step(
-    swings: dict[str, Swing], value: str, replaced: str, at: datetime, base: str | None = None
-) -> tuple[dict[str, Swing], bool]:
+    oscillations: dict[str, Oscillation], value: str, replaced: str, at: datetime, base: str | None = None
+) -> tuple[dict[str, Oscillation], bool]:
     """Plan to set the phone; answers how it has been moving, and whether the step was let through."""
     plan = Plan(base={"phone": Base(value, value)}, to_lead={"phone": value, "company": "c"})
     plan.replaced, plan.because = {"phone": replaced, "company": ""}, {"phone": "", "company": ""}
     agreed = replaced if base is None else base
     readings = WORKFLOW | {"company": WORKFLOW["phone"]}
-    after = hold_swinging(plan, {"phone": Base(agreed, agreed)}, swings, readings, at)
+    after = hold_oscillating(plan, {"phone": Base(agreed, agreed)}, oscillations, readings, at)
     assert plan.to_lead["company"] == "c"
     return after, "phone" in plan.to_lead
 
 
-def ping_pong(turns: int, apart: timedelta = timedelta(seconds=10)) -> tuple[dict[str, Swing], list[bool], datetime]:
+def ping_pong(
+    turns: int, apart: timedelta = timedelta(seconds=10)
+) -> tuple[dict[str, Oscillation], list[bool], datetime]:
     """Let a field go back and forth."""
-    swings, let, at = dict[str, Swing](), list[bool](), T0
+    oscillations, let, at = dict[str, Oscillation](), list[bool](), T0
     for n in range(turns + 1):
         at = T0 + n * apart
-        swings, through = step(swings, *(("a", "b") if n % 2 == 0 else ("b", "a")), at)
+        oscillations, through = step(oscillations, *(("a", "b") if n % 2 == 0 else ("b", "a")), at)
         let.append(through)
-    return swings, let, at
+    return oscillations, let, at
 
 
 def test_a_field_that_goes_back_and_forth_rests_and_says_who_the_other_writer_is() -> None:
     """After enough turns the step is held back, the base stays, and history names the other writer."""
-    swings, let, at = ping_pong(MOST_TURNS)
+    oscillations, let, at = ping_pong(MOST_TURNS)
     assert let == [True] * MOST_TURNS + [False]
-    assert swings["phone"].writer == "WORKFLOW:7"
-    assert resting(swings, at) == at + QUIET
+    assert oscillations["phone"].writer == "WORKFLOW:7"
+    assert resting(oscillations, at) == at + QUIET
 
 
 def test_different_values_are_no_ping_pong() -> None:
     """However often a field changes, it only rests if it keeps returning to the value of before."""
-    swings = dict[str, Swing]()
+    oscillations = dict[str, Oscillation]()
     for n in range(50):
-        swings, through = step(swings, str(n + 1), str(n), T0 + timedelta(seconds=n))
+        oscillations, through = step(oscillations, str(n + 1), str(n), T0 + timedelta(seconds=n))
         assert through
 
 
@@ -57,26 +59,26 @@ def test_slow_changes_are_no_ping_pong() -> None:
 
 def test_the_field_goes_on_after_a_quiet_period() -> None:
     """A rest is not prolonged by looking again; after it the same step is let through."""
-    swings, _, at = ping_pong(MOST_TURNS)
-    value, replaced = swings["phone"].value, swings["phone"].replaced
-    swings, through = step(swings, value, replaced, at + QUIET / 2)
+    oscillations, _, at = ping_pong(MOST_TURNS)
+    value, replaced = oscillations["phone"].value, oscillations["phone"].replaced
+    oscillations, through = step(oscillations, value, replaced, at + QUIET / 2)
     assert not through
-    _, through = step(swings, value, replaced, at + QUIET)
+    _, through = step(oscillations, value, replaced, at + QUIET)
     assert through
 
 
 def test_a_value_that_is_undone_again_and_again_rests() -> None:
     """Setting the same value over and over counts when it was there and the other side put its own back."""
-    swings, through = dict[str, Swing](), True
+    oscillations, through = dict[str, Oscillation](), True
     for n in range(MOST_TURNS + 1):
         assert through
-        swings, through = step(swings, "a", "", T0 + timedelta(seconds=n), base="" if n == 0 else "a")
+        oscillations, through = step(oscillations, "a", "", T0 + timedelta(seconds=n), base="" if n == 0 else "a")
     assert not through
 
 
 def test_a_step_that_is_tried_again_is_no_turn() -> None:
     """A write that could not be sent and is planned again counts for nothing."""
-    swings = dict[str, Swing]()
+    oscillations = dict[str, Oscillation]()
     for n in range(50):
-        swings, through = step(swings, "a", "b", T0 + timedelta(seconds=n), base="b")
+        oscillations, through = step(oscillations, "a", "b", T0 + timedelta(seconds=n), base="b")
         assert through

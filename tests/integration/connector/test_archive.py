@@ -1,4 +1,4 @@
-"""The CRM's bin, against the HubSpot simulator: putting records there, and finding those that others put there."""
+"""The CRM's archive, against the HubSpot simulator: putting records there, and finding those that others put there."""
 
 import threading
 import time
@@ -11,7 +11,7 @@ from crm_connector.bootstrap import now
 from crm_connector.clients.lead_store import GrpcLeadStore
 from crm_connector.domain.integration import Direction, Integration
 from crm_connector.hubspot.provider import HubSpot, HubSpotCrm
-from crm_connector.usecases.bin import BinSweep
+from crm_connector.usecases.archive import ArchiveSweep
 from crm_connector.usecases.sweep import Sweep
 from crm_connector.usecases.work import Job
 from integration.connector import support
@@ -27,9 +27,9 @@ def to_bin(seen: sync_pb2.Observation) -> sync_pb2.Decision:
     """Decide that a record has to be archived."""
     record_id = seen.present.record_id
     write = sync_pb2.Write(
-        write_id=f"write-{seen.lane_id}", kind=sync_pb2.WRITE_KIND_ARCHIVE, record_id=record_id, lead_id="lead"
+        write_id=f"write-{seen.work_item_id}", kind=sync_pb2.WRITE_KIND_ARCHIVE, record_id=record_id, lead_id="lead"
     )
-    return sync_pb2.Decision(lane_id=seen.lane_id, outcome=sync_pb2.OUTCOME_PUSHED, write=write)
+    return sync_pb2.Decision(work_item_id=seen.work_item_id, outcome=sync_pb2.OUTCOME_PUSHED, write=write)
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def job(store: GrpcLeadStore, crm: HubSpotCrm, double: StoreDouble) -> Job:
 
 
 def is_archived(simulator: Simulator, record_id: str) -> bool:
-    """Whether a contact is in the bin."""
+    """Whether a contact is in the archive."""
     return bool(simulator.control.contact(record_id)["archived"])
 
 
@@ -53,7 +53,7 @@ def test_a_hundred_records_go_to_the_bin_in_one_call(job: Job, double: StoreDoub
     assert simulator.control.calls() == {BATCH_READ: 1, BATCH_ARCHIVE: 1}
     assert all(is_archived(simulator, record_id) for record_id in ids[::33])
     assert len(double.results) == 100
-    done = double.result_of(f"lane-{ids[0]}").done
+    done = double.result_of(f"work-{ids[0]}").done
     assert (done.record_id, len(done.readings), done.HasField("modified_at")) == (ids[0], 0, False)
 
 
@@ -119,14 +119,15 @@ def clock() -> Clock:
 
 @pytest.fixture
 def offered(double: StoreDouble) -> list[sync_service_pb2.PageRecord]:
-    """What was offered to lead-store from the bin, all of which is leased."""
+    """What was offered to lead-store from the archive, all of which is leased."""
     seen: list[sync_service_pb2.PageRecord] = []
 
     def page(request: Any) -> Any:
         assert request.sweep
         seen.extend(record for record in request.records if record.archived)
         leases = [
-            sync_pb2.Lease(lane_id=f"lane-{one.record_id}", fence=1, record_id=one.record_id) for one in request.records
+            sync_pb2.Lease(work_item_id=f"work-{one.record_id}", fence=1, record_id=one.record_id)
+            for one in request.records
         ]
         return sync_service_pb2.LeaseWorkResponse(integration_id=request.integration_id, leases=leases, lease_ms=60_000)
 
@@ -144,7 +145,7 @@ def integration(parts: Parts, simulator: Simulator) -> Integration:
 
 @pytest.fixture
 def sweep(parts: Parts, store: GrpcLeadStore, clock: Clock) -> Sweep:
-    """A sweep of an account that only takes: nothing is searched, but its bin is looked through."""
+    """A sweep of an account that only takes: nothing is searched, but its archive is looked through."""
     crm: Callable[[str], Any] = parts.connections.crm
     return Sweep(parts.repository, parts.cursors, crm, Job(store, crm), clock, threading.Event())
 
@@ -163,7 +164,7 @@ def test_the_bin_is_looked_through_once_an_hour(
     sweep.turn()
 
     assert [one.record_id for one in offered] == [record_id]
-    assert double.state_of(f"lane-{record_id}") == "archived"
+    assert double.state_of(f"work-{record_id}") == "archived"
     assert simulator.control.calls() == {LISTING: 1, BATCH_READ: 2}
     sweep.turn()
     assert simulator.call_count(LISTING) == 1
@@ -194,7 +195,7 @@ def test_only_what_came_to_the_bin_since_the_last_pass_is_offered(
 def test_a_pass_goes_on_where_it_was(
     sweep: Sweep, parts: Parts, integration: Integration, clock: Clock, store: GrpcLeadStore, simulator: Simulator
 ) -> None:
-    """After its share of pages, or a crash, the next turn goes on at the next page; then the bin has been seen."""
+    """After its share of pages, or a crash, the next turn goes on at the next page; then the archive has been seen."""
     ids = simulator.control.create_contacts(150)
     for record_id in ids:
         simulator.control.delete_contact(record_id)
@@ -217,9 +218,9 @@ def test_a_pass_goes_on_where_it_was(
 def test_a_large_bin_takes_a_few_calls_at_a_time(
     parts: Parts, integration: Integration, store: GrpcLeadStore, clock: Clock, simulator: Simulator
 ) -> None:
-    """However many records are in the bin, one turn lists only so many pages of it."""
+    """However many records are in the archive, one turn lists only so many pages of it."""
     crm = parts.connections.crm
-    few = BinSweep(parts.cursors, crm, Job(store, crm), clock, threading.Event(), time.monotonic, pages_at_once=1)
+    few = ArchiveSweep(parts.cursors, crm, Job(store, crm), clock, threading.Event(), time.monotonic, pages_at_once=1)
     for record_id in simulator.control.create_contacts(101):
         simulator.control.delete_contact(record_id)
     clock.at += timedelta(minutes=61)
@@ -231,7 +232,10 @@ def test_a_large_bin_takes_a_few_calls_at_a_time(
 def test_l5_a_deletion_whose_event_was_lost_is_followed(
     db: Database[dict[str, Any]], provider: HubSpot, mongo_url: str, clock: Clock, simulator: Simulator
 ) -> None:
-    """With the real lead-store: the search shows nothing, the pass over the bin finds it, and the link is detached."""
+    """With the real lead-store.
+
+    The search shows nothing, the pass over the archive finds it, and the link is detached.
+    """
     record_id = simulator.control.create_contact({"email": "ada@example.com"})
     with support.real_lead_store(mongo_url) as (inside, target), support.lead_store(target) as store:
         parts = support.parts(db, provider, store)

@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from lead_store.domain.lane import lane_id
+from lead_store.domain.work_item import work_item_id
 from lead_store.mongo.delivery_documents import touches_of
 from proof.machine.world import World
 
 
 def acknowledged(world: World) -> Iterator[str]:
-    """All deliveries that were kept, and all lanes."""
+    """All deliveries that were kept, and all work items."""
     integrations = {tenant.integration_id: tenant for tenant in world.tenants}
     for delivery in world.suite.look.deliveries.collection.find({}):
         if delivery["state"] not in {"routed", "ignored"} or (
@@ -22,28 +22,28 @@ def acknowledged(world: World) -> Iterator[str]:
         else:
             for touch in touches_of(delivery):
                 yield from _covered(world, delivery, touch.record_id)
-    for lane in world.suite.look.lanes.collection.find({}):
-        yield from _at_rest(lane)
+    for work_item in world.suite.look.work_items.collection.find({}):
+        yield from _at_rest(work_item)
     yield from (f"unforeseen: {event}" for event in world.unforeseen())
 
 
 def _covered(world: World, delivery: dict[str, Any], record_id: str) -> Iterator[str]:
-    lane = world.lane(lane_id(delivery["integration_id"], record_id=record_id))
-    if lane is None:
+    work_item = world.work_item(work_item_id(delivery["integration_id"], record_id=record_id))
+    if work_item is None:
         if not world.ledger.was_erased(delivery["tenant_id"], record_id):
-            yield f"L10: record {record_id[-6:]} has no lane"
-    elif not lane.get("failed_at") and not lane.get("due_at"):
-        decided = lane.get("decided_at")
+            yield f"L10: record {record_id[-6:]} has no work item"
+    elif not work_item.get("failed_at") and not work_item.get("due_at"):
+        decided = work_item.get("decided_at")
         if decided is None or decided < delivery["recorded_at"]:
-            yield f"L10: record {record_id[-6:]} was never decided since {delivery['recorded_at']}: {lane}"
+            yield f"L10: record {record_id[-6:]} was never decided since {delivery['recorded_at']}: {work_item}"
 
 
-def _at_rest(lane: dict[str, Any]) -> Iterator[str]:
-    name = lane["_id"]
-    if isinstance(lane.get("failed_at"), datetime):
-        if not lane.get("reason"):
+def _at_rest(work_item: dict[str, Any]) -> Iterator[str]:
+    name = work_item["_id"]
+    if isinstance(work_item.get("failed_at"), datetime):
+        if not work_item.get("reason"):
             yield f"L10: {name} has failed without a reason"
-    elif lane.get("due_at") and lane.get("reason") != "field_paused":
-        yield f"L10: {name} is still due: {lane.get('reason')}"
-    if lane.get("worker"):
+    elif work_item.get("due_at") and work_item.get("reason") != "field_paused":
+        yield f"L10: {name} is still due: {work_item.get('reason')}"
+    if work_item.get("worker"):
         yield f"L10: {name} is still leased"
