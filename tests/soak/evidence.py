@@ -12,7 +12,7 @@ import httpx
 from hubspot_simulator.client import ControlClient
 from pymongo import MongoClient
 from webhook_gateway.providers.base import TouchKind
-from webhook_gateway.providers.hubspot import parse
+from webhook_gateway.providers.hubspot.touches import parse
 
 Json = dict[str, Any]
 LOOK_SECONDS = 2.0

@@ -1,4 +1,4 @@
-"""A gateway as people meet it: a real uvicorn on a real port, with doubles behind it."""
+"""A gateway as its users see it: a real uvicorn on a real port, with doubles of the other services."""
 
 import asyncio
 import json
@@ -10,11 +10,12 @@ from typing import Any
 
 import httpx
 import jwt
-from integration.gateway.doubles import FakeConnector, Store, serve_connector
-from webhook_gateway.bootstrap import build_server, listen, open_services
-from webhook_gateway.http.calling import Services
+from integration.gateway.doubles.connector import FakeConnector, serve_connector
+from integration.gateway.doubles.store import Store
+from webhook_gateway.bootstrap import build_server, listen, open_gateway
+from webhook_gateway.metrics import Metrics
+from webhook_gateway.providers.hubspot.signatures import Secret, sign_v3
 from webhook_gateway.settings import Settings
-from webhook_gateway.signatures import Secret, sign_v3
 
 TOKEN_KEY = "a-token-key-for-tests-that-is-long-enough"
 OLD_TOKEN_KEY = "an-older-token-key-that-is-being-replaced"
@@ -70,16 +71,16 @@ def token(role: Any = "admin", *, key: str = TOKEN_KEY, tenant: Any = "acme", **
 
 
 @dataclass
-class Harness:
-    """A running gateway and what is around it."""
+class RunningGateway:
+    """A running gateway and the doubles around it."""
 
     http: httpx.AsyncClient
     store: Store
     connector: FakeConnector
-    services: Services
+    metrics: Metrics
 
     async def post(self, body: bytes, headers: dict[str, str] | None = None, path: str = HOOK) -> httpx.Response:
-        """Send a webhook, signed unless told otherwise."""
+        """Send a webhook; signed, unless headers are given."""
         return await self.http.post(path, content=body, headers=sign(body, path=path) if headers is None else headers)
 
     async def call(self, method: str, path: str, role: str = "admin", **more: Any) -> httpx.Response:
@@ -89,7 +90,7 @@ class Harness:
 
     def metric(self, name: str, **labels: str) -> float:
         """Read a metric; 0 if it has not been counted yet."""
-        return self.services.metrics.registry.get_sample_value(name, labels) or 0.0
+        return self.metrics.registry.get_sample_value(name, labels) or 0.0
 
 
 def environment(store: int, connector: int, **changes: str) -> dict[str, str]:
@@ -105,26 +106,26 @@ def environment(store: int, connector: int, **changes: str) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def gateway(**changes: str) -> AsyncIterator[Harness]:
-    """Run a gateway with doubles behind it; `changes` go into its environment."""
+async def run_gateway(**changes: str) -> AsyncIterator[RunningGateway]:
+    """Run a gateway with doubles of the other services; `changes` go into its environment."""
     store, connector = Store(), FakeConnector()
     async with store.serve(), serve_connector(connector) as connector_port:
         settings = Settings.from_env(environment(store.port, connector_port, **changes))
-        async with _serving(settings) as (services, port):
+        async with _serving(settings) as (metrics, port):
             limits = httpx.Limits(max_connections=500)
             base = f"http://127.0.0.1:{port}"
             async with httpx.AsyncClient(base_url=base, limits=limits, timeout=20, trust_env=False) as http:
-                yield Harness(http, store, connector, services)
+                yield RunningGateway(http, store, connector, metrics)
 
 
 @asynccontextmanager
-async def _serving(settings: Settings) -> AsyncIterator[tuple[Services, int]]:
+async def _serving(settings: Settings) -> AsyncIterator[tuple[Metrics, int]]:
     with listen(settings.host, settings.port) as sock:
-        async with open_services(settings) as services:
-            server = build_server(services)
+        async with open_gateway(settings) as opened:
+            server = build_server(opened.app)
             serving = asyncio.create_task(server.serve(sockets=[sock]))
             try:
-                yield services, sock.getsockname()[1]
+                yield opened.metrics, sock.getsockname()[1]
             finally:
                 server.should_exit = True
                 await serving

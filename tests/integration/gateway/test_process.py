@@ -10,7 +10,8 @@ from typing import Any
 
 import httpx
 import pytest
-from integration.gateway.doubles import FakeConnector, Store, serve_connector
+from integration.gateway.doubles.connector import FakeConnector, serve_connector
+from integration.gateway.doubles.store import Store
 from integration.gateway.harness import HOOK, body_of, environment, event, sign, until
 
 pytestmark = pytest.mark.anyio

@@ -20,9 +20,9 @@ from proof.machine.hub import WORKFLOW_SETS
 from proof.machine.ledger import Ledger
 from proof.machine.suite import OWN_DATABASE, SETTINGS, Connector, Suite
 from pymongo import MongoClient
-from webhook_gateway.clients.inbox import _delivery
-from webhook_gateway.intake import Delivery
-from webhook_gateway.providers import hubspot as gateway
+from webhook_gateway.ingest.inbox import delivery_message
+from webhook_gateway.ingest.intake import Delivery
+from webhook_gateway.providers.hubspot.touches import parse
 
 
 class World:
@@ -214,9 +214,9 @@ class World:
         if not events:
             return
         body = json.dumps(list(events)).encode()
-        for parsed in gateway.parse(body, frozenset()):
+        for parsed in parse(body, frozenset()):
             delivery = Delivery("hubspot", parsed, {}, int(self.clock.time() * 1000))
-            request = inbox.RecordDeliveriesRequest(deliveries=[_delivery(delivery)])
+            request = inbox.RecordDeliveriesRequest(deliveries=[delivery_message(delivery)])
             for _ in range(8):
                 try:
                     self.suite.inbox.RecordDeliveries(request)

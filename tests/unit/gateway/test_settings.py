@@ -1,4 +1,6 @@
 import pytest
+from webhook_gateway.providers.hubspot import HubSpot
+from webhook_gateway.providers.hubspot.signatures import Secret
 from webhook_gateway.settings import Settings, SettingsError
 
 KEY = "k" * 32
@@ -10,7 +12,8 @@ def test_defaults() -> None:
     assert (settings.host, settings.port, settings.api_url) == ("127.0.0.1", 8080, "http://127.0.0.1:8080")
     assert (settings.lead_store_url, settings.crm_connector_url) == ("127.0.0.1:50051", "127.0.0.1:50052")
     assert (settings.processes, settings.account_percent) == (1, 50)
-    assert (settings.hubspot_secrets, settings.hubspot_allow_v1, settings.allow_unsigned) == ((), False, False)
+    assert settings.providers == {"hubspot": HubSpot(secrets=(), allow_v1=False, allow_unsigned=False)}
+    assert not settings.providers["hubspot"].ready
 
 
 def test_ports_and_aliases() -> None:
@@ -27,7 +30,7 @@ def test_ports_and_aliases() -> None:
     )
     assert (settings.lead_store_url, settings.crm_connector_url) == ("127.0.0.1:1", "crm-connector:2")
     assert settings.api_url == "https://x.example/base"
-    assert [(secret.app_id, secret.value) for secret in settings.hubspot_secrets] == [("7", b"alias")]
+    assert settings.providers == {"hubspot": HubSpot(secrets=(Secret(b"alias", "7"),))}
     assert settings.token_keys == (KEY, f"{KEY}2")
     assert Settings.from_env({"LEADSYNC_TOKEN_KEY": KEY, "GATEWAY_PORT": "0"}).port == 0  # any free one
 
@@ -44,7 +47,7 @@ def test_ports_and_aliases() -> None:
     ],
 )
 def test_several_lead_stores(given: str, target: str) -> None:
-    """Several processes are told by their IP addresses, or by one name that stands for all of them."""
+    """Several processes are named by their IP addresses, or by one name that stands for all of them."""
     env = {"LEADSYNC_TOKEN_KEY": KEY, "LEAD_STORE_URL": given}
     if target:
         assert Settings.from_env(env).lead_store_url == target
@@ -53,8 +56,8 @@ def test_several_lead_stores(given: str, target: str) -> None:
         Settings.from_env(env)
 
 
-def test_every_fault_is_told() -> None:
-    """All faults of a configuration are reported together, in plain words."""
+def test_every_fault_is_reported() -> None:
+    """All faults of a configuration, those of providers included, are reported together, in plain words."""
     env = {
         "GATEWAY_PORT": "70000",
         "API_URL": "leads.example.com",
@@ -63,6 +66,8 @@ def test_every_fault_is_told() -> None:
         "GATEWAY_PROCESSES": "0",
         "GATEWAY_ACCOUNT_PERCENT": "101",
         "LEADSYNC_LOG_LEVEL": "loud",
+        "HUBSPOT_ALLOW_V1_SIGNATURES": "perhaps",
+        "HUBSPOT_CLIENT_SECRET": "app:secret",
     }
     with pytest.raises(SettingsError) as caught:
         Settings.from_env(env)
@@ -73,8 +78,9 @@ def test_every_fault_is_told() -> None:
 def test_secrets_are_not_shown() -> None:
     """Neither repr nor faults show a secret."""
     settings = Settings.from_env({"LEADSYNC_TOKEN_KEY": KEY, "HUBSPOT_CLIENT_SECRET": "hush-hush"})
-    assert KEY not in repr(settings)
-    assert "hush" not in repr(settings)
+    for text in (repr(settings), repr(settings.providers)):
+        assert KEY not in text
+        assert "hush" not in text
     with pytest.raises(SettingsError) as caught:
         Settings.from_env({"LEADSYNC_TOKEN_KEY": "hush-short", "HUBSPOT_CLIENT_SECRET": "app:hush-hush"})
     assert "hush" not in str(caught.value)

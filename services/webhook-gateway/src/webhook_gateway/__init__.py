@@ -1,1 +1,1 @@
-"""webhook-gateway, the ear: keeps what CRMs say happened, and is the only HTTP door of leadsync."""
+"""webhook-gateway: keeps the webhooks of CRMs, and serves the HTTP API of leadsync."""

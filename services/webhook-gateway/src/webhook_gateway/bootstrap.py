@@ -1,4 +1,4 @@
-"""All nouns of webhook-gateway on one page: built in order, closed in reverse."""
+"""All parts of webhook-gateway on one page: built in order, closed in reverse."""
 
 import asyncio
 import os
@@ -6,71 +6,81 @@ import socket
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 
 import structlog
 import uvicorn
+from grpc.aio import Channel
 
-from webhook_gateway.admission import Room
-from webhook_gateway.clients.calls import open_channel
-from webhook_gateway.clients.conflicts import ConflictClient
-from webhook_gateway.clients.health import HealthClient
-from webhook_gateway.clients.inbox import InboxClient
-from webhook_gateway.clients.integrations import IntegrationClient
-from webhook_gateway.clients.leads import LeadClient
-from webhook_gateway.clients.matches import MatchClient
-from webhook_gateway.clients.quarantine import QuarantineClient
-from webhook_gateway.clients.runs import RunClient
-from webhook_gateway.clients.sync import SyncClient
-from webhook_gateway.http.app import build_app
+from webhook_gateway.http.api import Description
+from webhook_gateway.http.app import Application, build_routes
 from webhook_gateway.http.auth import Tokens
-from webhook_gateway.http.calling import Services
-from webhook_gateway.http.door import WebhookDoor
-from webhook_gateway.intake import Intake
+from webhook_gateway.ingest.admission import AdmissionLimits
+from webhook_gateway.ingest.door import WebhookEndpoint
+from webhook_gateway.ingest.inbox import Inbox
+from webhook_gateway.ingest.intake import Intake
+from webhook_gateway.ingest.quarantine import Quarantine
+from webhook_gateway.ingest.quarantine_store import QuarantineStore
+from webhook_gateway.ingest.reception import Reception
+from webhook_gateway.ingest.replay import QuarantineReplay
+from webhook_gateway.ingest.tally import Tally
 from webhook_gateway.logs import LineBudget
 from webhook_gateway.metrics import Metrics
-from webhook_gateway.providers.registry import build_registry
-from webhook_gateway.quarantine import Quarantine
-from webhook_gateway.reception import Reception
+from webhook_gateway.providers.base import Registry
+from webhook_gateway.resources.checks import Checks
+from webhook_gateway.resources.conflicts import Conflicts
+from webhook_gateway.resources.crm_fields import CrmSchemas
+from webhook_gateway.resources.decisions import Decisions
+from webhook_gateway.resources.duplicates import Duplicates
+from webhook_gateway.resources.events import Events
+from webhook_gateway.resources.health import Health
+from webhook_gateway.resources.history import Histories
+from webhook_gateway.resources.integrations import Integrations
+from webhook_gateway.resources.leads import Leads
+from webhook_gateway.resources.matches import Matches
+from webhook_gateway.resources.quarantine import Quarantines, Replay
+from webhook_gateway.resources.runs import Runs
+from webhook_gateway.resources.subscriptions import Subscriptions
+from webhook_gateway.resources.sync_status import SyncStatuses
+from webhook_gateway.resources.webhooks import ADDRESS, Webhooks
+from webhook_gateway.resources.work import WorkItems
+from webhook_gateway.rpc.calls import open_channel
 from webhook_gateway.settings import Settings
-from webhook_gateway.tally import Tally
-from webhook_gateway.verifying import SecondLook
 
 MAX_CONNECTIONS = 4096
 STOP_SECONDS = 5  # for answers that are on their way
-LAST_SECONDS = 0.5  # for what was refused to be quarantined
+LAST_SECONDS = 0.5  # for refused requests that still go to quarantine
 KEEP_ALIVE_SECONDS = 75  # longer than the usual proxy in front, so that the proxy ends idle connections
 
 
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """A gateway that can be served."""
+
+    app: Application
+    metrics: Metrics
+
+
 @asynccontextmanager
-async def open_services(settings: Settings, shared: str = "") -> AsyncIterator[Services]:
-    """Build everything behind the routes, inside the running event loop; `shared` is for the metrics."""
+async def open_gateway(settings: Settings, shared: str = "") -> AsyncIterator[Gateway]:
+    """Build everything inside the running event loop; `shared` is the folder of metrics of several processes."""
     metrics = Metrics(shared)
+    registry = settings.providers
     async with open_channel(settings.lead_store_url) as store, open_channel(settings.crm_connector_url) as connector:
-        registry = build_registry(settings)
-        inbox, kept_back = InboxClient(store, registry), QuarantineClient(store)
         lines = LineBudget(time.monotonic)
-        tally = Tally(metrics, registry, lines)
-        room = Room(account_percent=settings.account_percent)
-        intake = Intake(inbox.record, metrics, room, listener=tally.kept)
+        limits = AdmissionLimits(account_percent=settings.account_percent)
+        intake = Intake(Inbox(store).record, metrics, limits, on_kept=Tally(metrics, registry, lines).kept)
         reception = Reception(intake, settings.api_url)
-        quarantine = Quarantine(kept_back.keep, metrics)
+        quarantine_store = QuarantineStore(store)
+        quarantine = Quarantine(quarantine_store.store, metrics)
+        parts = intake, reception, quarantine, metrics, lines
+        webhooks = {ADDRESS.format(provider=slug): WebhookEndpoint(item, *parts) for slug, item in registry.items()}
+        replay = QuarantineReplay(quarantine_store, intake, reception, registry)
+        resources = _resources(store, connector, registry, replay.run, metrics)
         quarantining = asyncio.create_task(quarantine.run())
         try:
-            yield Services(
-                door=WebhookDoor(registry, reception, quarantine, metrics, lines),
-                inbox=inbox,
-                quarantine=kept_back,
-                second_look=SecondLook(kept_back, reception, registry),
-                leads=LeadClient(store),
-                conflicts=ConflictClient(store),
-                matches=MatchClient(store),
-                integrations=IntegrationClient(connector),
-                runs=RunClient(connector),
-                sync=SyncClient(store),
-                store_health=HealthClient(store),
-                tokens=Tokens(settings.token_keys),
-                metrics=metrics,
-            )
+            routes = build_routes(resources, Tokens(settings.token_keys))
+            yield Gateway(Application(webhooks, routes, metrics), metrics)
         finally:
             quarantine.close()
             await intake.close()
@@ -78,8 +88,36 @@ async def open_services(settings: Settings, shared: str = "") -> AsyncIterator[S
             quarantining.cancel()
 
 
+def _resources(
+    store: Channel, connector: Channel, registry: Registry, replay: Replay, metrics: Metrics
+) -> list[object]:
+    """Make everything that the API offers."""
+    runs = Runs(connector)
+    statuses = SyncStatuses(store, runs)
+    return [
+        Webhooks(registry),
+        Events(store, registry),
+        Quarantines(store, replay),
+        Leads(store),
+        Histories(store),
+        Conflicts(store),
+        Decisions(store),
+        Matches(store),
+        Duplicates(store),
+        statuses,
+        runs,
+        Integrations(connector),
+        Subscriptions(connector, statuses),
+        Checks(connector, statuses, registry),
+        CrmSchemas(connector),
+        WorkItems(store),
+        Health(store, metrics),
+        Description(),
+    ]
+
+
 class Server(uvicorn.Server):
-    """uvicorn without signal handlers of its own: whoever runs it decides when it ends."""
+    """uvicorn without signal handlers of its own: its caller decides when it ends."""
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -87,10 +125,10 @@ class Server(uvicorn.Server):
         yield
 
 
-def build_server(services: Services) -> Server:
+def build_server(app: Application) -> Server:
     """Make the HTTP server; run it with `serve(sockets=[...])`, end it with `should_exit = True`."""
     config = uvicorn.Config(
-        build_app(services),
+        app,
         http="httptools",
         ws="none",
         lifespan="off",
@@ -107,21 +145,21 @@ def build_server(services: Services) -> Server:
 
 
 def listen(host: str, port: int, *, shared: bool = False) -> socket.socket:
-    """Open the listening socket; `shared`, beside equal ones of other processes. Raises OSError if it is taken."""
+    """Open the listening socket; if `shared`, other processes may open the same. Raises OSError if it is taken."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     return socket.create_server((host, port), family=family, backlog=2048, reuse_port=shared)
 
 
 async def run(settings: Settings, stop: asyncio.Event, sock: socket.socket, shared: str = "") -> None:
-    """Serve until `stop` is set, then answer what is on its way and close."""
+    """Serve until `stop` is set, then answer the requests that have begun and close."""
     log = structlog.get_logger()
-    async with open_services(settings, shared) as services:
-        server = build_server(services)
+    async with open_gateway(settings, shared) as gateway:
+        server = build_server(gateway.app)
         serving = asyncio.create_task(server.serve(sockets=[sock]))
         stopping = asyncio.create_task(stop.wait())
-        check = services.door.provider("hubspot").check("")
-        if check.state != "ok":
-            log.warning(check.finding, fix=check.fix)
+        for check in (provider.check("") for provider in settings.providers.values()):
+            if check.state != "ok":
+                log.warning(check.finding, fix=check.fix)
         port, pid = sock.getsockname()[1], os.getpid()
         log.info("webhook-gateway listens", host=settings.host, port=port, url=settings.api_url, pid=pid)
         await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)

@@ -1,4 +1,4 @@
-"""Logs: one line per event, JSON unless a person is watching, libraries quiet."""
+"""Logs: one line per event, as JSON unless the output is a terminal; libraries log warnings only."""
 
 import logging
 import sys
@@ -8,7 +8,7 @@ from typing import TextIO
 import msgspec
 import structlog
 
-MAX_LINES_PER_SECOND = 100  # about webhooks: a flood is counted, not written out
+MAX_LINES_PER_SECOND = 100  # about webhooks; the metrics count them all
 _QUIET = ("uvicorn", "uvicorn.error", "uvicorn.access", "grpc", "asyncio")
 
 
@@ -55,7 +55,7 @@ def _name_service(_logger: object, _method: str, event: structlog.typing.EventDi
 
 
 class LineBudget:
-    """Bounds log lines per second, on average: a quiet second's are there at once, and a flood is thinned evenly."""
+    """Bounds log lines per second, on average. After a quiet second a burst is logged; of a flood, an even part."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -63,7 +63,7 @@ class LineBudget:
         self._left = float(MAX_LINES_PER_SECOND)
 
     def take(self, wanted: int, least: int = 1) -> int:
-        """Take up to so many lines; none if there are fewer than the least that are of use."""
+        """Take up to `wanted` lines; none if fewer than `least` are left."""
         now = self._clock()
         self._left = min(self._left + (now - self._as_of) * MAX_LINES_PER_SECOND, MAX_LINES_PER_SECOND)
         self._as_of = now

@@ -13,7 +13,7 @@ _GROUP = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 
 
 class Metrics:
-    """All metrics of one gateway; `shared` is the folder of what its processes count together, empty = there is one."""
+    """All metrics of one gateway. `shared` is the folder of the metrics of several processes; empty = there is one."""
 
     def __init__(self, shared: str = "") -> None:
         self._shared = shared
@@ -27,14 +27,16 @@ class Metrics:
             "provider",
             "outcome",
         )
-        self.signature_failures = self._counter("signature_failures", "Webhooks not believed", "provider", "reason")
+        self.signature_failures = self._counter(
+            "signature_failures", "Webhooks that could not be verified", "provider", "reason"
+        )
         self.quarantine = self._counter(
-            "quarantine", "Webhooks not believed, by what became of them: kept for later, or why not", "outcome"
+            "quarantine", "Webhooks that could not be verified: kept for later, or why they were not", "outcome"
         )
         self.not_kept = self._counter("not_kept", "Webhooks answered 503, or 429 for their account", "reason")
-        self.intake_requests = self._gauge("intake_requests", "Webhook requests inside", "livesum")
-        self.intake_bytes = self._gauge("intake_bytes", "Bytes of webhooks inside", "livesum")
-        self.breaker_open = self._gauge("breaker_open", "1 while lead-store is left alone, since it is away", "livemax")
+        self.intake_requests = self._gauge("intake_requests", "Webhook requests that are held", "livesum")
+        self.intake_bytes = self._gauge("intake_bytes", "Bytes of webhooks that are held", "livesum")
+        self.breaker_open = self._gauge("breaker_open", "1 while calls wait until lead-store answers again", "livemax")
         self.record_seconds = self._histogram("record_seconds", "Time of RecordDeliveries", _SECONDS)
         self.group_deliveries = self._histogram("group_deliveries", "Deliveries per call", _GROUP)
 

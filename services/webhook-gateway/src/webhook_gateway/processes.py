@@ -1,7 +1,7 @@
-"""Several equal processes behind one port, and the parent that replaces those that die and serves nothing itself.
+"""Several equal processes behind one port, and their parent, which replaces those that die and serves nothing itself.
 
-Each listens on a socket of its own (SO_REUSEPORT), among which the kernel spreads connections. A process that is gone
-gets none, and neither does a new one before it is ready.
+Each listens on a socket of its own (SO_REUSEPORT), and the kernel spreads connections over these sockets. A process
+that has died gets none, and a new one gets none before it is ready.
 """
 
 import asyncio
@@ -26,43 +26,43 @@ from webhook_gateway import bootstrap, logs
 from webhook_gateway.settings import Settings
 
 STOP_SECONDS = 5.0  # then those that still run are killed
-LOOK_SECONDS = 0.25  # between looks for one that has died
-RESTART_SECONDS = 1.0  # at least so long after its last start
+CHECK_SECONDS = 0.25  # how often it looks for processes that have died
+RESTART_SECONDS = 1.0  # the least time between two starts of the same process
 
 
 class Workers:
-    """Keeps so many processes running until told to stop."""
+    """Keeps a number of processes running until it is stopped."""
 
     def __init__(self, settings: Settings, shared: str) -> None:
         self._settings = settings
         self._shared = shared
         # A fresh interpreter each: gRPC does not survive a fork.
         self._context: SpawnContext = multiprocessing.get_context("spawn")
-        self._running: dict[int, SpawnProcess] = {}  # by place
+        self._running: dict[int, SpawnProcess] = {}  # by index
         self._next_start: dict[int, float] = {}
 
     def run(self, stop: threading.Event) -> None:
         """Run until `stop` is set, then end them all."""
         try:
             while not stop.is_set():
-                for place in range(self._settings.processes):
-                    self._look_after(place)
-                stop.wait(LOOK_SECONDS)
+                for index in range(self._settings.processes):
+                    self._keep_running(index)
+                stop.wait(CHECK_SECONDS)
         finally:
             self._end()
 
-    def _look_after(self, place: int) -> None:
-        """Note the end of a place's process, and start one where none runs."""
-        process = self._running.get(place)
+    def _keep_running(self, index: int) -> None:
+        """Start the process of this index unless it runs; log it if it has died."""
+        process = self._running.get(index)
         if process is not None and not process.is_alive():
             structlog.get_logger().error("a process has died", pid=process.pid, code=process.exitcode)
             mark_process_dead(process.pid, self._shared)  # type: ignore[no-untyped-call]
-            del self._running[place]
+            del self._running[index]
         now = time.monotonic()
-        if place not in self._running and now >= self._next_start.get(place, now):
+        if index not in self._running and now >= self._next_start.get(index, now):
             process = self._context.Process(target=work, args=(self._settings, self._shared), daemon=True)
             process.start()
-            self._running[place], self._next_start[place] = process, now + RESTART_SECONDS
+            self._running[index], self._next_start[index] = process, now + RESTART_SECONDS
 
     def _end(self) -> None:
         deadline = time.monotonic() + STOP_SECONDS
@@ -94,8 +94,8 @@ def supervise(settings: Settings) -> None:
 
 @contextmanager
 def _reserved(settings: Settings) -> Iterator[int]:
-    """Hold the port, without listening, until the block ends. Raises OSError if anybody else has it."""
-    with bootstrap.listen(settings.host, settings.port) as probe:  # alone: it would share with another gateway
+    """Hold the port, without listening, until the block ends. Raises OSError if another program has it."""
+    with bootstrap.listen(settings.host, settings.port) as probe:  # not shared, so that it fails beside another gateway
         address, family = probe.getsockname(), probe.family
     with socket.socket(family) as held:
         for option in (socket.SO_REUSEADDR, socket.SO_REUSEPORT):
@@ -116,7 +116,7 @@ def work(settings: Settings, shared: str) -> None:
 
 async def serve(settings: Settings, sock: socket.socket, shared: str = "") -> None:
     """Serve on a socket until SIGTERM or SIGINT, or until the parent is gone."""
-    gc.freeze()  # the modules stay for good: looking through them for garbage stops everything for some 10 ms
+    gc.freeze()  # modules are never garbage: searching them would stop everything for some 10 ms
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

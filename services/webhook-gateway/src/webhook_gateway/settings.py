@@ -1,23 +1,19 @@
 """Configuration: read once from the environment, checked whole, and never shown with its secrets."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
 from urllib.parse import urlsplit
 
-from webhook_gateway.signatures import Secret, parse_secrets
+from webhook_gateway.environment import Environment, address
+from webhook_gateway.providers.base import Registry
+from webhook_gateway.providers.registry import read_providers
 
 MIN_TOKEN_KEY = 32  # characters; HS256 wants a key as long as its hash
-_LEVELS = ("debug", "info", "warning", "error")
-_TRUE = frozenset({"1", "true", "yes", "on"})
-_FALSE = frozenset({"", "0", "false", "no", "off"})
 MOST_PROCESSES = 64
-_ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}|unix:.+")
+_LEVELS = ("debug", "info", "warning", "error")
 _IPV4 = re.compile(r"[0-9]+(\.[0-9]+){3}:[0-9]{1,5}")
 _IPV6 = re.compile(r"\[[0-9A-Fa-f:.]+\]:[0-9]{1,5}")
-
-T = TypeVar("T")
 
 
 class SettingsError(Exception):
@@ -26,84 +22,40 @@ class SettingsError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What webhook-gateway can be told from outside."""
+    """All that can be configured about webhook-gateway."""
 
     host: str
     port: int
     processes: int
-    account_percent: int  # of the room for webhooks, what one account may take up
+    account_percent: int  # of the requests and bytes that are held at once, the most that one account may have
     api_url: str
-    hubspot_secrets: tuple[Secret, ...] = field(repr=False)
-    hubspot_allow_v1: bool
-    allow_unsigned: bool
+    providers: Registry = field(repr=False)  # with their own settings
     token_keys: tuple[str, ...] = field(repr=False)
     lead_store_url: str  # a target as gRPC names it: one or several processes
     crm_connector_url: str
     log_level: str
 
     @classmethod
-    def from_env(cls, env: Mapping[str, str]) -> "Settings":
+    def from_env(cls, variables: Mapping[str, str]) -> "Settings":
         """Read the settings. Raises SettingsError with every fault, in plain words and without any secret."""
-        read = _Reader(env)
-        host = read.text("GATEWAY_HOST", "127.0.0.1")
-        port = read.port("GATEWAY_PORT", 8080)
+        env = Environment(variables)
+        host = env.text("GATEWAY_HOST", "127.0.0.1")
+        port = env.port("GATEWAY_PORT", 8080)
         settings = cls(
             host=host,
             port=port,
-            processes=read.number("GATEWAY_PROCESSES", 1, MOST_PROCESSES),
-            account_percent=read.number("GATEWAY_ACCOUNT_PERCENT", 50, 100),
-            api_url=read.checked("API_URL", f"http://127.0.0.1:{port}", _url),
-            hubspot_secrets=read.checked(_secret_name(env), "", _secrets),
-            hubspot_allow_v1=read.flag("HUBSPOT_ALLOW_V1_SIGNATURES"),
-            allow_unsigned=read.flag("LEADSYNC_ALLOW_UNSIGNED"),
-            token_keys=read.checked("LEADSYNC_TOKEN_KEY", "", _token_keys),
-            lead_store_url=read.address("LEAD_STORE_URL", "LEAD_STORE_PORT", 50051, _targets),
-            crm_connector_url=read.address("CRM_CONNECTOR_URL", "CRM_CONNECTOR_PORT", 50052, _address),
-            log_level=read.checked("LEADSYNC_LOG_LEVEL", "info", _level),
+            processes=env.number("GATEWAY_PROCESSES", 1, MOST_PROCESSES),
+            account_percent=env.number("GATEWAY_ACCOUNT_PERCENT", 50, 100),
+            api_url=env.checked("API_URL", f"http://127.0.0.1:{port}", _url),
+            providers=read_providers(env, allow_unsigned=env.flag("LEADSYNC_ALLOW_UNSIGNED")),
+            token_keys=env.checked("LEADSYNC_TOKEN_KEY", "", _token_keys),
+            lead_store_url=env.address("LEAD_STORE_URL", "LEAD_STORE_PORT", 50051, _targets),
+            crm_connector_url=env.address("CRM_CONNECTOR_URL", "CRM_CONNECTOR_PORT", 50052, address),
+            log_level=env.checked("LEADSYNC_LOG_LEVEL", "info", _level),
         )
-        if read.faults:
-            raise SettingsError("\n".join(read.faults))
+        if env.faults:
+            raise SettingsError("\n".join(env.faults))
         return settings
-
-
-class _Reader:
-    """Reads variables and gathers what is wrong with them."""
-
-    def __init__(self, env: Mapping[str, str]) -> None:
-        self._env = env
-        self.faults: list[str] = []
-
-    def text(self, name: str, default: str) -> str:
-        return self._env.get(name, "").strip() or default
-
-    def checked(self, name: str, default: str, check: Callable[[str], T]) -> T:
-        try:
-            return check(self.text(name, default))
-        except ValueError as error:
-            self.faults.append(f"{name}: {error}")
-            # The value is never used: a reader with faults makes no settings.
-            return None  # type: ignore[return-value]
-
-    def port(self, name: str, default: int) -> int:
-        return self.checked(name, str(default), _port)
-
-    def flag(self, name: str) -> bool:
-        return self.checked(name, "0", _flag)
-
-    def number(self, name: str, default: int, most: int) -> int:
-        return self.checked(name, str(default), lambda text: _number(text, most))
-
-    def address(self, name: str, port_name: str, port: int, check: Callable[[str], str]) -> str:
-        return self.checked(name, f"127.0.0.1:{self.port(port_name, port)}", check)
-
-
-def _secret_name(env: Mapping[str, str]) -> str:
-    named = env.get("HUBSPOT_CLIENT_SECRET", "").strip()
-    return "HUBSPOT_CLIENT_SECRET" if named else "HUBSPOT_WEBHOOK_SECRET"
-
-
-def _secrets(text: str) -> tuple[Secret, ...]:
-    return parse_secrets(text) if text else ()
 
 
 def _token_keys(text: str) -> tuple[str, ...]:
@@ -122,42 +74,18 @@ def _url(text: str) -> str:
     return text.rstrip("/")
 
 
-def _port(text: str) -> int:
-    if not text.isdecimal() or int(text) > 65535:
-        raise ValueError("must be a port number, 0 to 65535")
-    return int(text)
-
-
-def _address(text: str) -> str:
-    if _ADDRESS.fullmatch(text) is None:
-        raise ValueError("must be host:port, such as 127.0.0.1:50051")
-    return text
-
-
 def _targets(text: str) -> str:
-    """One address, or several IP addresses of equal processes, as gRPC names them."""
+    """Check one address, or several IP addresses of equal processes; the result is as gRPC names them."""
     addresses = [item.strip() for item in text.split(",")]
     if len(addresses) == 1:
-        return _address(text)
+        return address(text)
     for scheme, pattern in (("ipv4", _IPV4), ("ipv6", _IPV6)):
-        if all(pattern.fullmatch(address) for address in addresses):
+        if all(pattern.fullmatch(item) for item in addresses):
             return f"{scheme}:{','.join(addresses)}"
     raise ValueError(
         "must be host:port, or several IP addresses such as 10.0.0.1:50051,10.0.0.2:50051; "
         "of a name, all addresses that it stands for are used"
     )
-
-
-def _number(text: str, most: int) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= most:
-        raise ValueError(f"must be a whole number from 1 to {most}")
-    return int(text)
-
-
-def _flag(text: str) -> bool:
-    if text.lower() not in _TRUE | _FALSE:
-        raise ValueError("must be 1 or 0")
-    return text.lower() in _TRUE
 
 
 def _level(text: str) -> str:

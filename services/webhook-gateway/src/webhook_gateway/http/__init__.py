@@ -1,1 +1,1 @@
-"""The HTTP edge: routes, who may use them, and JSON in the names that the outside uses."""
+"""The HTTP edge: routes, who may use them, and errors as problems."""

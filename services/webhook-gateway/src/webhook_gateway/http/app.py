@@ -1,85 +1,90 @@
-"""The ASGI application: one endpoint per path of the table."""
+"""The ASGI application: the webhook endpoints, the routes of the API, and what happens around every request."""
 
-import re
-from collections.abc import Awaitable, Sequence
-from functools import lru_cache
+import time
+from collections.abc import Awaitable, Iterable, Mapping
+from functools import cache
 
-from starlette.requests import Request
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.requests import ClientDisconnect
+from starlette.routing import Mount, Route, Router
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from webhook_gateway.http.auth import ANONYMOUS, require_role
-from webhook_gateway.http.calling import Call, RawHandler, Services
-from webhook_gateway.http.middleware import Edge
-from webhook_gateway.http.operation import Row, perform
-from webhook_gateway.http.problems import Problem
-from webhook_gateway.http.routes import ROUTES
+from webhook_gateway.http.auth import Tokens
+from webhook_gateway.http.endpoint import PathEndpoint
+from webhook_gateway.http.problems import problem_of, response_of
+from webhook_gateway.metrics import Metrics
+from webhook_gateway.problem import Problem
+from webhook_gateway.resources.operation import Operation, operations_of
 
-_KNOWN_PATHS, _SHORT_PATH = 256, 256  # so many, of so few characters, are found without looking: webhook addresses too
-
-
-class PathEndpoint:
-    """Every operation of one path: picks it by method, checks the caller, runs the handler."""
-
-    def __init__(self, path: str, rows: Sequence[Row], services: Services) -> None:
-        self.path = path
-        self._rows = {row.method: row for row in rows}
-        if "GET" in self._rows:
-            self._rows["HEAD"] = self._rows["GET"]
-        self._services = services
-
-    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        """Answer a request. Raises Problem, or RemoteError from a service."""
-        row = self._rows.get(scope["method"])
-        if row is None:
-            allow = {"allow": ", ".join(sorted(self._rows))}
-            raise Problem(405, "method_not_allowed", "this path does not know this method", headers=allow)
-        if isinstance(row.handler, RawHandler):
-            return row.handler.run(self._services, scope, receive, send)
-        return self._perform(row, scope, receive, send)
-
-    async def _perform(self, row: Row, scope: Scope, receive: Receive, send: Send) -> None:
-        request = Request(scope, receive)
-        caller = ANONYMOUS
-        if row.role is not None:
-            caller = self._services.tokens.authenticate(request.headers.get("authorization"))
-            require_role(caller, row.role)
-        response = await perform(row, request, Call(caller, self._services))
-        await response(scope, receive, send)
+API = "/api/v1"
 
 
-class Paths:
-    """Finds the endpoint of a path: literal ones at once, patterns in the order of the table."""
+class Application:
+    """Answers every request. Errors become problems; answers are counted by route and status, and timed.
 
-    def __init__(self, endpoints: Sequence[PathEndpoint]) -> None:
-        self._literal = {endpoint.path: endpoint for endpoint in endpoints if "{" not in endpoint.path}
-        self._patterns = [(_pattern(endpoint.path), endpoint) for endpoint in endpoints if "{" in endpoint.path]
-        self._find = lru_cache(_KNOWN_PATHS)(self._look_up)
+    `webhooks` are the endpoints of webhooks by their address. Their POSTs do not go through the routes, which takes
+    longer than everything else here.
+    """
 
-    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        """Answer a request. Raises Problem 404 route_not_found, and what the endpoint raises."""
-        path = scope["path"]
-        endpoint, scope["path_params"] = self._find(path) if len(path) <= _SHORT_PATH else self._look_up(path)
-        scope["endpoint"] = endpoint
-        return endpoint(scope, receive, send)
+    def __init__(self, webhooks: Mapping[str, ASGIApp], routes: ASGIApp, metrics: Metrics) -> None:
+        self._webhooks = webhooks
+        self._routes = routes
+        # Finding a metric by its labels takes longer than counting; routes and statuses are few.
+        self._requests = cache(metrics.requests.labels)
+        self._seconds = cache(metrics.request_seconds.labels)
 
-    def _look_up(self, path: str) -> tuple[PathEndpoint, dict[str, str]]:
-        if path in self._literal:
-            return self._literal[path], {}
-        for pattern, endpoint in self._patterns:
-            if found := pattern.fullmatch(path):
-                return endpoint, found.groupdict()
-        raise Problem(404, "route_not_found", "there is nothing at this address")
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request; an error after the answer has begun is raised further."""
+        status = 0
+        start = time.perf_counter()
+
+        def watched(message: Message) -> Awaitable[None]:
+            nonlocal status
+            status = message.get("status", status)
+            return send(message)
+
+        webhook = self._webhooks.get(scope["path"]) if scope["method"] == "POST" else None
+        if webhook is not None:
+            scope["endpoint"] = webhook
+        try:
+            await (webhook or self._routes)(scope, receive, watched)
+        except ClientDisconnect:
+            return
+        except Exception as error:
+            if status:
+                raise
+            await response_of(problem_of(error, scope, _route(scope)))(scope, receive, watched)
+        finally:
+            route = _route(scope)
+            self._requests(route, status or 500).inc()
+            self._seconds(route).observe(time.perf_counter() - start)
 
 
-def _pattern(path: str) -> re.Pattern[str]:
-    parts = (f"(?P<{part[1:-1]}>[^/]+)" if part[:1] == "{" else re.escape(part) for part in path.split("/"))
-    return re.compile("/".join(parts))
+def _route(scope: Scope) -> str:
+    """Name a route by its pattern, so that ids do not become labels."""
+    return str(getattr(scope.get("endpoint"), "path", "unknown"))
 
 
-def build_app(services: Services) -> ASGIApp:
-    """Make the application from the table of routes."""
-    paths: dict[str, list[Row]] = {}
-    for row in ROUTES:
-        paths.setdefault(row.path, []).append(row)
-    app = Paths([PathEndpoint(path, rows, services) for path, rows in paths.items()])
-    return Edge(app, services.metrics)
+def build_routes(resources: Iterable[object], tokens: Tokens) -> Router:
+    """Make the routes of all operations of these resources: one per path, literal paths first."""
+    paths: dict[str, list[tuple[Operation, object]]] = {}
+    for resource in resources:
+        for operation in operations_of(type(resource)):
+            paths.setdefault(operation.path, []).append((operation, resource))
+    endpoints = [PathEndpoint(path, paths[path], tokens) for path in sorted(paths, key=_literal_first)]
+    inside = [endpoint for endpoint in endpoints if endpoint.path.startswith(f"{API}/")]
+    outside = [endpoint for endpoint in endpoints if endpoint not in inside]
+    api = _router([Route(endpoint.path.removeprefix(API), endpoint) for endpoint in inside])
+    return _router([*(Route(endpoint.path, endpoint) for endpoint in outside), Mount(API, api)])
+
+
+def _literal_first(path: str) -> list[bool]:
+    """Order paths so that of two which fit a request, the one that is literal up to a later part comes first."""
+    return [part.startswith("{") for part in path.split("/")]
+
+
+def _router(routes: list[Route | Mount]) -> Router:
+    return Router(routes, redirect_slashes=False, default=_not_found)
+
+
+async def _not_found(_scope: Scope, _receive: Receive, _send: Send) -> None:
+    raise Problem(404, "route_not_found", "there is nothing at this address")

@@ -2,23 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import IntEnum
 
 import jwt
 
-from webhook_gateway.http.problems import Problem
+from webhook_gateway.http.roles import Role
+from webhook_gateway.problem import Problem
 
 AUDIENCE = "leadsync"
 _CLAIMS = ["exp", "aud", "sub", "tenant", "role"]
 _MAX_NAME = 128
-
-
-class Role(IntEnum):
-    """What a caller may do; each role may do all that the ones before it may."""
-
-    VIEWER = 1
-    OPERATOR = 2
-    ADMIN = 3
 
 
 _ROLES = {role.name.lower(): role for role in Role}
@@ -37,7 +29,7 @@ ANONYMOUS = Caller("", Role.VIEWER, "")  # on public routes only; no service kno
 
 
 class Tokens:
-    """Checks tokens against each key; there are several while one is being replaced."""
+    """Checks tokens with each of the keys; there are several while one is being replaced."""
 
     def __init__(self, keys: Sequence[str]) -> None:
         self._keys = tuple(keys)
@@ -71,7 +63,7 @@ class Tokens:
 
 
 def require_role(caller: Caller, role: Role) -> None:
-    """Let a caller pass who has the role or a higher one. Raises Problem 403."""
+    """Check that a caller has the role or a higher one. Raises Problem 403."""
     if caller.role < role:
         raise Problem(403, "role_too_low", f"this needs the role {role.name.lower()}")
 

@@ -1,1 +1,1 @@
-"""What differs from CRM to CRM at the webhook door: how a request is proved and what its events say."""
+"""What differs from CRM to CRM in webhooks: a folder for each CRM, and the registry that lists them."""

@@ -1,13 +1,12 @@
-"""The port of the webhook door: what any CRM's file has to offer, and the words it answers in. Pure."""
+"""The port for webhooks of a CRM: what each provider offers, and the types that it answers with. Pure."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple, Protocol
+from typing import Any, Literal, Protocol
 
 from msgspec import Struct
-
-from webhook_gateway.model.integrations import Check
-from webhook_gateway.model.work import ShownEvent
 
 
 class TouchKind(StrEnum):
@@ -33,7 +32,7 @@ class Touch(Struct, frozen=True, gc=False):
 
 
 class ParsedDelivery(Struct, frozen=True):
-    """The part of a webhook request that names one account."""
+    """The part of a webhook request that is of one account."""
 
     delivery_key: str
     account_id: str
@@ -41,55 +40,67 @@ class ParsedDelivery(Struct, frozen=True):
     event_record_ids: tuple[str, ...]  # for each of the events, the record of a person that it is about, or empty
     touches: tuple[Touch, ...]
     event_count: int
-    ignored_count: int  # of these, touching nothing
-    not_understood: int  # of these, ignored since nobody knows what they say, not since they are not synced
+    ignored_count: int  # of the events, those that touch nothing
+    not_understood: int  # of the ignored events, those whose meaning is unknown; the others are known and not synced
 
 
-class UnreadableBodyError(Exception):
-    """The body is no JSON array of events. `reason` is stable."""
+class CrmEvent(Struct, rename="camel"):
+    """One event of a delivery, in the CRM's words. `ignored`: it is of a kind that is not synced."""
 
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(detail)
-        self.reason = reason
-        self.detail = detail
+    type: str
+    object_type: str
+    record_id: str | None
+    property: str | None
+    value: str | None
+    occurred_at: datetime | None
+    source: str | None
+    merged_record_ids: list[str]
+    ignored: bool
 
 
-class AppMismatchError(Exception):
-    """An event names another app than the one whose secret signed the request."""
+class Check(Struct, rename="camel"):
+    """One thing that a sync needs: how it is, and what to do about it."""
+
+    name: str
+    state: Literal["ok", "warning", "failed"]
+    finding: str
+    fix: str | None = None
 
 
 Headers = Sequence[tuple[bytes, bytes]]  # as ASGI gives them: names in lower case
 
 
-class Proof(NamedTuple):
-    """Outcome of checking a request. `refusal` is a stable reason, or empty if the request is genuine."""
+@dataclass(slots=True)  # not frozen: one is made for each request
+class WebhookRequest:
+    """A POST to a provider's webhook address, as it came in."""
 
-    refusal: str
-    detail: str
-    app_ids: frozenset[str] = frozenset()
+    target: bytes = field(repr=False)  # path and query as received
+    headers: Headers = field(repr=False)
+    body: bytes = field(repr=False)
+    received_at_ms: int
 
 
 class Provider(Protocol):
-    """One CRM as the webhook door sees it."""
+    """The webhooks of one CRM."""
 
     @property
     def slug(self) -> str:
-        """Name in paths and contracts, e.g. `hubspot`."""
+        """Name in paths and contracts, in lower case."""
         ...
 
     @property
     def title(self) -> str:
-        """Name for people, e.g. `HubSpot`."""
+        """Name for people."""
         ...
 
     @property
     def kept_headers(self) -> frozenset[bytes]:
-        """Headers worth keeping with a delivery, lower case; never a signature."""
+        """Headers that are kept with a delivery, lower case; never a proof."""
         ...
 
     @property
     def proof_headers(self) -> frozenset[bytes]:
-        """Headers that `prove` looks at, lower case."""
+        """Headers that `verify` reads, lower case; they are kept with a request in quarantine."""
         ...
 
     @property
@@ -97,21 +108,28 @@ class Provider(Protocol):
         """False while no secret is configured: then nothing is accepted."""
         ...
 
-    def prove(self, *, method: bytes, url: bytes, headers: Headers, body: bytes, now_ms: int) -> Proof:
-        """Say whether the CRM itself sent this request. `url` is the public one, with the query as received."""
-        ...
+    def verify(self, request: WebhookRequest, url: bytes) -> frozenset[str]:
+        """Check that the CRM itself sent a request. `url` is the public one, with the query as received.
 
-    def parse(self, body: bytes, app_ids: frozenset[str]) -> Sequence[ParsedDelivery]:
-        """Translate a body, one delivery per account; what an event says need not be understood for it to be kept.
-
-        Raises UnreadableBodyError or AppMismatchError.
+        Answers the ids of the apps that the proof speaks for; empty = any app. Raises NotVerifiedError.
         """
         ...
 
-    def show(self, events: bytes, most: int | None = None) -> Sequence[ShownEvent]:
-        """Translate the events of a kept delivery for people; so many of them at most, as each takes its time.
+    def has_proof(self, request: WebhookRequest) -> bool:
+        """Whether a request carries anything that `verify` could accept, with whatever secret."""
+        ...
 
-        Never raises; unreadable ones are left out.
+    def parse(self, request: WebhookRequest, app_ids: frozenset[str]) -> Sequence[ParsedDelivery]:
+        """Translate a verified request into one delivery per account; an event is kept even if it is not understood.
+
+        Raises Problem 400 if the body is not what this CRM sends, or NotVerifiedError if an event is of another app.
+        """
+        ...
+
+    def show(self, events: bytes, most: int | None = None) -> Sequence[CrmEvent]:
+        """Translate the events of a kept delivery for people, `most` of them at most, as each takes its time.
+
+        Never raises; unreadable events are left out.
         """
         ...
 
@@ -120,4 +138,5 @@ class Provider(Protocol):
         ...
 
 
-Registry = Mapping[str, Provider]
+Registry = Mapping[str, Provider]  # by slug
+SecurityScheme = Mapping[str, Any]  # of OpenAPI: how a provider's requests are proved

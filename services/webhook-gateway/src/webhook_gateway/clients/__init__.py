@@ -1,1 +1,0 @@
-"""The services behind the door, as plain Python: protobuf stays in this folder."""

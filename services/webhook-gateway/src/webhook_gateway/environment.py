@@ -1,0 +1,73 @@
+"""Reading variables of the environment, and gathering everything that is wrong with them."""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+_TRUE = frozenset({"1", "true", "yes", "on"})
+_FALSE = frozenset({"", "0", "false", "no", "off"})
+_ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}|unix:.+")
+
+T = TypeVar("T")
+
+
+class Environment:
+    """Variables by name. What is wrong with those that were read is in `faults`, one line each, without any value."""
+
+    def __init__(self, variables: Mapping[str, str]) -> None:
+        self._variables = variables
+        self.faults: list[str] = []
+
+    def text(self, name: str, default: str = "") -> str:
+        """Read a text; one that is blank counts as absent."""
+        return self._variables.get(name, "").strip() or default
+
+    def checked(self, name: str, default: str, check: Callable[[str], T]) -> T:
+        """Read what `check` makes of a text. A ValueError of it is kept as a fault; its message is shown to people."""
+        try:
+            return check(self.text(name, default))
+        except ValueError as error:
+            self.faults.append(f"{name}: {error}")
+            # The value is never used: an environment with faults makes no settings.
+            return None  # type: ignore[return-value]
+
+    def port(self, name: str, default: int) -> int:
+        """Read a port number."""
+        return self.checked(name, str(default), _port)
+
+    def flag(self, name: str) -> bool:
+        """Read a switch, which is off by default."""
+        return self.checked(name, "0", _flag)
+
+    def number(self, name: str, default: int, most: int) -> int:
+        """Read a whole number from 1 to `most`."""
+        return self.checked(name, str(default), lambda text: _number(text, most))
+
+    def address(self, name: str, port_name: str, port: int, check: Callable[[str], str]) -> str:
+        """Read the address of a service; by default it is on this machine, and `port_name` has its port."""
+        return self.checked(name, f"127.0.0.1:{self.port(port_name, port)}", check)
+
+
+def address(text: str) -> str:
+    """Check `host:port`. Raises ValueError."""
+    if _ADDRESS.fullmatch(text) is None:
+        raise ValueError("must be host:port, such as 127.0.0.1:50051")
+    return text
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:
+        raise ValueError("must be a port number, 0 to 65535")
+    return int(text)
+
+
+def _number(text: str, most: int) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= most:
+        raise ValueError(f"must be a whole number from 1 to {most}")
+    return int(text)
+
+
+def _flag(text: str) -> bool:
+    if text.lower() not in _TRUE | _FALSE:
+        raise ValueError("must be 1 or 0")
+    return text.lower() in _TRUE

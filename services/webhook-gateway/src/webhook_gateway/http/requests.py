@@ -1,0 +1,104 @@
+"""Reading a request into typed data, so that all faults are reported together, each with its path."""
+
+from collections.abc import Iterator
+from typing import Annotated, Any, TypeVar, get_args, get_origin
+
+import msgspec
+from starlette.requests import Request
+
+from webhook_gateway.problem import Fault, Problem, invalid
+from webhook_gateway.rpc.messages import members
+
+T = TypeVar("T")
+
+MAX_JSON = 1024 * 1024  # bytes of a request body
+_MAX_KEY = 64
+_MAX_FAULTS = 50
+
+
+async def read_json(request: Request) -> dict[str, Any]:
+    """Read the body. Raises Problem 413 or 400 malformed_json."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_JSON:
+            close = {"connection": "close"}
+            raise Problem(413, "body_too_large", f"a body has at most {MAX_JSON} bytes", headers=close)
+    try:
+        return msgspec.json.decode(bytes(body), type=dict[str, Any])
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise Problem(400, "malformed_json", "the body is not a JSON object in UTF-8") from error
+
+
+def read_query(request: Request) -> dict[str, str]:
+    """Read the query; empty parameters are absent. Raises Problem 400 if one is given twice."""
+    pairs = request.query_params.multi_items()
+    given = dict(pairs)
+    if len(given) != len(pairs):
+        raise invalid(Fault("", "a parameter is given twice"))
+    return {name: value for name, value in given.items() if value}
+
+
+def read_etag(request: Request) -> str:
+    """Read `If-Match`: the revision that must still hold; empty = any."""
+    value = request.headers.get("if-match", "").strip()
+    return "" if value == "*" else value.removeprefix("W/").strip('"')
+
+
+def read_request_id(request: Request) -> str:
+    """Read `Idempotency-Key`; empty if there is none. Raises Problem 400 if it is too long."""
+    value = request.headers.get("idempotency-key", "").strip()
+    if len(value) > _MAX_KEY:
+        raise invalid(Fault("Idempotency-Key", f"has at most {_MAX_KEY} characters"))
+    return value
+
+
+def read(value: object, kind: type[T], *, strict: bool = True) -> T:
+    """Make typed data of decoded JSON or, not `strict`, of texts. Raises Problem 400 invalid_field with every fault."""
+    if faults := list(_faults(value, kind, "", strict=strict)):
+        raise invalid(*faults[:_MAX_FAULTS])
+    return msgspec.convert(value, kind, strict=strict)
+
+
+def _faults(value: object, kind: object, path: str, *, strict: bool) -> Iterator[Fault]:
+    found: list[Fault] = []
+    for member in members(kind):
+        option = get_args(member)[0] if get_origin(member) is Annotated else member
+        if isinstance(value, dict) and isinstance(option, type) and issubclass(option, msgspec.Struct):
+            yield from _struct_faults(value, option, path, strict=strict)
+            return
+        if isinstance(value, dict) and get_origin(option) is dict:
+            names, items = get_args(option)
+            for name, item in value.items():
+                found += [
+                    *_leaf(name, names, _join(path, name)),
+                    *_faults(item, items, _join(path, name), strict=strict),
+                ]
+        if isinstance(value, list) and get_origin(option) is list:
+            (items,) = get_args(option)
+            for index, item in enumerate(value):
+                found += _faults(item, items, f"{path}[{index}]", strict=strict)
+    yield from found or _leaf(value, kind, path, strict=strict)
+
+
+def _struct_faults(value: dict[str, Any], kind: type[msgspec.Struct], path: str, *, strict: bool) -> Iterator[Fault]:
+    known = {field.encode_name: field for field in msgspec.structs.fields(kind)}
+    for name in value:
+        if name not in known:
+            yield Fault(_join(path, name), "is not known here")
+    for name, field in known.items():
+        if name in value:
+            yield from _faults(value[name], field.type, _join(path, name), strict=strict)
+        elif field.required:
+            yield Fault(_join(path, name), "is required")
+
+
+def _leaf(value: object, kind: Any, path: str, *, strict: bool = True) -> Iterator[Fault]:
+    try:
+        msgspec.convert(value, kind, strict=strict)
+    except msgspec.ValidationError as error:
+        yield Fault(path, str(error))
+
+
+def _join(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name

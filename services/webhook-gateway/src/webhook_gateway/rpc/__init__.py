@@ -1,0 +1,1 @@
+"""Calls to the services behind the gateway, and translation between their messages and plain data."""

@@ -1,0 +1,75 @@
+"""How services are called: always with a deadline, and with one kind of error."""
+
+import json
+from collections.abc import Awaitable
+from typing import Protocol, TypeVar
+
+import grpc
+
+from webhook_gateway.rpc.errors import from_rpc_error
+
+Req_contra = TypeVar("Req_contra", contravariant=True)
+Res_co = TypeVar("Res_co", covariant=True)
+
+# Calls that may be repeated: when a process of the service goes away, another one is called. All of the inbox's may.
+_REPEATABLE = {
+    "leadsync.inbox.v1.InboxService": ("",),
+    "leadsync.lead.v1.LeadService": ("GetLead", "ListLeads", "ExplainLead"),
+    "leadsync.sync.v1.SyncService": ("GetSyncStatus", "ListWork", "ListConflicts"),
+}
+_RETRY = {
+    "maxAttempts": 3,
+    "initialBackoff": "0.02s",
+    "maxBackoff": "0.2s",
+    "backoffMultiplier": 2,
+    "retryableStatusCodes": ["UNAVAILABLE"],
+}
+_SERVICE_CONFIG = {
+    "loadBalancingConfig": [{"round_robin": {}}],
+    "methodConfig": [
+        {"name": [{"service": service, "method": method} for method in methods], "retryPolicy": _RETRY}
+        for service, methods in _REPEATABLE.items()
+    ],
+    "retryThrottling": {"maxTokens": 20, "tokenRatio": 0.1},  # while most calls fail, none is repeated
+}
+# Reconnect soon after a restart; a message can hold a whole webhook.
+_OPTIONS = (
+    ("grpc.service_config", json.dumps(_SERVICE_CONFIG)),
+    ("grpc.dns_min_time_between_resolutions_ms", 5000),
+    ("grpc.per_rpc_retry_buffer_size", 8 * 1024 * 1024),  # a group commit is kept for the second try
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 500),
+    ("grpc.max_reconnect_backoff_ms", 1000),
+    ("grpc.max_send_message_length", 32 * 1024 * 1024),
+    ("grpc.max_receive_message_length", 32 * 1024 * 1024),
+)
+
+
+class Method(Protocol[Req_contra, Res_co]):
+    """A unary method of a generated async stub."""
+
+    def __call__(self, request: Req_contra, *, timeout: float) -> Awaitable[Res_co]:
+        """Start the call."""
+        ...
+
+
+def open_channel(address: str) -> grpc.aio.Channel:
+    """Make a channel inside the running event loop; it connects by itself and as often as needed.
+
+    `address` may stand for several processes, which are called in turn.
+    """
+    return grpc.aio.insecure_channel(address, options=_OPTIONS)
+
+
+class Client:
+    """Calls methods of one service."""
+
+    service = "store"  # as in the reason `store_unavailable`
+    seconds = 5.0  # deadline of a call, which takes one look into a database
+
+    async def call(self, method: Method[Req_contra, Res_co], request: Req_contra, seconds: float = 0.0) -> Res_co:
+        """Call and wait. Raises ServiceProblem."""
+        try:
+            return await method(request, timeout=seconds or self.seconds)
+        except grpc.aio.AioRpcError as error:
+            raise from_rpc_error(error, self.service) from error

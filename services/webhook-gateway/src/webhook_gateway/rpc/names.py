@@ -1,0 +1,57 @@
+"""Names of fields: camelCase over HTTP, snake_case in the contracts. Names of custom fields are the customer's own."""
+
+import re
+from typing import Annotated
+
+from msgspec import Meta
+
+CUSTOM = "customFields."
+_INNER_CUSTOM = "custom_fields."
+# A field of a lead in the spelling of the HTTP API. `messages` translates values of this type.
+LeadField = Annotated[
+    str,
+    Meta(
+        pattern=r"^(email|firstName|lastName|phone|company|jobTitle|website|status|customFields\.[A-Za-z0-9_]{1,64})$"
+    ),
+]
+# Names that are not merely the same word in another spelling.
+_RENAMED = {
+    "account_id": "portalId",
+    "authorization_code.code": "code",
+    "request_id": "Idempotency-Key",
+    "merged_into_lead_id": "into",
+    "match_keys": "policies.matching.keys",
+    "phone_region": "policies.matching.phoneRegion",
+    "update_mask": "body",
+}
+
+
+def camel(name: str) -> str:
+    """Spell a name of the contracts as the HTTP API does."""
+    return re.sub(r"_([a-z0-9])", lambda match: match[1].upper(), name)
+
+
+def snake(name: str) -> str:
+    """Spell a name of the HTTP API as the contracts do."""
+    return re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", name).lower()
+
+
+def inner_field(name: str) -> str:
+    """Translate a lead field to the spelling of the contracts."""
+    return _INNER_CUSTOM + name.removeprefix(CUSTOM) if name.startswith(CUSTOM) else snake(name)
+
+
+def outer_field(name: str) -> str:
+    """Translate a lead field to the spelling of the HTTP API."""
+    return CUSTOM + name.removeprefix(_INNER_CUSTOM) if name.startswith(_INNER_CUSTOM) else camel(name)
+
+
+def outer_path(path: str) -> str:
+    """Translate a field path of a service's error, such as `lead.custom_fields.a_b`, to the HTTP API's spelling."""
+    path = path.removeprefix("lead.").removeprefix("integration.")
+    if path in _RENAMED:
+        return _RENAMED[path]
+    if path.partition(".")[0] == "deletions":
+        path = f"policies.{path}"
+    head, dot, rest = path.partition(_INNER_CUSTOM)
+    return camel(head) + (CUSTOM + rest if dot else "")

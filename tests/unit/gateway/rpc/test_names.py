@@ -1,0 +1,44 @@
+import pytest
+from webhook_gateway.http.requests import read
+from webhook_gateway.problem import Problem
+from webhook_gateway.rpc.names import LeadField, inner_field, outer_field, outer_path
+
+LEAD_FIELDS = ("email", "firstName", "lastName", "phone", "company", "jobTitle", "website", "status")
+
+
+@pytest.mark.parametrize("name", [*LEAD_FIELDS, "customFields.any_Name_1"])
+def test_field_names_go_round(name: str) -> None:
+    """Every lead field has one name inside and one outside; a custom field's own name is never respelt."""
+    assert read(name, LeadField) == name
+    assert outer_field(inner_field(name)) == name
+
+
+@pytest.mark.parametrize(
+    "name", ["", "first_name", "customFields.", "customFields.a.b", "customFields.a b", "id", "links"]
+)
+def test_other_names_are_no_fields(name: str) -> None:
+    """What is no lead field cannot be mapped."""
+    with pytest.raises(Problem):
+        read(name, LeadField)
+
+
+@pytest.mark.parametrize(
+    ("inner", "outer"),
+    [
+        ("lead.first_name", "firstName"),
+        ("lead.custom_fields.snake_name", "customFields.snake_name"),
+        ("integration.field_mapping.job_title", "fieldMapping.jobTitle"),
+        ("integration.field_rules.custom_fields.a_b", "fieldRules.customFields.a_b"),
+        ("integration.deletions.cap_percent", "policies.deletions.capPercent"),
+        ("field_transforms.custom_fields.a_b[0].options", "fieldTransforms.customFields.a_b[0].options"),
+        ("field_transforms.first_name[1]", "fieldTransforms.firstName[1]"),
+        ("match_keys", "policies.matching.keys"),
+        ("phone_region", "policies.matching.phoneRegion"),
+        ("lead_ids[3]", "leadIds[3]"),
+        ("account_id", "portalId"),
+        ("page_token", "pageToken"),
+    ],
+)
+def test_paths_of_services_are_respelt(inner: str, outer: str) -> None:
+    """A field path of a service's answer reads as the caller wrote it."""
+    assert outer_path(inner) == outer
