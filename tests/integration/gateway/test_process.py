@@ -84,7 +84,7 @@ async def test_two_processes_are_one_gateway(free_tcp_port: int, tmp_path: Path)
     store, port = Store(), free_tcp_port
     async with store.serve(), _two(store, port, tmp_path) as (process, workers):
         other = await _start(environment(store.port, store.port, GATEWAY_PORT=str(port), GATEWAY_PROCESSES="2"))
-        assert await asyncio.wait_for(other.wait(), 20) == 1  # they share it with each other, with nobody else
+        assert await asyncio.wait_for(other.wait(), 20) == 1  # another gateway cannot share the port
         statuses = [await _post(port, number) for number in range(1, 41)]
         assert statuses == [200] * 40
         await until(lambda: _all_accepted(port, 40))

@@ -29,7 +29,7 @@ class FakeConflicts(SyncServiceServicer):
         key = (request.lead_id, request.integration_id, request.field)
         item = next((i for i in self.conflicts if (i.lead_id, i.integration_id, i.field) == key), None)
         if item is None:
-            await fail(context, code_pb2.NOT_FOUND, "conflict_not_found", "the field does not wait for anybody")
+            await fail(context, code_pb2.NOT_FOUND, "conflict_not_found", "the field does not wait")
         if item.etag != request.etag:
             await fail(context, code_pb2.ABORTED, "stale_etag", "the conflict has changed since it was read")
         self.resolved.append(request)

@@ -81,7 +81,7 @@ class FakeInbox(InboxServiceServicer):
     async def ForgetQuarantined(
         self, request: pb.ForgetQuarantinedRequest, context: Context
     ) -> pb.ForgetQuarantinedResponse:
-        """Forget, unless told to fail."""
+        """Forget, or fail if `forgets` is false."""
         if not self.forgets:
             await fail(context, code_pb2.UNAVAILABLE, "store_unavailable", "away")
         for key in request.request_keys:

@@ -26,7 +26,7 @@ class FakeMatches(SyncServiceServicer):
         """Pick, if it waits and was seen as it is; a lead whose id is a reason is refused for it."""
         match = next((item for item in self.matches if item.record_id == request.record_id), None)
         if match is None:
-            await fail(context, code_pb2.NOT_FOUND, "match_not_found", "the record does not wait for anybody")
+            await fail(context, code_pb2.NOT_FOUND, "match_not_found", "the record does not wait")
         if match.etag != request.etag:
             await fail(context, code_pb2.ABORTED, "stale_etag", "the candidates have changed since they were read")
         if request.lead_id == "pair_busy":

@@ -148,7 +148,7 @@ def test_every_operation_is_described(item: Operation) -> None:
 
 @pytest.mark.anyio
 async def test_the_description_is_served() -> None:
-    """The description is there for anybody, without a token, and names every path once."""
+    """The description is public, and names every path once."""
     async with run_gateway() as gateway:
         response = await gateway.http.get("/openapi.json")
         assert (response.status_code, response.json()) == (200, DOCUMENT)

@@ -47,9 +47,9 @@ async def test_the_role_of_every_operation(operation: Operation) -> None:
     needed = role_of(operation.name)
     assert needed is not None
     async with run_gateway() as gateway:
-        nobody = await gateway.http.request(operation.method, _url(operation))
-        assert (nobody.status_code, nobody.json()["reason"]) == (401, "token_missing")
-        assert nobody.headers["www-authenticate"].startswith("Bearer")
+        anonymous = await gateway.http.request(operation.method, _url(operation))
+        assert (anonymous.status_code, anonymous.json()["reason"]) == (401, "token_missing")
+        assert anonymous.headers["www-authenticate"].startswith("Bearer")
         for role in Role:
             response = await gateway.call(operation.method, _url(operation), role.name.lower())
             if role < needed:

@@ -70,7 +70,7 @@ async def test_a_wrong_secret_loses_nothing(store: Kept) -> None:
             assert (await gateway.post(body_of(event(portalId=portal)))).status_code == 401
         forged = body_of(event(portalId=3))
         assert (await gateway.post(forged, sign(forged, secret="forger"))).status_code == 401
-        assert (await gateway.post(forged, {})).status_code == 401  # without a signature it can never be believed
+        assert (await gateway.post(forged, {})).status_code == 401  # without a signature it can never be verified
         await _until_quarantined(gateway, signature_invalid=3)
         assert await _again(gateway) == {"verified": 0, "stillRefused": 3, "left": 0}
         assert gateway.metric("leadsync_gateway_quarantine_total", outcome="kept") == 3
@@ -117,7 +117,7 @@ def _waiting(at: int, received_at: int, **changes: Any) -> inbox_pb.QuarantinedR
 
 
 async def test_time_stamps_are_judged_by_the_arrival() -> None:
-    """A request that was fresh when it came is believed an hour later; one that was stale then is not."""
+    """A request that was fresh when it came is accepted an hour later; one that was stale then is not."""
     async with run_gateway() as gateway:
         hour_ago = now_ms() - 3_600_000
         fresh, stale = _waiting(hour_ago, hour_ago, portalId=1), _waiting(hour_ago, now_ms(), portalId=2)

@@ -134,7 +134,7 @@ def _v1(body: bytes) -> dict[str, str]:
         (_v1, "signature_missing"),
     ],
 )
-async def test_unbelieved_requests(headers: Any, reason: str) -> None:
+async def test_requests_that_cannot_be_verified(headers: Any, reason: str) -> None:
     """A request that HubSpot did not sign just now is answered 401 with the reason, counted, and not kept."""
     async with run_gateway() as gateway:
         body = body_of(event())
@@ -146,7 +146,7 @@ async def test_unbelieved_requests(headers: Any, reason: str) -> None:
 
 
 async def test_v1_counts_where_it_is_allowed() -> None:
-    """With HUBSPOT_ALLOW_V1_SIGNATURES a request that carries only v1 is believed."""
+    """With HUBSPOT_ALLOW_V1_SIGNATURES a request that carries only v1 is accepted."""
     async with run_gateway(HUBSPOT_ALLOW_V1_SIGNATURES="1") as gateway:
         body = body_of(event())
         assert (await gateway.post(body, _v1(body))).status_code == 200
@@ -199,14 +199,14 @@ async def test_unreadable_bodies(body: bytes, reason: str) -> None:
         assert gateway.store.inbox.calls == []
 
 
-async def test_events_that_nobody_understands_are_kept() -> None:
-    """A surprise in an event costs nothing: it is kept as it came, touches nothing, and is counted apart."""
-    odd = ({"subscriptionType": "contact.creation"}, event(objectId={"x": 1}), {"new": "shape"})
+async def test_events_that_are_not_understood_are_kept() -> None:
+    """An event with a surprise in it is kept as it came, touches nothing, and is counted apart."""
+    surprises = ({"subscriptionType": "contact.creation"}, event(objectId={"x": 1}), {"new": "shape"})
     async with run_gateway() as gateway:
-        body = body_of(event(), *odd)
+        body = body_of(event(), *surprises)
         response = await gateway.post(body)
         assert (response.status_code, response.json()) == (200, {"accepted": 4, "duplicates": 0})
-        alone = await gateway.post(body_of(*odd[::2]))
+        alone = await gateway.post(body_of(*surprises[::2]))
         assert (alone.status_code, alone.json()) == (200, {"accepted": 2, "duplicates": 0})
         first, second = gateway.store.inbox.kept.values()
         assert (first.events, first.event_count, first.ignored_count, len(first.touches)) == (body, 4, 3, 1)
@@ -215,7 +215,7 @@ async def test_events_that_nobody_understands_are_kept() -> None:
 
 
 async def test_a_large_body_is_refused() -> None:
-    """A body above the cap is answered 413, told by its length or counted while it streams."""
+    """A body above the cap is answered 413, by its declared length or once too much has streamed."""
     async with run_gateway() as gateway:
         declared = await gateway.post(b"x" * (MAX_BODY + 1), {})
 
@@ -326,7 +326,7 @@ async def test_a_store_that_comes_back(free_tcp_port: int) -> None:
 
 
 async def test_a_full_intake_refuses_at_once() -> None:
-    """When the bodies inside take up the room there is, the next one is answered 503 while the others still wait."""
+    """When the bodies that are held take up all memory, the next one is answered 503 while the others still wait."""
     async with run_gateway() as gateway:
         gateway.store.inbox.gate.clear()
         bodies = [body_of(event(portalId=number, padding="x" * 10_000_000)) for number in range(4)]
@@ -350,8 +350,8 @@ async def _head_of_a_request(
     return reader, writer
 
 
-async def test_a_full_door_waits_for_nothing() -> None:
-    """When too many requests are inside, the next is answered 503 with Retry-After before any of its body has come."""
+async def test_a_full_intake_does_not_wait_for_the_body() -> None:
+    """When too many requests are held, the next is answered 503 with Retry-After before any of its body has come."""
     async with run_gateway() as gateway, contextlib.AsyncExitStack() as stack:
         for _ in range(2048):
             _, writer = await _head_of_a_request(gateway, 10)
@@ -365,8 +365,8 @@ async def test_a_full_door_waits_for_nothing() -> None:
         assert (await reader.readuntil(b"}")).endswith(b'"reason":"intake_full"}')
 
 
-async def test_one_account_does_not_fill_the_door() -> None:
-    """An account with its share inside is answered 429 with Retry-After; others come in, and it does so again later."""
+async def test_one_account_does_not_fill_the_intake() -> None:
+    """An account that has its share is answered 429 with Retry-After; others are accepted, and it is again later."""
     async with run_gateway(GATEWAY_ACCOUNT_PERCENT="1") as gateway:
         gateway.store.inbox.gate.clear()
         flood = [asyncio.create_task(gateway.post(body_of(event(objectId=number)))) for number in range(20)]
@@ -403,7 +403,7 @@ async def test_a_slow_store_is_no_acknowledgement() -> None:
 
 
 async def test_unknown_providers_and_the_reachability_check() -> None:
-    """GET says whether the address is right; a CRM that nobody knows is 404 either way."""
+    """GET says whether the address is right; an unknown CRM is 404 either way."""
     async with run_gateway() as gateway:
         assert (await gateway.http.get(HOOK)).json() == {"provider": "hubspot", "ready": True}
         for method in ("GET", "POST"):

@@ -160,7 +160,7 @@ async def test_a_decision_is_undone() -> None:
     ],
 )
 async def test_what_cannot_be_undone(decision: str, status: int, reason: str) -> None:
-    """Why a decision cannot be undone is told by lead-store's own reason."""
+    """lead-store's reason says why a decision cannot be undone."""
     async with run_gateway() as gateway:
         answer = await gateway.call("POST", f"/api/v1/decisions/{decision}/undo")
         assert (answer.status_code, answer.json()["reason"]) == (status, reason)

@@ -81,14 +81,14 @@ async def test_filters_reach_lead_store() -> None:
     ("name", "value"), [("state", "gone"), ("receivedAfter", "yesterday"), ("receivedBefore", "2026-06-25T07:19:30")]
 )
 async def test_wrong_filters_are_named(name: str, value: str) -> None:
-    """A filter that cannot be meant is refused; a time needs its zone."""
+    """A filter with an impossible value is refused; a time needs its zone."""
     async with run_gateway() as gateway:
         response = await gateway.call("GET", EVENTS, params={name: value})
         assert (response.status_code, response.json()["errors"][0]["field"]) == (400, name)
 
 
 async def test_another_tenants_delivery_does_not_exist() -> None:
-    """A delivery is seen by its own tenant only, and one that was never kept by nobody."""
+    """A delivery is seen by its own tenant only, and one that was never kept by none."""
     async with run_gateway() as gateway:
         await gateway.post(body_of(event()))
         (key,) = gateway.store.inbox.kept
@@ -103,7 +103,7 @@ async def test_events_that_cannot_be_read_hide_nothing_else() -> None:
     async with run_gateway() as gateway:
         await gateway.post(body_of(event()))
         await gateway.post(body_of(event(objectId=2)))
-        gone, odd = gateway.store.inbox.kept.values()
-        gone.provider, odd.events = "zoho", b"[{]"
+        gone, broken = gateway.store.inbox.kept.values()
+        gone.provider, broken.events = "zoho", b"[{]"
         page = (await gateway.call("GET", EVENTS)).json()
         assert [kept["events"] for kept in page["events"]] == [[], []]

@@ -37,7 +37,7 @@ async def _connect(gateway: RunningGateway, **changes: Any) -> dict[str, Any]:
 
 
 async def test_an_integration_goes_round() -> None:
-    """An integration comes back as configured, in the outside's names and without its secret."""
+    """An integration comes back as configured, in the names of HTTP and without its secret."""
     async with run_gateway() as gateway:
         response = await gateway.call("POST", CRM, json=BODY, headers={"idempotency-key": "k"})
         created = response.json()
@@ -79,7 +79,7 @@ async def test_an_integration_goes_round() -> None:
 
 
 async def test_defaults_and_other_credentials() -> None:
-    """Direction is both ways unless told; an OAuth code goes with its redirect address."""
+    """The default direction is both ways; an OAuth code goes with its redirect address."""
     async with run_gateway() as gateway:
         minimal = {"provider": "hubspot", "code": "c", "redirectUri": "https://x.example/back"}
         assert (await gateway.call("POST", CRM, json=minimal)).json()["direction"] == "bidirectional"
@@ -129,7 +129,7 @@ async def test_a_connected_account_is_a_conflict() -> None:
     ],
 )
 async def test_wrong_fields_are_named_together(changes: dict[str, Any], fields: set[str]) -> None:
-    """Every fault of a configuration is told at once, and no secret is repeated."""
+    """Every fault of a configuration is reported at once, and no secret is repeated."""
     async with run_gateway() as gateway:
         response = await gateway.call("POST", CRM, json=BODY | changes)
         assert (response.status_code, response.json()["reason"]) == (400, "invalid_field")
@@ -157,7 +157,7 @@ async def test_settings_change_and_the_account_does_not() -> None:
 
 
 async def test_how_deletions_are_followed() -> None:
-    """Without a policy the defaults are shown; PATCH replaces it whole, alone, and a refusal names the outer field."""
+    """Without a policy the defaults are shown; PATCH replaces it whole, alone; a refusal names the field as HTTP does."""
     async with run_gateway() as gateway:
         created = (await gateway.call("POST", CRM, json={"provider": "hubspot", "accessToken": "x"})).json()
         defaults = {"policy": "unlink", "graceSeconds": 0, "capNumber": 500, "capPercent": 20, "recordPolicy": "leave"}
@@ -176,7 +176,7 @@ async def test_how_deletions_are_followed() -> None:
 
 
 async def test_a_change_that_concerns_past_records_names_its_run() -> None:
-    """`applyRun` says which run applies the change; without anything to apply it is null. Only PATCH tells of it."""
+    """`applyRun` says which run applies the change; without anything to apply it is null. Only PATCH has it."""
     async with run_gateway() as gateway:
         path = f"{CRM}/{(await _connect(gateway))['id']}"
         rules = {"phone": {"direction": "to_crm"}}
@@ -319,7 +319,7 @@ async def test_the_doctor() -> None:
     ],
 )
 async def test_the_doctor_knows_the_secret(environment: dict[str, str], state: str) -> None:
-    """A missing secret, or one of another app, is found, and the way to mend it is told without the secret."""
+    """A missing secret, or one of another app, is found, and the answer says how to correct it, without the secret."""
     async with run_gateway(**environment) as gateway:
         response = await gateway.call("GET", f"{CRM}/{(await _connect(gateway))['id']}/check")
         (secret,) = [check for check in response.json()["checks"] if check["name"] == "secret"]
@@ -328,7 +328,7 @@ async def test_the_doctor_knows_the_secret(environment: dict[str, str], state: s
 
 
 async def test_the_crms_fields() -> None:
-    """The CRM's properties are listed with the lead field that each is mapped to, in the outside's names."""
+    """The CRM's properties are listed with the lead field that each is mapped to, in the names of HTTP."""
     async with run_gateway() as gateway:
         listed = await gateway.call("GET", f"{CRM}/{(await _connect(gateway))['id']}/fields", "viewer")
         common = {"readOnly": False, "options": []}

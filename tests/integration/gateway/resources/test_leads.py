@@ -52,7 +52,7 @@ async def test_a_lead_goes_round() -> None:
 
 
 async def test_links_and_their_fields() -> None:
-    """Links show the record, their state and the fields that wait, in the outside's names."""
+    """Links show the record, their state and the fields that wait, in the names of HTTP."""
     async with run_gateway() as gateway:
         created = await _create(gateway)
         lead = gateway.store.leads.leads["acme", created["id"]]
@@ -124,7 +124,7 @@ async def test_a_stale_revision_changes_nothing() -> None:
 
 
 async def test_a_lead_ends_for_a_reason() -> None:
-    """DELETE takes why, and into which lead it was merged; faults are told by the names of its parameters."""
+    """DELETE takes why, and into which lead it was merged; faults name its parameters."""
     async with run_gateway() as gateway:
         ids = [(await _create(gateway))["id"] for _ in range(4)]
         for query in ("", "?reason=converted", f"?reason=merged&into={ids[3]}"):
@@ -177,7 +177,7 @@ async def test_leads_are_listed_page_by_page() -> None:
 )
 @pytest.mark.parametrize("method", ["POST", "PATCH"])
 async def test_wrong_fields_are_named_together(method: str, body: dict[str, Any], fields: set[str]) -> None:
-    """Every unknown field and every wrong type is told at once, each with its path."""
+    """Every unknown field and every wrong type is reported at once, each with its path."""
     async with run_gateway() as gateway:
         response = await gateway.call(method, LEADS if method == "POST" else f"{LEADS}/x", json=body)
         problem = response.json()

@@ -70,7 +70,7 @@ async def test_a_person_picks(choice: dict[str, Any], kind: str, picked: object)
     ],
 )
 async def test_a_choice_that_cannot_be(body: dict[str, Any], expected: tuple[int, str]) -> None:
-    """Neither or both choices, what has changed since, and what lead-store refuses are told with their reason."""
+    """Neither or both choices, what has changed since, and what lead-store refuses are answered with their reason."""
     async with run_gateway() as gateway:
         _wait(gateway)
         answer = await gateway.call("POST", f"{MATCHES}/pick", "operator", json=SEEN | body)

@@ -60,7 +60,7 @@ async def test_how_far_a_run_is() -> None:
 
 
 async def test_a_dry_run_is_started_and_its_plan_is_listed() -> None:
-    """Imports and pushes can be planned; what was found is listed by conclusion, fields in the outside's spelling."""
+    """Imports and pushes can be planned; what was found is listed by conclusion, fields in the spelling of HTTP."""
     async with run_gateway() as gateway:
         started = await gateway.call("POST", f"{CRM}/import", "operator", json={"integrationId": "i", "dryRun": True})
         await gateway.call("POST", f"{CRM}/sync-leads", "operator", json={"integrationId": "i", "dryRun": True})

@@ -27,7 +27,7 @@ def test_one_probe_after_each_pause() -> None:
 
 
 def test_a_lost_probe_is_not_waited_for_for_ever() -> None:
-    """A probe that nobody hears of any more is followed by another one."""
+    """A probe that gets no answer is followed by another one."""
     breaker = CircuitBreaker(failures=1, pause_seconds=1, probe_seconds=5)
     breaker.failed(0)
     assert breaker.allows(1)

@@ -1,16 +1,16 @@
 import pytest
 from webhook_gateway.http.requests import read
 from webhook_gateway.problem import Problem
-from webhook_gateway.rpc.names import LeadField, inner_field, outer_field, outer_path
+from webhook_gateway.rpc.names import LeadField, contract_field, http_field, http_path
 
 LEAD_FIELDS = ("email", "firstName", "lastName", "phone", "company", "jobTitle", "website", "status")
 
 
 @pytest.mark.parametrize("name", [*LEAD_FIELDS, "customFields.any_Name_1"])
 def test_field_names_go_round(name: str) -> None:
-    """Every lead field has one name inside and one outside; a custom field's own name is never respelt."""
+    """Every lead field has one name in the contracts and one over HTTP; the name of a custom field stays as it is."""
     assert read(name, LeadField) == name
-    assert outer_field(inner_field(name)) == name
+    assert http_field(contract_field(name)) == name
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ def test_other_names_are_no_fields(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("inner", "outer"),
+    ("contract", "http"),
     [
         ("lead.first_name", "firstName"),
         ("lead.custom_fields.snake_name", "customFields.snake_name"),
@@ -39,6 +39,6 @@ def test_other_names_are_no_fields(name: str) -> None:
         ("page_token", "pageToken"),
     ],
 )
-def test_paths_of_services_are_respelt(inner: str, outer: str) -> None:
+def test_paths_of_services_are_translated(contract: str, http: str) -> None:
     """A field path of a service's answer reads as the caller wrote it."""
-    assert outer_path(inner) == outer
+    assert http_path(contract) == http

@@ -71,10 +71,10 @@ def build_routes(resources: Iterable[object], tokens: Tokens) -> Router:
         for operation in operations_of(type(resource)):
             paths.setdefault(operation.path, []).append((operation, resource))
     endpoints = [PathEndpoint(path, paths[path], tokens) for path in sorted(paths, key=_literal_first)]
-    inside = [endpoint for endpoint in endpoints if endpoint.path.startswith(f"{API}/")]
-    outside = [endpoint for endpoint in endpoints if endpoint not in inside]
-    api = _router([Route(endpoint.path.removeprefix(API), endpoint) for endpoint in inside])
-    return _router([*(Route(endpoint.path, endpoint) for endpoint in outside), Mount(API, api)])
+    under_api = [endpoint for endpoint in endpoints if endpoint.path.startswith(f"{API}/")]
+    others = [endpoint for endpoint in endpoints if endpoint not in under_api]
+    api = _router([Route(endpoint.path.removeprefix(API), endpoint) for endpoint in under_api])
+    return _router([*(Route(endpoint.path, endpoint) for endpoint in others), Mount(API, api)])
 
 
 def _literal_first(path: str) -> list[bool]:

@@ -43,7 +43,7 @@ class QuarantinedRequest:
 
 @dataclass(frozen=True, slots=True)
 class QuarantineLimits:
-    """How much may wait here, and how many seconds are between calls, so that a flood costs lead-store little."""
+    """How much may wait here, and how many seconds are between calls, so that a flood is little work for lead-store."""
 
     requests: int = 500
     bytes: int = 16 * MIB

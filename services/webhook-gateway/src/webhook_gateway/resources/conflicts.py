@@ -14,7 +14,7 @@ from webhook_gateway.resources.operation import operation
 from webhook_gateway.resources.reasons import LEAD_VALUES, PAGES, STALE, STORE, Reasons
 from webhook_gateway.rpc.calls import Client
 from webhook_gateway.rpc.messages import filled, number, plain
-from webhook_gateway.rpc.names import LeadField, inner_field
+from webhook_gateway.rpc.names import LeadField, contract_field
 
 NO_CONFLICT: Reasons = {404: ("lead_not_found", "conflict_not_found")}
 _BULK_SECONDS = 60.0  # up to 1,000 conflicts, each in a transaction of its own
@@ -33,7 +33,7 @@ class Conflict(Struct, rename="camel"):
     """A field that waits for a person.
 
     `base` is what both sides last agreed on; null if they never did. `overwritten`: both sides hold `ours` now, and
-    `theirs` was replaced by a write of ours before anybody read it. `suggested` is the side whose value was set last.
+    `theirs` was replaced by a write of ours before it was read. `suggested` is the side whose value was set last.
     """
 
     lead_id: str
@@ -112,7 +112,7 @@ class Conflicts(Client):
             tenant_id=tenant,
             lead_id=body.lead_id,
             integration_id=body.integration_id,
-            field=inner_field(body.field),
+            field=contract_field(body.field),
             etag=body.etag,
             actor=actor,
         )
@@ -128,7 +128,7 @@ class Conflicts(Client):
         request = pb.ResolveConflictsRequest(
             tenant_id=tenant,
             integration_id=body.integration_id,
-            field=inner_field(body.field),
+            field=contract_field(body.field),
             take=number(pb.Side, body.take),
             actor=actor,
         )

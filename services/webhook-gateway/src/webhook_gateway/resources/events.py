@@ -76,7 +76,7 @@ class Events(Client):
 
     @operation("GET", "/api/v1/events", PAGES, STORE)
     async def list_events(self, tenant: str, query: DeliveryQuery) -> EventPage:
-        """List what came in, newest first, and what became of it."""
+        """List what was received, newest first, and what became of it."""
         request = filled(pb.ListDeliveriesRequest(tenant_id=tenant), query)
         answer = await self.call(self._stub.ListDeliveries, request)
         shown = []

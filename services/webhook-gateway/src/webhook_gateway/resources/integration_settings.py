@@ -9,7 +9,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from webhook_gateway.resources.basics import Direction
 from webhook_gateway.rpc.messages import number, plain, word
-from webhook_gateway.rpc.names import LeadField, inner_field, outer_field
+from webhook_gateway.rpc.names import LeadField, contract_field, http_field
 
 Property = Annotated[str, Meta(min_length=1)]
 Region = Annotated[str, Meta(pattern="^([A-Z]{2})?$", description="A country by ISO 3166-1, such as CH.")]
@@ -100,10 +100,10 @@ def settings_of(change: Proposal) -> integration_pb2.Integration:
     """Write the settings that are given."""
     message = integration_pb2.Integration(
         direction=number(lead_pb2.Direction, change.direction),
-        field_mapping={inner_field(name): value for name, value in (change.field_mapping or {}).items()},
+        field_mapping={contract_field(name): value for name, value in (change.field_mapping or {}).items()},
         field_rules=[_rule(name, rule) for name, rule in (change.field_rules or {}).items()],
         field_transforms=[
-            integration_pb2.FieldTransforms(field=inner_field(name), transforms=[_transform(step) for step in steps])
+            integration_pb2.FieldTransforms(field=contract_field(name), transforms=[_transform(step) for step in steps])
             for name, steps in (change.field_transforms or {}).items()
         ],
         paused=getattr(change, "paused", UNSET) is True,
@@ -119,7 +119,7 @@ def settings_of(change: Proposal) -> integration_pb2.Integration:
 
 def _rule(name: str, rule: FieldRule) -> sync_pb2.FieldRule:
     return sync_pb2.FieldRule(
-        field=inner_field(name),
+        field=contract_field(name),
         rule=number(sync_pb2.MergeRule, rule.rule),
         blank=number(sync_pb2.BlankRule, rule.blank),
         direction=number(lead_pb2.Direction, rule.direction),
@@ -147,9 +147,9 @@ def settings_in(item: integration_pb2.Integration) -> dict[str, Any]:
     keys = [word(sync_pb2.MatchKey, key) for key in item.match_keys]
     matching = Matching(keys, item.phone_region) if keys else Matching(phone_region=item.phone_region)
     return {
-        "field_rules": {outer_field(rule.field): plain(rule, FieldRule) for rule in item.field_rules},
+        "field_rules": {http_field(rule.field): plain(rule, FieldRule) for rule in item.field_rules},
         "field_transforms": {
-            outer_field(taken.field): [_step(step) for step in taken.transforms] for taken in item.field_transforms
+            http_field(taken.field): [_step(step) for step in taken.transforms] for taken in item.field_transforms
         },
         "policies": Policies(plain(item.deletions, Deletions), matching),  # what is not set has the defaults of JSON
     }

@@ -103,7 +103,7 @@ class Integrations(Client):
 
     @operation("POST", INTEGRATIONS, SETTINGS, CONNECTED, CONNECTOR, CRM, status=201)
     async def create_integration(self, tenant: str, body: NewIntegration, request_id: str) -> Tagged[Integration]:
-        """Connect a CRM account, which is read from the credential; both ways unless told."""
+        """Connect a CRM account, which is read from the credential; both ways by default."""
         if sum(bool(secret) for secret in (body.access_token, body.refresh_token, body.code)) != 1:
             raise invalid(Fault("accessToken", "exactly one of accessToken, refreshToken and code is needed"))
         if bool(body.code) != bool(body.redirect_uri):

@@ -5,7 +5,7 @@ from google.rpc import error_details_pb2  # type: ignore[import-untyped, unused-
 from grpc_status import rpc_status
 
 from webhook_gateway.problem import Fault, Problem
-from webhook_gateway.rpc.names import outer_path
+from webhook_gateway.rpc.names import http_path
 
 HTTP_STATUS = {
     grpc.StatusCode.INVALID_ARGUMENT: 400,
@@ -76,6 +76,6 @@ def from_rpc_error(error: grpc.aio.AioRpcError, service: str) -> ServiceProblem:
         code,
         info.reason.lower() or reason.format(service),
         (error.details() or text) if code in _FOR_CALLERS or info.reason else text,
-        tuple(Fault(outer_path(item.field), item.description) for item in bad.field_violations),
+        tuple(Fault(http_path(item.field), item.description) for item in bad.field_violations),
         retry.retry_delay.seconds + retry.retry_delay.nanos / 1e9 if retry.HasField("retry_delay") else None,
     )

@@ -14,7 +14,7 @@ import msgspec
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from webhook_gateway.rpc.names import LeadField, inner_field, outer_field, snake
+from webhook_gateway.rpc.names import LeadField, contract_field, http_field, snake
 
 # Descriptors are Any: they have two implementations, each with types of its own.
 T = TypeVar("T", bound=msgspec.Struct)
@@ -45,7 +45,7 @@ def filled(message: M, query: msgspec.Struct) -> M:
             at_ms = (value - _EPOCH) // timedelta(milliseconds=1)  # `FromDatetime` fails at both ends of time
             set_time(getattr(message, name), max(_FIRST_MS, min(at_ms, _LAST_MS)))
         elif LeadField in types and value is not msgspec.UNSET:
-            setattr(message, name, inner_field(value))
+            setattr(message, name, contract_field(value))
         elif value is not msgspec.UNSET:
             setattr(message, name, enum.values_by_name[_prefix(enum) + value.upper()].number if enum else value)
     return message
@@ -108,7 +108,7 @@ def _one(value: Any, field: Any, types: Types) -> object:
     if field.enum_type is not None:
         return _word(field.enum_type, value, types)
     if LeadField in types:
-        value = outer_field(value)
+        value = http_field(value)
     return None if not value and NoneType in types else value
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 from msgspec import Meta
 
 CUSTOM = "customFields."
-_INNER_CUSTOM = "custom_fields."
+_CONTRACT_CUSTOM = "custom_fields."
 # A field of a lead in the spelling of the HTTP API. `messages` translates values of this type.
 LeadField = Annotated[
     str,
@@ -36,22 +36,22 @@ def snake(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", name).lower()
 
 
-def inner_field(name: str) -> str:
+def contract_field(name: str) -> str:
     """Translate a lead field to the spelling of the contracts."""
-    return _INNER_CUSTOM + name.removeprefix(CUSTOM) if name.startswith(CUSTOM) else snake(name)
+    return _CONTRACT_CUSTOM + name.removeprefix(CUSTOM) if name.startswith(CUSTOM) else snake(name)
 
 
-def outer_field(name: str) -> str:
+def http_field(name: str) -> str:
     """Translate a lead field to the spelling of the HTTP API."""
-    return CUSTOM + name.removeprefix(_INNER_CUSTOM) if name.startswith(_INNER_CUSTOM) else camel(name)
+    return CUSTOM + name.removeprefix(_CONTRACT_CUSTOM) if name.startswith(_CONTRACT_CUSTOM) else camel(name)
 
 
-def outer_path(path: str) -> str:
+def http_path(path: str) -> str:
     """Translate a field path of a service's error, such as `lead.custom_fields.a_b`, to the HTTP API's spelling."""
     path = path.removeprefix("lead.").removeprefix("integration.")
     if path in _RENAMED:
         return _RENAMED[path]
     if path.partition(".")[0] == "deletions":
         path = f"policies.{path}"
-    head, dot, rest = path.partition(_INNER_CUSTOM)
+    head, dot, rest = path.partition(_CONTRACT_CUSTOM)
     return camel(head) + (CUSTOM + rest if dot else "")

@@ -130,7 +130,7 @@ def test_missing_parts() -> None:
 
 
 def test_v1_never_replaces_a_wrong_v3() -> None:
-    """A good v1 beside a bad v3 does not count, so that nobody can downgrade a request."""
+    """A good v1 beside a bad v3 does not count, so that a request cannot be downgraded."""
     request = _signed(secret=Secret(b"other"))
     v1 = [(b"x-hubspot-signature", sign_v1(SECRET, b"[]")), (b"x-hubspot-signature-version", b"v1")]
     both = SignedRequest(b"POST", URL, [*request.headers, *v1], b"[]")
