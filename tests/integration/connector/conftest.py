@@ -1,29 +1,23 @@
-"""One database and one HubSpot simulator for all tests of this folder; each test finds both empty."""
+"""One HubSpot simulator for all tests of this folder, and a database for each; each test finds both empty."""
 
-import os
 import uuid
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from crm_connector.clients.lead_store import GrpcLeadStore
-from crm_connector.hubspot.provider import HubSpot, HubSpotCrm
+from crm_connector.metrics import Metrics
 from crm_connector.mongo import indexes
 from crm_connector.mongo.client import connect
-from integration.connector import support
-from integration.connector.support import Parts, Simulator, StoreDouble
+from crm_connector.providers.hubspot.provider import HubSpot, HubSpotCrm
+from crm_connector.usecases.connections import StaticToken
+from integration.connector import hub, rig
+from integration.connector.builders import an_integration
+from integration.connector.hub import Simulator
+from integration.connector.lead_store_double import StoreDouble, client_of, served
+from integration.connector.rig import Parts
 from lead_store_calls import LeadStore
 from pymongo.database import Database
-
-
-@pytest.fixture(scope="session")
-def mongo_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """MONGO_URL, or the embedded server on a free port."""
-    if url := os.environ.get("MONGO_URL"):
-        yield url
-        return
-    with support.embedded_mongo(tmp_path_factory.mktemp("mongo")) as url:
-        yield url
 
 
 @pytest.fixture
@@ -40,7 +34,7 @@ def db(mongo_url: str) -> Iterator[Database[dict[str, Any]]]:
 @pytest.fixture(scope="session")
 def running_simulator() -> Iterator[Simulator]:
     """The simulator's process."""
-    with support.simulator() as running:
+    with hub.simulator() as running:
         yield running
 
 
@@ -53,16 +47,22 @@ def simulator(running_simulator: Simulator) -> Simulator:
 
 
 @pytest.fixture
-def provider(simulator: Simulator) -> Iterator[HubSpot]:
+def metrics() -> Metrics:
+    """Counts our calls."""
+    return Metrics()
+
+
+@pytest.fixture
+def provider(simulator: Simulator, metrics: Metrics) -> Iterator[HubSpot]:
     """Our client of the simulator."""
-    with support.hubspot(simulator.url) as provider:
+    with hub.hubspot(simulator.url, count_call=metrics.call) as provider:
         yield provider
 
 
 @pytest.fixture
 def crm(provider: HubSpot, simulator: Simulator) -> HubSpotCrm:
     """An account of the simulator that is set up; calls are counted from here."""
-    crm = support.a_crm(provider)
+    crm = provider.connect(an_integration(), StaticToken(hub.TOKEN))
     crm.prepare(crm.mapping, set(crm.mapping.properties))
     simulator.control.reset_calls()
     return crm
@@ -77,20 +77,20 @@ def double() -> StoreDouble:
 @pytest.fixture
 def store(double: StoreDouble) -> Iterator[GrpcLeadStore]:
     """Our client of the double, over a real socket."""
-    with support.served(double) as target, support.lead_store(target) as store:
+    with served(double) as target, client_of(target) as store:
         yield store
 
 
 @pytest.fixture
-def parts(db: Database[dict[str, Any]], provider: HubSpot, store: GrpcLeadStore) -> Parts:
-    """The use cases, wired."""
-    return support.parts(db, provider, store)
+def parts(db: Database[dict[str, Any]], provider: HubSpot, store: GrpcLeadStore, metrics: Metrics) -> Parts:
+    """The use cases, wired to the double."""
+    return rig.wired(db, {"hubspot": provider}, store, metrics)
 
 
 @pytest.fixture
 def lead_store(mongo_url: str) -> Iterator[tuple[LeadStore, str]]:
     """A running lead-store."""
-    with support.real_lead_store(mongo_url) as running:
+    with rig.real_lead_store(mongo_url) as running:
         yield running
 
 
@@ -103,11 +103,11 @@ def inside(lead_store: tuple[LeadStore, str]) -> LeadStore:
 @pytest.fixture
 def real(lead_store: tuple[LeadStore, str]) -> Iterator[GrpcLeadStore]:
     """Our client of it."""
-    with support.lead_store(lead_store[1]) as store:
+    with client_of(lead_store[1]) as store:
         yield store
 
 
 @pytest.fixture
-def real_parts(db: Database[dict[str, Any]], provider: HubSpot, real: GrpcLeadStore) -> Parts:
+def real_parts(db: Database[dict[str, Any]], provider: HubSpot, real: GrpcLeadStore, metrics: Metrics) -> Parts:
     """The use cases, wired to it."""
-    return support.parts(db, provider, real)
+    return rig.wired(db, {"hubspot": provider}, real, metrics)

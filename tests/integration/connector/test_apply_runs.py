@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from crm_connector.bootstrap import now
-from crm_connector.clients.lead_store import GrpcLeadStore
 from crm_connector.domain.changes import Changes
 from crm_connector.domain.errors import StaleEtagError
 from crm_connector.domain.integration import (
@@ -20,10 +19,9 @@ from crm_connector.domain.integration import (
 )
 from crm_connector.domain.run import Run, RunKind, RunState
 from crm_connector.domain.transforms import Transform, TransformKind
-from crm_connector.usecases.upkeep import Upkeep
-from crm_connector.usecases.work import Job
-from integration.connector import support
-from integration.connector.support import BATCH_UPDATE, Parts, Simulator, StoreDouble, wish
+from integration.connector.hub import BATCH_UPDATE, Simulator
+from integration.connector.lead_store_double import StoreDouble
+from integration.connector.rig import Parts
 from lead_store_calls import LeadStore
 
 TENANT = "tenant-1"
@@ -39,36 +37,27 @@ def changed(parts: Parts, made: Integration, **changes: Any) -> Run:
     return run
 
 
-def work_off(parts: Parts, store: GrpcLeadStore) -> None:
-    """Do all the work that is due now."""
-    while (batch := store.lease(0, [])).leases:
-        Job(store, parts.connections.crm).run(batch)
-
-
-def imported(parts: Parts, store: GrpcLeadStore, made: Integration) -> None:
+def imported(parts: Parts, made: Integration) -> None:
     """Import all records."""
-    runner = support.a_runner(parts, store)
-    run = parts.runs.start(TENANT, made.integration_id, RunKind.IMPORT, "")
-    while parts.runs.get(TENANT, run.run_id).state is RunState.RUNNING:
-        runner.turn()
+    parts.ended(parts.start(made, RunKind.IMPORT))
 
 
 def test_r19_changed_steps_reach_what_was_imported_before(
-    real_parts: Parts, real: GrpcLeadStore, inside: LeadStore, simulator: Simulator
+    real_parts: Parts, inside: LeadStore, simulator: Simulator
 ) -> None:
     """The run goes through all that is linked, says how far it is, and is listed among the others."""
     for name, status in {"a": "OPEN", "b": "NEW", "c": "CONNECTED"}.items():
         simulator.control.create_contact({"email": f"{name}@example.com", "hs_lead_status": status})
-    made = real_parts.integrations.create(wish(mapping=MAPPING, direction=Direction.FROM_CRM))
-    imported(real_parts, real, made)
+    made = real_parts.connect(mapping=MAPPING, direction=Direction.FROM_CRM)
+    imported(real_parts, made)
     assert sorted(lead.status for lead in inside.all_leads()) == ["CONNECTED", "NEW", "OPEN"]
 
     run = changed(real_parts, made, transforms=STATUS)
-    runner = support.a_runner(real_parts, real)
+    runner = real_parts.runner()
     runner.turn()
     at_work = real_parts.runs.get(TENANT, run.run_id)
-    work_off(real_parts, real)
-    support.a_runner(real_parts, real).turn()
+    real_parts.work_off()
+    real_parts.runner().turn()
 
     assert (at_work.state, at_work.total, at_work.done) == (RunState.RUNNING, 3, 0)
     done = real_parts.runs.get(TENANT, run.run_id)
@@ -78,21 +67,21 @@ def test_r19_changed_steps_reach_what_was_imported_before(
 
 
 def test_l3_values_that_take_steps_settle_after_one_write_each_way(
-    real_parts: Parts, real: GrpcLeadStore, inside: LeadStore, simulator: Simulator
+    real_parts: Parts, inside: LeadStore, simulator: Simulator
 ) -> None:
     """Each side keeps its own spelling, our write comes back as no change, and HubSpot's next edit does come in."""
     record_id = simulator.control.create_contact(
         {"email": "a@example.com", "phone": "044 668 18 00", "hs_lead_status": "OPEN"}
     )
-    made = real_parts.integrations.create(wish(mapping=MAPPING, transforms=PHONE | STATUS))
-    imported(real_parts, real, made)
+    made = real_parts.connect(mapping=MAPPING, transforms=PHONE | STATUS)
+    imported(real_parts, made)
     (lead,) = inside.all_leads()
     assert (lead.phone, lead.status) == ("+41446681800", "open")
 
     inside.update(lead.lead_id, phone="044 668 19 99", status="new")
-    work_off(real_parts, real)
-    imported(real_parts, real, made)
-    work_off(real_parts, real)
+    real_parts.work_off()
+    imported(real_parts, made)
+    real_parts.work_off()
 
     held = simulator.control.contact(record_id)["properties"]
     assert (held["phone"], held["hs_lead_status"]) == ("+41446681999", "NEW")
@@ -101,21 +90,19 @@ def test_l3_values_that_take_steps_settle_after_one_write_each_way(
     assert simulator.call_count(BATCH_UPDATE) == 1
 
     simulator.control.edit_contact(record_id, {"phone": "0446681800"})
-    imported(real_parts, real, made)
+    imported(real_parts, made)
     assert inside.get(lead.lead_id).phone == "+41446681800"
 
 
-def test_a_refused_option_waits_alone(
-    real_parts: Parts, real: GrpcLeadStore, inside: LeadStore, simulator: Simulator
-) -> None:
+def test_a_refused_option_waits_alone(real_parts: Parts, inside: LeadStore, simulator: Simulator) -> None:
     """R21: a word that HubSpot has no option for is refused, and the other fields are written."""
     record_id = simulator.control.create_contact({"email": "a@example.com", "hs_lead_status": "OPEN"})
-    made = real_parts.integrations.create(wish(mapping=MAPPING, transforms=STATUS))
-    imported(real_parts, real, made)
+    made = real_parts.connect(mapping=MAPPING, transforms=STATUS)
+    imported(real_parts, made)
     (lead,) = inside.all_leads()
 
     inside.update(lead.lead_id, phone="1", status="thinking")
-    work_off(real_parts, real)
+    real_parts.work_off()
 
     held = simulator.control.contact(record_id)["properties"]
     assert (held["phone"], held["hs_lead_status"]) == ("1", "OPEN")
@@ -143,7 +130,7 @@ def test_only_what_decides_about_records_is_applied(
     parts: Parts, double: StoreDouble, changes: dict[str, Any], *, applies: bool
 ) -> None:
     """A run is started for what may change what becomes of a record, and lead-store hears of it."""
-    made = parts.integrations.create(wish(mapping=MAPPING))
+    made = parts.connect(mapping=MAPPING)
 
     after, run = parts.integrations.update(TENANT, made.integration_id, Changes(**changes), "")
 
@@ -152,21 +139,19 @@ def test_only_what_decides_about_records_is_applied(
     assert after == parts.integrations.get(TENANT, made.integration_id)
 
 
-def test_a_run_waits_until_lead_store_has_heard_of_its_change(
-    parts: Parts, store: GrpcLeadStore, double: StoreDouble
-) -> None:
+def test_a_run_waits_until_lead_store_has_heard_of_its_change(parts: Parts, double: StoreDouble) -> None:
     """lead-store being away, or this process ending before it was told, delays the run, and it says so."""
-    made = parts.integrations.create(wish(mapping=MAPPING))
+    made = parts.connect(mapping=MAPPING)
     double.queued, double.pending, double.unavailable = 5, 5, 2
     run = changed(parts, made, transforms=STATUS)
 
-    support.a_runner(parts, store).turn()
+    parts.runner().turn()
     waiting = parts.runs.get(TENANT, run.run_id)
-    Upkeep(parts.repository, parts.integrations, parts.targets).turn()
-    support.a_runner(parts, store).turn()
+    parts.upkeep().turn()
+    parts.runner().turn()
     told = parts.runs.get(TENANT, run.run_id)
     double.pending = 0
-    support.a_runner(parts, store).turn()
+    parts.runner().turn()
 
     assert (waiting.state, waiting.reason, waiting.total) == (RunState.RUNNING, "store_unavailable", 0)
     assert (told.total, told.done, told.reason) == (5, 0, "")
@@ -174,36 +159,36 @@ def test_a_run_waits_until_lead_store_has_heard_of_its_change(
     assert (done.state, done.done, set(double.applied)) == (RunState.SUCCEEDED, 5, {"", run.run_id})
 
 
-def test_a_later_change_supersedes_the_run(parts: Parts, store: GrpcLeadStore, double: StoreDouble) -> None:
+def test_a_later_change_supersedes_the_run(parts: Parts, double: StoreDouble) -> None:
     """Its work is done by the run of the later change; two changes may follow each other at any time."""
-    made = parts.integrations.create(wish(mapping=MAPPING))
+    made = parts.connect(mapping=MAPPING)
     double.queued = double.pending = 5
     first = changed(parts, made, transforms=STATUS)
-    runner = support.a_runner(parts, store)
+    runner = parts.runner()
     runner.turn()
     second = changed(parts, made, transforms=PHONE)
 
     for _ in range(3):
-        support.a_runner(parts, store).turn()
+        parts.runner().turn()
     double.pending = 0
-    support.a_runner(parts, store).turn()
+    parts.runner().turn()
 
     ended, done = (parts.runs.get(TENANT, run.run_id) for run in (first, second))
     assert (ended.state, ended.reason) == (RunState.CANCELLED, "superseded")
     assert (done.state, done.done) == (RunState.SUCCEEDED, 5)
 
 
-def test_a_run_whose_change_was_never_stored_ends(parts: Parts, store: GrpcLeadStore, double: StoreDouble) -> None:
+def test_a_run_whose_change_was_never_stored_ends(parts: Parts, double: StoreDouble) -> None:
     """A change that lost against another one, or a process that died before storing it, leaves a run that ends."""
-    made = parts.integrations.create(wish(mapping=MAPPING))
+    made = parts.connect(mapping=MAPPING)
     lost = Run("zzz-lost", TENANT, made.integration_id, RunKind.APPLY, now())
     parts.stored_runs.add(lost)
-    support.a_runner(parts, store).turn()
+    parts.runner().turn()
     assert parts.runs.get(TENANT, "zzz-lost").state is RunState.RUNNING  # it may be about to be stored
 
     old = replace(lost, run_id="zzz-old", created_at=now() - timedelta(minutes=2))
     parts.stored_runs.add(old)
-    runner = support.a_runner(parts, store)
+    runner = parts.runner()
     for _ in range(2):
         runner.turn()
 
@@ -212,12 +197,12 @@ def test_a_run_whose_change_was_never_stored_ends(parts: Parts, store: GrpcLeadS
         parts.integrations.update(TENANT, made.integration_id, Changes(transforms=STATUS), "7")
 
 
-def test_a_cancelled_run_lets_its_work_go(parts: Parts, store: GrpcLeadStore, double: StoreDouble) -> None:
+def test_a_cancelled_run_lets_its_work_go(parts: Parts, double: StoreDouble) -> None:
     """Whoever sees that a change was a mistake can stop it; records keep what they have."""
-    made = parts.integrations.create(wish(mapping=MAPPING))
+    made = parts.connect(mapping=MAPPING)
     double.queued = double.pending = 5
     run = changed(parts, made, transforms=STATUS)
-    support.a_runner(parts, store).turn()
+    parts.runner().turn()
 
     cancelled = parts.runs.cancel(TENANT, run.run_id)
 

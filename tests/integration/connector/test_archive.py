@@ -1,42 +1,30 @@
 """The CRM's archive, against the HubSpot simulator: putting records there, and finding those that others put there."""
 
-import threading
 import time
-from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
 
 import pytest
 from crm_connector.bootstrap import now
 from crm_connector.clients.lead_store import GrpcLeadStore
 from crm_connector.domain.integration import Direction, Integration
-from crm_connector.hubspot.provider import HubSpot, HubSpotCrm
+from crm_connector.providers.hubspot.provider import HubSpotCrm
 from crm_connector.usecases.archive import ArchiveSweep
 from crm_connector.usecases.sweep import Sweep
 from crm_connector.usecases.work import Job
-from integration.connector import support
-from integration.connector.support import BATCH_READ, Parts, Simulator, StoreDouble, a_batch, record_leases
+from integration.connector import builders
+from integration.connector.builders import a_batch, record_leases
+from integration.connector.hub import BATCH_ARCHIVE, BATCH_READ, LIST, Simulator
+from integration.connector.lead_store_double import StoreDouble, lease_all
+from integration.connector.rig import TIMING, Parts
+from lead_store_calls import LeadStore
 from leadsync.sync.v1 import sync_pb2, sync_service_pb2
-from pymongo.database import Database
-
-BATCH_ARCHIVE = "POST /crm/v3/objects/contacts/batch/archive"
-LISTING = "GET /crm/v3/objects/contacts"
-
-
-def to_bin(seen: sync_pb2.Observation) -> sync_pb2.Decision:
-    """Decide that a record has to be archived."""
-    record_id = seen.present.record_id
-    write = sync_pb2.Write(
-        write_id=f"write-{seen.work_item_id}", kind=sync_pb2.WRITE_KIND_ARCHIVE, record_id=record_id, lead_id="lead"
-    )
-    return sync_pb2.Decision(work_item_id=seen.work_item_id, outcome=sync_pb2.OUTCOME_PUSHED, write=write)
 
 
 @pytest.fixture
 def job(store: GrpcLeadStore, crm: HubSpotCrm, double: StoreDouble) -> Job:
     """A job whose records all have to be archived."""
-    double.decide = to_bin
-    return Job(store, lambda _: crm)
+    double.decide = builders.archive
+    return Job(store, lambda _: crm, TIMING)
 
 
 def is_archived(simulator: Simulator, record_id: str) -> bool:
@@ -44,7 +32,7 @@ def is_archived(simulator: Simulator, record_id: str) -> bool:
     return bool(simulator.control.contact(record_id)["archived"])
 
 
-def test_a_hundred_records_go_to_the_bin_in_one_call(job: Job, double: StoreDouble, simulator: Simulator) -> None:
+def test_a_hundred_records_are_archived_in_one_call(job: Job, double: StoreDouble, simulator: Simulator) -> None:
     """The batch archive of HubSpot answers without a body; each write settles as done, without readings."""
     ids = simulator.control.create_contacts(100)
 
@@ -67,12 +55,12 @@ def test_a_record_that_went_meanwhile_does_not_hold_up_the_others(
         if seen.present.record_id == ids[2]:  # the last one: all are read by now
             simulator.control.delete_contact(ids[0])
             simulator.control.gdpr_delete(ids[1])
-        return to_bin(seen)
+        return builders.archive(seen)
 
     double.decide = decide
     job.run(a_batch(*record_leases(ids)))
 
-    assert [result.WhichOneof("outcome") for result in double.results] == ["done"] * 3
+    assert double.outcomes() == ["done"] * 3
     assert is_archived(simulator, ids[2])
 
 
@@ -96,8 +84,7 @@ def test_a_refused_batch_is_sent_in_halves(job: Job, double: StoreDouble, simula
 
     job.run(a_batch(*record_leases(ids)))
 
-    outcomes = [result.WhichOneof("outcome") for result in double.results]
-    assert sorted(outcomes) == ["done", "done", "done", "refused"]
+    assert sorted(double.outcomes()) == ["done", "done", "done", "refused"]
 
 
 class Clock:
@@ -122,14 +109,10 @@ def offered(double: StoreDouble) -> list[sync_service_pb2.PageRecord]:
     """What was offered to lead-store from the archive, all of which is leased."""
     seen: list[sync_service_pb2.PageRecord] = []
 
-    def page(request: Any) -> Any:
+    def page(request: sync_service_pb2.LeaseWorkRequest) -> sync_service_pb2.LeaseWorkResponse:
         assert request.sweep
         seen.extend(record for record in request.records if record.archived)
-        leases = [
-            sync_pb2.Lease(work_item_id=f"work-{one.record_id}", fence=1, record_id=one.record_id)
-            for one in request.records
-        ]
-        return sync_service_pb2.LeaseWorkResponse(integration_id=request.integration_id, leases=leases, lease_ms=60_000)
+        return lease_all(request)
 
     double.page = page
     return seen
@@ -138,20 +121,19 @@ def offered(double: StoreDouble) -> list[sync_service_pb2.PageRecord]:
 @pytest.fixture
 def integration(parts: Parts, simulator: Simulator) -> Integration:
     """A connected account; calls are counted from here."""
-    made = parts.integrations.create(support.wish(direction=Direction.TO_CRM))
+    made = parts.connect(direction=Direction.TO_CRM)
     simulator.control.reset_calls()
     return made
 
 
 @pytest.fixture
-def sweep(parts: Parts, store: GrpcLeadStore, clock: Clock) -> Sweep:
+def sweep(parts: Parts, clock: Clock) -> Sweep:
     """A sweep of an account that only takes: nothing is searched, but its archive is looked through."""
-    crm: Callable[[str], Any] = parts.connections.crm
-    return Sweep(parts.repository, parts.cursors, crm, Job(store, crm), clock, threading.Event())
+    return parts.sweep(clock)
 
 
 @pytest.mark.usefixtures("integration")
-def test_the_bin_is_looked_through_once_an_hour(
+def test_the_archive_is_looked_through_once_an_hour(
     sweep: Sweep, clock: Clock, offered: list[sync_service_pb2.PageRecord], double: StoreDouble, simulator: Simulator
 ) -> None:
     """A record that was archived while its event was lost is offered, read under its lease, and seen as archived."""
@@ -159,19 +141,19 @@ def test_the_bin_is_looked_through_once_an_hour(
     simulator.control.delete_contact(record_id)
 
     sweep.turn()
-    assert (offered, simulator.call_count(LISTING)) == ([], 0)
+    assert (offered, simulator.call_count(LIST)) == ([], 0)
     clock.at += timedelta(minutes=61)
     sweep.turn()
 
     assert [one.record_id for one in offered] == [record_id]
     assert double.state_of(f"work-{record_id}") == "archived"
-    assert simulator.control.calls() == {LISTING: 1, BATCH_READ: 2}
+    assert simulator.control.calls() == {LIST: 1, BATCH_READ: 2}
     sweep.turn()
-    assert simulator.call_count(LISTING) == 1
+    assert simulator.call_count(LIST) == 1
 
 
 @pytest.mark.usefixtures("integration")
-def test_only_what_came_to_the_bin_since_the_last_pass_is_offered(
+def test_only_what_was_archived_since_the_last_pass_is_offered(
     sweep: Sweep, clock: Clock, offered: list[sync_service_pb2.PageRecord], simulator: Simulator
 ) -> None:
     """An older one has been offered before; the pass costs a listing call and nothing else."""
@@ -182,7 +164,7 @@ def test_only_what_came_to_the_bin_since_the_last_pass_is_offered(
     clock.at += timedelta(minutes=61)
     sweep.turn()
     assert [one.record_id for one in offered] == [first]
-    assert simulator.call_count(LISTING) == 2
+    assert simulator.call_count(LIST) == 2
 
     simulator.control.advance(7200)
     simulator.control.delete_contact(second)
@@ -193,7 +175,7 @@ def test_only_what_came_to_the_bin_since_the_last_pass_is_offered(
 
 @pytest.mark.usefixtures("offered")
 def test_a_pass_goes_on_where_it_was(
-    sweep: Sweep, parts: Parts, integration: Integration, clock: Clock, store: GrpcLeadStore, simulator: Simulator
+    sweep: Sweep, parts: Parts, integration: Integration, clock: Clock, simulator: Simulator
 ) -> None:
     """After its share of pages, or a crash, the next turn goes on at the next page; then the archive has been seen."""
     ids = simulator.control.create_contacts(150)
@@ -203,53 +185,48 @@ def test_a_pass_goes_on_where_it_was(
     simulator.control.fault(path="/crm/v3/objects/contacts", method="GET", skip=1, status=503)
 
     sweep.turn()
-    before = parts.cursors.bin_pass(integration.integration_id)
+    before = parts.cursors.archive_pass(integration.integration_id)
     assert before is not None
     assert before.position
-    crm = parts.connections.crm
-    Sweep(parts.repository, parts.cursors, crm, Job(store, crm), clock, threading.Event()).turn()
-    after = parts.cursors.bin_pass(integration.integration_id)
+    parts.sweep(clock).turn()
+    after = parts.cursors.archive_pass(integration.integration_id)
 
     assert after is not None
     assert (after.position, after.began_at, after.since) == ("", before.began_at, before.since)
 
 
 @pytest.mark.usefixtures("offered")
-def test_a_large_bin_takes_a_few_calls_at_a_time(
-    parts: Parts, integration: Integration, store: GrpcLeadStore, clock: Clock, simulator: Simulator
+def test_a_large_archive_takes_a_few_calls_at_a_time(
+    parts: Parts, integration: Integration, clock: Clock, simulator: Simulator
 ) -> None:
     """However many records are in the archive, one turn lists only so many pages of it."""
-    crm = parts.connections.crm
-    few = ArchiveSweep(parts.cursors, crm, Job(store, crm), clock, threading.Event(), time.monotonic, pages_at_once=1)
+    few = ArchiveSweep(
+        *(parts.cursors, parts.connections.crm, parts.job(), clock, parts.stop, time.monotonic, TIMING),
+        pages_at_once=1,
+    )
     for record_id in simulator.control.create_contacts(101):
         simulator.control.delete_contact(record_id)
     clock.at += timedelta(minutes=61)
 
     assert [few.sweep(integration) for _ in range(3)] == [1, 1, 0]
-    assert simulator.call_count(LISTING) == 2
+    assert simulator.call_count(LIST) == 2
 
 
 def test_l5_a_deletion_whose_event_was_lost_is_followed(
-    db: Database[dict[str, Any]], provider: HubSpot, mongo_url: str, clock: Clock, simulator: Simulator
+    real_parts: Parts, inside: LeadStore, clock: Clock, simulator: Simulator
 ) -> None:
-    """With the real lead-store.
-
-    The search shows nothing, the pass over the archive finds it, and the link is detached.
-    """
+    """With the real lead-store: no search shows it, the pass over the archive finds it, and the link is detached."""
     record_id = simulator.control.create_contact({"email": "ada@example.com"})
-    with support.real_lead_store(mongo_url) as (inside, target), support.lead_store(target) as store:
-        parts = support.parts(db, provider, store)
-        integration_id = parts.integrations.create(support.wish()).integration_id
-        crm = parts.connections.crm
-        sweep = Sweep(parts.repository, parts.cursors, crm, Job(store, crm), clock, threading.Event())
-        clock.at = now()
-        sweep.turn()
-        (lead,) = inside.all_leads()
-        simulator.control.delete_contact(record_id)
-        sweep.turn()
-        assert inside.get(lead.lead_id).links[0].detached_reason == ""
-        clock.at += timedelta(minutes=61)
-        sweep.turn()
+    integration_id = real_parts.connect().integration_id
+    sweep = real_parts.sweep(clock)
+    clock.at = now()
+    sweep.turn()
+    (lead,) = inside.all_leads()
+    simulator.control.delete_contact(record_id)
+    sweep.turn()
+    assert inside.get(lead.lead_id).links[0].detached_reason == ""
+    clock.at += timedelta(minutes=61)
+    sweep.turn()
 
-        assert inside.get(lead.lead_id).links[0].detached_reason == "record_archived"
-        assert inside.status(integration_id).found_by_sweep == 2  # the contact itself, and its deletion
+    assert inside.get(lead.lead_id).links[0].detached_reason == "record_archived"
+    assert inside.status(integration_id).found_by_sweep == 2  # the contact itself, and its deletion

@@ -8,29 +8,29 @@ from crm_connector.clients.lead_store import GrpcLeadStore
 from crm_connector.domain.errors import NotFoundError
 from crm_connector.domain.integration import Credential, CredentialKind, Integration
 from crm_connector.domain.transforms import Transform, TransformKind
-from crm_connector.hubspot.defaults import DEFAULT_MAPPING
-from crm_connector.usecases.doctor import Check, CheckState, Doctor
-from integration.connector import support
-from integration.connector.support import Parts, Simulator, wish
+from crm_connector.providers.hubspot.defaults import DEFAULT_MAPPING
+from crm_connector.providers.hubspot.provider import HubSpot
+from crm_connector.usecases.doctor import Check, CheckState
+from integration.connector import hub, rig
+from integration.connector.hub import Simulator
+from integration.connector.rig import PUBLIC, Parts
 from pymongo.database import Database
 
 OK, WARNING, FAILED = CheckState.OK, CheckState.WARNING, CheckState.FAILED
 NAMES = ["token", "scopes", "properties", "mapping", "quota", "subscriptions", "url"]
-PUBLIC = "https://leads.example.com"
 
 
 @pytest.fixture
 def made(parts: Parts) -> Integration:
     """A connected account whose webhooks are enabled."""
-    made = parts.integrations.create(wish(mapping=DEFAULT_MAPPING | {"status": "hs_lead_status"}))
+    made = parts.connect(mapping=DEFAULT_MAPPING | {"status": "hs_lead_status"})
     parts.webhooks.enable("tenant-1", made.integration_id)
     return made
 
 
-def examined(parts: Parts, made: Integration, api_url: str = PUBLIC, crm_url: str = PUBLIC) -> dict[str, Check]:
+def examined(parts: Parts, made: Integration, api_url: str = PUBLIC) -> dict[str, Check]:
     """All checks by name."""
-    doctor = Doctor(parts.repository, parts.connections, parts.webhooks, api_url, crm_url)
-    return {check.name: check for check in doctor.check("tenant-1", made.integration_id)}
+    return {check.name: check for check in parts.doctor(api_url).check("tenant-1", made.integration_id)}
 
 
 def bad(checks: dict[str, Check]) -> dict[str, CheckState]:
@@ -51,7 +51,7 @@ def test_a_healthy_integration_passes(parts: Parts, made: Integration) -> None:
 
 def test_a_revoked_token_fails_its_checks_and_no_others(parts: Parts, made: Integration, simulator: Simulator) -> None:
     """What the token is needed for is not checked, and nothing is thrown."""
-    simulator.control.revoke_token(support.TOKEN)
+    simulator.control.revoke_token(hub.TOKEN)
 
     checks = examined(parts, made)
 
@@ -59,16 +59,16 @@ def test_a_revoked_token_fails_its_checks_and_no_others(parts: Parts, made: Inte
     assert "new token" in checks["token"].fix
 
 
-def test_a_crm_that_is_away_is_told(parts: Parts, made: Integration, simulator: Simulator) -> None:
+def test_a_crm_that_is_away_is_reported(parts: Parts, made: Integration, simulator: Simulator) -> None:
     """Also the subscriptions fail their check then."""
     simulator.control.fault(status=503, times=None)
 
     assert bad(examined(parts, made)) == {name: FAILED for name in NAMES if name != "url"}
 
 
-def test_a_token_of_another_account_is_told(parts: Parts, made: Integration, simulator: Simulator) -> None:
+def test_a_token_of_another_account_is_reported(parts: Parts, made: Integration, simulator: Simulator) -> None:
     """The account must still be the one that was connected."""
-    simulator.control.add_portal(777, int(support.APP_ID))
+    simulator.control.add_portal(777, int(hub.APP_ID))
     credential = Credential(CredentialKind.ACCESS_TOKEN, simulator.control.add_token(portal_id=777))
     sealed = parts.vault.seal(made.integration_id, credential)
     parts.repository.replace(replace(made, revision=9, webhooks_enabled=True), 2, sealed)
@@ -79,19 +79,19 @@ def test_a_token_of_another_account_is_told(parts: Parts, made: Integration, sim
     assert "account 777" in checks["token"].finding
 
 
-def test_an_unreadable_credential_is_told(parts: Parts, made: Integration) -> None:
+def test_an_unreadable_credential_is_reported(parts: Parts, made: Integration) -> None:
     """A lost key is a failed check."""
-    sealed = parts.vault.seal("another", Credential(CredentialKind.ACCESS_TOKEN, support.TOKEN))
+    sealed = parts.vault.seal("another", Credential(CredentialKind.ACCESS_TOKEN, hub.TOKEN))
     parts.repository.replace(replace(made, revision=9, webhooks_enabled=True), 2, sealed)
 
     assert "LEADSYNC_SECRET_KEY" in examined(parts, made)["token"].fix
 
 
-def test_missing_scopes_are_told(parts: Parts, made: Integration, simulator: Simulator) -> None:
+def test_missing_scopes_are_reported(parts: Parts, made: Integration, simulator: Simulator) -> None:
     """By name; what else the token may do is checked."""
-    simulator.control.revoke_token(support.TOKEN)
+    simulator.control.revoke_token(hub.TOKEN)
     scopes = ["oauth", "crm.objects.contacts.read", "crm.schemas.contacts.write"]
-    simulator.control.add_token(token=support.TOKEN, scopes=scopes)
+    simulator.control.add_token(token=hub.TOKEN, scopes=scopes)
 
     checks = examined(parts, made)
 
@@ -103,7 +103,7 @@ def test_a_mapping_that_works_for_some_values_is_pointed_out(parts: Parts) -> No
     """Such a mapping may be saved, since it can be what somebody wants; what an account has lost since is a failure."""
     mapping = {"email": "email", "status": "lifecyclestage", "phone": "numemployees"}
     steps = {"status": (Transform(TransformKind.OPTIONS, options=(("lead", "new"),)),)}
-    made = parts.integrations.create(wish(mapping=mapping, transforms=steps))
+    made = parts.connect(mapping=mapping, transforms=steps)
     parts.webhooks.enable("tenant-1", made.integration_id)
 
     checks = examined(parts, made)
@@ -118,9 +118,9 @@ def test_a_mapping_that_works_for_some_values_is_pointed_out(parts: Parts) -> No
     assert bad(examined(parts, made)) == {"mapping": FAILED}
 
 
-def test_broken_properties_are_told(parts: Parts, made: Integration, simulator: Simulator) -> None:
+def test_broken_properties_are_reported(parts: Parts, made: Integration, simulator: Simulator) -> None:
     """Our marks and the mapped properties, each by name."""
-    with support.http(simulator.url) as api:
+    with hub.http(simulator.url) as api:
         for name in ("leadsync_lead_id", "lead_source_system"):
             assert api.delete(f"/crm/v3/properties/contacts/{name}").status_code == 204
         body: dict[str, Any] = {"name": "lead_source_system", "label": "x", "groupName": "contactinformation"}
@@ -139,9 +139,9 @@ def test_broken_properties_are_told(parts: Parts, made: Integration, simulator: 
     assert "status: The CRM calculates" in checks["mapping"].finding
 
 
-def test_a_mark_of_another_kind_is_told(parts: Parts, made: Integration, simulator: Simulator) -> None:
+def test_a_mark_of_another_kind_is_reported(parts: Parts, made: Integration, simulator: Simulator) -> None:
     """A lead mark that is not unique cannot serve."""
-    with support.http(simulator.url) as api:
+    with hub.http(simulator.url) as api:
         assert api.delete("/crm/v3/properties/contacts/leadsync_lead_id").status_code == 204
         body = {"name": "leadsync_lead_id", "label": "x", "groupName": "contactinformation", "type": "string"}
         assert api.post("/crm/v3/properties/contacts", json=body | {"fieldType": "text"}).status_code == 201
@@ -149,7 +149,7 @@ def test_a_mark_of_another_kind_is_told(parts: Parts, made: Integration, simulat
     assert "unique" in examined(parts, made)["properties"].finding
 
 
-def test_subscriptions_that_are_not_as_wanted_are_told(parts: Parts, made: Integration, simulator: Simulator) -> None:
+def test_wrong_subscriptions_are_reported(parts: Parts, made: Integration, simulator: Simulator) -> None:
     """The address, what is missing and what is paused."""
     subscriptions = [
         {"eventType": "contact.creation", "active": False},
@@ -174,13 +174,13 @@ def test_disabled_webhooks_are_a_warning(parts: Parts, made: Integration) -> Non
     assert bad(examined(parts, made)) == {"subscriptions": WARNING}
 
 
-def test_where_there_is_no_api_a_person_is_told_what_to_click(
+def test_without_an_api_the_fix_says_what_to_click(
     db: Database[dict[str, Any]], store: GrpcLeadStore, simulator: Simulator
 ) -> None:
     """Nobody can say whether a private app's subscriptions are right."""
-    with support.hubspot(simulator.url, developer_key="") as keyless:
-        parts = support.parts(db, keyless, store)
-        made = parts.integrations.create(wish())
+    with hub.hubspot(simulator.url, developer_key="") as keyless:
+        parts = rig.wired(db, {"hubspot": keyless}, store)
+        made = parts.connect()
         parts.webhooks.enable("tenant-1", made.integration_id)
         checks = examined(parts, made)
 
@@ -188,14 +188,28 @@ def test_where_there_is_no_api_a_person_is_told_what_to_click(
     assert "Private Apps" in checks["subscriptions"].fix
 
 
-@pytest.mark.parametrize(("crm_url", "state"), [("https://api.hubapi.com", FAILED), ("http://127.0.0.1:1", WARNING)])
-def test_a_private_address_is_told(parts: Parts, made: Integration, crm_url: str, state: CheckState) -> None:
+class OnTheInternet(HubSpot):
+    """The simulator, which says that it is not on this machine."""
+
+    @property
+    def base_url(self) -> str:
+        """A public address."""
+        return "https://api.hubapi.com"
+
+
+def test_a_private_address_is_reported(
+    parts: Parts, made: Integration, db: Database[dict[str, Any]], simulator: Simulator
+) -> None:
     """A simulator on this machine can call it, HubSpot cannot."""
-    assert bad(examined(parts, made, "http://127.0.0.1:8080", crm_url)) == {"url": state}
+    assert bad(examined(parts, made, "http://127.0.0.1:8080")) == {"url": WARNING}
+
+    with hub.hubspot(simulator.url, kind=OnTheInternet) as provider:
+        public = rig.wired(db, {"hubspot": provider}, parts.store)
+        assert bad(examined(public, made, "http://127.0.0.1:8080")) == {"url": FAILED}
 
 
 @pytest.mark.parametrize(("spent", "state"), [(0.95, WARNING), (1.0, FAILED)])
-def test_a_quota_that_runs_out_is_told(
+def test_a_quota_that_runs_out_is_reported(
     parts: Parts, made: Integration, simulator: Simulator, spent: float, state: CheckState
 ) -> None:
     """Below a tenth it is a warning, at nothing a failure."""
@@ -212,10 +226,8 @@ def test_a_quota_that_runs_out_is_told(
 
 def test_an_unknown_integration_is_not_found(parts: Parts, made: Integration) -> None:
     """L9: also another tenant's."""
-    doctor = Doctor(parts.repository, parts.connections, parts.webhooks, PUBLIC, PUBLIC)
-
     with pytest.raises(NotFoundError):
-        doctor.check("tenant-2", made.integration_id)
+        parts.doctor().check("tenant-2", made.integration_id)
 
 
 def test_the_properties_are_listed_with_what_is_mapped(parts: Parts, made: Integration) -> None:

@@ -1,72 +1,38 @@
-"""Dry runs: what an import or a push would do is said, kept for a week, and nothing is done."""
+"""Dry runs: what an import or a push would do is listed and kept for a week, and nothing is done."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from crm_connector.clients.lead_store import GrpcLeadStore
+from crm_connector.domain.changes import Changes
 from crm_connector.domain.errors import InvalidError, NotFoundError, PreconditionError
 from crm_connector.domain.forecast import PlannedRecord
 from crm_connector.domain.integration import Direction, FieldRule, MergeRule
 from crm_connector.domain.run import Run, RunKind, RunState
-from crm_connector.hubspot.provider import HubSpot
-from crm_connector.usecases.integrations import Changes
 from crm_connector.usecases.runner import Runner
-from integration.connector import support
-from integration.connector.support import BATCH_READ, SEARCH, Parts, Simulator, wish
+from integration.connector.builders import TENANT
+from integration.connector.hub import BATCH_READ, LIST, SEARCH, Simulator
+from integration.connector.rig import Parts
 from lead_store_calls import LeadStore
 from pymongo.database import Database
 
-TENANT = "tenant-1"
-LIST = "GET /crm/v3/objects/contacts"
+
+@pytest.fixture
+def parts(real_parts: Parts) -> Parts:
+    """The use cases, wired to a real lead-store."""
+    return real_parts
 
 
 @pytest.fixture
-def lead_store(mongo_url: str) -> Iterator[tuple[LeadStore, str]]:
-    """A running lead-store."""
-    with support.real_lead_store(mongo_url) as running:
-        yield running
-
-
-@pytest.fixture
-def inside(lead_store: tuple[LeadStore, str]) -> LeadStore:
-    """A look inside it."""
-    return lead_store[0]
-
-
-@pytest.fixture
-def real(lead_store: tuple[LeadStore, str]) -> Iterator[GrpcLeadStore]:
-    """Our client of it."""
-    with support.lead_store(lead_store[1]) as store:
-        yield store
-
-
-@pytest.fixture
-def parts(db: Database[dict[str, Any]], provider: HubSpot, real: GrpcLeadStore) -> Parts:
-    """The use cases, wired to it."""
-    return support.parts(db, provider, real)
-
-
-@pytest.fixture
-def runner(parts: Parts, real: GrpcLeadStore, provider: HubSpot) -> Runner:
+def runner(parts: Parts) -> Runner:
     """A runner that counts calls."""
-    return support.a_runner(parts, real, calls=provider._transport.calls_of_thread)
+    return parts.runner()
 
 
 def connected(parts: Parts, simulator: Simulator, **changes: Any) -> str:
     """Connect the simulator's account; calls are counted from here."""
-    made = parts.integrations.create(wish(**changes))
+    made = parts.connect(**changes)
     simulator.control.reset_calls()
     return made.integration_id
-
-
-def ended(parts: Parts, runner: Runner, run: Run, turns: int = 20) -> Run:
-    """Turn until the run has ended."""
-    for _ in range(turns):
-        runner.turn()
-        if parts.runs.get(TENANT, run.run_id).state is not RunState.RUNNING:
-            break
-    return parts.runs.get(TENANT, run.run_id)
 
 
 def plan_of(parts: Parts, run: Run, outcome: str = "") -> list[PlannedRecord]:
@@ -93,7 +59,7 @@ def test_a_dry_import_counts_and_changes_nothing(
     before, contacts = everything(inside), simulator.control.contacts()
 
     run = parts.runs.start(TENANT, integration_id, RunKind.IMPORT, "", dry_run=True)
-    done = ended(parts, runner, run)
+    done = parts.ended(run, runner)
 
     assert (done.state, done.done, done.total) == (RunState.SUCCEEDED, 153, 153)
     assert done.outcomes == {"created": 150, "linked": 1, "skipped": 2}
@@ -123,7 +89,7 @@ def test_a_page_that_is_planned_twice_is_kept_once(
     was = {name: at_first[name] for name in ("position", "done", "outcomes")}
     db.runs.update_one({"_id": run.run_id}, {"$set": was})
 
-    done = ended(parts, runner, run)
+    done = parts.ended(run, runner)
     keys, after = set[str](), ""
     while page := parts.runs.planned(TENANT, run.run_id, "created", after, 90):
         keys, after = keys | {one.key for one in page}, page[-1].key
@@ -141,7 +107,7 @@ def test_history_is_read_for_those_that_need_it(
     """Where both sides changed a field, the history is read in batches, and the newest value would flow."""
     ids = simulator.control.create_contacts(contacts=[{"email": f"p{n}@example.com", "phone": "1"} for n in range(60)])
     integration_id = connected(parts, simulator, direction=Direction.FROM_CRM)
-    ended(parts, runner, parts.runs.start(TENANT, integration_id, RunKind.IMPORT, ""))
+    parts.ended(parts.runs.start(TENANT, integration_id, RunKind.IMPORT, ""), runner)
     for lead in inside.all_leads():
         inside.update(lead.lead_id, phone="2")
     parts.integrations.update(TENANT, integration_id, Changes(direction=Direction.BIDIRECTIONAL), "")
@@ -149,7 +115,7 @@ def test_history_is_read_for_those_that_need_it(
         simulator.control.edit_contact(record_id, {"phone": "3"})
     simulator.control.reset_calls()
 
-    done = ended(parts, runner, parts.runs.start(TENANT, integration_id, RunKind.IMPORT, "", dry_run=True))
+    done = parts.ended(parts.runs.start(TENANT, integration_id, RunKind.IMPORT, "", dry_run=True), runner)
 
     assert done.outcomes == {"updated": 55, "pushed": 5}
     assert done.effects == {"leads_updated": 55, "records_updated": 5}
@@ -157,7 +123,7 @@ def test_history_is_read_for_those_that_need_it(
     assert (done.calls, done.calls_needed) == (4, 5)
 
 
-def test_a_dry_push_tells_creates_from_links_and_updates(
+def test_a_dry_push_lists_creates_links_and_updates(
     parts: Parts, runner: Runner, inside: LeadStore, simulator: Simulator
 ) -> None:
     """Leads are planned as a push would work them: looked for by mark and e-mail, then by the record's id."""
@@ -168,7 +134,7 @@ def test_a_dry_push_tells_creates_from_links_and_updates(
 
     run = parts.runs.start(TENANT, integration_id, RunKind.PUSH, "", [new, known, gone, "no-such-lead"], dry_run=True)
     inside.database.leads.update_one({"_id": gone}, {"$set": {"deleted_at": run.created_at}})
-    done = ended(parts, runner, run)
+    done = parts.ended(run, runner)
 
     assert (done.state, done.outcomes) == (RunState.SUCCEEDED, {"pushed": 1, "linked": 1, "skipped": 2})
     assert (done.effects, done.reasons) == ({"records_created": 1, "records_updated": 1}, {"lead_not_found": 2})
@@ -186,7 +152,7 @@ def test_settings_are_tried_out_before_they_are_set(
     """A dry run with another mapping and rules says what these would do, though the integration stays as it is."""
     (record_id,) = simulator.control.create_contacts(contacts=[{"email": "a@example.com", "phone": "1", "city": "B"}])
     integration_id = connected(parts, simulator)
-    ended(parts, runner, parts.runs.start(TENANT, integration_id, RunKind.IMPORT, ""))
+    parts.ended(parts.runs.start(TENANT, integration_id, RunKind.IMPORT, ""), runner)
     (lead,) = inside.all_leads()
     inside.update(lead.lead_id, company="A")
     mapping = {"email": "email", "company": "city", "custom_fields.tel": "phone"}
@@ -194,7 +160,7 @@ def test_settings_are_tried_out_before_they_are_set(
 
     proposed = parts.integrations.as_proposed(TENANT, integration_id, Changes(mapping=mapping, rules=rules))
     run = parts.runs.start(TENANT, integration_id, RunKind.IMPORT, "", dry_run=True, proposed=proposed)
-    done = ended(parts, runner, run)
+    done = parts.ended(run, runner)
 
     (found,) = plan_of(parts, run)
     assert (found.record_id, found.outcome, found.conflict_fields) == (record_id, "updated", ("company",))

@@ -22,10 +22,12 @@ from crm_connector.domain.errors import (
 from crm_connector.domain.integration import Credential, CredentialKind, Direction, FieldRule, MergeRule
 from crm_connector.domain.run import RunKind
 from crm_connector.domain.transforms import Transform, TransformKind
-from crm_connector.hubspot.defaults import DEFAULT_MAPPING
+from crm_connector.providers.hubspot.defaults import DEFAULT_MAPPING
 from crm_connector.usecases.upkeep import Upkeep
-from integration.connector import support
-from integration.connector.support import Parts, Simulator, StoreDouble, wish
+from integration.connector import builders, hub
+from integration.connector.hub import Simulator
+from integration.connector.lead_store_double import StoreDouble
+from integration.connector.rig import Parts
 from leadsync.lead.v1 import lead_pb2
 from leadsync.sync.v1 import sync_pb2
 from pymongo.database import Database
@@ -33,16 +35,16 @@ from pymongo.database import Database
 
 def _properties(simulator: Simulator) -> dict[str, Any]:
     """Property definitions in HubSpot."""
-    with support.http(simulator.url) as api:
+    with hub.http(simulator.url) as api:
         found = api.get("/crm/v3/properties/contacts").json()["results"]
     return {definition["name"]: definition for definition in found}
 
 
 def test_connecting_reads_the_account_and_tells_lead_store(parts: Parts, double: StoreDouble) -> None:
     """Account and app come from the token; the target names every mapped field."""
-    made = parts.integrations.create(wish())
+    made = parts.connect()
 
-    assert (made.account_id, made.app_id, made.etag) == (support.PORTAL_ID, support.APP_ID, "1")
+    assert (made.account_id, made.app_id, made.etag) == (hub.PORTAL_ID, hub.APP_ID, "1")
     assert made == parts.integrations.get("tenant-1", made.integration_id)
     target = double.targets[made.integration_id]
     assert (made.account_id, 1) == (target.account_id, target.revision)
@@ -53,7 +55,7 @@ def test_connecting_reads_the_account_and_tells_lead_store(parts: Parts, double:
 
 def test_connecting_sets_up_both_marks(parts: Parts, simulator: Simulator) -> None:
     """The origin mark is a select with its options, the lead mark is unique."""
-    parts.integrations.create(wish())
+    parts.connect()
 
     found = _properties(simulator)
     assert [o["value"] for o in found["lead_source_system"]["options"]] == ["jazzaam", "hubspot", "manual"]
@@ -64,12 +66,12 @@ def test_connecting_sets_up_both_marks(parts: Parts, simulator: Simulator) -> No
 def test_missing_options_are_added_and_others_kept(parts: Parts, simulator: Simulator) -> None:
     """An origin mark that is there keeps its options and gets ours."""
     option = {"label": "Fair", "value": "fair", "hidden": False, "displayOrder": 0}
-    with support.http(simulator.url) as api:
+    with hub.http(simulator.url) as api:
         body: dict[str, Any] = {"name": "lead_source_system", "label": "Source", "groupName": "contactinformation"}
         body |= {"type": "enumeration", "fieldType": "select", "options": [option]}
         assert api.post("/crm/v3/properties/contacts", json=body).status_code == 201
 
-    parts.integrations.create(wish())
+    parts.connect()
 
     options = {o["value"]: o["label"] for o in _properties(simulator)["lead_source_system"]["options"]}
     assert options == {"fair": "Fair", "jazzaam": "Your Platform", "hubspot": "HubSpot CRM", "manual": "Manual Entry"}
@@ -78,12 +80,12 @@ def test_missing_options_are_added_and_others_kept(parts: Parts, simulator: Simu
 @pytest.mark.parametrize("name", ["leadsync_lead_id", "lead_source_system"])
 def test_a_mark_of_another_kind_is_a_conflict(parts: Parts, simulator: Simulator, name: str) -> None:
     """A property of the same name that cannot serve is refused, saying what to do."""
-    with support.http(simulator.url) as api:
+    with hub.http(simulator.url) as api:
         body = {"name": name, "label": "x", "groupName": "contactinformation", "type": "string", "fieldType": "text"}
         assert api.post("/crm/v3/properties/contacts", json=body).status_code == 201
 
     with pytest.raises(PreconditionError, match="delete or rename it") as caught:
-        parts.integrations.create(wish())
+        parts.connect()
 
     assert caught.value.reason == "property_conflict"
 
@@ -99,14 +101,14 @@ def test_a_mark_of_another_kind_is_a_conflict(parts: Parts, simulator: Simulator
 def test_a_mapping_that_hubspot_cannot_take_names_its_field(parts: Parts, mapping: dict[str, str], path: str) -> None:
     """Unknown properties, our own marks and calculated ones are refused before anything is set up."""
     with pytest.raises(InvalidError) as caught:
-        parts.integrations.create(wish(mapping=mapping))
+        parts.connect(mapping=mapping)
 
     assert ("invalid_field_mapping", path) == (caught.value.reason, caught.value.field)
 
 
 def test_the_default_mapping_speaks_of_the_lead_status_in_the_platforms_words(parts: Parts) -> None:
     """A new integration that names no mapping maps all standard fields, and HubSpot's statuses by a table."""
-    made = parts.integrations.create(wish(rules=(FieldRule("status", direction=Direction.FROM_CRM),)))
+    made = parts.connect(rules=(FieldRule("status", direction=Direction.FROM_CRM),))
 
     assert made.mapping == DEFAULT_MAPPING
     assert made.field_mapping.to_crm({"status": "open_deal"}) == {"hs_lead_status": "OPEN_DEAL"}
@@ -115,7 +117,7 @@ def test_the_default_mapping_speaks_of_the_lead_status_in_the_platforms_words(pa
 
 def test_steps_that_hubspot_cannot_take_are_refused_together(parts: Parts) -> None:
     """Saving checks every step against the property: a table against its options, other steps against its type."""
-    made = parts.integrations.create(wish())
+    made = parts.connect()
     steps = {
         "status": (Transform(TransformKind.OPTIONS, options=(("GHOST", "ghost"),)),),
         "email": (Transform(TransformKind.TRIM),),
@@ -137,7 +139,7 @@ def test_steps_that_hubspot_cannot_take_are_refused_together(parts: Parts) -> No
 
 def test_settings_that_need_the_crm_wait_for_it(parts: Parts, simulator: Simulator) -> None:
     """While HubSpot is away a mapping, steps or directions cannot be checked and are not stored; other settings are."""
-    made = parts.integrations.create(wish())
+    made = parts.connect()
     simulator.control.fault(status=503, times=None)
     key = ("tenant-1", made.integration_id)
 
@@ -156,17 +158,17 @@ def test_settings_that_need_the_crm_wait_for_it(parts: Parts, simulator: Simulat
 def test_a_read_only_property_may_be_mapped_one_way(parts: Parts) -> None:
     """What HubSpot calculates can still flow from it."""
     mapping = {"status": "hs_object_id"}
-    made = parts.integrations.create(wish(mapping=mapping, direction=Direction.FROM_CRM))
+    made = parts.connect(mapping=mapping, direction=Direction.FROM_CRM)
     parts.integrations.delete("tenant-1", made.integration_id)
     rules = (FieldRule("status", direction=Direction.FROM_CRM),)
 
-    assert dict(made.mapping) == parts.integrations.create(wish(mapping=mapping, rules=rules)).mapping
+    assert dict(made.mapping) == parts.connect(mapping=mapping, rules=rules).mapping
 
 
 def test_a_wrong_token_is_refused_and_nothing_is_kept(parts: Parts) -> None:
     """A token that HubSpot does not know connects nothing."""
     with pytest.raises(AuthFailedError) as caught:
-        parts.integrations.create(wish(credential=Credential(CredentialKind.ACCESS_TOKEN, "pat-na1-wrong")))
+        parts.connect(credential=Credential(CredentialKind.ACCESS_TOKEN, "pat-na1-wrong"))
 
     assert caught.value.reason == "crm_auth_failed"
     assert "pat-na1-wrong" not in f"{caught.value!r}{caught.value.message}"
@@ -178,7 +180,7 @@ def test_missing_scopes_are_named(parts: Parts, simulator: Simulator) -> None:
     simulator.control.add_token(token="pat-na1-weak", scopes=["oauth", "crm.objects.contacts.read"])
 
     with pytest.raises(MissingScopesError) as caught:
-        parts.integrations.create(wish(credential=Credential(CredentialKind.ACCESS_TOKEN, "pat-na1-weak")))
+        parts.connect(credential=Credential(CredentialKind.ACCESS_TOKEN, "pat-na1-weak"))
 
     assert caught.value.scopes == ("crm.objects.contacts.write", "crm.schemas.contacts.write")
     assert "crm.objects.contacts.write" in caught.value.message
@@ -187,17 +189,17 @@ def test_missing_scopes_are_named(parts: Parts, simulator: Simulator) -> None:
 def test_an_unexpected_account_is_refused(parts: Parts) -> None:
     """The account comes from the token; naming another one is a mistake."""
     with pytest.raises(InvalidError) as caught:
-        parts.integrations.create(wish(account_id="1"))
+        parts.connect(account_id="1")
 
     assert (caught.value.reason, caught.value.field) == ("account_mismatch", "account_id")
 
 
 def test_an_account_is_connected_once(parts: Parts) -> None:
     """L9: a second integration of the same account, by whichever tenant, is refused."""
-    parts.integrations.create(wish())
+    parts.connect()
 
     with pytest.raises(ExistsError) as caught:
-        parts.integrations.create(wish(tenant_id="tenant-2"))
+        parts.connect(tenant_id="tenant-2")
 
     assert caught.value.reason == "account_connected"
 
@@ -205,7 +207,7 @@ def test_an_account_is_connected_once(parts: Parts) -> None:
 def test_a_repeated_request_gives_the_first_integration(parts: Parts) -> None:
     """Everything may happen twice, also at once."""
     with ThreadPoolExecutor(4) as pool:
-        made = list(pool.map(lambda _: parts.integrations.create(wish(request_id="r-1")), range(4)))
+        made = list(pool.map(lambda _: parts.connect(request_id="r-1"), range(4)))
 
     assert len({each.integration_id for each in made}) == 1
     assert len(parts.repository.all()) == 1
@@ -213,16 +215,16 @@ def test_a_repeated_request_gives_the_first_integration(parts: Parts) -> None:
 
 def test_the_credential_is_sealed_in_the_database(parts: Parts, db: Database[dict[str, Any]]) -> None:
     """The secret is nowhere in the document, and opens for its integration only."""
-    made = parts.integrations.create(wish())
+    made = parts.connect()
 
     document = db.integrations.find_one({"_id": made.integration_id})
-    assert support.TOKEN.encode() not in repr(document).encode()
-    assert parts.vault.open(made.integration_id, parts.repository.sealed(made.integration_id)).secret == support.TOKEN
+    assert hub.TOKEN.encode() not in repr(document).encode()
+    assert parts.vault.open(made.integration_id, parts.repository.sealed(made.integration_id)).secret == hub.TOKEN
 
 
 def test_other_tenants_see_nothing(parts: Parts) -> None:
     """L9: an integration exists for its tenant only."""
-    made = parts.integrations.create(wish())
+    made = parts.connect()
 
     with pytest.raises(NotFoundError):
         parts.integrations.get("tenant-2", made.integration_id)
@@ -235,7 +237,7 @@ def test_other_tenants_see_nothing(parts: Parts) -> None:
 
 def test_an_update_bumps_the_revision_and_tells_lead_store(parts: Parts, double: StoreDouble) -> None:
     """A change reaches lead-store with a higher revision; the same change again is none."""
-    made = parts.integrations.create(wish())
+    made = parts.connect()
     changes = Changes(
         paused=True, mapping={"email": "email", "status": "hs_lead_status"}, rules=(FieldRule("status", MergeRule.ASK),)
     )
@@ -253,7 +255,7 @@ def test_an_update_bumps_the_revision_and_tells_lead_store(parts: Parts, double:
 
 def test_a_stale_etag_changes_nothing(parts: Parts) -> None:
     """A change made on an old reading is refused, also if two race."""
-    made = parts.integrations.create(wish())
+    made = parts.connect()
     parts.integrations.update("tenant-1", made.integration_id, Changes(paused=True), made.etag)
 
     with pytest.raises(StaleEtagError):
@@ -265,8 +267,8 @@ def test_a_stale_etag_changes_nothing(parts: Parts) -> None:
 
 def test_a_new_token_has_to_be_of_the_same_account(parts: Parts, simulator: Simulator) -> None:
     """A credential can be replaced, but not by one of another account or kind."""
-    made = parts.integrations.create(wish())
-    simulator.control.add_portal(777, int(support.APP_ID))
+    made = parts.connect()
+    simulator.control.add_portal(777, int(hub.APP_ID))
     simulator.control.add_token(token="pat-na1-777", portal_id=777)
     simulator.control.add_token(token="pat-na1-new")
 
@@ -276,22 +278,22 @@ def test_a_new_token_has_to_be_of_the_same_account(parts: Parts, simulator: Simu
     with pytest.raises(InvalidError, match="another account"):
         change(CredentialKind.ACCESS_TOKEN, "pat-na1-777")
     with pytest.raises(InvalidError, match="same kind"):
-        change(CredentialKind.OAUTH, support.REFRESH_TOKEN)
+        change(CredentialKind.OAUTH, hub.REFRESH_TOKEN)
     change(CredentialKind.ACCESS_TOKEN, "pat-na1-new")
     assert parts.vault.open(made.integration_id, parts.repository.sealed(made.integration_id)).secret == "pat-na1-new"
 
 
 def test_a_refresh_token_connects_too(parts: Parts) -> None:
     """An OAuth refresh token is turned into an access token at once."""
-    made = parts.integrations.create(wish(credential=Credential(CredentialKind.OAUTH, support.REFRESH_TOKEN)))
+    made = parts.connect(credential=Credential(CredentialKind.OAUTH, hub.REFRESH_TOKEN))
 
-    assert (made.account_id, made.credential_kind) == (support.PORTAL_ID, CredentialKind.OAUTH)
+    assert (made.account_id, made.credential_kind) == (hub.PORTAL_ID, CredentialKind.OAUTH)
 
 
 def test_an_authorization_code_is_exchanged_once(parts: Parts, simulator: Simulator) -> None:
     """A code becomes a refresh token, which is what is kept; repeating the request does not need the code again."""
     code = simulator.control.oauth_code()
-    asked = wish(credential=OAuthCode(code, "https://leads.example.com/callback"), request_id="r-1")
+    asked = builders.new_integration(credential=OAuthCode(code, "https://leads.example.com/callback"), request_id="r-1")
 
     made = parts.integrations.create(asked)
 
@@ -299,19 +301,19 @@ def test_an_authorization_code_is_exchanged_once(parts: Parts, simulator: Simula
     sealed = parts.repository.sealed(made.integration_id)
     assert parts.vault.open(made.integration_id, sealed).secret not in ("", code)
     with pytest.raises(AuthFailedError):
-        parts.integrations.create(wish(credential=OAuthCode("used-up", "https://leads.example.com/callback")))
+        parts.connect(credential=OAuthCode("used-up", "https://leads.example.com/callback"))
 
 
 def test_an_access_token_is_refreshed_once_for_all_threads(parts: Parts, simulator: Simulator) -> None:
     """Many threads that need a token at once cause one refresh."""
-    made = parts.integrations.create(wish(credential=Credential(CredentialKind.OAUTH, support.REFRESH_TOKEN)))
+    made = parts.connect(credential=Credential(CredentialKind.OAUTH, hub.REFRESH_TOKEN))
     simulator.control.reset_calls()
     crm = parts.connections.crm(made.integration_id)
     start = threading.Barrier(8)
 
     def read(_: int) -> int:
         start.wait()
-        return len(crm.observe(support.record_leases(["1"]), support.soon()))
+        return len(crm.observe(builders.record_leases(["1"]), builders.soon()))
 
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(read, range(8))) == [1] * 8
@@ -320,24 +322,24 @@ def test_an_access_token_is_refreshed_once_for_all_threads(parts: Parts, simulat
 
 def test_an_expired_access_token_is_refreshed(parts: Parts, simulator: Simulator) -> None:
     """When HubSpot calls a token expired, whatever its lifetime said, the next call has a new one."""
-    made = parts.integrations.create(wish(credential=Credential(CredentialKind.OAUTH, support.REFRESH_TOKEN)))
+    made = parts.connect(credential=Credential(CredentialKind.OAUTH, hub.REFRESH_TOKEN))
     crm = parts.connections.crm(made.integration_id)
-    crm.observe(support.record_leases(["1"]), support.soon())
+    crm.observe(builders.record_leases(["1"]), builders.soon())
     simulator.control.advance(3600)
 
     with pytest.raises(AuthFailedError):
-        crm.observe(support.record_leases(["1"]), support.soon())
+        crm.observe(builders.record_leases(["1"]), builders.soon())
 
-    assert len(crm.observe(support.record_leases(["1"]), support.soon())) == 1
+    assert len(crm.observe(builders.record_leases(["1"]), builders.soon())) == 1
 
 
 def test_a_rotated_refresh_token_is_kept(parts: Parts, simulator: Simulator) -> None:
     """If HubSpot hands out another refresh token, that one is stored, and the revision stays."""
-    made = parts.integrations.create(wish(credential=Credential(CredentialKind.OAUTH, support.REFRESH_TOKEN)))
-    answer = {"access_token": support.TOKEN, "refresh_token": "rotated-1", "expires_in": 1800, "token_type": "bearer"}
+    made = parts.connect(credential=Credential(CredentialKind.OAUTH, hub.REFRESH_TOKEN))
+    answer = {"access_token": hub.TOKEN, "refresh_token": "rotated-1", "expires_in": 1800, "token_type": "bearer"}
     simulator.control.fault(path="/oauth/v1/token", status=200, body=answer)
 
-    parts.connections.crm(made.integration_id).observe(support.record_leases(["1"]), support.soon())
+    parts.connections.crm(made.integration_id).observe(builders.record_leases(["1"]), builders.soon())
 
     assert parts.vault.open(made.integration_id, parts.repository.sealed(made.integration_id)).secret == "rotated-1"
     assert made == parts.integrations.get("tenant-1", made.integration_id)
@@ -346,7 +348,7 @@ def test_a_rotated_refresh_token_is_kept(parts: Parts, simulator: Simulator) -> 
 def test_a_target_that_was_not_put_is_put_later(parts: Parts, double: StoreDouble) -> None:
     """lead-store being away does not stop a connection; the upkeep tells it."""
     double.unavailable = 1
-    made = parts.integrations.create(wish())
+    made = parts.connect()
     assert double.targets == {}
 
     _upkeep(parts).turn()
@@ -356,7 +358,7 @@ def test_a_target_that_was_not_put_is_put_later(parts: Parts, double: StoreDoubl
 
 def test_all_targets_are_put_at_the_start(parts: Parts, double: StoreDouble) -> None:
     """A lead-store that has forgotten everything hears of all integrations when we start."""
-    made = parts.integrations.create(wish())
+    made = parts.connect()
     double.targets.clear()
 
     _upkeep(parts).turn()
@@ -366,7 +368,7 @@ def test_all_targets_are_put_at_the_start(parts: Parts, double: StoreDouble) -> 
 
 def test_deleting_takes_everything_down_and_is_repeatable(parts: Parts, double: StoreDouble) -> None:
     """Target, cursor, subscriptions and document go; a second time is fine; the account can be connected again."""
-    made = parts.integrations.create(wish())
+    made = parts.connect()
     parts.webhooks.enable("tenant-1", made.integration_id)
     parts.cursors.put(made.integration_id, made.created_at)
 
@@ -375,15 +377,15 @@ def test_deleting_takes_everything_down_and_is_repeatable(parts: Parts, double: 
 
     assert ({}, [made.integration_id]) == (double.targets, double.removed)
     assert parts.cursors.get(made.integration_id) is None
-    assert parts.subscriptions.get("hubspot", support.APP_ID) == []
+    assert parts.subscriptions.get("hubspot", hub.APP_ID) == []
     with pytest.raises(NotFoundError):
         parts.integrations.get("tenant-1", made.integration_id)
-    assert made.integration_id != parts.integrations.create(wish()).integration_id
+    assert made.integration_id != parts.connect().integration_id
 
 
 def test_a_deletion_that_broke_off_is_finished_by_the_upkeep(parts: Parts, double: StoreDouble) -> None:
     """While lead-store is away the integration is gone for everybody, and its rest goes later."""
-    made = parts.integrations.create(wish())
+    made = parts.connect()
     double.unavailable = 1
 
     with pytest.raises(StoreUnavailableError):
@@ -397,4 +399,4 @@ def test_a_deletion_that_broke_off_is_finished_by_the_upkeep(parts: Parts, doubl
 
 
 def _upkeep(parts: Parts) -> Upkeep:
-    return Upkeep(parts.repository, parts.integrations, parts.targets)
+    return parts.upkeep()

@@ -10,10 +10,14 @@ from typing import Any
 from crm_connector.clients.lead_store import GrpcLeadStore
 from crm_connector.domain.batch_size import BatchSize
 from crm_connector.domain.observation import LeaseBatch
+from crm_connector.domain.timing import Timing
+from crm_connector.usecases.connections import StaticToken
 from crm_connector.usecases.loop import WorkLoop
 from crm_connector.usecases.work import Job
-from integration.connector import support
-from integration.connector.support import Simulator, StoreDouble, wait_until
+from integration.connector import builders, hub, processes
+from integration.connector.hub import Simulator
+from integration.connector.lead_store_double import StoreDouble, client_of, served
+from integration.connector.processes import wait_until
 from leadsync.sync.v1 import sync_pb2, sync_service_pb2
 
 
@@ -74,7 +78,7 @@ def looping(
 ) -> Iterator[threading.Thread]:
     """Run the loop on a thread; stop it as the bootstrap does."""
     stop = threading.Event()
-    thread = threading.Thread(target=WorkLoop(store, jobs, stop, size=size).run)
+    thread = threading.Thread(target=WorkLoop(store, jobs, stop, Timing(), size=size).run)
     thread.start()
     try:
         yield thread
@@ -156,11 +160,15 @@ def test_leases_never_queue(store: GrpcLeadStore, double: StoreDouble) -> None:
 
 def test_lead_store_may_come_later() -> None:
     """A lead-store that is not there yet is waited for."""
-    port, double, jobs = support.free_port(), StoreDouble(), Jobs()
+    port, double, jobs = processes.free_port(), StoreDouble(), Jobs()
     jobs.go.set()
     double.offer(work("a"))
 
-    with support.lead_store(f"127.0.0.1:{port}") as store, looping(store, jobs), support.served(double, port):
+    with (
+        client_of(f"127.0.0.1:{port}") as store,
+        looping(store, jobs),
+        served(double, port),
+    ):
         wait_until(lambda: len(jobs.began) == 1)
 
 
@@ -172,17 +180,17 @@ def test_a_batch_that_outlasts_its_leases_is_tried_in_smaller_ones(simulator: Si
 
     def decide(seen: sync_pb2.Observation) -> sync_pb2.Decision:
         time.sleep(0.03)
-        return support.update(seen, first_name="Ada")
+        return builders.update(seen, first_name="Ada")
 
     double.decide = decide
     with (
-        support.served(double) as target,
-        support.lead_store(target) as store,
-        support.hubspot(simulator.url, timeout=1.0) as provider,
+        served(double) as target,
+        client_of(target) as store,
+        hub.hubspot(simulator.url, timeout=1.0) as provider,
     ):
-        crm = support.a_crm(provider)
+        crm = provider.connect(builders.an_integration(), StaticToken(hub.TOKEN))
         crm.prepare(crm.mapping, set(crm.mapping.properties))
-        with looping(store, Job(store, lambda _: crm, size=size).run, size):
+        with looping(store, Job(store, lambda _: crm, Timing(), size=size).run, size):
             wait_until(lambda: not double.due, 60)
 
     done = {result.done.record_id for result in double.results if result.HasField("done")}

@@ -6,28 +6,22 @@ run, with all work that was due anyway, and both sides are compared with what th
 """
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import pytest
-from crm_connector.clients.lead_store import GrpcLeadStore
+from crm_connector.domain.changes import Changes
 from crm_connector.domain.forecast import PlannedRecord
 from crm_connector.domain.integration import BlankRule, Direction, FieldRule, MergeRule
 from crm_connector.domain.run import Run, RunKind, RunState
-from crm_connector.hubspot.provider import HubSpot
-from crm_connector.usecases.integrations import Changes
-from crm_connector.usecases.runner import Runner
-from crm_connector.usecases.work import Job
-from integration.connector import support
-from integration.connector.support import Parts, Simulator, wish
+from integration.connector.hub import Simulator
+from integration.connector.rig import Parts
 from lead_store.domain.lead import Lead
 from lead_store.mongo.identities import Identities
 from lead_store.mongo.leads import lead_from
 from lead_store.mongo.tombstones import Tombstones
 from lead_store_calls import LeadStore
 from leadsync.lead.v1 import lead_service_pb2
-from pymongo.database import Database
 
 TENANT = "tenant-1"
 # One field per rule, and the property that it is mapped to.
@@ -71,11 +65,9 @@ class World:
     """An integration with everybody in it."""
 
     parts: Parts
-    store: GrpcLeadStore
     inside: LeadStore
     simulator: Simulator
-    runner: Runner
-    integration_id: str = ""
+    integration_id: str
     contacts: dict[str, str] = field(default_factory=dict)  # e-mail → record id
 
     def settings(self, direction: Direction) -> None:
@@ -85,16 +77,15 @@ class World:
 
     def drain(self) -> None:
         """Do all work that is due."""
-        job = Job(self.store, self.parts.connections.crm)
-        while (batch := self.store.lease(0, [])).leases:
-            job.run(batch)
+        self.parts.work_off()
 
     def turned(self, kind: RunKind, *, dry_run: bool = False) -> Run:
         """Turn a run until its end, a push until all is handed over."""
+        runner = self.parts.runner()
         run = self.parts.runs.start(TENANT, self.integration_id, kind, "", dry_run=dry_run)
         while run.state is RunState.RUNNING and not run.handed_over:
-            self.runner.turn()
-            run = self.parts.runs.get(TENANT, run.run_id)
+            runner.turn()
+            run = self.parts.run(run)
         return run
 
     def snapshot(self) -> Snapshot:
@@ -105,16 +96,11 @@ class World:
 
 
 @pytest.fixture
-def world(mongo_url: str, db: Database[dict[str, Any]], provider: HubSpot, simulator: Simulator) -> Iterator[World]:
+def world(real_parts: Parts, inside: LeadStore, simulator: Simulator) -> World:
     """An integration that only reads, so that leads make no work of their own."""
-    with support.real_lead_store(mongo_url) as (inside, target), support.lead_store(target) as store:
-        parts = support.parts(db, provider, store)
-        runner = support.a_runner(parts, store, calls=provider._transport.calls_of_thread)
-        world = World(parts, store, inside, simulator, runner)
-        rules = tuple(RULES.values())
-        made = parts.integrations.create(wish(direction=Direction.FROM_CRM, mapping=PROPERTIES, rules=rules))
-        world.integration_id = made.integration_id
-        yield world
+    rules = tuple(RULES.values())
+    made = real_parts.connect(direction=Direction.FROM_CRM, mapping=PROPERTIES, rules=rules)
+    return World(real_parts, inside, simulator, made.integration_id)
 
 
 def person(name: str) -> str:

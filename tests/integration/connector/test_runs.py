@@ -11,12 +11,13 @@ from crm_connector.domain.changes import Changes
 from crm_connector.domain.errors import NotFoundError, PreconditionError, StoreUnavailableError
 from crm_connector.domain.integration import Direction, Integration
 from crm_connector.domain.run import Run, RunKind, RunState
-from crm_connector.hubspot.provider import HubSpot
 from crm_connector.usecases.loop import WorkLoop
 from crm_connector.usecases.runner import Runner
-from crm_connector.usecases.work import Job
-from integration.connector import support
-from integration.connector.support import BATCH_UPSERT, SEARCH, Parts, Simulator, StoreDouble, wait_until, wish
+from integration.connector import builders, hub
+from integration.connector.hub import BATCH_UPSERT, SEARCH, Simulator
+from integration.connector.lead_store_double import StoreDouble
+from integration.connector.processes import wait_until
+from integration.connector.rig import TIMING, Parts
 from lead_store_calls import LeadStore, touch
 from pymongo.database import Database
 
@@ -26,7 +27,7 @@ LIST = "GET /crm/v3/objects/contacts"
 
 def connected(parts: Parts, simulator: Simulator, **changes: Any) -> Integration:
     """Connect the simulator's account; calls are counted from here."""
-    made = parts.integrations.create(wish(**changes))
+    made = parts.connect(**changes)
     simulator.control.reset_calls()
     return made
 
@@ -58,12 +59,14 @@ def leads(inside: LeadStore, count: int) -> list[str]:
 
 
 def test_an_import_takes_one_call_per_hundred_records(
-    real_parts: Parts, real: GrpcLeadStore, inside: LeadStore, simulator: Simulator, provider: HubSpot
+    real_parts: Parts,
+    inside: LeadStore,
+    simulator: Simulator,
 ) -> None:
     """A thousand contacts become a thousand leads by ten calls and one search; a second import changes nothing."""
     simulator.control.create_contacts(1_000)
     made = connected(real_parts, simulator)
-    runner = support.a_runner(real_parts, real, calls=provider._transport.calls_of_thread)
+    runner = real_parts.runner()
 
     done = worked(real_parts, runner, an_import(real_parts, made))
 
@@ -81,7 +84,6 @@ def test_an_import_takes_one_call_per_hundred_records(
 
 def test_an_import_goes_on_where_it_was(
     real_parts: Parts,
-    real: GrpcLeadStore,
     inside: LeadStore,
     simulator: Simulator,
     db: Database[dict[str, Any]],
@@ -90,17 +92,15 @@ def test_an_import_goes_on_where_it_was(
     simulator.control.create_contacts(500)
     made = connected(real_parts, simulator)
     run = an_import(real_parts, made)
-    first = support.a_runner(real_parts, real)
+    first = real_parts.runner()
     for _ in range(2):
         first.turn()
     dead = real_parts.stored_runs.claim("dead", [])
     assert dead is not None
     crm = real_parts.connections.crm(made.integration_id)
-    Job(real, real_parts.connections.crm).run_page(
-        made.integration_id, crm.all_records(dead.position, support.soon()).records
-    )
+    real_parts.job().run_page(made.integration_id, crm.all_records(dead.position, builders.soon()).records)
 
-    second = support.a_runner(real_parts, real)
+    second = real_parts.runner()
     second.turn()
     assert (real_parts.runs.get(TENANT, run.run_id).done, lead_count(inside)) == (200, 300)
 
@@ -130,7 +130,7 @@ def test_a_run_that_was_given_up_is_free_at_once(parts: Parts, simulator: Simula
 
 
 def test_records_that_are_due_anyway_are_left_to_ordinary_work(
-    real_parts: Parts, real: GrpcLeadStore, inside: LeadStore, simulator: Simulator
+    real_parts: Parts, inside: LeadStore, simulator: Simulator
 ) -> None:
     """What an event made due is not leased by the import, and counted as waiting."""
     ids = simulator.control.create_contacts(5)
@@ -139,7 +139,7 @@ def test_records_that_are_due_anyway_are_left_to_ordinary_work(
     inside.deliver(*(touch(record_id) for record_id in ids[:2]))
     wait_until(lambda: len(inside.work()) == 2)
 
-    done = worked(real_parts, support.a_runner(real_parts, real), an_import(real_parts, made))
+    done = worked(real_parts, real_parts.runner(), an_import(real_parts, made))
 
     assert done.outcomes == {"created": 3, "waiting": 2}
 
@@ -150,10 +150,10 @@ def test_a_push_hands_all_leads_over_and_waits_for_them(
     """Three hundred leads become three hundred contacts, by batches, while the run says how far it is."""
     leads(inside, 300)
     made = connected(real_parts, simulator)
-    job, stop = Job(real, real_parts.connections.crm), threading.Event()
-    loop = threading.Thread(target=WorkLoop(real, job.run, stop).run)
+    job, stop = real_parts.job(), threading.Event()
+    loop = threading.Thread(target=WorkLoop(real, job.run, stop, TIMING).run)
     loop.start()
-    runner = support.a_runner(real_parts, real)
+    runner = real_parts.runner()
 
     run = real_parts.runs.start(TENANT, made.integration_id, RunKind.PUSH, "")
     wait_until(lambda: worked(real_parts, runner, run, 1).state is not RunState.RUNNING, 60)
@@ -175,7 +175,7 @@ def test_a_cancelled_push_lets_its_work_go(
     """What nobody has begun is dropped; cancelling again, or turning on, changes nothing."""
     ids = leads(inside, 5)
     made = connected(real_parts, simulator)
-    runner = support.a_runner(real_parts, real)
+    runner = real_parts.runner()
     key = (TENANT, made.integration_id)
     run = real_parts.runs.start(*key, RunKind.PUSH, "", [*ids, ids[0], "no-such-lead"])
     runner.turn()
@@ -191,9 +191,7 @@ def test_a_cancelled_push_lets_its_work_go(
     assert (cancelled.total, cancelled.outcomes["skipped"]) == (6, 1)
 
 
-def test_a_run_of_a_busy_integration_waits(
-    real_parts: Parts, real: GrpcLeadStore, inside: LeadStore, simulator: Simulator
-) -> None:
+def test_a_run_of_a_busy_integration_waits(real_parts: Parts, inside: LeadStore, simulator: Simulator) -> None:
     """While another process works the integration the run waits, spends nothing of its quota, and says why."""
     (record_id,) = simulator.control.create_contacts(1)
     made = connected(real_parts, simulator)
@@ -202,7 +200,7 @@ def test_a_run_of_a_busy_integration_waits(
     assert inside.lease(worker="another").leases
 
     run = an_import(real_parts, made)
-    runner = support.a_runner(real_parts, real)
+    runner = real_parts.runner()
     runner.turn()
     runner.turn()
 
@@ -211,11 +209,11 @@ def test_a_run_of_a_busy_integration_waits(
     assert simulator.call_count(LIST) == 0
 
 
-def test_a_cancelled_import_stops(parts: Parts, store: GrpcLeadStore, simulator: Simulator) -> None:
+def test_a_cancelled_import_stops(parts: Parts, simulator: Simulator) -> None:
     """Its next page is not read; cancelling what has ended changes nothing."""
     simulator.control.create_contacts(150)
     made = connected(parts, simulator)
-    runner = support.a_runner(parts, store)
+    runner = parts.runner()
     run = an_import(parts, made)
     runner.turn()
 
@@ -266,60 +264,58 @@ def test_runs_belong_to_their_tenant_and_are_listed_by_kind(parts: Parts, simula
     ("direction", "kind"), [(Direction.TO_CRM, RunKind.IMPORT), (Direction.FROM_CRM, RunKind.PUSH)]
 )
 def test_a_run_against_the_direction_is_refused(
-    parts: Parts, store: GrpcLeadStore, simulator: Simulator, direction: Direction, kind: RunKind
+    parts: Parts, simulator: Simulator, direction: Direction, kind: RunKind
 ) -> None:
     """What a direction forbids is not started, and fails if the direction changes meanwhile."""
     made = connected(parts, simulator)
     run = parts.runs.start(TENANT, made.integration_id, kind, "")
     parts.integrations.update(TENANT, made.integration_id, Changes(direction=direction), "")
 
-    done = worked(parts, support.a_runner(parts, store), run)
+    done = worked(parts, parts.runner(), run)
     with pytest.raises(PreconditionError) as caught:
         parts.runs.start(TENANT, made.integration_id, kind, "")
 
     assert (done.state, done.reason, caught.value.reason) == (RunState.FAILED, "direction", "direction")
 
 
-def test_a_run_waits_for_a_paused_integration(parts: Parts, store: GrpcLeadStore, simulator: Simulator) -> None:
+def test_a_run_waits_for_a_paused_integration(parts: Parts, simulator: Simulator) -> None:
     """It says so, and goes on when the integration is resumed."""
     made = connected(parts, simulator)
     run = an_import(parts, made)
     parts.integrations.update(TENANT, made.integration_id, Changes(paused=True), "")
-    support.a_runner(parts, store).turn()
+    parts.runner().turn()
     assert (parts.runs.get(TENANT, run.run_id).reason, simulator.control.calls()) == ("paused", {})
 
     parts.integrations.update(TENANT, made.integration_id, Changes(paused=False), "")
-    done = worked(parts, support.a_runner(parts, store), run)
+    done = worked(parts, parts.runner(), run)
 
     assert (done.state, done.reason) == (RunState.SUCCEEDED, "")
 
 
-def test_a_run_waits_for_a_crm_that_is_away(parts: Parts, store: GrpcLeadStore, simulator: Simulator) -> None:
+def test_a_run_waits_for_a_crm_that_is_away(parts: Parts, simulator: Simulator) -> None:
     """A failed call fails no run: it waits, shows why, and goes on."""
     made = connected(parts, simulator)
     run = an_import(parts, made)
     simulator.control.fault(path="/crm/v3/objects/contacts", status=503)
-    support.a_runner(parts, store).turn()
+    parts.runner().turn()
     waiting = parts.runs.get(TENANT, run.run_id)
     assert (waiting.state, waiting.reason) == (RunState.RUNNING, "crm_error")
 
-    done = worked(parts, support.a_runner(parts, store), run)
+    done = worked(parts, parts.runner(), run)
 
     assert (done.state, done.reason) == (RunState.SUCCEEDED, "")
 
 
-def test_a_run_waits_for_a_lead_store_that_is_away(
-    parts: Parts, store: GrpcLeadStore, double: StoreDouble, simulator: Simulator
-) -> None:
+def test_a_run_waits_for_a_lead_store_that_is_away(parts: Parts, double: StoreDouble, simulator: Simulator) -> None:
     """The same page comes again when lead-store is back."""
     made = connected(parts, simulator)
     run = parts.runs.start(TENANT, made.integration_id, RunKind.PUSH, "", ["lead-1"])
     double.unavailable = 1
-    support.a_runner(parts, store).turn()
+    parts.runner().turn()
     waiting = parts.runs.get(TENANT, run.run_id)
     assert (waiting.state, waiting.reason, double.run_requests) == (RunState.RUNNING, "store_unavailable", [])
 
-    runner = support.a_runner(parts, store)
+    runner = parts.runner()
     runner.turn()
     double.pending = 0
 
@@ -328,38 +324,36 @@ def test_a_run_waits_for_a_lead_store_that_is_away(
 
 
 @pytest.mark.parametrize("kind", [RunKind.IMPORT, RunKind.PUSH])
-def test_missing_scopes_fail_a_run(parts: Parts, store: GrpcLeadStore, simulator: Simulator, kind: RunKind) -> None:
+def test_missing_scopes_fail_a_run(parts: Parts, simulator: Simulator, kind: RunKind) -> None:
     """Waiting does not bring scopes: the run fails and says so."""
     made = connected(parts, simulator)
-    simulator.control.revoke_token(support.TOKEN)
-    simulator.control.add_token(token=support.TOKEN, scopes=["oauth"])
+    simulator.control.revoke_token(hub.TOKEN)
+    simulator.control.add_token(token=hub.TOKEN, scopes=["oauth"])
 
-    done = worked(parts, support.a_runner(parts, store), parts.runs.start(TENANT, made.integration_id, kind, ""))
+    done = worked(parts, parts.runner(), parts.runs.start(TENANT, made.integration_id, kind, ""))
 
     assert (done.state, done.reason) == (RunState.FAILED, "missing_scopes")
 
 
-def test_a_deleted_integration_fails_its_runs(parts: Parts, store: GrpcLeadStore, simulator: Simulator) -> None:
+def test_a_deleted_integration_fails_its_runs(parts: Parts, simulator: Simulator) -> None:
     """There is nothing left to work on."""
     made = connected(parts, simulator)
     run = an_import(parts, made)
     parts.integrations.delete(TENANT, made.integration_id)
 
-    done = worked(parts, support.a_runner(parts, store), run)
+    done = worked(parts, parts.runner(), run)
 
     assert (done.state, done.reason) == (RunState.FAILED, "integration_not_found")
 
 
-def test_a_push_keeps_its_pending_work_small(
-    parts: Parts, store: GrpcLeadStore, double: StoreDouble, simulator: Simulator
-) -> None:
+def test_a_push_keeps_its_pending_work_small(parts: Parts, double: StoreDouble, simulator: Simulator) -> None:
     """With two thousand work items pending nothing more is handed over.
 
     And the run is looked at again a little later.
     """
     made = connected(parts, simulator)
     run = parts.runs.start(TENANT, made.integration_id, RunKind.PUSH, "", [f"lead-{n}" for n in range(2_300)])
-    runner = support.a_runner(parts, store)
+    runner = parts.runner()
     for _ in range(15):
         runner.turn()
 
@@ -375,7 +369,7 @@ def test_a_push_keeps_its_pending_work_small(
 
 
 def test_what_was_queued_while_a_push_was_cancelled_is_dropped(
-    parts: Parts, store: GrpcLeadStore, double: StoreDouble, simulator: Simulator
+    parts: Parts, double: StoreDouble, simulator: Simulator
 ) -> None:
     """Cancelling during a page drops that page too; a lead-store that is away is told by the next cancelling."""
     made = connected(parts, simulator)
@@ -388,18 +382,18 @@ def test_what_was_queued_while_a_push_was_cancelled_is_dropped(
 
     other = parts.runs.start(TENANT, made.integration_id, RunKind.PUSH, "", ["lead-1"])
     double.when_asked = lambda: parts.stored_runs.cancel(other.run_id, other.created_at)
-    support.a_runner(parts, store).turn()
+    parts.runner().turn()
 
     assert (double.dropped_runs[1:], double.pending) == ([other.run_id], 0)
 
 
-def test_runs_take_turns(parts: Parts, store: GrpcLeadStore, double: StoreDouble, simulator: Simulator) -> None:
+def test_runs_take_turns(parts: Parts, double: StoreDouble, simulator: Simulator) -> None:
     """L9: a long run does not hold up another one: each gets its page in turn."""
     simulator.control.create_contacts(300)
     made = connected(parts, simulator)
     imported = an_import(parts, made)
     pushed = parts.runs.start(TENANT, made.integration_id, RunKind.PUSH, "", ["lead-1"])
-    runner = support.a_runner(parts, store)
+    runner = parts.runner()
 
     runner.turn()
     runner.turn()

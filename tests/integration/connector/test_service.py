@@ -16,8 +16,10 @@ from google.protobuf import field_mask_pb2
 from google.rpc import error_details_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_status import rpc_status
-from integration.connector import support
-from integration.connector.support import Simulator, StoreDouble, wait_until
+from integration.connector import builders, hub, lead_store_double, processes
+from integration.connector.hub import Simulator
+from integration.connector.lead_store_double import StoreDouble
+from integration.connector.processes import wait_until
 from leadsync.integration.v1 import integration_pb2, integration_service_pb2, integration_service_pb2_grpc
 from leadsync.lead.v1 import lead_pb2
 from leadsync.sync.v1 import sync_pb2, sync_service_pb2
@@ -28,17 +30,17 @@ COMMAND = [sys.executable, "-m", "crm_connector"]
 @contextmanager
 def running(mongo_url: str, store_url: str, hubspot_url: str, **more: str) -> Iterator[tuple[int, Any]]:
     """Run crm-connector on an empty database; its port and its process."""
-    port, prefix = support.free_port(), f"test_{uuid.uuid4().hex[:12]}"
+    port, prefix = processes.free_port(), f"test_{uuid.uuid4().hex[:12]}"
     environment = {
         "MONGO_URL": mongo_url,
         "LEAD_STORE_URL": store_url,
         "CRM_CONNECTOR_PORT": str(port),
         "HUBSPOT_BASE_URL": hubspot_url,
         "LEADSYNC_SECRET_KEY": "k" * 32,
-        "HUBSPOT_DEVELOPER_API_KEY": support.DEVELOPER_KEY,
+        "HUBSPOT_DEVELOPER_API_KEY": hub.DEVELOPER_KEY,
         "LEADSYNC_DATABASE_PREFIX": prefix,
     }
-    with support.child(COMMAND, port, **(environment | more)) as process:
+    with processes.child(COMMAND, port, **(environment | more)) as process:
         yield port, process
     client = connect(mongo_url)
     client.drop_database(f"{prefix}_crm_connector")
@@ -48,7 +50,7 @@ def running(mongo_url: str, store_url: str, hubspot_url: str, **more: str) -> It
 @pytest.fixture
 def process(mongo_url: str, double: StoreDouble, simulator: Simulator) -> Iterator[tuple[int, Any]]:
     """A running crm-connector beside the double and the simulator."""
-    with support.served(double) as store_url, running(mongo_url, store_url, simulator.url) as started:
+    with lead_store_double.served(double) as store_url, running(mongo_url, store_url, simulator.url) as started:
         yield started
 
 
@@ -64,7 +66,7 @@ def _request(**more: Any) -> integration_service_pb2.CreateIntegrationRequest:
     values: dict[str, Any] = {
         "tenant_id": "t",
         "provider": "hubspot",
-        "access_token": support.TOKEN,
+        "access_token": hub.TOKEN,
         "integration": wished,
     }
     return integration_service_pb2.CreateIntegrationRequest(**(values | more))
@@ -96,9 +98,9 @@ def test_a_due_record_is_worked_end_to_end(
 ) -> None:
     """Connected over gRPC, a leased record is read, decided on, written and settled."""
     made = stub.CreateIntegration(_request(), timeout=10).integration
-    assert support.TOKEN not in str(made)
+    assert hub.TOKEN not in str(made)
     record_id = simulator.control.create_contact({"email": "ada@example.com"})
-    double.decide = lambda seen: support.update(seen, first_name="Ada")
+    double.decide = lambda seen: builders.update(seen, first_name="Ada")
 
     lease = sync_pb2.Lease(work_item_id="work-1", fence=1, record_id=record_id)
     double.offer(
@@ -117,7 +119,7 @@ def test_the_service_can_be_used_and_refuses_in_plain_words(
     pb, codes = integration_service_pb2, grpc.StatusCode
     made = stub.CreateIntegration(_request(request_id="r"), timeout=10).integration
     assert made == stub.CreateIntegration(_request(request_id="r"), timeout=10).integration
-    key = {"tenant_id": "t", "integration_id": made.integration_id}
+    key: dict[str, Any] = {"tenant_id": "t", "integration_id": made.integration_id}
 
     assert [made] == list(stub.ListIntegrations(pb.ListIntegrationsRequest(tenant_id="t"), timeout=5).integrations)
     mask = field_mask_pb2.FieldMask(paths=["paused"])
@@ -176,8 +178,9 @@ def test_settings_go_round_and_each_changes_alone(
         "custom_fields.a_b": lead_pb2.DIRECTION_BIDIRECTIONAL,
     }
 
-    key = {"tenant_id": "t", "integration_id": made.integration_id}
-    for path, value in {"phone_region": "DE", "match_keys": [sync_pb2.MATCH_KEY_PHONE], "field_transforms": []}.items():
+    key: dict[str, Any] = {"tenant_id": "t", "integration_id": made.integration_id}
+    new: dict[str, Any] = {"phone_region": "DE", "match_keys": [sync_pb2.MATCH_KEY_PHONE], "field_transforms": []}
+    for path, value in new.items():
         change = pb.UpdateIntegrationRequest(**key, integration=kinds.Integration(**{path: value}))
         change.update_mask.paths.append(path)
         answer = stub.UpdateIntegration(change, timeout=10)
@@ -218,7 +221,7 @@ def test_runs_doctor_and_fields_are_served(stub: integration_service_pb2_grpc.In
     """An import is started once, worked, shown and listed; a push can be cancelled; checks and fields are told."""
     pb, codes = integration_service_pb2, grpc.StatusCode
     made = stub.CreateIntegration(_request(), timeout=10).integration
-    key = {"tenant_id": "t", "integration_id": made.integration_id}
+    key: dict[str, Any] = {"tenant_id": "t", "integration_id": made.integration_id}
     started = stub.StartImport(pb.StartImportRequest(**key, request_id="r"), timeout=5).run
     assert (started.kind, started.created_at.seconds > 0) == (integration_pb2.RUN_KIND_IMPORT, True)
     assert started.run_id == stub.StartImport(pb.StartImportRequest(**key, request_id="r"), timeout=5).run.run_id
@@ -259,13 +262,13 @@ def test_dry_runs_are_served(
     pb, codes = integration_service_pb2, grpc.StatusCode
     made = stub.CreateIntegration(_request(), timeout=10).integration
     simulator.control.create_contacts(3)
-    key = {"tenant_id": "t", "integration_id": made.integration_id}
+    key: dict[str, Any] = {"tenant_id": "t", "integration_id": made.integration_id}
     proposed = integration_pb2.Integration(direction=lead_pb2.DIRECTION_FROM_CRM, field_mapping={"email": "email"})
     mask = field_mask_pb2.FieldMask(paths=["direction", "field_mapping"])
 
     request = pb.StartImportRequest(**key, dry_run=True, proposed=proposed, proposed_mask=mask)
     run_id = stub.StartImport(request, timeout=10).run.run_id
-    of_run = {"tenant_id": "t", "run_id": run_id}
+    of_run: dict[str, Any] = {"tenant_id": "t", "run_id": run_id}
     wait_until(lambda: stub.GetRun(pb.GetRunRequest(**of_run)).run.state == integration_pb2.RUN_STATE_SUCCEEDED)
 
     run = stub.GetRun(pb.GetRunRequest(**of_run)).run
@@ -281,6 +284,7 @@ def test_dry_runs_are_served(
     assert (len(first.records), len(rest.records), rest.next_page_token) == (2, 1, "")
     unknown = integration_pb2.Integration(direction=lead_pb2.DIRECTION_FROM_CRM, field_mapping={"email": "nope"})
     paused = field_mask_pb2.FieldMask(paths=["paused"])
+    wrong: dict[str, Any]
     for wrong, field in (
         ({"proposed": proposed}, "proposed"),
         ({"proposed": unknown, "dry_run": True}, "field_mapping.email"),
@@ -292,10 +296,10 @@ def test_dry_runs_are_served(
 
 def test_without_mongodb_it_says_that_it_does_not_serve() -> None:
     """Health is answered from the start, and calls say what is missing."""
-    nobody = f"mongodb://127.0.0.1:{support.free_port()}/?serverSelectionTimeoutMS=500"
-    port = support.free_port()
+    nobody = f"mongodb://127.0.0.1:{processes.free_port()}/?serverSelectionTimeoutMS=500"
+    port = processes.free_port()
     environment = {"MONGO_URL": nobody, "CRM_CONNECTOR_PORT": str(port), "LEADSYNC_SECRET_KEY": "k" * 32}
-    with support.child(COMMAND, port, **environment), grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+    with processes.child(COMMAND, port, **environment), grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
         assert _health(channel) == health_pb2.HealthCheckResponse.NOT_SERVING
         stub = integration_service_pb2_grpc.IntegrationServiceStub(channel)
         refusal = _refusal(stub.ListIntegrations, integration_service_pb2.ListIntegrationsRequest(tenant_id="t"))

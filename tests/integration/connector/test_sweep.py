@@ -1,51 +1,35 @@
 """The sweep, against the HubSpot simulator."""
 
-import threading
 import time
-from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 import structlog
 from crm_connector.bootstrap import now
-from crm_connector.clients.lead_store import GrpcLeadStore
 from crm_connector.domain.changes import Changes
 from crm_connector.domain.integration import Direction, Integration
-from crm_connector.usecases.sweep import CLOCKS_APART, OVERLAP, Sweep
-from crm_connector.usecases.work import Job
-from integration.connector import support
-from integration.connector.support import BATCH_READ, SEARCH, Parts, Simulator, StoreDouble, wish
-from leadsync.sync.v1 import sync_pb2, sync_service_pb2
-
-
-def lease_all(request: Any) -> Any:
-    """Lease every record of a page."""
-    leases = [
-        sync_pb2.Lease(work_item_id=f"work-{r.record_id}", fence=1, record_id=r.record_id) for r in request.records
-    ]
-    return sync_service_pb2.LeaseWorkResponse(integration_id=request.integration_id, leases=leases, lease_ms=60_000)
+from crm_connector.usecases.sweep import OVERLAP, Sweep
+from integration.connector.hub import BATCH_READ, SEARCH, Simulator
+from integration.connector.lead_store_double import StoreDouble, client_of, lease_all, served
+from integration.connector.rig import TIMING, Parts
+from leadsync.sync.v1 import sync_pb2
 
 
 @pytest.fixture
 def integration(parts: Parts, simulator: Simulator) -> Integration:
     """A connected account; calls are counted from here."""
-    made = parts.integrations.create(wish())
+    made = parts.connect()
     simulator.control.reset_calls()
     return made
 
 
 @pytest.fixture
-def sweep(parts: Parts, store: GrpcLeadStore, double: StoreDouble) -> Sweep:
+def sweep(parts: Parts, double: StoreDouble) -> Sweep:
     """The sweep under test; every record of a page is leased."""
     double.page = lease_all
-    return a_sweep(parts, store, now)
-
-
-def a_sweep(parts: Parts, store: GrpcLeadStore, clock: Callable[[], datetime], **more: Any) -> Sweep:
-    """Wire a sweep as the bootstrap does."""
-    crm = parts.connections.crm
-    return Sweep(parts.repository, parts.cursors, crm, Job(store, crm), clock, threading.Event(), **more)
+    return parts.sweep()
 
 
 def test_a_page_is_decided_on_its_own_readings(
@@ -108,19 +92,19 @@ def test_all_pages_are_seen_also_if_they_share_a_millisecond(
 
 
 def test_the_cursor_moves_with_the_pages_but_not_into_the_lag(
-    parts: Parts, store: GrpcLeadStore, integration: Integration, double: StoreDouble, simulator: Simulator
+    parts: Parts, integration: Integration, double: StoreDouble, simulator: Simulator
 ) -> None:
     """The last minute is never taken as seen; at the end of a sweep all that is older, by any clock, is seen."""
     double.page = lease_all
     record_id = simulator.control.create_contact({"email": "ada@example.com"})
     modified = datetime.fromisoformat(simulator.control.contact(record_id)["updatedAt"])
 
-    a_sweep(parts, store, lambda: modified + timedelta(seconds=10)).sweep(integration)
+    parts.sweep(lambda: modified + timedelta(seconds=10)).sweep(integration)
     assert modified - timedelta(seconds=50) == parts.cursors.get(integration.integration_id)
 
     later = modified + timedelta(seconds=3600)
-    a_sweep(parts, store, lambda: later).sweep(integration)
-    assert later - OVERLAP - CLOCKS_APART == parts.cursors.get(integration.integration_id)
+    parts.sweep(lambda: later).sweep(integration)
+    assert later - OVERLAP - timedelta(seconds=TIMING.clocks_apart) == parts.cursors.get(integration.integration_id)
 
 
 def test_the_cursor_stays_if_a_page_is_not_done(
@@ -129,9 +113,8 @@ def test_the_cursor_stays_if_a_page_is_not_done(
     """L5: when lead-store is away, the same page comes again."""
     simulator.control.create_contacts(1)
     double.page = None  # leases nothing, and then lead-store is gone
-    with support.served(StoreDouble()) as gone, support.lead_store(gone) as store:
-        broken = a_sweep(parts, store, now)
-        store.interrupt()
+    with served(StoreDouble()) as gone, client_of(gone) as store:
+        broken = replace(parts, store=store).sweep()
     broken.turn()
 
     assert parts.cursors.get(integration.integration_id) is None
@@ -181,29 +164,29 @@ class Ticks:
 
 
 def test_an_old_burst_is_not_looked_through_again_and_again(
-    parts: Parts, store: GrpcLeadStore, integration: Integration, double: StoreDouble, simulator: Simulator
+    parts: Parts, integration: Integration, double: StoreDouble, simulator: Simulator
 ) -> None:
     """Once a sweep has come to its end, what was long ago is not searched again, though nothing newer has changed."""
     double.page = lease_all
     simulator.control.create_contacts(150)
-    hour_later = a_sweep(parts, store, lambda: now() + timedelta(hours=1))
+    hour_later = parts.sweep(lambda: now() + timedelta(hours=1))
 
     assert hour_later.sweep(integration) > 1
     assert hour_later.sweep(integration) == 1
 
 
 def test_a_sweep_that_was_missed_is_made_up_for_at_once(
-    parts: Parts, store: GrpcLeadStore, integration: Integration, double: StoreDouble, simulator: Simulator
+    parts: Parts, integration: Integration, double: StoreDouble, simulator: Simulator
 ) -> None:
     """After a start, whatever was due meanwhile is swept at once, and what was swept a moment ago is not."""
     double.page = lease_all
     ticks, later = Ticks(), integration.created_at + timedelta(seconds=1000)
 
-    a_sweep(parts, store, now).turn(300.0)
+    parts.sweep().turn(300.0)
     assert simulator.call_count(SEARCH) == 0  # it has only just been connected
-    a_sweep(parts, store, lambda: later).turn(300.0)
+    parts.sweep(lambda: later).turn(300.0)
     assert simulator.call_count(SEARCH) == 1
-    restarted = a_sweep(parts, store, lambda: later, monotonic=ticks)
+    restarted = parts.sweep(lambda: later, monotonic=ticks)
     restarted.turn(300.0)
     assert simulator.call_count(SEARCH) == 1
     ticks.ahead += 300
@@ -212,12 +195,12 @@ def test_a_sweep_that_was_missed_is_made_up_for_at_once(
 
 
 def test_a_sweep_that_failed_is_tried_again_soon(
-    parts: Parts, store: GrpcLeadStore, integration: Integration, double: StoreDouble, simulator: Simulator
+    parts: Parts, integration: Integration, double: StoreDouble, simulator: Simulator
 ) -> None:
     """After an outage nobody waits for the next sweep's turn, and during one nobody is pressed."""
     double.page = lease_all
     ticks, later = Ticks(), integration.created_at + timedelta(seconds=1000)
-    sweep = a_sweep(parts, store, lambda: later, monotonic=ticks)
+    sweep = parts.sweep(lambda: later, monotonic=ticks)
 
     simulator.control.create_contacts(1)
     double.unavailable = 1
@@ -231,12 +214,12 @@ def test_a_sweep_that_failed_is_tried_again_soon(
 
 
 def test_l9_a_backlog_lets_others_have_their_turn(
-    parts: Parts, store: GrpcLeadStore, integration: Integration, double: StoreDouble, simulator: Simulator
+    parts: Parts, integration: Integration, double: StoreDouble, simulator: Simulator
 ) -> None:
     """A long sweep ends after its share of pages and goes on there in its next turn, which is at once."""
     double.page = lease_all
     ids = simulator.control.create_contacts(350)
-    sweep = a_sweep(parts, store, lambda: integration.created_at + timedelta(seconds=1000), pages_at_once=2)
+    sweep = parts.sweep(lambda: integration.created_at + timedelta(seconds=1000), pages_at_once=2)
 
     pauses = [sweep.turn(300.0)]
     while pauses[-1] < 1.0:

@@ -7,10 +7,12 @@ from crm_connector.clients.lead_store import GrpcLeadStore
 from crm_connector.domain.changes import Changes
 from crm_connector.domain.errors import PreconditionError
 from crm_connector.domain.integration import Credential, CredentialKind
-from crm_connector.hubspot.defaults import DEFAULT_MAPPING
-from crm_connector.hubspot.subscriptions import LIFECYCLE_EVENTS
-from integration.connector import support
-from integration.connector.support import Parts, Simulator, StoreDouble, wish
+from crm_connector.providers.hubspot.defaults import DEFAULT_MAPPING
+from crm_connector.providers.hubspot.subscriptions import LIFECYCLE_EVENTS
+from integration.connector import builders, hub, processes, rig
+from integration.connector.hub import Simulator
+from integration.connector.lead_store_double import StoreDouble
+from integration.connector.rig import Parts
 from pymongo.database import Database
 
 WANTED = {(event, "") for event in LIFECYCLE_EVENTS} | {
@@ -20,14 +22,14 @@ WANTED = {(event, "") for event in LIFECYCLE_EVENTS} | {
 
 def _app(simulator: Simulator) -> dict[str, Any]:
     """The app as HubSpot has it."""
-    return next(app for app in simulator.control.apps() if str(app["app_id"]) == support.APP_ID)
+    return next(app for app in simulator.control.apps() if str(app["app_id"]) == hub.APP_ID)
 
 
 def test_enabling_subscribes_actively_and_sets_the_target(
     parts: Parts, double: StoreDouble, simulator: Simulator
 ) -> None:
     """All lifecycle events and one subscription per mapped property, active from the start."""
-    made = parts.integrations.create(wish())
+    made = parts.connect()
 
     state = parts.webhooks.enable("tenant-1", made.integration_id)
 
@@ -41,7 +43,7 @@ def test_enabling_subscribes_actively_and_sets_the_target(
 
 def test_enabling_twice_subscribes_once(parts: Parts) -> None:
     """Everything may happen twice."""
-    made = parts.integrations.create(wish())
+    made = parts.connect()
 
     first = parts.webhooks.enable("tenant-1", made.integration_id)
     second = parts.webhooks.enable("tenant-1", made.integration_id)
@@ -51,7 +53,7 @@ def test_enabling_twice_subscribes_once(parts: Parts) -> None:
 
 def test_disabling_pauses_and_enabling_resumes(parts: Parts, double: StoreDouble) -> None:
     """The last integration of an app to be disabled pauses its subscriptions; enabling makes them active again."""
-    made = parts.integrations.create(wish())
+    made = parts.connect()
     parts.webhooks.enable("tenant-1", made.integration_id)
 
     paused = parts.webhooks.disable("tenant-1", made.integration_id)
@@ -63,11 +65,11 @@ def test_disabling_pauses_and_enabling_resumes(parts: Parts, double: StoreDouble
 
 def test_subscriptions_stay_while_another_account_needs_them(parts: Parts, simulator: Simulator) -> None:
     """Subscriptions belong to the app: disabling or deleting one account leaves those of another at work."""
-    first = parts.integrations.create(wish())
-    simulator.control.add_portal(777, int(support.APP_ID))
+    first = parts.connect()
+    simulator.control.add_portal(777, int(hub.APP_ID))
     token = simulator.control.add_token(token="pat-na1-777", portal_id=777)
     second = parts.integrations.create(
-        wish(tenant_id="tenant-2", credential=Credential(CredentialKind.ACCESS_TOKEN, token))
+        builders.new_integration(tenant_id="tenant-2", credential=Credential(CredentialKind.ACCESS_TOKEN, token))
     )
     parts.webhooks.enable("tenant-1", first.integration_id)
     parts.webhooks.enable("tenant-2", second.integration_id)
@@ -82,7 +84,7 @@ def test_subscriptions_stay_while_another_account_needs_them(parts: Parts, simul
 
 def test_a_newly_mapped_property_is_subscribed(parts: Parts) -> None:
     """A change of mapping re-ensures the app's subscriptions."""
-    made = parts.integrations.create(wish())
+    made = parts.connect()
     parts.webhooks.enable("tenant-1", made.integration_id)
 
     mapping = DEFAULT_MAPPING | {"status": "hs_lead_status"}
@@ -94,15 +96,15 @@ def test_a_newly_mapped_property_is_subscribed(parts: Parts) -> None:
 
 def test_a_property_that_nobody_maps_any_more_is_dropped(parts: Parts, simulator: Simulator) -> None:
     """A subscription of ours goes with the last mapping of its property; somebody else's stays."""
-    first = parts.integrations.create(wish(mapping={"email": "email", "phone": "phone"}))
-    simulator.control.add_portal(777, int(support.APP_ID))
+    first = parts.connect(mapping={"email": "email", "phone": "phone"})
+    simulator.control.add_portal(777, int(hub.APP_ID))
     token = simulator.control.add_token(token="pat-na1-777", portal_id=777)
-    other = wish(
+    other = builders.new_integration(
         credential=Credential(CredentialKind.ACCESS_TOKEN, token), mapping={"email": "email", "status": "city"}
     )
     second = parts.integrations.create(other)
-    with support.hubspot(simulator.url) as provider:
-        admin = provider.webhooks(support.APP_ID)
+    with hub.hubspot(simulator.url) as provider:
+        admin = provider.webhooks(hub.APP_ID)
         assert admin is not None
         admin.create("contact.propertyChange", "fax")
     parts.webhooks.enable("tenant-1", first.integration_id)
@@ -121,9 +123,9 @@ def test_without_a_developer_key_a_person_is_told_what_to_click(
     db: Database[dict[str, Any]], store: GrpcLeadStore, simulator: Simulator, double: StoreDouble
 ) -> None:
     """A private app has no API for it: the flag is set, and the instructions name address and properties."""
-    with support.hubspot(simulator.url, developer_key="") as keyless:
-        parts = support.parts(db, keyless, store)
-        made = parts.integrations.create(wish())
+    with hub.hubspot(simulator.url, developer_key="") as keyless:
+        parts = rig.wired(db, {"hubspot": keyless}, store)
+        made = parts.connect()
         state = parts.webhooks.enable("tenant-1", made.integration_id)
 
     assert (state.enabled, state.managed, state.subscriptions) == (True, False, ())
@@ -136,9 +138,9 @@ def test_a_wrong_developer_key_is_refused_without_being_shown(
     db: Database[dict[str, Any]], store: GrpcLeadStore, simulator: Simulator
 ) -> None:
     """The key travels in addresses, and none of them gets into an error."""
-    with support.hubspot(simulator.url, developer_key="wrong-key-42") as provider:
-        parts = support.parts(db, provider, store)
-        made = parts.integrations.create(wish())
+    with hub.hubspot(simulator.url, developer_key="wrong-key-42") as provider:
+        parts = rig.wired(db, {"hubspot": provider}, store)
+        made = parts.connect()
         with pytest.raises(PreconditionError) as caught:
             parts.webhooks.enable("tenant-1", made.integration_id)
 
@@ -148,7 +150,7 @@ def test_a_wrong_developer_key_is_refused_without_being_shown(
 
 def test_a_broken_connection_does_not_show_the_developer_key() -> None:
     """Neither the error nor what it came from holds the address."""
-    with support.hubspot(f"http://127.0.0.1:{support.free_port()}", developer_key="secret-key-42") as provider:
+    with hub.hubspot(f"http://127.0.0.1:{processes.free_port()}", developer_key="secret-key-42") as provider:
         admin = provider.webhooks("1")
         assert admin is not None
         with pytest.raises(Exception, match="cannot be reached") as caught:
@@ -164,9 +166,9 @@ def test_a_broken_connection_does_not_show_the_developer_key() -> None:
 
 def test_the_last_known_state_is_shown_while_hubspot_is_away(parts: Parts, simulator: Simulator) -> None:
     """Showing the state needs no answer from HubSpot."""
-    made = parts.integrations.create(wish())
+    made = parts.connect()
     enabled = parts.webhooks.enable("tenant-1", made.integration_id)
-    simulator.control.fault(path=f"/webhooks/v3/{support.APP_ID}/subscriptions", status=502)
+    simulator.control.fault(path=f"/webhooks/v3/{hub.APP_ID}/subscriptions", status=502)
 
     shown = parts.webhooks.status("tenant-1", made.integration_id)
 
@@ -176,8 +178,8 @@ def test_the_last_known_state_is_shown_while_hubspot_is_away(parts: Parts, simul
 def test_a_subscription_that_somebody_else_just_made_is_taken(parts: Parts, simulator: Simulator) -> None:
     """Two processes that subscribe at once do not disturb each other."""
     simulator.control.set_webhooks("https://x.example.com", [{"eventType": "contact.creation"}])
-    with support.hubspot(simulator.url) as provider:
-        admin = provider.webhooks(support.APP_ID)
+    with hub.hubspot(simulator.url) as provider:
+        admin = provider.webhooks(hub.APP_ID)
         assert admin is not None
         (there,) = admin.list()
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from crm_connector.clients.lead_store import GrpcLeadStore
+from crm_connector.crm import ProviderContext
 from crm_connector.domain.integration import (
     BlankRule,
     Credential,
@@ -16,11 +17,11 @@ from crm_connector.domain.integration import (
     Integration,
     MergeRule,
 )
-from crm_connector.hubspot.client import Transport
-from crm_connector.hubspot.paths import Paths
-from crm_connector.hubspot.provider import HubSpot, HubSpotApp
+from crm_connector.domain.timing import Timing
 from crm_connector.mongo.cursors import MongoCursors
 from crm_connector.mongo.integrations import MongoIntegrations
+from crm_connector.providers.hubspot.provider import HubSpot
+from crm_connector.providers.hubspot.settings import HubSpotSettings
 from crm_connector.usecases.connections import Connections
 from crm_connector.usecases.sweep import Sweep
 from crm_connector.usecases.targets import Targets
@@ -68,18 +69,20 @@ class Connector:
 
     def __init__(self, suite: "Suite", number: int) -> None:
         self.process = Process(f"worker-{number}")
-        clock, faults = suite.clock, suite.faults
+        clock, faults, timing = suite.clock, suite.faults, Timing()
         stop = Waits(clock)
         channel: Any = Channel(lambda: suite.lead_store.server, self.process, faults)
         self.store = GrpcLeadStore(channel, self.process.name, clock.monotonic, stop)
-        transport = Transport(BASE_URL, TIMEOUT, adapter=HubWire(suite.hub, self.process, faults))
-        provider = HubSpot(transport, Paths("v3"), PLATFORM, HubSpotApp(), stop, clock.monotonic)
+        context = ProviderContext(PLATFORM, stop, monotonic=clock.monotonic)
+        settings = HubSpotSettings(BASE_URL, timeout_seconds=TIMEOUT)
+        provider = HubSpot(settings, context, HubWire(suite.hub, self.process, faults))
         own: Any = Client(suite.client, Edge(Site.OWN, self.process, faults))[OWN_DATABASE]
         self.repository, cursors = MongoIntegrations(own), MongoCursors(own)
         self.connections = Connections(self.repository, _VAULT, {"hubspot": provider})
         self.targets = Targets(self.store)
-        self.job = Job(self.store, self.connections.crm)
-        self.swept = Sweep(self.repository, cursors, self.connections.crm, self.job, clock.now, stop, clock.monotonic)
+        self.job = Job(self.store, self.connections.crm, timing)
+        crm = self.connections.crm
+        self.swept = Sweep(self.repository, cursors, crm, self.job, clock.now, stop, timing, monotonic=clock.monotonic)
 
     def work(self) -> int:
         """Lease once and work it off; answers how many work items that was."""

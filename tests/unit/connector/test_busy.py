@@ -1,7 +1,9 @@
 """Which integrations a process is busy with."""
 
 import pytest
-from crm_connector.usecases.loop import BATCHING_SECONDS, Busy
+from crm_connector.usecases.loop import Busy
+
+BATCHING_SECONDS = 0.25
 
 
 class World:
@@ -9,7 +11,7 @@ class World:
 
     def __init__(self) -> None:
         self.seconds = 1_000.0
-        self.busy = Busy(lambda: self.seconds)
+        self.busy = Busy(BATCHING_SECONDS, lambda: self.seconds)
 
 
 def test_an_integration_is_left_alone_for_a_while_after_its_job_began() -> None:

@@ -1,7 +1,6 @@
-"""What the doctor tells from an address and from scopes."""
+"""What the doctor says about an address."""
 
 import pytest
-from crm_connector.hubspot.oauth import SCOPES, missing_scopes
 from crm_connector.usecases.doctor import address_fault
 
 
@@ -20,14 +19,6 @@ from crm_connector.usecases.doctor import address_fault
     ],
 )
 def test_an_address_is_public_and_https(url: str, fault: str) -> None:
-    """HubSpot calls from the Internet, and over https only."""
+    """A CRM calls from the Internet, and over https only."""
     assert fault in address_fault(url)
     assert bool(fault) is bool(address_fault(url))
-
-
-def test_missing_scopes() -> None:
-    """All four are needed; who may read contacts may read their properties, and one way needs no writing."""
-    assert missing_scopes(SCOPES, writes=True) == ()
-    assert missing_scopes((), writes=True) == ()
-    assert missing_scopes(("oauth",), writes=True) == SCOPES
-    assert missing_scopes(("crm.objects.contacts.read",), writes=False) == ("crm.schemas.contacts.write",)

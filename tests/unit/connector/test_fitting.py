@@ -2,10 +2,10 @@
 
 import pytest
 from crm_connector.domain.errors import InvalidError
-from crm_connector.domain.fitting import check_fit, misfits
+from crm_connector.domain.fitting import check_fit, mapping_faults
 from crm_connector.domain.mapping import CrmField, FieldMapping
 from crm_connector.domain.transforms import Transform, TransformKind
-from crm_connector.hubspot.defaults import DEFAULT_MAPPING, default_mapping
+from crm_connector.providers.hubspot.defaults import DEFAULT_MAPPING, default_mapping
 
 LOWER, DATE = Transform(TransformKind.LOWER), Transform(TransformKind.DATE)
 PHONE = Transform(TransformKind.PHONE_E164, region="CH")
@@ -32,7 +32,7 @@ def table(*options: tuple[str, str]) -> Transform:
 def found(field: str, name: str, *steps: Transform, written: bool = True) -> list[tuple[str, bool]]:
     """Where a mapping of one field does not fit, and whether that is only a warning."""
     mapping = FieldMapping({field: name}, {field: steps} if steps else {})
-    return [(misfit.path, misfit.warning) for misfit in misfits(mapping, KNOWN, {field} if written else set())]
+    return [(fault.path, fault.warning) for fault in mapping_faults(mapping, KNOWN, {field} if written else set())]
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_the_default_mapping_fits_every_account() -> None:
         known = [*texts, CrmField("hs_lead_status", type="enumeration", options=tuple((o, o) for o in options))]
         default = default_mapping(known)
         assert default.properties == DEFAULT_MAPPING
-        assert misfits(default, known, set(DEFAULT_MAPPING)) == []
+        assert mapping_faults(default, known, set(DEFAULT_MAPPING)) == []
     default = default_mapping([*texts, CrmField("hs_lead_status", options=(("OPEN_DEAL", ""), ("OLD", "")))])
     assert default.to_crm({"status": "open_deal"}) == {"hs_lead_status": "OPEN_DEAL"}
     assert default_mapping(texts[1:]).properties.keys() == DEFAULT_MAPPING.keys() - {"email", "status"}

@@ -1,13 +1,14 @@
 """What a page of a dry run comes to: pure."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 from crm_connector.domain.forecast import Forecast, forecast, planned
 from crm_connector.domain.observation import Decision, Lease, Outcome, Write, WriteKind
 from crm_connector.domain.run import Run, RunKind
 
 
-def decided(name: str, reason: str = "", kind: WriteKind | None = None, **more: tuple[str, ...]) -> Decision:
+def decided(name: str, reason: str = "", kind: WriteKind | None = None, **more: Any) -> Decision:
     """A decision, with a write of this kind if one is named."""
     write = Write("w", kind, "", "lead-1", {"phone": "2", "email": "1"}) if kind else None
     return Decision("work-1", Outcome.DECIDED, name, write, reason, **more)
@@ -48,11 +49,11 @@ def test_further_calls_are_batches_of_a_hundred_of_a_kind() -> None:
 def test_a_planned_record_names_what_it_is_about() -> None:
     """Ids come from the decision, else from what was asked about; of a write only the names of its fields are kept."""
     lease = Lease("work-1", 0, record_id="7", lead_id="lead-9")
-    told = planned(lease, decided("pushed", kind=WriteKind.UPDATE))
+    pushed = planned(lease, decided("pushed", kind=WriteKind.UPDATE))
     quiet, conflict = (planned(lease, decided("unchanged", conflict_fields=names)) for names in ((), ("phone",)))
 
-    assert (told.record_id, told.lead_id, told.crm_fields) == ("7", "lead-9", ("email", "phone"))
-    assert (told.is_told, quiet.is_told, conflict.is_told) == (True, False, True)
+    assert (pushed.record_id, pushed.lead_id, pushed.crm_fields) == ("7", "lead-9", ("email", "phone"))
+    assert (pushed.is_listed, quiet.is_listed, conflict.is_listed) == (True, False, True)
     assert planned(lease, Decision("", Outcome.NEEDS_HISTORY)).outcome == "waiting"
 
 

@@ -18,38 +18,39 @@ from crm_connector.domain.integration import (
 from crm_connector.domain.mapping import FieldMapping
 from crm_connector.domain.observation import Version
 from crm_connector.domain.transforms import Transform, TransformKind
-from crm_connector.hubspot.defaults import DEFAULT_MAPPING
+from crm_connector.providers.hubspot.defaults import DEFAULT_MAPPING, LIMITS
 from hypothesis import given
 from hypothesis import strategies as st
 
 
 def test_the_default_mapping_is_valid() -> None:
     """A new integration that names no mapping gets one that works."""
-    assert dict(mapping.check(DEFAULT_MAPPING).properties) == DEFAULT_MAPPING
+    assert dict(mapping.check(DEFAULT_MAPPING, LIMITS).properties) == DEFAULT_MAPPING
 
 
 @pytest.mark.parametrize(
-    ("wished", "path"),
+    ("given_mapping", "path"),
     [
         ({}, "field_mapping"),
         ({"nickname": "nickname"}, "field_mapping.nickname"),
         ({"custom_fields.": "x"}, "field_mapping.custom_fields."),
         ({"custom_fields.a b": "x"}, "field_mapping.custom_fields.a b"),
         ({"email": ""}, "field_mapping.email"),
+        ({"email": "x" * 101}, "field_mapping.email"),
         ({"company": "name", "job_title": "name"}, "field_mapping.job_title"),
     ],
 )
-def test_a_mapping_that_cannot_work_names_its_field(wished: dict[str, str], path: str) -> None:
+def test_a_mapping_that_cannot_work_names_its_field(given_mapping: dict[str, str], path: str) -> None:
     """Unknown fields, nameless properties and two fields onto one property are refused with the field's path."""
     with pytest.raises(InvalidError) as caught:
-        mapping.check(wished)
+        mapping.check(given_mapping, LIMITS)
 
     assert ("invalid_field_mapping", path) == (caught.value.reason, caught.value.field)
 
 
 def test_custom_fields_can_be_mapped() -> None:
     """A custom field is a lead field like any other."""
-    checked = mapping.check({"custom_fields.budget_2026": "budget"})
+    checked = mapping.check({"custom_fields.budget_2026": "budget"}, LIMITS)
 
     assert checked.to_crm({"custom_fields.budget_2026": "100", "email": "not mapped"}) == {"budget": "100"}
 
@@ -86,12 +87,12 @@ def test_r19_the_fingerprint_is_of_the_steps_too() -> None:
 
 
 @given(st.dictionaries(st.sampled_from(mapping.LEAD_FIELDS), st.text("abc_", min_size=1, max_size=5)))
-def test_the_fingerprint_is_of_the_mapping_alone(wished: dict[str, str]) -> None:
+def test_the_fingerprint_is_of_the_mapping_alone(mapped: dict[str, str]) -> None:
     """Two mappings have the same fingerprint exactly if they map the same."""
-    backwards = dict(reversed(wished.items()))
+    backwards = dict(reversed(mapped.items()))
 
-    assert FieldMapping(wished).fingerprint == FieldMapping(backwards).fingerprint
-    assert FieldMapping(wished).fingerprint != FieldMapping(wished | {"custom_fields.z": "z"}).fingerprint
+    assert FieldMapping(mapped).fingerprint == FieldMapping(backwards).fingerprint
+    assert FieldMapping(mapped).fingerprint != FieldMapping(mapped | {"custom_fields.z": "z"}).fingerprint
 
 
 def test_every_mapped_field_has_a_rule() -> None:

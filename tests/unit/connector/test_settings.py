@@ -1,7 +1,10 @@
 """The configuration."""
 
 import pytest
-from crm_connector.settings import Settings, SettingsError
+from crm_connector.domain.timing import Timing
+from crm_connector.environment import SettingsError
+from crm_connector.providers.hubspot.settings import HubSpotSettings
+from crm_connector.settings import Settings
 
 REQUIRED = {"MONGO_URL": "mongodb://user:hidden-1@localhost", "LEADSYNC_SECRET_KEY": "hidden-2" * 4}
 
@@ -12,16 +15,13 @@ def test_two_settings_are_required_and_the_rest_has_defaults() -> None:
 
     assert settings.lead_store_url == "127.0.0.1:1234"
     assert (settings.host, settings.port) == ("127.0.0.1", 50052)
-    assert (
-        settings.hubspot_base_url,
-        settings.hubspot_api_version,
-        settings.hubspot_timeout_seconds,
-    ) == ("https://api.hubapi.com", "v3", 10.0)
+    assert settings.providers == {"hubspot": HubSpotSettings("https://api.hubapi.com", "v3", timeout_seconds=10.0)}
+    assert settings.timing == Timing()
     assert (settings.platform, settings.sweep_seconds, settings.metrics_port) == ("jazzaam", 300.0, 0)
 
 
 def test_all_faults_are_reported_together() -> None:
-    """A person repairs everything in one go."""
+    """A person repairs everything in one go, also what a provider found."""
     with pytest.raises(SettingsError) as caught:
         Settings.from_env(
             {
@@ -32,6 +32,7 @@ def test_all_faults_are_reported_together() -> None:
                 "HUBSPOT_TIMEOUT_SECONDS": "nan",
                 "LEADSYNC_LOG_LEVEL": "loud",
                 "LEADSYNC_PLATFORM": "a b",
+                "LEADSYNC_TIME_SCALE": "0",
             }
         )
 
@@ -45,6 +46,7 @@ def test_all_faults_are_reported_together() -> None:
         "HUBSPOT_TIMEOUT_SECONDS",
         "LEADSYNC_LOG_LEVEL",
         "LEADSYNC_PLATFORM",
+        "LEADSYNC_TIME_SCALE",
     } == named
 
 
@@ -58,7 +60,8 @@ def test_secrets_are_not_printed() -> None:
 @pytest.mark.parametrize("given", ["s1", "s1,s2", "39522895:s1,40:s2", " s1 , s2"])
 def test_the_first_client_secret_is_the_one_in_force(given: str) -> None:
     """While rotating, the new secret comes first, perhaps with its app id."""
-    assert Settings.from_env(REQUIRED | {"HUBSPOT_CLIENT_SECRET": given}).hubspot_client_secret == "s1"
+    providers = Settings.from_env(REQUIRED | {"HUBSPOT_CLIENT_SECRET": given}).providers
+    assert providers["hubspot"].client_secret == "s1"
 
 
 def test_keys_may_rotate() -> None:
@@ -77,7 +80,15 @@ def test_keys_may_rotate() -> None:
     ],
 )
 def test_several_lead_stores(given: str, target: str) -> None:
-    """Several processes are told by their IP addresses, or by one name that stands for all of them."""
+    """Several processes are named by their IP addresses, or by one name that stands for all of them."""
     assert Settings.from_env(REQUIRED | {"LEAD_STORE_URL": given}).lead_store_url == target
     with pytest.raises(SettingsError, match="several IP addresses"):
         Settings.from_env(REQUIRED | {"LEAD_STORE_URL": f"{given},other"})
+
+
+def test_tests_may_divide_every_wait() -> None:
+    """LEADSYNC_TIME_SCALE divides waits, backoffs included, and not what is about other people's clocks."""
+    timing = Settings.from_env(REQUIRED | {"LEADSYNC_TIME_SCALE": "10"}).timing
+
+    assert (timing.run_idle, timing.held_call, timing.clocks_apart) == (0.05, 2.0, 300.0)
+    assert (timing.retries.person, timing.retries.run.wait(1), timing.retries.run.wait(9)) == (6.0, 0.1, 3.0)

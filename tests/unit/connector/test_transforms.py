@@ -3,11 +3,12 @@
 import pytest
 from crm_connector.domain import mapping
 from crm_connector.domain.errors import InvalidError
-from crm_connector.domain.mapping import FieldMapping
+from crm_connector.domain.mapping import FieldMapping, Limits
 from crm_connector.domain.transforms import Transform, TransformKind, check_steps, to_crm, to_platform
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+LIMITS = Limits(property_name=100, option=3_000)
 TRIM, LOWER, UPPER = (Transform(kind) for kind in (TransformKind.TRIM, TransformKind.LOWER, TransformKind.UPPER))
 DATE, PHONE = Transform(TransformKind.DATE), Transform(TransformKind.PHONE_E164, region="CH")
 
@@ -77,7 +78,7 @@ def test_there_and_back_and_there_again_is_there(steps: list[Transform], crm: st
 
 
 @given(chains, values)
-def test_what_a_person_typed_comes_to_rest(steps: list[Transform], typed: str) -> None:
+def test_what_a_person_typed_becomes_stable(steps: list[Transform], typed: str) -> None:
     """L1: from its first reading on, a value that the platform wrote is the same on every further way round."""
     assume(_accepted(steps))
     read = to_platform(steps, to_crm(steps, typed))
@@ -94,7 +95,7 @@ def test_nothing_becomes_blank_on_the_way(steps: list[Transform], crm: str) -> N
 
 def _accepted(steps: list[Transform]) -> bool:
     try:
-        check_steps("p", steps)
+        check_steps("p", steps, LIMITS.option)
     except InvalidError:
         return False
     return True
@@ -112,6 +113,7 @@ def _accepted(steps: list[Transform]) -> bool:
         ((table(a="x", b="x"),), "field_transforms.email[0].options"),
         ((Transform(TransformKind.OPTIONS, options=(("a", "x"), ("a", "y"))),), "field_transforms.email[0].options"),
         ((table(a=" "),), "field_transforms.email[0].options"),
+        ((table(a="x" * 3_001),), "field_transforms.email[0].options"),
         ((table(a="x;y"),), "field_transforms.email[0].options"),
         ((LOWER, table(NEW="new")), "field_transforms.email[1].options"),
         ((table(a="x"), LOWER), "field_transforms.email[0]"),
@@ -121,7 +123,7 @@ def _accepted(steps: list[Transform]) -> bool:
 def test_steps_without_a_way_back_are_refused(steps: tuple[Transform, ...], path: str) -> None:
     """What cannot work names the step and what is wrong with it."""
     with pytest.raises(InvalidError) as caught:
-        mapping.check_transforms({"email": steps}, FieldMapping({"email": "email"}))
+        mapping.check_transforms({"email": steps}, FieldMapping({"email": "email"}), LIMITS)
 
     assert caught.value.reason == "invalid_field_transforms"
     assert caught.value.field.endswith(path)
@@ -133,7 +135,7 @@ def test_all_tables_together_are_bounded() -> None:
     steps = {field: (Transform(TransformKind.OPTIONS, options=options),) for field in ("email", "phone")}
 
     with pytest.raises(InvalidError, match="together") as caught:
-        mapping.check_transforms(steps, FieldMapping({"email": "email", "phone": "phone"}))
+        mapping.check_transforms(steps, FieldMapping({"email": "email", "phone": "phone"}), LIMITS)
 
     assert caught.value.field == "field_transforms"
 
@@ -141,6 +143,6 @@ def test_all_tables_together_are_bounded() -> None:
 def test_steps_need_a_mapped_field() -> None:
     """Steps of a field that is not mapped are a mistake."""
     with pytest.raises(InvalidError, match="not mapped") as caught:
-        mapping.check_transforms({"custom_fields.plan": (TRIM,)}, FieldMapping({"email": "email"}))
+        mapping.check_transforms({"custom_fields.plan": (TRIM,)}, FieldMapping({"email": "email"}), LIMITS)
 
     assert caught.value.field == "field_transforms.custom_fields.plan"

@@ -7,7 +7,8 @@ import threading
 
 from crm_connector import logs
 from crm_connector.bootstrap import Service
-from crm_connector.settings import Settings, SettingsError
+from crm_connector.environment import SettingsError
+from crm_connector.settings import Settings
 
 
 def main() -> int:
@@ -34,7 +35,7 @@ def main() -> int:
 
 
 def _leave() -> None:
-    """End now if a call to a CRM still keeps a thread: its answer no longer matters, and nobody waits for it."""
+    """End now if a thread still waits for a CRM: nobody needs the answer any more."""
     if any(not thread.daemon for thread in threading.enumerate() if thread is not threading.main_thread()):
         sys.stdout.flush()
         os._exit(0)

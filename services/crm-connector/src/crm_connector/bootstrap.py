@@ -3,7 +3,7 @@
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from datetime import UTC, datetime
 
@@ -12,11 +12,9 @@ import uuid6
 
 from crm_connector.clients.channel import open_channel
 from crm_connector.clients.lead_store import GrpcLeadStore
+from crm_connector.crm import CrmProvider, ProviderContext
 from crm_connector.domain.batch_size import BatchSize
 from crm_connector.domain.errors import StoreUnavailableError
-from crm_connector.hubspot.client import Transport
-from crm_connector.hubspot.paths import Paths
-from crm_connector.hubspot.provider import HubSpot, HubSpotApp
 from crm_connector.metrics import Metrics
 from crm_connector.mongo import indexes
 from crm_connector.mongo.client import connect
@@ -25,6 +23,7 @@ from crm_connector.mongo.integrations import MongoIntegrations
 from crm_connector.mongo.planned import MongoPlannedRecords
 from crm_connector.mongo.runs import MongoRuns
 from crm_connector.mongo.subscriptions import MongoSubscriptions
+from crm_connector.providers.registry import make_providers
 from crm_connector.rpc.integration_service import IntegrationServicer
 from crm_connector.rpc.server import Server
 from crm_connector.settings import Settings
@@ -43,7 +42,7 @@ from crm_connector.usecases.webhooks import Webhooks
 from crm_connector.usecases.work import Job
 from crm_connector.vault import AesVault
 
-# Runs worked at once; the others get their turn page by page.
+# Threads that work runs; the runs have their turns page by page.
 _RUNNERS = 2
 _log = structlog.get_logger()
 
@@ -52,7 +51,7 @@ class Service:
     """The running service: `start`, then wait for `stop` to be set, then `close`."""
 
     def __init__(self, settings: Settings, stop: threading.Event) -> None:
-        """Build everything; nothing runs yet. OSError if the address is taken."""
+        """Build everything; nothing runs yet. OSError if the address is in use."""
         self._stop = stop
         self._settings = settings
         self._metrics = Metrics()
@@ -61,40 +60,44 @@ class Service:
             client = connect(settings.mongo_url)
             stack.callback(client.close)
             self._db = client[settings.database]
-            transport = Transport(settings.hubspot_base_url, settings.hubspot_timeout_seconds, self._metrics.call)
-            stack.callback(transport.close)
             channel = open_channel(settings.lead_store_url)
             stack.callback(channel.close)
-            self._store = GrpcLeadStore(channel, worker_id=str(uuid.uuid4()))
-            paths, app = Paths(settings.hubspot_api_version), _app(settings)
-            self._build(HubSpot(transport, paths, settings.platform, app, stop), transport.calls_of_thread)
+            retries = settings.timing.retries
+            self._store = GrpcLeadStore(channel, worker_id=str(uuid.uuid4()), retries=retries)
+            context = ProviderContext(settings.platform, stop, self._metrics.call, retries)
+            providers = make_providers(settings.providers, context)
+            for provider in providers.values():
+                stack.callback(provider.close)
+            self._build(providers)
             self._closing = stack.pop_all()
 
-    def _build(self, hubspot: HubSpot, calls: Callable[[], int]) -> None:
+    def _build(self, providers: Mapping[str, CrmProvider]) -> None:
         """Wire the use cases to their edges."""
-        settings, store, stop = self._settings, self._store, self._stop
-        repository, cursors, runs = MongoIntegrations(self._db), MongoCursors(self._db), MongoRuns(self._db)
-        vault, targets, busy, size = AesVault(settings.secret_keys), Targets(store), Busy(), BatchSize()
-        connections = Connections(repository, vault, {"hubspot": hubspot})
+        settings, store, stop, timing = self._settings, self._store, self._stop, self._settings.timing
+        repository, cursors = MongoIntegrations(self._db), MongoCursors(self._db)
+        runs, planned = MongoRuns(self._db, timing.run_lease), MongoPlannedRecords(self._db)
+        vault, targets, busy, size = AesVault(settings.secret_keys), Targets(store), Busy(timing.batching), BatchSize()
+        connections = Connections(repository, vault, providers)
         webhooks = Webhooks(repository, MongoSubscriptions(self._db), connections, targets, settings.api_url)
         integrations = Integrations(
             repository, cursors, runs, vault, connections, targets, webhooks, new_id=_new_id, now=now
         )
-        job = Job(store, connections.crm, self._metrics.work, size)
-        unhurried = Job(store, connections.background, self._metrics.work)
+        live = Job(store, connections.crm, timing, self._metrics.work, size)
+        low_priority = Job(store, connections.low_priority, timing, self._metrics.work)
         self._metrics.watch(connections.health)
-        self._loop = WorkLoop(store, job.run, stop, busy, size)
-        self._sweep = Sweep(repository, cursors, connections.background, unhurried, now, stop)
-        self._upkeep = Upkeep(repository, integrations, targets)
-        planned = MongoPlannedRecords(self._db)
-        planner = Planner(store, connections.background, planned, calls, now)
+        self._loop = WorkLoop(store, live.run, stop, timing, busy, size)
+        self._sweep = Sweep(repository, cursors, connections.low_priority, low_priority, now, stop, timing)
+        self._upkeep = Upkeep(repository, integrations, targets, timing)
+        calls = self._metrics.calls_of_thread
+        planner = Planner(store, connections.low_priority, planned, calls, now)
         self._runner = Runner(
-            *(runs, repository, store, connections.background, unhurried, planner, targets, busy),
+            *(runs, repository, store, connections.low_priority, low_priority, planner, targets, busy),
+            timing=timing,
             calls=calls,
             now=now,
             stop=stop,
         )
-        doctor = Doctor(repository, connections, webhooks, settings.api_url, settings.hubspot_base_url)
+        doctor = Doctor(repository, connections, webhooks, settings.api_url)
         of_runs = Runs(runs, planned, repository, store, _new_id, now)
         servicer = IntegrationServicer(integrations, webhooks, of_runs, doctor, now)
         self.server = Server(servicer, settings.host, settings.port)
@@ -108,20 +111,20 @@ class Service:
                 break
             except StoreUnavailableError as error:
                 _log.warning("waiting_for_mongodb", reason=error.reason)
-                self._stop.wait(1.0)
+                self._stop.wait(self._settings.timing.retries.start)
         if self._settings.metrics_port:
             self._metrics.serve(self._settings.host, self._settings.metrics_port, self._closing)
         self.server.serve()
         self._threads = [
             _thread("work", self._loop.run),
             _thread("sweep", lambda: self._sweep.run(self._settings.sweep_seconds)),
-            _thread("upkeep", lambda: repeat(self._upkeep.turn, "upkeep", self._stop)),
-            *(_thread("run", lambda: repeat(self._runner.turn, "run", self._stop)) for _ in range(_RUNNERS)),
+            _thread("upkeep", lambda: self._repeat(self._upkeep.turn, "upkeep")),
+            *(_thread("run", lambda: self._repeat(self._runner.turn, "run")) for _ in range(_RUNNERS)),
         ]
         _log.info("serving", host=self._settings.host, port=self.server.port)
 
     def close(self) -> None:
-        """Stop working, let what is in flight end, and close everything: within about five seconds."""
+        """Stop, let running calls end, and close everything: within about five seconds."""
         deadline = time.monotonic() + 4.5
         self._stop.set()
         self._store.interrupt()
@@ -132,6 +135,9 @@ class Service:
         self._store.leave()
         self._closing.close()
         _log.info("stopped")
+
+    def _repeat(self, turn: Callable[[], float], name: str) -> None:
+        repeat(turn, name, self._stop, self._settings.timing.retries.loop)
 
 
 def now() -> datetime:
@@ -144,12 +150,8 @@ def _new_id() -> str:
     return str(uuid6.uuid7())
 
 
-def _app(settings: Settings) -> HubSpotApp:
-    return HubSpotApp(settings.hubspot_client_id, settings.hubspot_client_secret, settings.hubspot_developer_key)
-
-
 def _thread(name: str, run: Callable[[], None]) -> threading.Thread:
-    """Start a daemon thread: a call that hangs must not keep the process from ending."""
+    """Start a daemon thread: a call without an answer must not keep the process from ending."""
     thread = threading.Thread(target=run, name=name, daemon=True)
     thread.start()
     return thread

@@ -1,13 +1,31 @@
-"""The port of a CRM: what any client must do. A new CRM is a new folder that implements these two protocols."""
+"""The port of a CRM. A new CRM is a new folder in `providers/` that implements these protocols."""
 
-from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence, Set
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
 from crm_connector.domain.integration import Account, CredentialKind, Integration
-from crm_connector.domain.mapping import CrmField, FieldMapping
+from crm_connector.domain.mapping import CrmField, FieldMapping, Limits
 from crm_connector.domain.observation import ArchivedRecord, Lease, Observation, Present, Write, WriteOutcome
+from crm_connector.domain.retry import Retries
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderContext:
+    """What a provider gets from this process.
+
+    `platform` is the origin mark of the records that we create. `stop` is set when the process is about to end.
+    `count_call` takes the method and the status of each call; status 0 = no answer.
+    """
+
+    platform: str
+    stop: threading.Event
+    count_call: Callable[[str, int], None] = lambda *_: None
+    retries: Retries = field(default=Retries())
+    monotonic: Callable[[], float] = time.monotonic
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +46,7 @@ class ArchivePage:
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """The properties that fields may be mapped to, and in plain words what is wrong with our own marks."""
+    """The properties that fields may be mapped to, and in plain words the faults of our own marks."""
 
     fields: tuple[CrmField, ...]
     mark_faults: tuple[str, ...]
@@ -36,7 +54,7 @@ class Schema:
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """Calls of the account per day, as the CRM last told."""
+    """Calls of the account per day, as the CRM last said."""
 
     per_day: int
     remaining: int
@@ -51,7 +69,7 @@ class Tokens:
     expires_in: float
 
     def __repr__(self) -> str:
-        """Say nothing of the secrets."""
+        """Show no secret."""
         return f"Tokens(expires_in={self.expires_in})"
 
 
@@ -73,7 +91,7 @@ class TokenSource(Protocol):
         ...
 
     def reject(self, token: str) -> None:
-        """Hear that the CRM calls this token expired: the next `get` refreshes."""
+        """Note that the CRM calls this token expired: the next `get` refreshes."""
         ...
 
 
@@ -86,27 +104,27 @@ class Crm(Protocol):
         ...
 
     def mapped(self, mapping: FieldMapping) -> "Crm":
-        """Give the same account under another mapping, for trying it out."""
+        """Give the same account under another mapping, to plan with it."""
         ...
 
-    def in_background(self) -> "Crm":
-        """Give the same account for work that may wait: a reserve of its quota is left to others."""
+    def low_priority(self) -> "Crm":
+        """Give the same account for work that may wait: it leaves a reserve of the quota to live work."""
         ...
 
     def account(self, *, writes: bool) -> Account:
-        """Ask whose the credential is, and which scopes it lacks; none if the CRM does not say which it has."""
+        """Ask which account the credential belongs to, and which scopes it lacks; none if the CRM does not say."""
         ...
 
     def prepare(self, mapping: FieldMapping, written: Set[str]) -> None:
-        """Check the mapping, of which these fields may be written, and set up our marks; repeatable."""
+        """Check the mapping, of which the fields `written` may go to the CRM, and set up our marks. Repeatable."""
         ...
 
     def observe(self, leases: Sequence[Lease], deadline: float) -> list[Observation]:
-        """Read the records of these leases, one observation per lease, in few calls."""
+        """Read the records of these leases in few calls: one observation per lease, none where the CRM fails on it."""
         ...
 
     def write(self, writes: Sequence[Write], send_by: float) -> dict[str, WriteOutcome]:
-        """Carry out writes: write id → outcome, none where it may have landed. Nothing is sent after `send_by` (R4)."""
+        """Carry out writes: write id → outcome, none if it may have landed. Nothing is sent after `send_by` (R4)."""
         ...
 
     def changed_since(self, since: datetime, position: object | None, deadline: float) -> Page:
@@ -114,15 +132,15 @@ class Crm(Protocol):
         ...
 
     def all_records(self, position: str, deadline: float) -> Page:
-        """Page through all records, in an order that does not change; positions are texts, empty = the start."""
+        """Page through all records, in an order that never changes; positions are texts, empty = the start."""
         ...
 
     def archived_records(self, position: str, deadline: float) -> ArchivePage:
-        """Page through the archive, in an order that does not change; positions are texts, empty = the start."""
+        """Page through the archive, in an order that never changes; positions are texts, empty = the start."""
         ...
 
     def count(self) -> int:
-        """Ask how many records there are; never exact."""
+        """Ask how many records there are; a rough number."""
         ...
 
     def schema(self) -> Schema:
@@ -130,15 +148,15 @@ class Crm(Protocol):
         ...
 
     def is_failing(self) -> bool:
-        """Whether the CRM has kept failing for this account, so that it is only probed. No call is made."""
+        """Whether the CRM keeps failing for this account, so that only single calls test it. No call is made."""
         ...
 
     def default_mapping(self) -> FieldMapping:
-        """Ask for the mapping of an integration that names none: the provider's, as this account's properties allow."""
+        """Read the default mapping, as far as this account has its properties."""
         ...
 
     def quota(self) -> Quota | None:
-        """Give what the last answers told of the daily quota; None if nothing. No call is made."""
+        """Give what the last answers said about the daily quota; None if nothing. No call is made."""
         ...
 
 
@@ -147,7 +165,26 @@ class CrmProvider(Protocol):
 
     @property
     def default_mapping(self) -> Mapping[str, str]:
-        """Lead field → property, of an account that has them all."""
+        """Lead field → property, of an account that has all of them."""
+        ...
+
+    @property
+    def limits(self) -> Limits:
+        """How long names of properties and options may be."""
+        ...
+
+    @property
+    def base_url(self) -> str:
+        """Address at which the CRM is called."""
+        ...
+
+    @property
+    def fixes(self) -> Mapping[str, str]:
+        """Reason of an error → what a person has to do, where the general advice does not suffice."""
+        ...
+
+    def close(self) -> None:
+        """Close all connections."""
         ...
 
     def open(self, token: TokenSource, kind: CredentialKind) -> Crm:
@@ -187,7 +224,7 @@ class WebhookAdmin(Protocol):
         ...
 
     def set_target(self, url: str) -> None:
-        """Have all webhooks of the app sent to `url`."""
+        """Make the CRM send all webhooks of the app to `url`."""
         ...
 
     def list(self) -> list[CrmSubscription]:
@@ -203,5 +240,5 @@ class WebhookAdmin(Protocol):
         ...
 
     def remove(self, subscription_id: str) -> None:
-        """Drop a subscription; dropping one that is gone is fine."""
+        """Remove a subscription; it is no error if it is gone."""
         ...

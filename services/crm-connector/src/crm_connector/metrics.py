@@ -1,5 +1,6 @@
-"""What Prometheus can ask: CRM calls, decisions and writes. No label names a tenant, an account or a record."""
+"""Metrics for Prometheus: CRM calls, decisions and writes. No label names a tenant, an account or a record."""
 
+import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 
@@ -11,6 +12,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self._of_thread = threading.local()
         self._calls = Counter(
             "leadsync_crm_calls_total",
             "Calls to a CRM by method and status; status 0 = no answer.",
@@ -27,7 +29,7 @@ class Metrics:
     def watch(self, health: Callable[[], tuple[int, float]]) -> None:
         """Show the accounts that the CRM keeps failing for, and the largest share of a daily quota that is used."""
         failing = Gauge(
-            "leadsync_crm_breakers_open", "Accounts only probed, for the CRM keeps failing.", registry=self.registry
+            "leadsync_crm_breakers_open", "Accounts that the CRM keeps failing for.", registry=self.registry
         )
         failing.set_function(lambda: health()[0])
         used = Gauge(
@@ -36,8 +38,14 @@ class Metrics:
         used.set_function(lambda: health()[1])
 
     def call(self, method: str, status: int) -> None:
-        """Count one call to a CRM."""
+        """Count one call to a CRM; status 0 = no answer."""
         self._calls.labels(method, str(status)).inc()
+        if status:
+            self._of_thread.answered = self.calls_of_thread() + 1
+
+    def calls_of_thread(self) -> int:
+        """Give the number of answers that the calling thread has got so far."""
+        return getattr(self._of_thread, "answered", 0)
 
     def work(self, kind: str, name: str) -> None:
         """Count one decision or one write."""

@@ -1,5 +1,6 @@
-"""Our client of lead-store: deadlines, repeats where the call is repeatable, pb2 in and out."""
+"""Our client of lead-store: deadlines, retries where a call is repeatable, pb2 in and out."""
 
+import random
 import threading
 import time
 from collections.abc import Callable, Sequence, Set
@@ -26,22 +27,23 @@ from crm_connector.domain.observation import (
     Release,
     WriteResult,
 )
+from crm_connector.domain.retry import Retries
 
 _SECONDS = 5.0
 # Up to 100 records in one transaction, and each on its own after a conflict.
 _RECONCILE_SECONDS = 15.0
 _SETTLE_SECONDS = 10.0
 _LEAVE_SECONDS = 0.5
-_SETTLE_PAUSES = (0.1, 0.3, 1.0, 0.0)
-# A page of an import looks for its waiting records in so many pages of due work.
+_SETTLE_TRIES = 4
+# A page of an import looks for its waiting records in at most so many pages of due work.
 _WORK_PAGES, _WORK_PAGE_SIZE = 5, 200
 
 
 class GrpcLeadStore:
     """lead-store over a channel. `worker_id` is new at each start of the process.
 
-    Every method raises StoreUnavailableError when it does not answer in time, StoreRefusedError when it will not.
-    `monotonic` tells the time that leases are measured by, `stopping` waits between tries.
+    Every method raises StoreUnavailableError if it does not answer in time, StoreRefusedError if it refuses the call.
+    `monotonic` is the clock that measures leases, `stopping` waits between tries.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class GrpcLeadStore:
         worker_id: str,
         monotonic: Callable[[], float] = time.monotonic,
         stopping: threading.Event | None = None,
+        retries: Retries | None = None,
     ) -> None:
         self._stub = pb_grpc.SyncServiceStub(channel)
         self._leads = lead_service_pb2_grpc.LeadServiceStub(channel)
@@ -58,27 +61,22 @@ class GrpcLeadStore:
         self._held: grpc.Future[pb.LeaseWorkResponse] | None = None
         self._monotonic = monotonic
         self._stopping = stopping or threading.Event()
+        self._retries = retries or Retries()
 
     def put_target(self, integration: Integration) -> int:
-        """Tell lead-store about an integration; repeatable.
-
-        The number of work items that its apply run goes through.
-        """
+        """Put the target of an integration: the number of work items that its apply run goes through. Repeatable."""
         request = pb.PutTargetRequest(target=mapping.target(integration), run_id=integration.apply_run_id)
         with mapped_errors():
             return self._stub.PutTarget(request, timeout=_SECONDS).queued
 
     def remove_target(self, tenant_id: str, integration_id: str) -> None:
-        """Make lead-store forget an integration; repeatable."""
+        """Remove the target of an integration. Repeatable."""
         request = pb.RemoveTargetRequest(tenant_id=tenant_id, integration_id=integration_id)
         with mapped_errors():
             self._stub.RemoveTarget(request, timeout=_RECONCILE_SECONDS)
 
     def lease(self, wait_seconds: int, busy: Sequence[str], size: int = MAX_BATCH_SIZE) -> LeaseBatch:
-        """Lease at most `size` due work items of one integration that is not in `busy`.
-
-        `interrupt` ends a held call.
-        """
+        """Lease at most `size` due work items of an integration that is not in `busy`. `interrupt` ends a held call."""
         request = pb.LeaseWorkRequest(
             worker_id=self._worker_id, max_leases=size, wait_seconds=wait_seconds, busy_integration_ids=busy
         )
@@ -95,7 +93,7 @@ class GrpcLeadStore:
         return mapping.lease_batch(response, claimed_at)
 
     def leave(self) -> None:
-        """Let other processes have our integrations at once, since this one ends. Best effort: a lease ends anyway."""
+        """Give up our integrations, since this process ends. If that fails, their leases end by themselves."""
         with suppress(grpc.RpcError):
             self._stub.LeaseWork(pb.LeaseWorkRequest(worker_id=self._worker_id, leaving=True), timeout=_LEAVE_SECONDS)
 
@@ -106,8 +104,8 @@ class GrpcLeadStore:
             if self._held is not None:
                 self._held.cancel()
 
-    def hold(self, integration_id: str) -> None:
-        """Be the process that works an integration, and so the one that spends its account's quota.
+    def claim(self, integration_id: str) -> None:
+        """Become the process that works an integration, and so the one that spends its account's quota.
 
         StoreUnavailableError `integration_busy` while another process works it, or it is paused.
         """
@@ -116,12 +114,10 @@ class GrpcLeadStore:
     def lease_page(
         self, integration_id: str, records: Sequence[Present | ArchivedRecord], *, sweep: bool = False
     ) -> LeaseBatch:
-        """Lease those records of a page that changed since their last reading (R9).
+        """Lease records of a page that changed since their last reading (R9); of the archive, those that are linked.
 
-        Of the archive, those that are linked.
-
-        `sweep` = no event told of them.
-        StoreUnavailableError `integration_busy` while another process works the integration, or it is paused.
+        `sweep` = a sweep found them, not an event. StoreUnavailableError `integration_busy` while another process works
+        the integration, or it is paused.
         """
         request = pb.LeaseWorkRequest(
             worker_id=self._worker_id,
@@ -136,7 +132,7 @@ class GrpcLeadStore:
         return mapping.lease_batch(response, claimed_at)
 
     def waiting(self, tenant_id: str, integration_id: str, record_ids: Set[str]) -> int:
-        """Count those of the records that are due or leased; of a backlog over a thousand, only its first part."""
+        """Count the records that are due or leased; of a backlog over a thousand only the first part is searched."""
         request = pb.ListWorkRequest(tenant_id=tenant_id, integration_id=integration_id, page_size=_WORK_PAGE_SIZE)
         count = 0
         for _ in range(_WORK_PAGES if record_ids else 0):
@@ -149,7 +145,7 @@ class GrpcLeadStore:
         return count
 
     def reconcile(self, observations: Sequence[Observation]) -> list[Decision]:
-        """Have 1 to 100 observations decided.
+        """Let lead-store decide on 1 to 100 observations.
 
         Not repeated: if the answer is lost, the leases end and the work is due again.
         """
@@ -171,7 +167,7 @@ class GrpcLeadStore:
     ) -> list[Decision]:
         """Ask what would be decided on records as they were read, and on observations after them; 100 together at most.
 
-        With `proposed` it is planned as if the integration were so; `push` as on the leases of `plan_leads`.
+        With `proposed` it plans as if the integration were like that. `push` = the leases are from `plan_leads`.
         """
         request = pb.PlanRecordsRequest(
             integration_id=integration_id,
@@ -185,27 +181,30 @@ class GrpcLeadStore:
         return [mapping.decision(decision) for decision in response.decisions]
 
     def plan_leads(self, tenant_id: str, integration_id: str, lead_ids: Sequence[str]) -> list[Lease]:
-        """Ask what a push of 1 to 100 leads would lease. Nobody holds these leases: they are for `plan`."""
+        """Ask what a push of 1 to 100 leads would lease. These leases are only for `plan`."""
         request = pb.PlanLeadsRequest(tenant_id=tenant_id, integration_id=integration_id, lead_ids=lead_ids)
         with mapped_errors():
             response = self._stub.PlanLeads(request, timeout=_SECONDS)
         return [mapping.lease(lease) for lease in response.leases]
 
     def settle(self, results: Sequence[WriteResult], ends_at: float) -> int:
-        """Keep what came of 1 to 100 writes, trying until the monotonic time `ends_at`; how many still counted.
+        """Store the outcomes of 1 to 100 writes, trying until the monotonic time `ends_at`: the number that settled.
 
-        Those that do not settle are sent again a few times. Their fence makes that harmless, and a result that only
-        lost against other changes of its lead would otherwise wait for its lease to end.
+        Those that do not settle are sent again a few times. The fence makes that harmless. Without it, a result that
+        lost against another change of its lead would wait until its lease ends.
         """
         left = list(results)
-        for pause in _SETTLE_PAUSES:
+        for failures in range(1, _SETTLE_TRIES + 1):
             left = self._unsettled(left, ends_at)
-            if not left or self._monotonic() + pause > ends_at or self._stopping.wait(pause):
+            pause = self._retries.contention.wait(failures)
+            if not left or failures == _SETTLE_TRIES or self._monotonic() + pause > ends_at:
+                break
+            if self._stopping.wait(pause):
                 break
         return len(results) - len(left)
 
     def release(self, releases: Sequence[Release]) -> None:
-        """Give work items back without a decision."""
+        """Release work items without a decision."""
         request = pb.ReleaseWorkRequest(
             worker_id=self._worker_id, releases=[mapping.release(release) for release in releases]
         )
@@ -220,7 +219,7 @@ class GrpcLeadStore:
         return [lead.lead_id for lead in response.leads], response.next_page_token
 
     def request_sync(self, tenant_id: str, integration_id: str, lead_ids: Sequence[str], run_id: str) -> int:
-        """Make leads due on behalf of a run; the number of those that are. Repeatable."""
+        """Make leads due for a run: the number of those that are. Repeatable."""
         request = pb.RequestSyncRequest(
             tenant_id=tenant_id, integration_id=integration_id, lead_ids=lead_ids, run_id=run_id
         )
@@ -228,26 +227,26 @@ class GrpcLeadStore:
             return self._stub.RequestSync(request, timeout=_RECONCILE_SECONDS).queued
 
     def run_work(self, tenant_id: str, integration_id: str, run_id: str) -> tuple[int, int]:
-        """How many work items of a run are due or leased, and how many have failed."""
+        """Count the work items of a run: those that are due or leased, and those that have failed."""
         request = pb.GetRunWorkRequest(tenant_id=tenant_id, integration_id=integration_id, run_id=run_id)
         with mapped_errors():
             response = self._stub.GetRunWork(request, timeout=_SECONDS)
         return response.pending, response.failed
 
     def drop_run_work(self, tenant_id: str, integration_id: str, run_id: str) -> None:
-        """Let go of a run's work that nobody has begun; repeatable."""
+        """Drop a run's work that has not begun. Repeatable."""
         request = pb.DropRunWorkRequest(tenant_id=tenant_id, integration_id=integration_id, run_id=run_id)
         with mapped_errors():
             self._stub.DropRunWork(request, timeout=_RECONCILE_SECONDS)
 
     def _unsettled(self, results: list[WriteResult], ends_at: float) -> list[WriteResult]:
-        """Send results, again and again while lead-store is away; those that did not settle."""
+        """Send results, again while lead-store is away: those that did not settle."""
         request = pb.SettleWritesRequest(
             worker_id=self._worker_id, results=[mapping.write_result(result) for result in results]
         )
         again = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(StoreUnavailableError),
-            wait=tenacity.wait_random_exponential(multiplier=0.2, max=3.0),
+            wait=lambda state: self._retries.settle.wait(state.attempt_number, random.random()),  # noqa: S311
             stop=lambda _: self._monotonic() >= ends_at or self._stopping.is_set(),
             sleep=self._pause,
             reraise=True,

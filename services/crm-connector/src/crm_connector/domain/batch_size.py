@@ -4,20 +4,20 @@ MAX_BATCH_SIZE = 100  # what one call of a CRM reads or writes
 
 
 class BatchSize:
-    """Half of a batch whose writes could not be sent before its leases ended (R4), then more again.
+    """Halves after a batch whose writes could not be sent before its leases ended (R4), then grows again.
 
-    Without it a slow machine would read and decide the same hundred records again and again and never write one.
-    Jobs on several threads may tell of their batches at once: whichever is heard last counts.
+    Without it a slow machine would read and decide on the same hundred records again and again and never write one.
+    Jobs on several threads may report at once: the last report counts.
     """
 
     def __init__(self) -> None:
         self.now = MAX_BATCH_SIZE
 
     def was_late(self, batch: int) -> None:
-        """Too little time was left for the writes of a batch of so many records."""
+        """Note that too little time was left for the writes of a batch of so many records."""
         self.now = max(1, batch // 2)
 
     def was_in_time(self, batch: int) -> None:
-        """All that a batch of so many records led to could be sent: the next may be twice as large."""
+        """Note that all writes of a batch of so many records could be sent: the next may be twice as large."""
         if batch >= self.now:
             self.now = min(MAX_BATCH_SIZE, 2 * batch)

@@ -3,9 +3,9 @@
 from dataclasses import dataclass, replace
 
 # A bucket of `burst` tokens that refills at `rate` lets burst + rate x interval calls through in the worst interval.
-# A third of the limit as burst and two thirds as refill keep any rolling interval within the limit.
+# With a third of the limit as burst and two thirds as refill, no rolling interval exceeds the limit.
 _BURST_SHARE = 1 / 3
-# Rounding must not make a wait so short that the clock stands still for it.
+# Rounding must not make a wait so short that the clock does not move during it.
 _SHORTEST_WAIT = 0.001
 # Share of a burst, and of the day, that imports and sweeps leave to live work.
 LIVE_RESERVE = 0.3
@@ -16,7 +16,7 @@ USED_SHARE = 0.9
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """What may still be called. `blocked_until` stands for a 429: nothing goes out before."""
+    """How many calls may still go out. After a 429 nothing goes out before `blocked_until`."""
 
     limit: float
     interval: float
@@ -41,12 +41,12 @@ def full(limit: float, interval: float, now: float) -> Bucket:
     return replace(bucket, tokens=bucket.burst)
 
 
-def take(bucket: Bucket, now: float, *, background: bool = False) -> tuple[Bucket, float]:
+def take(bucket: Bucket, now: float, *, low_priority: bool = False) -> tuple[Bucket, float]:
     """Take one token: (new state, 0.0), or (state, seconds to wait) with nothing taken.
 
-    In the background a part of the bucket has to be left, so that live work never waits for an import.
+    Low priority leaves a part of the bucket, so that live work never waits for an import.
     """
-    needed = 1.0 + (bucket.burst - 1.0) * LIVE_RESERVE if background else 1.0
+    needed = 1.0 + (bucket.burst - 1.0) * LIVE_RESERVE if low_priority else 1.0
     refilled = min(bucket.burst, bucket.tokens + max(0.0, now - bucket.at) * bucket.rate)
     bucket = replace(bucket, tokens=refilled, at=max(now, bucket.at))
     if now < bucket.blocked_until:

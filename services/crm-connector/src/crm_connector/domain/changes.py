@@ -1,4 +1,4 @@
-"""What people ask of integrations: a new one, or other settings of one that is there. Pure."""
+"""What people may ask of integrations: a new one, or other settings of an existing one. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -13,7 +13,7 @@ from crm_connector.domain.integration import (
     MatchKey,
     check_rules,
 )
-from crm_connector.domain.mapping import FieldMapping
+from crm_connector.domain.mapping import FieldMapping, Limits
 from crm_connector.domain.transforms import Transform
 
 
@@ -27,7 +27,7 @@ class OAuthCode:
 
 @dataclass(frozen=True, slots=True)
 class NewIntegration:
-    """A wish to connect an account; empty texts and an empty mapping mean the default."""
+    """An account to connect; empty texts and an empty mapping stand for the default."""
 
     tenant_id: str
     provider: str
@@ -60,14 +60,14 @@ class Changes:
     phone_region: str | None = None
 
 
-def with_changes(current: Integration, changes: Changes) -> Integration:
-    """Build the changed integration; rules and steps of fields that are no longer mapped go, unless they are new too.
+def with_changes(current: Integration, changes: Changes, limits: Limits) -> Integration:
+    """Build the changed integration. Rules and steps of fields that are no longer mapped are dropped, but for new ones.
 
     Raises:
         InvalidError: `invalid_field_mapping`, `invalid_field_rules` or `invalid_field_transforms`, naming the field.
 
     """
-    checked = mapping.check(changes.mapping) if changes.mapping is not None else current.field_mapping
+    checked = mapping.check(changes.mapping, limits) if changes.mapping is not None else current.field_mapping
     direction = changes.direction or current.direction
     rules = tuple(rule for rule in current.rules if rule.field in checked.properties)
     transforms = {field: steps for field, steps in current.transforms.items() if field in checked.properties}
@@ -76,7 +76,9 @@ def with_changes(current: Integration, changes: Changes) -> Integration:
         direction=direction,
         mapping=checked.properties,
         rules=check_rules(rules if changes.rules is None else changes.rules, checked, direction),
-        transforms=mapping.check_transforms(transforms if changes.transforms is None else changes.transforms, checked),
+        transforms=mapping.check_transforms(
+            transforms if changes.transforms is None else changes.transforms, checked, limits
+        ),
         match_keys=changes.match_keys or current.match_keys,
         phone_region=current.phone_region if changes.phone_region is None else changes.phone_region,
         deletions=changes.deletions or current.deletions,
@@ -85,7 +87,7 @@ def with_changes(current: Integration, changes: Changes) -> Integration:
 
 
 def with_default(made: Integration, default: FieldMapping) -> Integration:
-    """Give an integration the default mapping of its account; rules and steps of fields that this leaves out go."""
+    """Give an integration its account's default mapping. Rules and steps of fields that are not in it are dropped."""
     steps = {**default.steps, **made.transforms}
     return replace(
         made,

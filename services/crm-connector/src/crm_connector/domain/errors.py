@@ -5,8 +5,6 @@ Texts never hold values of a record, tokens or e-mail addresses: they end up in 
 
 from enum import Enum
 
-# What needs a person is tried again so often: soon enough after it is repaired, and no load until then.
-PERSON_RETRY_SECONDS = 60.0
 # Why nothing was sent: too little time was left.
 LEASE_TOO_SHORT = "lease_too_short"
 
@@ -26,10 +24,12 @@ class Kind(Enum):
 class ConnectorError(Exception):
     """Root of all errors that are expected; `reason` is stable, `message` is for people.
 
-    `field` is the path of the culprit, `more` are further (path, message).
+    `field` is the path of the value that is wrong, `more` are further (path, message). `retry_after` are the seconds to
+    wait before another try, as the CRM said; None if it did not.
     """
 
     kind = Kind.PRECONDITION
+    needs_person = False
 
     def __init__(
         self,
@@ -38,7 +38,7 @@ class ConnectorError(Exception):
         *,
         field: str = "",
         more: tuple[tuple[str, str], ...] = (),
-        retry_after: float = 0.0,
+        retry_after: float | None = None,
     ) -> None:
         super().__init__(message or reason)
         self.reason = reason
@@ -55,7 +55,7 @@ class NotFoundError(ConnectorError):
 
 
 class InvalidError(ConnectorError):
-    """The request cannot be right; `field` names the culprit."""
+    """The request cannot be right; `field` names what is wrong."""
 
     kind = Kind.INVALID
 
@@ -94,7 +94,7 @@ class StoreRefusedError(ConnectorError):
 
 
 class CrmError(ConnectorError):
-    """A CRM call did not do what it was meant to."""
+    """A CRM call failed."""
 
 
 class CrmUnavailableError(CrmError):
@@ -110,7 +110,7 @@ class CrmUncertainError(CrmError):
 
 
 class RateLimitedError(CrmError):
-    """Out of quota: nothing was done; `retry_after` says how many seconds to wait."""
+    """Out of quota: nothing was done."""
 
     kind = Kind.EXHAUSTED
 
@@ -121,22 +121,23 @@ class LeaseTooShortError(CrmError):
     kind = Kind.UNAVAILABLE
 
     def __init__(self) -> None:
-        super().__init__(LEASE_TOO_SHORT, "The rest of the lease is too short for a write.")
+        super().__init__(LEASE_TOO_SHORT, "The rest of the lease is too short for a write.", retry_after=0.0)
 
 
 class AuthFailedError(CrmError):
     """The CRM does not accept the credential."""
 
-    def __init__(self, reason: str, message: str = "") -> None:
-        super().__init__(reason, message, retry_after=PERSON_RETRY_SECONDS)
+    needs_person = True
 
 
 class MissingScopesError(CrmError):
     """The credential may not do this; `scopes` names what the CRM asks for, if it says."""
 
+    needs_person = True
+
     def __init__(self, message: str = "", *, scopes: tuple[str, ...] = ()) -> None:
         text = message or f"The credential lacks scopes: {', '.join(scopes) or 'unknown'}"
-        super().__init__("missing_scopes", text, retry_after=PERSON_RETRY_SECONDS)
+        super().__init__("missing_scopes", text)
         self.scopes = scopes
 
 

@@ -9,14 +9,14 @@ from crm_connector.domain.transforms import Transform, TransformKind, to_crm, to
 
 _TEXTS = {"string", "phone_number", ""}
 _DATES = {"date", "datetime"}
-# What these types take, and whether a text is ever that is not for us to say.
+# What these types take. Whether a text is one of these depends on its value.
 _TAKES = {"number": "numbers", "bool": "true and false", "date": "dates", "datetime": "times"}
 _TEXT_FIELDS = {"email", "first_name", "last_name", "phone", "company", "job_title", "website"}
 
 
 @dataclass(frozen=True, slots=True)
-class Misfit:
-    """Something that does not fit: where, what, and what to do. A `warning` holds for some values only."""
+class MappingFault:
+    """What is wrong with one field of a mapping, and what to do. A `warning` is about some of its values only."""
 
     path: str
     problem: str
@@ -24,17 +24,17 @@ class Misfit:
 
     @property
     def reason(self) -> str:
-        """The reason of an error: which of the settings is to be changed."""
+        """The reason of an error: it says which setting to change."""
         return f"invalid_{self.path.partition('.')[0]}"
 
 
-def misfits(mapping: FieldMapping, known: Iterable[CrmField], written: Set[str]) -> list[Misfit]:
+def mapping_faults(mapping: FieldMapping, known: Iterable[CrmField], written: Set[str]) -> list[MappingFault]:
     """Compare every mapped field with its property; `written` fields may flow to the CRM."""
     properties = {found.property: found for found in known}
     return [
-        misfit
+        fault
         for field, name in mapping.properties.items()
-        for misfit in _of_field(field, name, properties.get(name), mapping.steps.get(field, ()), field in written)
+        for fault in _of_field(field, name, properties.get(name), mapping.steps.get(field, ()), field in written)
     ]
 
 
@@ -42,36 +42,38 @@ def check_fit(mapping: FieldMapping, known: Iterable[CrmField], written: Set[str
     """Refuse a mapping that cannot work.
 
     Raises:
-        InvalidError: `invalid_field_mapping` or `invalid_field_transforms`, whatever comes first; it names all faults.
+        InvalidError: `invalid_field_mapping` or `invalid_field_transforms`, by the first fault; it names all faults.
 
     """
-    errors = [misfit for misfit in misfits(mapping, known, written) if not misfit.warning]
+    errors = [fault for fault in mapping_faults(mapping, known, written) if not fault.warning]
     if errors:
         first, *others = errors
-        more = tuple((misfit.path, misfit.problem) for misfit in others)
+        more = tuple((fault.path, fault.problem) for fault in others)
         raise InvalidError(first.reason, first.problem, field=first.path, more=more)
 
 
 def _of_field(
     field: str, name: str, found: CrmField | None, steps: tuple[Transform, ...], written: bool
-) -> Iterator[Misfit]:
+) -> Iterator[MappingFault]:
     at, path = f"field_mapping.{field}", f"field_transforms.{field}"
     if found is None:
-        yield Misfit(at, f"The CRM has no property `{name}`. Create it there or map another one.")
+        yield MappingFault(at, f"The CRM has no property `{name}`. Create it there or map another one.")
         return
     if written and found.read_only:
-        yield Misfit(at, f"The CRM calculates `{name}`. Map another property, or let the field flow from_crm only.")
+        yield MappingFault(
+            at, f"The CRM calculates `{name}`. Map another property, or let the field flow from_crm only."
+        )
     if written and found.caveat:
-        yield Misfit(at, found.caveat, warning=True)
+        yield MappingFault(at, found.caveat, warning=True)
     if written and (fault := _text_fault(field, found, steps)):
-        yield Misfit(at, fault, warning=True)
+        yield MappingFault(at, fault, warning=True)
     for number, step in enumerate(steps):
         if fault := _type_fault(step, found, written):
-            yield Misfit(f"{path}[{number}]", fault)
+            yield MappingFault(f"{path}[{number}]", fault)
         elif fault := _table_fault(step, found):
-            yield Misfit(f"{path}[{number}].options", fault)
+            yield MappingFault(f"{path}[{number}].options", fault)
     if written and steps and (fault := _way_back_fault(found, steps)):
-        yield Misfit(path, fault)
+        yield MappingFault(path, fault)
 
 
 def _text_fault(field: str, found: CrmField, steps: tuple[Transform, ...]) -> str:

@@ -1,4 +1,4 @@
-"""What a page of a dry run comes to: conclusions, what would be written, and the calls that this takes. Pure."""
+"""The result of a page of a dry run: conclusions, what would be written, and the calls that this takes. Pure."""
 
 from collections import Counter
 from collections.abc import Collection
@@ -12,7 +12,7 @@ _WRITTEN = {"create": "records_created", "update": "records_updated", "archive":
 
 @dataclass(frozen=True, slots=True)
 class PlannedRecord:
-    """What a dry run found about one record or lead. It names fields, never values; `key` is its own in the run."""
+    """What a dry run found about one record or lead. It names fields, never values. `key` is unique in the run."""
 
     key: str
     record_id: str = ""
@@ -24,14 +24,14 @@ class PlannedRecord:
     conflict_fields: tuple[str, ...] = ()
 
     @property
-    def is_told(self) -> bool:
-        """Whether there is anything to tell of it."""
+    def is_listed(self) -> bool:
+        """Whether people want to see it: something would happen, or there is a conflict."""
         return self.outcome != "unchanged" or bool(self.conflict_fields)
 
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """Counts of one page. `further_calls` come on top of those that it took to read it."""
+    """Counts of one page. `further_calls` are made besides those that read the page."""
 
     outcomes: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
@@ -40,7 +40,7 @@ class Forecast:
 
 
 def planned(lease: Lease, decision: Decision) -> PlannedRecord:
-    """What was planned for a lease."""
+    """Build what was planned for a lease."""
     return PlannedRecord(
         key=lease.work_item_id,
         record_id=decision.record_id or lease.record_id,
@@ -54,9 +54,9 @@ def planned(lease: Lease, decision: Decision) -> PlannedRecord:
 
 
 def forecast(decisions: Collection[Decision], found: int = 0) -> Forecast:
-    """Count what was decided on one page, of which so many leads have `found` a record: it is then read by its id.
+    """Count what was decided on one page. `found` leads have a record, which the real run then reads by its id.
 
-    Further calls are one per hundred of those, and one per hundred writes of a kind: the batches of the work itself.
+    Further calls are one per hundred of these, and one per hundred writes of a kind: the batches of the real run.
     """
     effects = Counter(
         leads_created=sum(one.name == "created" for one in decisions),

@@ -82,7 +82,15 @@ class CrmField:
     caveat: str = ""
 
 
-def check(properties: Mapping[str, str]) -> FieldMapping:
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The longest name of a property, and the longest option of one, in characters."""
+
+    property_name: int
+    option: int
+
+
+def check(properties: Mapping[str, str], limits: Limits) -> FieldMapping:
     """Check a mapping that a person gave.
 
     Raises:
@@ -95,8 +103,9 @@ def check(properties: Mapping[str, str]) -> FieldMapping:
     for field, name in sorted(properties.items()):
         if field not in LEAD_FIELDS and not _CUSTOM_FIELD.fullmatch(field):
             raise _invalid(field, f"There is no lead field `{field}`.")
-        if not name or len(name) > 100:  # HubSpot's longest internal name
-            raise _invalid(field, "Name the property by its internal name, 1 to 100 characters.")
+        if not name or len(name) > limits.property_name:
+            longest = limits.property_name
+            raise _invalid(field, f"Name the property by its internal name, 1 to {longest} characters.")
         if name in taken:
             raise _invalid(field, f"`{taken[name]}` is mapped onto property `{name}` already.")
         taken[name] = field
@@ -104,7 +113,7 @@ def check(properties: Mapping[str, str]) -> FieldMapping:
 
 
 def check_transforms(
-    steps: Mapping[str, tuple[Transform, ...]], mapping: FieldMapping
+    steps: Mapping[str, tuple[Transform, ...]], mapping: FieldMapping, limits: Limits
 ) -> Mapping[str, tuple[Transform, ...]]:
     """Check the steps that a person gave: for mapped fields, and with a way back.
 
@@ -117,7 +126,7 @@ def check_transforms(
         if field not in mapping.properties:
             message = f"`{field[:80]}` is not mapped, so that there is nothing to transform."
             raise InvalidError("invalid_field_transforms", message, field=path)
-        transforms.check_steps(path, taken)
+        transforms.check_steps(path, taken, limits.option)
     tables = (pair for taken in steps.values() for step in taken for pair in step.options)
     if sum(len(crm) + len(value) for crm, value in tables) > transforms.MAX_TABLES:
         message = f"All tables of options together have {transforms.MAX_TABLES:,} characters at most."

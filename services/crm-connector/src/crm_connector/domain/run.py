@@ -1,6 +1,6 @@
-"""A run: an import of all records, a push of leads, or changed settings applied. Pure: the clock is an argument.
+"""A run: an import of all records, a push of leads, or an applied change of settings. Pure: the clock is an argument.
 
-A dry run does the same, but only plans.
+A dry run plans the same and changes nothing.
 """
 
 from collections import Counter
@@ -13,8 +13,8 @@ from types import MappingProxyType
 from crm_connector.domain.forecast import Forecast
 from crm_connector.domain.integration import Integration
 
-# A run that rested longer than this counts as resumed: its rate is measured anew.
-RESTED = timedelta(seconds=60)
+# A run that was idle for longer than this counts as resumed: its rate counts from then.
+IDLE = timedelta(seconds=60)
 
 
 class RunKind(Enum):
@@ -36,10 +36,11 @@ class RunState(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run as it was after its last page. `position` says where the next page begins; `lead_ids` empty = all leads.
+    """A run as it was after its last page. `position` is where the next page begins; `lead_ids` empty = all leads.
 
     A push or an apply counts the work items that it has `queued`, and is `handed_over` once its last page is. A dry run
-    plans as if its integration were as `proposed`, and counts the `effects` and the `calls_needed` of the real one.
+    plans with the integration `proposed`, if there is one, and counts the `effects` and `calls_needed` of the real run.
+    `reason` says why the run waits, or why it ended.
     """
 
     run_id: str
@@ -75,19 +76,19 @@ class Run:
 
     @property
     def hands_over(self) -> bool:
-        """Whether its work is done by others, so that what nobody has begun has to be let go."""
+        """Whether other threads do its work, so that what has not begun has to be dropped when it is cancelled."""
         return self.kind is not RunKind.IMPORT and not self.dry_run
 
     def begun(self, now: datetime) -> "Run":
-        """Take up the work: after a long rest its rate counts from here."""
-        if self.resumed_at and self.worked_at and now - self.worked_at < RESTED:
+        """Note that a page begins; after a long pause the rate counts from here."""
+        if self.resumed_at and self.worked_at and now - self.worked_at < IDLE:
             return replace(self, worked_at=now)
         return replace(self, worked_at=now, resumed_at=now, resumed_done=self.done)
 
     def imported(
         self, page: Mapping[str, int], calls: int, position: str, reasons: Mapping[str, int] = MappingProxyType({})
     ) -> "Run":
-        """Take in a page of records; its outcomes count each record once."""
+        """Add a page of records; its outcomes count each record once."""
         done = self.done + sum(page.values())
         total = max(self.total, done) if self.total else 0
         return replace(
@@ -101,13 +102,13 @@ class Run:
         )
 
     def planned(self, page: Forecast, calls: int, position: str) -> "Run":
-        """Take in a page of a dry run: what was called to read it, the real run calls too."""
+        """Add a page of a dry run. The real run makes the calls that read the page too."""
         after = self.imported(page.outcomes, calls, position, page.reasons)
         needed = self.calls_needed + calls + page.further_calls
         return replace(after, effects=_sum(self.effects, page.effects), calls_needed=needed)
 
     def handed(self, leads: int, queued: int, position: str) -> "Run":
-        """Take in a page of leads, of which so many were queued; the others are no leads of the tenant any more."""
+        """Add a page of leads, of which so many were queued; the others are no leads of the tenant any more."""
         skipped, queued = self.outcomes.get("skipped", 0) + leads - queued, self.queued + queued
         outcomes = {**self.outcomes, "skipped": skipped}
         reasons = {"lead_not_found": skipped} if skipped else {}
@@ -116,27 +117,27 @@ class Run:
         return replace(after, handed_over=not position)
 
     def looked_at(self, pending: int, failed: int) -> "Run":
-        """Take in how much of the queued work is still to do, and how much of it has failed."""
+        """Note how much of the queued work is still to do, and how much of it has failed."""
         skipped, name = self.outcomes.get("skipped", 0), "pushed" if self.kind is RunKind.PUSH else "applied"
         counted = {name: max(0, self.queued - pending - failed), "failed": failed, "skipped": skipped}
         return replace(self, done=skipped + max(0, self.queued - pending), outcomes=counted)
 
-    def resting(self, reason: str) -> "Run":
-        """Say why it waits; empty = it does not."""
+    def waiting(self, reason: str) -> "Run":
+        """Note why it waits; empty = it does not wait."""
         return replace(self, reason=reason)
 
     def ended(self, state: RunState, now: datetime, reason: str = "") -> "Run":
-        """End it; a success was as long as it was."""
+        """End it. The total of a success is what was done."""
         total = self.done if state is RunState.SUCCEEDED else self.total
         return replace(self, state=state, ended_at=now, reason=reason, total=total)
 
     def rate(self, now: datetime) -> float:
-        """Records or leads per second since the start or the last resumption; 0 = not known."""
+        """Give the records or leads per second since the start or the last resumption; 0 = unknown."""
         seconds = ((self.ended_at or now) - self.resumed_at).total_seconds() if self.resumed_at else 0.0
         return (self.done - self.resumed_done) / seconds if seconds > 0 else 0.0
 
     def forecast_at(self, now: datetime) -> datetime | None:
-        """When it will end at this rate; None if unknown or ended."""
+        """Say when it will end at this rate; None if that is unknown, or if it has ended."""
         rate = self.rate(now)
         if self.state is not RunState.RUNNING or rate <= 0 or self.total <= self.done:
             return None

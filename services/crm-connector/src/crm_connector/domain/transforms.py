@@ -16,9 +16,8 @@ import phonenumbers
 from crm_connector.domain.errors import InvalidError
 
 MAX_STEPS, MAX_OPTIONS = 5, 1_000
-MAX_WORD, MAX_TABLES = 3_000, 1_000_000  # characters: of an option, and of all tables of an integration together
-# HubSpot joins the chosen options of a multiple choice with it ("Properties" in its API guides).
-BETWEEN_CHOICES = ";"
+MAX_TABLES = 1_000_000  # characters of all tables of an integration together
+BETWEEN_CHOICES = ";"  # joins the chosen options of a multiple choice
 REGIONS = frozenset(phonenumbers.SUPPORTED_REGIONS)
 _DIALLED = re.compile(r"[+0-9 ().\-/\u00a0]+")
 _DAY = re.compile(r"(\d{4}-\d{2}-\d{2})(?:[T ]\d{2}:\d{2}.*)?", re.ASCII)
@@ -60,8 +59,8 @@ def to_crm(steps: Sequence[Transform], value: str) -> str:
     return value
 
 
-def check_steps(path: str, steps: Sequence[Transform]) -> None:
-    """Check the steps that a person gave for one field.
+def check_steps(path: str, steps: Sequence[Transform], longest_option: int) -> None:
+    """Check the steps that a person gave for one field. An option has at most `longest_option` characters.
 
     Raises:
         InvalidError: `invalid_field_transforms` with the path of the step that cannot be right.
@@ -78,17 +77,17 @@ def check_steps(path: str, steps: Sequence[Transform]) -> None:
             raise _invalid(f"{path}[{number}].options", "The step `options` needs a table, and no other step has one.")
         if is_table and number + 1 < len(steps):
             raise _invalid(f"{path}[{number}]", "Put `options` last: its table holds the words that the platform gets.")
-        if fault := _table_fault(step.options, steps[:number]):
+        if fault := _table_fault(step.options, steps[:number], longest_option):
             raise _invalid(f"{path}[{number}].options", fault)
 
 
-def _table_fault(options: Sequence[tuple[str, str]], before: Sequence[Transform]) -> str:
-    """Say why a table has no way back, or is not reached after the steps before it; empty if all is well."""
+def _table_fault(options: Sequence[tuple[str, str]], before: Sequence[Transform], longest: int) -> str:
+    """Say why a table cannot be read backwards, or never applies after the steps before it; empty if all is well."""
     if len(options) > MAX_OPTIONS:
         return f"A table has {MAX_OPTIONS:,} options at most."
     words = [word for pair in options for word in pair]
-    if any(not word.strip() or len(word) > MAX_WORD or BETWEEN_CHOICES in word for word in words):
-        return f"An option and its word have 1 to {MAX_WORD:,} characters and no `{BETWEEN_CHOICES}`."
+    if any(not word.strip() or len(word) > longest or BETWEEN_CHOICES in word for word in words):
+        return f"An option and its word have 1 to {longest:,} characters and no `{BETWEEN_CHOICES}`."
     for side in zip(*options, strict=True):
         if len(set(side)) < len(side):
             repeated = next(word for word in side if side.count(word) > 1)

@@ -1,7 +1,4 @@
-"""The collection `cursors`.
-
-How far each sweep has come, by the CRM's clock, and where its pass over the archive stands.
-"""
+"""The collection `cursors`: how far each sweep is, by the CRM's clock, and how far the pass over the archive is."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,12 +10,12 @@ from crm_connector.mongo.client import mapped_errors
 
 
 @dataclass(frozen=True, slots=True)
-class BinPass:
-    """One pass over the records in a CRM's archive: over those that came there after `since`."""
+class ArchivePass:
+    """One pass over a CRM's archive: over the records that were archived after `since`."""
 
     since: datetime
     began_at: datetime
-    position: str = ""  # where it goes on; empty = it has come to its end
+    position: str = ""  # where it goes on; empty = it is complete
 
 
 class MongoCursors:
@@ -33,27 +30,27 @@ class MongoCursors:
         return cursor
 
     def put(self, integration_id: str, cursor: datetime) -> None:
-        """Move it on, never back."""
+        """Move it forward, never back."""
         self._update(integration_id, {"$max": {"modified_at": cursor}})
 
     def swept_at(self, integration_id: str) -> datetime | None:
-        """When the last sweep that came to its end began; None before the first."""
+        """When the last complete sweep began; None before the first."""
         at: datetime | None = self._find(integration_id).get("swept_at")
         return at
 
     def put_swept(self, integration_id: str, at: datetime) -> None:
-        """Note that a sweep which began then has come to its end."""
+        """Note that a sweep which began then is complete."""
         self._update(integration_id, {"$set": {"swept_at": at}})
 
-    def bin_pass(self, integration_id: str) -> BinPass | None:
+    def archive_pass(self, integration_id: str) -> ArchivePass | None:
         """Get the last pass over the archive; None before the first."""
-        found = self._find(integration_id).get("bin")
-        return BinPass(found["since"], found["began_at"], found["position"]) if found else None
+        found = self._find(integration_id).get("archive")
+        return ArchivePass(found["since"], found["began_at"], found["position"]) if found else None
 
-    def put_bin_pass(self, integration_id: str, at: BinPass) -> None:
-        """Keep how far a pass over the archive has come."""
+    def put_archive_pass(self, integration_id: str, at: ArchivePass) -> None:
+        """Keep how far a pass over the archive is."""
         state = {"since": at.since, "began_at": at.began_at, "position": at.position}
-        self._update(integration_id, {"$set": {"bin": state}})
+        self._update(integration_id, {"$set": {"archive": state}})
 
     def delete(self, integration_id: str) -> None:
         """Forget all of an integration; repeatable."""

@@ -1,7 +1,8 @@
-"""The collection `runs`: imports and pushes, each with the lease of whoever works it at the moment.
+"""The collection `runs`: the runs, each with the lease of the process that works it at the moment.
 
-A lease is for one page. The database's clock decides it, and each claim has an owner of its own, so that a page worked
-by one that lost its lease is not counted twice. `until` of a run that nobody has is when it was worked last.
+A lease is for one page. The database's clock decides when it ends. Each claim has an owner of its own, so that a page
+is not counted twice if its owner lost the lease meanwhile. `until` of a run without an owner is when it was worked
+last.
 """
 
 from collections.abc import Collection
@@ -20,9 +21,6 @@ from crm_connector.domain.integration import Integration
 from crm_connector.domain.run import Run, RunKind, RunState
 from crm_connector.mongo.client import document_of, mapped_errors
 
-# Longer than listing a page may take, and than working it off usually does.
-LEASE_MS = 30_000
-_LEASE_END = {"$toDate": {"$add": [{"$toLong": "$$NOW"}, LEASE_MS]}}  # not every server adds to a date as it is
 _FIXED = [
     "run_id",
     "tenant_id",
@@ -35,23 +33,26 @@ _FIXED = [
     "proposed",
 ]
 _RUNNING = RunState.RUNNING.value
-_NOBODYS = {"owner": "", "until": datetime.fromtimestamp(0, UTC)}
+_NO_OWNER = {"owner": "", "until": datetime.fromtimestamp(0, UTC)}
 
 
 class MongoRuns:
     """Reads and writes runs. StoreUnavailableError when MongoDB does not answer."""
 
-    def __init__(self, db: Database[dict[str, Any]]) -> None:
+    def __init__(self, db: Database[dict[str, Any]], lease_seconds: float) -> None:
+        """A lease lasts for `lease_seconds`."""
         self._collection = db.runs
+        # not every server adds to a date as it is
+        self._lease_end = {"$toDate": {"$add": [{"$toLong": "$$NOW"}, int(lease_seconds * 1000)]}}
 
     def add(self, run: Run) -> None:
-        """Keep a new one. PreconditionError `run_in_progress` while there is one like it, or its request is known."""
+        """Store a new one. PreconditionError `run_in_progress` if one of its kind runs, or if its request is known."""
         with mapped_errors():
             try:
                 document = _document(run) | {"proposed": _proposed(run)}
-                self._collection.insert_one({"_id": run.run_id, **document, **_NOBODYS})
+                self._collection.insert_one({"_id": run.run_id, **document, **_NO_OWNER})
             except DuplicateKeyError as error:
-                message = f"This integration's {run.kind.value} is at work already. Wait for it or cancel it."
+                message = f"This integration's {run.kind.value} runs already. Wait for it or cancel it."
                 raise PreconditionError("run_in_progress", message) from error
 
     def get(self, tenant_id: str, run_id: str) -> Run:
@@ -78,11 +79,11 @@ class MongoRuns:
             found = self._collection.find(query, {"lead_ids": 0, "proposed": 0}).sort("_id", DESCENDING).limit(limit)
             return [_run(document) for document in found]
 
-    def claim(self, owner: str, resting: Collection[str]) -> Run | None:
-        """Lease the run that was worked longest ago, but for those resting here; None if none is free."""
-        query = {"state": _RUNNING, "_id": {"$nin": list(resting)}}
+    def claim(self, owner: str, paused: Collection[str]) -> Run | None:
+        """Lease the run that was worked longest ago, without those that are paused here; None if none is free."""
+        query = {"state": _RUNNING, "_id": {"$nin": list(paused)}}
         free = {"$lte": [{"$toLong": "$until"}, {"$toLong": "$$NOW"}]}
-        lease = {"owner": {"$literal": owner}, "until": _LEASE_END}
+        lease = {"owner": {"$literal": owner}, "until": self._lease_end}
         with mapped_errors():
             for candidate in self._collection.find(query, {"_id": 1}).sort("until", ASCENDING).limit(20):
                 key = {"_id": candidate["_id"], "state": _RUNNING, "$expr": free}
@@ -92,11 +93,11 @@ class MongoRuns:
         return None
 
     def keep(self, run: Run, owner: str, *, release: bool) -> bool:
-        """Store how far a leased run is and renew its lease, or release it; False if it is lost or was cancelled."""
+        """Store how far a leased run is, and renew or release its lease. False = it was cancelled or the lease lost."""
         changed: dict[str, Any] = {
             name: {"$literal": value} for name, value in _document(run).items() if name not in _FIXED
         }
-        changed["until"] = "$$NOW" if release else _LEASE_END
+        changed["until"] = "$$NOW" if release else self._lease_end
         if run.handed_over or run.state is not RunState.RUNNING:
             changed["lead_ids"] = []
         key = {"_id": run.run_id, "owner": owner, "state": _RUNNING}
@@ -104,21 +105,21 @@ class MongoRuns:
             return self._collection.update_one(key, [{"$set": changed}]).matched_count == 1
 
     def give_up(self, owners: Collection[str]) -> None:
-        """End the leases of these owners, within a second: somebody else may go on at once."""
+        """End the leases of these owners, within a second, so that another process may go on at once."""
         with mapped_errors(), pymongo.timeout(1.0):
             self._collection.update_many(
                 {"owner": {"$in": list(owners)}, "state": _RUNNING}, [{"$set": {"owner": "", "until": "$$NOW"}}]
             )
 
     def cancel(self, run_id: str, now: datetime) -> None:
-        """End a running one; nothing happens to one that has ended."""
+        """End a running one; one that has ended stays as it is."""
         changes = {"state": RunState.CANCELLED.value, "ended_at": now, "reason": "", "lead_ids": []}
         with mapped_errors():
             self._collection.update_one({"_id": run_id, "state": _RUNNING}, {"$set": changes})
 
 
 def _document(run: Run) -> dict[str, Any]:
-    """Build the document, but for what is proposed: that never changes."""
+    """Build the document without what is proposed, which never changes."""
     return document_of(replace(run, proposed=None))
 
 

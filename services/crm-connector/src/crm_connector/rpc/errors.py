@@ -14,9 +14,10 @@ from grpc_status import rpc_status
 from crm_connector.domain.errors import ConnectorError, StoreUnavailableError
 
 DOMAIN = "leadsync"
-# An answer whose trailers exceed 8 KiB may be dropped whole; there the texts are a third longer, or three times.
+# An answer whose trailers exceed 8 KiB may be dropped as a whole. Encoded there, the texts are up to three times as
+# long.
 _MOST_FAULT_BYTES = 2_000
-# A call that comes while we start waits so long for MongoDB.
+# A call during the start waits so long for MongoDB.
 _START_SECONDS = 2.0
 _log = structlog.get_logger()
 

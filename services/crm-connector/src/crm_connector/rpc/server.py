@@ -42,19 +42,19 @@ class Server:
 
     def start(self) -> None:
         """Answer health checks; other calls wait a little for `serve`."""
-        self._tell(health_pb2.HealthCheckResponse.NOT_SERVING)
+        self._set_health(health_pb2.HealthCheckResponse.NOT_SERVING)
         self._server.start()
 
     def serve(self) -> None:
         """Serve, and say so to health checks."""
         self._ready.set()
-        self._tell(health_pb2.HealthCheckResponse.SERVING)
+        self._set_health(health_pb2.HealthCheckResponse.SERVING)
 
     def stop(self) -> None:
         """Take no more calls and let those in flight end."""
         self._health.enter_graceful_shutdown()
         self._server.stop(_GRACE_SECONDS).wait()
 
-    def _tell(self, status: int) -> None:
+    def _set_health(self, status: int) -> None:
         for name in ("", SERVICE):
             self._health.set(name, status)

@@ -1,4 +1,4 @@
-"""Loops that outlive every error and end when told to."""
+"""Loops that go on after every error and end when the process stops."""
 
 import threading
 from collections.abc import Callable
@@ -7,18 +7,17 @@ import structlog
 
 from crm_connector.domain.errors import ConnectorError
 
-_PAUSE_AFTER_ERROR_SECONDS = 4.0
 _log = structlog.get_logger()
 
 
-def repeat(turn: Callable[[], float], name: str, stop: threading.Event) -> None:
-    """Turn after turn; each says how many seconds to pause before the next one."""
+def repeat(turn: Callable[[], float], name: str, stop: threading.Event, retry_after: float) -> None:
+    """Call `turn` again and again. It returns the seconds to pause; after an error these are `retry_after`."""
     while not stop.is_set():
-        pause = _PAUSE_AFTER_ERROR_SECONDS
+        pause = retry_after
         try:
             pause = turn()
         except ConnectorError as error:
             _log.warning("turn_postponed", loop=name, reason=error.reason)
-        except Exception:  # noqa: BLE001 - the loop outlives everything
+        except Exception:  # noqa: BLE001 - the loop goes on after every error
             _log.exception("turn_failed", loop=name, reason="unexpected")
         stop.wait(pause)

@@ -12,7 +12,7 @@ from crm_connector.domain.integration import Credential, CredentialKind, Integra
 from crm_connector.mongo.integrations import MongoIntegrations
 from crm_connector.vault import AesVault
 
-# HubSpot's access tokens last 30 minutes; refreshing this long before covers a job that has just begun.
+# A token is refreshed so long before it expires, so that it lasts for a job that has just begun.
 _REFRESH_AHEAD_SECONDS = 120.0
 _log = structlog.get_logger()
 
@@ -28,11 +28,11 @@ class StaticToken:
         return self._token
 
     def reject(self, token: str) -> None:
-        """Nothing can be done about it here."""
+        """Do nothing: there is no other token."""
 
 
 class OAuthToken:
-    """Access tokens made from a refresh token: refreshed ahead of expiry, by one thread while the others wait."""
+    """Access tokens made from a refresh token. One thread refreshes ahead of the expiry while the others wait."""
 
     def __init__(
         self,
@@ -41,7 +41,7 @@ class OAuthToken:
         rotated: Callable[[str], None],
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`rotated` keeps a new refresh token that the CRM hands out."""
+        """`rotated` stores a new refresh token that the CRM hands out."""
         self._provider = provider
         self._refresh_token = refresh_token
         self._rotated = rotated
@@ -58,7 +58,7 @@ class OAuthToken:
             return self._token
 
     def reject(self, token: str) -> None:
-        """Refresh at the next `get`, unless that has happened since."""
+        """Refresh at the next `get`, unless that has been done since."""
         with self._lock:
             if token == self._token:
                 self._token = ""
@@ -120,24 +120,24 @@ class Connections:
                 self._made[integration_id] = (integration.revision, crm)
             return crm
 
-    def background(self, integration_id: str) -> Crm:
+    def low_priority(self, integration_id: str) -> Crm:
         """Give the client for work that may wait: runs and sweeps. Raises as `crm` does."""
-        return self.crm(integration_id).in_background()
+        return self.crm(integration_id).low_priority()
 
     def health(self) -> tuple[int, float]:
-        """How many accounts the CRM keeps failing for, and the largest used share of a daily quota, from 0 to 1."""
+        """Count the accounts that the CRM keeps failing for; and the largest used share of a daily quota (0 to 1)."""
         with self._lock:
             crms = [crm for _, crm in self._made.values()]
         quotas = [quota for crm in crms if (quota := crm.quota()) and quota.per_day]
         return sum(crm.is_failing() for crm in crms), max((1 - q.remaining / q.per_day for q in quotas), default=0.0)
 
     def forget(self, integration_id: str) -> None:
-        """Drop what is kept of an integration."""
+        """Forget the client of an integration."""
         with self._lock:
             self._made.pop(integration_id, None)
 
     def _connect(self, integration: Integration) -> Crm:
-        """Open the credential; a refresh token that the CRM replaces is kept in its place."""
+        """Open the credential; a refresh token that the CRM replaces is stored in its place."""
         integration_id, provider = integration.integration_id, self.provider(integration.provider)
         latest = [self._integrations.sealed(integration_id)]
 

@@ -2,19 +2,19 @@
 
 import ipaddress
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from urllib.parse import urlsplit
 
 from crm_connector.crm import Crm, Quota, Schema
 from crm_connector.domain.errors import ConnectorError
-from crm_connector.domain.fitting import misfits
+from crm_connector.domain.fitting import mapping_faults
 from crm_connector.domain.integration import Account, Integration
 from crm_connector.mongo.integrations import MongoIntegrations
 from crm_connector.usecases.connections import Connections
 from crm_connector.usecases.webhooks import Webhooks
 
-_SET_AGAIN = "Set the integration's token again: leadsync then sets up what is missing."
+_SET_AGAIN = "Set the integration's token again: leadsync then creates what is missing."
 _WAIT = "Nothing: leadsync tries again by itself. Look at the CRM's status page if it lasts."
 _FIXES = {
     "crm_auth_failed": "Make a new token in the CRM and set it as the integration's credential.",
@@ -24,10 +24,8 @@ _FIXES = {
     "crm_error": _WAIT,
     "crm_migrating": _WAIT,
     "rate_limited": _WAIT,
-    "daily_limit": "Wait until midnight in the CRM account's time zone, or raise its API limit.",
+    "daily_limit": "Wait until the CRM's day ends, or raise the API limit of the account.",
     "credential_unreadable": "Restore the key in LEADSYNC_SECRET_KEY, or set the integration's credential again.",
-    "oauth_not_configured": "Set HUBSPOT_CLIENT_ID and HUBSPOT_CLIENT_SECRET and restart crm-connector.",
-    "developer_key_refused": "Set HUBSPOT_DEVELOPER_API_KEY to the key of the developer account that owns the app.",
 }
 
 
@@ -41,16 +39,17 @@ class CheckState(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One check; `fix` is empty if there is nothing to do."""
+    """One check; `fix` is empty if there is nothing to do. `reason` is that of the error behind it, if there is one."""
 
     name: str
     state: CheckState
     finding: str
     fix: str = ""
+    reason: str = ""
 
 
 class Doctor:
-    """Looks, changes nothing."""
+    """Checks an integration and changes nothing."""
 
     def __init__(
         self,
@@ -58,32 +57,32 @@ class Doctor:
         connections: Connections,
         webhooks: Webhooks,
         api_url: str,
-        crm_url: str,
     ) -> None:
-        """`api_url` is where a CRM calls us, `crm_url` where we call it."""
+        """`api_url` is the address at which a CRM calls us."""
         self._integrations = integrations
         self._connections = connections
         self._webhooks = webhooks
         self._api_url = api_url
-        self._crm_url = crm_url
 
     def check(self, tenant_id: str, integration_id: str) -> list[Check]:
         """Check an integration; a broken one has failed checks. NotFoundError if there is none."""
         integration = self._integrations.get(tenant_id, integration_id)
-        return [
+        provider = self._connections.provider(integration.provider)
+        checks = [
             *self._account(integration),
             _guarded("subscriptions", lambda: self._subscriptions(integration)),
-            self._url(),
+            self._url(provider.base_url),
         ]
+        return [replace(check, fix=provider.fixes.get(check.reason, check.fix)) for check in checks]
 
     def _account(self, integration: Integration) -> list[Check]:
-        """Check what only a working token can tell."""
+        """Check what needs a working token."""
         try:
             crm = self._connections.crm(integration.integration_id)
             account = crm.account(writes=integration.writes_crm)
         except ConnectorError as error:
             unknown = [
-                Check(name, CheckState.FAILED, "Not checked, since the CRM was not to be asked.", "See `token`.")
+                Check(name, CheckState.FAILED, "Not checked, since the CRM could not be asked.", "See `token`.")
                 for name in ("scopes", "properties", "mapping", "quota")
             ]
             return [_failed("token", error), *unknown]
@@ -108,19 +107,19 @@ class Doctor:
             return Check("subscriptions", CheckState.FAILED, " ".join(found), fix)
         return Check("subscriptions", CheckState.OK, "All subscriptions are there and active.")
 
-    def _url(self) -> Check:
-        """Check whether a CRM out there can call us; one on this machine can anyway."""
+    def _url(self, crm_url: str) -> Check:
+        """Check whether the CRM, which we call at `crm_url`, can call us; one on this machine can in any case."""
         fault = address_fault(self._api_url)
         if not fault:
             return Check("url", CheckState.OK, f"The CRM calls {self._api_url}.")
         fix = "Set API_URL to the public https address under which the CRM reaches webhook-gateway, and restart."
-        if address_fault(self._crm_url):
+        if address_fault(crm_url):
             return Check("url", CheckState.WARNING, f"{fault} That is enough for a CRM on this machine only.", fix)
         return Check("url", CheckState.FAILED, fault, fix)
 
 
 def address_fault(url: str) -> str:
-    """Say why nobody on the Internet can use an address safely; empty if they can."""
+    """Say why an address cannot be called safely from the Internet; empty if it can."""
     parts = urlsplit(url)
     host = parts.hostname or ""
     try:
@@ -159,11 +158,11 @@ def _schema(integration: Integration, crm: Crm) -> list[Check]:
 
 
 def _mapping(integration: Integration, schema: Schema) -> Check:
-    """Check what was checked when the settings were saved: the CRM's properties may have changed since."""
-    found = misfits(integration.field_mapping, schema.fields, integration.written_fields)
+    """Check again what was checked when the settings were saved: the CRM's properties may have changed since."""
+    found = mapping_faults(integration.field_mapping, schema.fields, integration.written_fields)
     if found:
-        failed = any(not misfit.warning for misfit in found)
-        finding = " ".join(f"{misfit.path.partition('.')[2]}: {misfit.problem}" for misfit in found)
+        failed = any(not fault.warning for fault in found)
+        finding = " ".join(f"{fault.path.partition('.')[2]}: {fault.problem}" for fault in found)
         fix = "Change the integration's field mapping, rules or transforms as the finding says."
         return Check("mapping", CheckState.FAILED if failed else CheckState.WARNING, finding, fix)
     return Check("mapping", CheckState.OK, f"All {len(integration.mapping)} mapped properties are there, and fit.")
@@ -174,7 +173,7 @@ def _quota(quota: Quota | None) -> Check:
         return Check("quota", CheckState.OK, "The CRM announces no daily quota for this app.")
     finding = f"{quota.remaining:,} of {quota.per_day:,} calls are left today."
     if quota.remaining == 0:
-        return Check("quota", CheckState.FAILED, finding, _FIXES["daily_limit"])
+        return Check("quota", CheckState.FAILED, finding, _FIXES["daily_limit"], "daily_limit")
     if quota.remaining < quota.per_day / 10:
         fix = "Find out which program of this account calls so often, or raise its API limit."
         return Check("quota", CheckState.WARNING, finding, fix)
@@ -189,4 +188,5 @@ def _guarded(name: str, check: Callable[[], Check]) -> Check:
 
 
 def _failed(name: str, error: ConnectorError) -> Check:
-    return Check(name, CheckState.FAILED, error.message, _FIXES.get(error.reason, "See what the finding says."))
+    fix = _FIXES.get(error.reason, "See what the finding says.")
+    return Check(name, CheckState.FAILED, error.message, fix, error.reason)

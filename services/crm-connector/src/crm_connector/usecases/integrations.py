@@ -12,7 +12,7 @@ from crm_connector.domain.changes import Changes, NewIntegration, OAuthCode, wit
 from crm_connector.domain.errors import ExistsError, InvalidError, MissingScopesError, StaleEtagError
 from crm_connector.domain.fitting import check_fit
 from crm_connector.domain.integration import Account, Credential, CredentialKind, Integration, check_rules
-from crm_connector.domain.mapping import CrmField
+from crm_connector.domain.mapping import CrmField, Limits
 from crm_connector.domain.run import Run, RunKind
 from crm_connector.mongo.cursors import MongoCursors
 from crm_connector.mongo.integrations import MongoIntegrations
@@ -26,8 +26,8 @@ _log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
-class _Proven:
-    """A credential that the CRM has accepted."""
+class _Verified:
+    """A credential that the CRM has accepted, and its account."""
 
     credential: Credential
     account: Account
@@ -60,39 +60,39 @@ class Integrations:
         self._new_id = new_id
         self._now = now
 
-    def create(self, wish: NewIntegration) -> Integration:
-        """Connect an account; a repeated request gives what the first one made."""
-        if wish.request_id and (made := self._repository.by_request(wish.tenant_id, wish.request_id)):
+    def create(self, asked: NewIntegration) -> Integration:
+        """Connect an account; a repeated request gives the integration of the first one."""
+        if asked.request_id and (made := self._repository.by_request(asked.tenant_id, asked.request_id)):
             return made
-        provider = self._connections.provider(wish.provider)
-        checked = mapping.check(wish.mapping or provider.default_mapping)
-        rules = check_rules(wish.rules, checked, wish.direction)
-        transforms = mapping.check_transforms(wish.transforms, checked)
-        proven = _prove(provider, wish.credential, writes=wish.direction.to_crm)
-        _expect_account(wish.account_id, proven.account)
+        provider = self._connections.provider(asked.provider)
+        checked = mapping.check(asked.mapping or provider.default_mapping, provider.limits)
+        rules = check_rules(asked.rules, checked, asked.direction)
+        transforms = mapping.check_transforms(asked.transforms, checked, provider.limits)
+        verified = _verify(provider, asked.credential, writes=asked.direction.to_crm)
+        _expect_account(asked.account_id, verified.account)
         integration = Integration(
             integration_id=self._new_id(),
-            tenant_id=wish.tenant_id,
-            provider=wish.provider,
-            account_id=proven.account.account_id,
-            app_id=wish.app_id or proven.account.app_id,
-            credential_kind=proven.credential.kind,
-            direction=wish.direction,
+            tenant_id=asked.tenant_id,
+            provider=asked.provider,
+            account_id=verified.account.account_id,
+            app_id=asked.app_id or verified.account.app_id,
+            credential_kind=verified.credential.kind,
+            direction=asked.direction,
             mapping=checked.properties,
             created_at=self._now(),
             rules=rules,
-            deletions=wish.deletions,
-            paused=wish.paused,
-            request_id=wish.request_id,
-            time_zone=proven.account.time_zone,
+            deletions=asked.deletions,
+            paused=asked.paused,
+            request_id=asked.request_id,
+            time_zone=verified.account.time_zone,
             transforms=transforms,
-            match_keys=wish.match_keys,
-            phone_region=wish.phone_region,
+            match_keys=asked.match_keys,
+            phone_region=asked.phone_region,
         )
-        if not wish.mapping:
-            integration = with_default(integration, proven.crm.default_mapping())
-        proven.crm.prepare(integration.field_mapping, integration.written_fields)
-        return self._add(integration, proven.credential)
+        if not asked.mapping:
+            integration = with_default(integration, verified.crm.default_mapping())
+        verified.crm.prepare(integration.field_mapping, integration.written_fields)
+        return self._add(integration, verified.credential)
 
     def get(self, tenant_id: str, integration_id: str) -> Integration:
         """Get one."""
@@ -112,20 +112,20 @@ class Integrations:
     def update(
         self, tenant_id: str, integration_id: str, changes: Changes, etag: str
     ) -> tuple[Integration, Run | None]:
-        """Change one; with the run that applies the change to its records. Nothing happens if it is as wished."""
+        """Change one: the changed integration, and the run that applies the change to its records, if one is needed."""
         current = self._repository.get(tenant_id, integration_id)
         if etag and etag != current.etag:
             raise StaleEtagError
-        changed = with_changes(current, changes)
+        changed = with_changes(current, changes, self._limits(current))
         if changed == current and changes.credential is None:
             return current, None
-        proven = self._check_with_crm(current, changed, changes.credential)
+        verified = self._check_with_crm(current, changed, changes.credential)
         sealed = None
-        if proven is not None:
+        if verified is not None:
             changed = replace(
-                changed, app_id=proven.account.app_id or changed.app_id, time_zone=proven.account.time_zone
+                changed, app_id=verified.account.app_id or changed.app_id, time_zone=verified.account.time_zone
             )
-            sealed = self._vault.seal(integration_id, proven.credential)
+            sealed = self._vault.seal(integration_id, verified.credential)
         run = self._apply_run(changed) if changed.deciding != current.deciding else None
         apply_run_id = run.run_id if run else current.apply_run_id
         changed = replace(changed, revision=current.revision + 1, apply_run_id=apply_run_id)
@@ -138,20 +138,21 @@ class Integrations:
         return changed, run
 
     def as_proposed(self, tenant_id: str, integration_id: str, changes: Changes) -> Integration:
-        """Build the integration as it would be, its mapping checked against the CRM. Nothing is kept or set up."""
-        proposed = with_changes(self._repository.get(tenant_id, integration_id), changes)
+        """Build the integration with these changes and check its mapping with the CRM. Nothing is stored or created."""
+        current = self._repository.get(tenant_id, integration_id)
+        proposed = with_changes(current, changes, self._limits(current))
         known = self._connections.crm(integration_id).schema().fields
         check_fit(proposed.field_mapping, known, proposed.written_fields)
         return proposed
 
     def delete(self, tenant_id: str, integration_id: str) -> None:
-        """Disconnect one; leads and records stay. Repeatable; what fails half-way is finished by the upkeep."""
+        """Disconnect one; leads and records stay. Repeatable; the upkeep finishes what fails half-way."""
         integration = self._repository.mark_deleting(tenant_id, integration_id)
         if integration is not None:
             self.finish_deletion(integration)
 
     def finish_deletion(self, integration: Integration) -> None:
-        """Take down what hangs on an integration, its document last."""
+        """Remove everything that belongs to an integration, its document last."""
         self._targets.withdraw(integration)
         self._webhooks.integration_deleted(integration)
         self._cursors.delete(integration.integration_id)
@@ -159,14 +160,17 @@ class Integrations:
         self._connections.forget(integration.integration_id)
         _log.info("integration_deleted", integration_id=integration.integration_id)
 
+    def _limits(self, integration: Integration) -> Limits:
+        return self._connections.provider(integration.provider).limits
+
     def _apply_run(self, integration: Integration) -> Run:
-        """Start the run of a change that is about to be stored. It counts once the integration names it."""
+        """Start the run of a change that is about to be stored. It is in force once the integration names it."""
         run = Run(self._new_id(), integration.tenant_id, integration.integration_id, RunKind.APPLY, self._now())
         self._runs.add(run)
         return run
 
     def _add(self, integration: Integration, credential: Credential) -> Integration:
-        """Keep a new one, or find that the same request was faster."""
+        """Store a new one, or find the one that the same request has just made."""
         try:
             self._repository.add(integration, self._vault.seal(integration.integration_id, credential))
         except ExistsError:
@@ -180,24 +184,24 @@ class Integrations:
 
     def _check_with_crm(
         self, current: Integration, changed: Integration, credential: Credential | None
-    ) -> _Proven | None:
-        """Prove a new credential and prepare a mapping or a direction that is new."""
-        proven = None
+    ) -> _Verified | None:
+        """Verify a new credential, and prepare the CRM for a new mapping or direction."""
+        verified = None
         if credential is not None:
             if credential.kind is not current.credential_kind:
                 raise InvalidError("credential_kind", "Give a credential of the same kind as before.")
             provider = self._connections.provider(current.provider)
-            proven = _prove(provider, credential, writes=changed.writes_crm)
-            _expect_account(current.account_id, proven.account)
+            verified = _verify(provider, credential, writes=changed.writes_crm)
+            _expect_account(current.account_id, verified.account)
         same = (changed.field_mapping, changed.written_fields) == (current.field_mapping, current.written_fields)
-        if proven or not same:
-            crm = proven.crm if proven else self._connections.crm(current.integration_id)
+        if verified or not same:
+            crm = verified.crm if verified else self._connections.crm(current.integration_id)
             crm.prepare(changed.field_mapping, changed.written_fields)
-        return proven
+        return verified
 
 
-def _prove(provider: CrmProvider, given: Credential | OAuthCode, *, writes: bool) -> _Proven:
-    """Have the CRM say whose a credential is; a refresh token that it replaces on the way is taken over."""
+def _verify(provider: CrmProvider, given: Credential | OAuthCode, *, writes: bool) -> _Verified:
+    """Ask the CRM which account a credential belongs to; a refresh token that it replaces meanwhile is taken over."""
     if isinstance(given, OAuthCode):
         tokens = provider.exchange(given.code, given.redirect_uri)
         given = Credential(CredentialKind.OAUTH, tokens.refresh_token)
@@ -209,7 +213,7 @@ def _prove(provider: CrmProvider, given: Credential | OAuthCode, *, writes: bool
         scopes = ", ".join(account.missing_scopes)
         message = f"Add these scopes to the CRM's app and connect again: {scopes}."
         raise MissingScopesError(message, scopes=account.missing_scopes)
-    return _Proven(latest[-1], account, crm)
+    return _Verified(latest[-1], account, crm)
 
 
 def _expect_account(expected: str, account: Account) -> None:

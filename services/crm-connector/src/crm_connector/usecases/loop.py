@@ -10,20 +10,17 @@ from crm_connector.clients.lead_store import GrpcLeadStore
 from crm_connector.domain.batch_size import BatchSize
 from crm_connector.domain.errors import StoreRefusedError, StoreUnavailableError
 from crm_connector.domain.observation import LeaseBatch
+from crm_connector.domain.timing import Timing
 
-# An integration is left alone this long after a job began, so that a burst of events becomes one batch.
-BATCHING_SECONDS = 0.25
-_HELD_SECONDS = 20
-# A lease counts from before the call (R4), so a call is not held longer than leaves this much of it, if that can be.
-_LEFT_SECONDS = 40
-_RETRY_SECONDS = 1.0
 _log = structlog.get_logger()
 
 
 class Busy:
     """Which integrations this process is busy with; thread-safe."""
 
-    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, batching: float, monotonic: Callable[[], float] = time.monotonic) -> None:
+        """After a job began its integration counts as busy for `batching` seconds at least."""
+        self._batching = batching
         self._monotonic = monotonic
         self._changed = threading.Condition()
         self._running: set[str] = set()
@@ -42,9 +39,9 @@ class Busy:
             self._changed.notify_all()
 
     def now(self) -> list[str]:
-        """Integrations with a job, or whose last job began less than 250 ms ago."""
+        """Give the integrations with a job, and those whose last job began a moment ago."""
         with self._changed:
-            recent = self._monotonic() - BATCHING_SECONDS
+            recent = self._monotonic() - self._batching
             self._began = {key: at for key, at in self._began.items() if key in self._running or at > recent}
             return sorted(self._began)
 
@@ -55,19 +52,19 @@ class Busy:
             return len(self._running)
 
     def pause(self) -> float:
-        """Seconds until the first integration without a job has been left alone for long enough; at most 0.25."""
+        """Give the seconds until the first integration without a job is no longer busy."""
         with self._changed:
             now = self._monotonic()
-            left = (at + BATCHING_SECONDS - now for key, at in self._began.items() if key not in self._running)
-            return max(0.0, min(left, default=BATCHING_SECONDS))
+            left = (at + self._batching - now for key, at in self._began.items() if key not in self._running)
+            return max(0.0, min(left, default=self._batching))
 
     def wait_for_change(self) -> None:
-        """Wait until a job ends, or until that pause is over."""
+        """Wait until a job ends, or until an integration is no longer busy."""
         with self._changed:
             self._changed.wait(self.pause())
 
     def wait_until_idle(self, seconds: float, integration_id: str = "") -> bool:
-        """Wait until no job runs (of this integration, if one is named), at most so long; whether none does."""
+        """Wait at most so long until no job runs, of this integration if one is named. False = one still runs."""
         with self._changed:
             return self._changed.wait_for(
                 lambda: integration_id not in self._running if integration_id else not self._running, seconds
@@ -75,37 +72,39 @@ class Busy:
 
 
 class WorkLoop:
-    """Leases and hands over to `work`, until told to stop."""
+    """Leases work and starts jobs for it, until the process stops."""
 
     def __init__(
         self,
         store: GrpcLeadStore,
         work: Callable[[LeaseBatch], object],
         stop: threading.Event,
+        timing: Timing,
         busy: Busy | None = None,
         size: BatchSize | None = None,
         *,
         max_jobs: int = 8,
     ) -> None:
-        """`busy` tells others, such as a run, which integrations have live work; `work` tells `size` how it went."""
+        """`busy` is shared with others, such as runs, that let live work go first. `work` adapts `size`."""
         self._store = store
         self._work = work
         self._stop = stop
         self._max_jobs = max_jobs
-        self._busy = busy or Busy()
+        self._timing = timing
+        self._busy = busy or Busy(timing.batching)
         self._size = size or BatchSize()
         self._reachable = True
-        self._held_seconds = _HELD_SECONDS
+        self._held_seconds = max(1, int(timing.held_call))
 
     def run(self) -> None:
-        """Lease until told to stop, then give the jobs that run a few seconds to end."""
+        """Lease until the process stops, then give the jobs that run a few seconds to end."""
         while not self._stop.is_set():
             try:
                 self._turn()
-            except Exception:  # noqa: BLE001 - the loop outlives everything
+            except Exception:  # noqa: BLE001 - the loop goes on after every error
                 _log.exception("work_loop_failed", reason="unexpected")
-                self._stop.wait(_RETRY_SECONDS)
-        if not self._busy.wait_until_idle(4.0):
+                self._stop.wait(self._timing.retries.lease)
+        if not self._busy.wait_until_idle(self._timing.stop_jobs):
             _log.warning("work_abandoned", reason="stopping", jobs=self._busy.jobs)
 
     def _turn(self) -> None:
@@ -116,14 +115,14 @@ class WorkLoop:
             return
         batch = self._lease(busy)
         if batch is None:
-            self._stop.wait(_RETRY_SECONDS)
+            self._stop.wait(self._timing.retries.lease)
         elif batch.leases:
             self._start(batch)
-        elif busy or time.monotonic() - batch.claimed_at < BATCHING_SECONDS:
+        elif busy or time.monotonic() - batch.claimed_at < self._timing.batching:
             self._busy.wait_for_change()
 
     def _lease(self, busy: list[str]) -> LeaseBatch | None:
-        """Ask for work: held open while there is nothing else to do, else answered at once. None = not reachable."""
+        """Ask for work; the call is held open only while no job runs. None = lead-store cannot be reached."""
         try:
             batch = self._store.lease(0 if busy else self._held_seconds, busy, self._size.now)
         except (StoreUnavailableError, StoreRefusedError) as error:
@@ -134,11 +133,12 @@ class WorkLoop:
         if not self._reachable:
             _log.info("lead_store_reachable")
         self._reachable = True
-        self._held_seconds = max(1, min(_HELD_SECONDS, int(batch.lease_seconds) - _LEFT_SECONDS))
+        held = min(self._timing.held_call, batch.lease_seconds - self._timing.left_of_lease)
+        self._held_seconds = max(1, int(held))
         return batch
 
     def _start(self, batch: LeaseBatch) -> None:
-        """Work on a thread of its own; a daemon, since a hanging CRM must not keep the process from ending."""
+        """Work on a thread of its own: a daemon, so that a CRM that does not answer cannot keep the process alive."""
         self._busy.begin(batch.integration_id)
         threading.Thread(target=self._job, args=(batch,), name="work", daemon=True).start()
 

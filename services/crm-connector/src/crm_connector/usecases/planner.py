@@ -1,8 +1,8 @@
-"""Dry runs, a page at a time: read what the run would read, have it planned, keep what was found. Nothing changes.
+"""Dry runs, a page at a time: read what the run would read, let lead-store plan it, and store the plan.
 
-A page may be planned twice, which is harmless. The calls that the run would take are those that it takes here to read
-the page, history included, and those of its further batches (`domain.forecast`). What the webhooks of its own writes
-would bring later is not counted, nor are calls that fail and are repeated.
+A page may be planned twice, which is harmless. The run would take the calls that are made here to read the page,
+history included, and those of its further batches (`domain.forecast`). Not counted are the calls that follow from the
+webhooks of its own writes, and calls that fail and are repeated.
 """
 
 import time
@@ -26,16 +26,16 @@ _Planned = list[tuple[Lease, Decision]]
 
 @dataclass(frozen=True, slots=True)
 class Planner:
-    """Works pages of dry runs. `crm` gives the client of an integration; `calls` counts those of the calling thread."""
+    """Works pages of dry runs. `crm` gives the client of an integration, `calls` counts the calls of the thread."""
 
     store: GrpcLeadStore
     crm: Callable[[str], Crm]
-    kept: MongoPlannedRecords
+    stored: MongoPlannedRecords
     calls: Callable[[], int]
     now: Callable[[], datetime]
 
     def page(self, run: Run, goes_on: Callable[[Run], bool]) -> Run:
-        """Plan the next page: the run after it. `goes_on` renews the run's lease; False = leave the page undone."""
+        """Plan the next page: the run after it. `goes_on` renews the run's lease; False = stop before the page."""
         before, crm = self.calls(), self.crm(run.integration_id)
         if run.proposed:
             crm = crm.mapped(run.proposed.field_mapping)
@@ -43,8 +43,8 @@ class Planner:
         run, found, position = plan(run, crm, goes_on)
         if found is None:
             return run
-        told = [record for record in (planned(lease, decision) for lease, decision in found) if record.is_told]
-        self.kept.put(run.run_id, told, self.now())
+        records = [planned(lease, decision) for lease, decision in found]
+        self.stored.put(run.run_id, [record for record in records if record.is_listed], self.now())
         handed_over = sum(lease.looks_for_lead and bool(decision.record_id) for lease, decision in found)
         counted = forecast([decision for _, decision in found], handed_over)
         after = run.planned(counted, self.calls() - before, position)
@@ -71,26 +71,27 @@ class Planner:
         return run, self._decided(run, crm, (), leases) + gone, position
 
     def _decided(self, run: Run, crm: Crm, records: Sequence[Present], leases: Sequence[Lease]) -> _Planned:
-        """Have records that were read, or leases, planned. What only history can tell is read again, after the others.
+        """Let lead-store plan records that were read, or leases. Where it needs history, read again, after the others.
 
-        So it is in the work itself. All are asked about again then, for each is planned on what those before it change.
+        The real work has the same order. All records are planned again then, for each is planned as if those before it
+        had been carried out.
         """
         seen = crm.observe(leases, _soon()) if leases else []
         decisions = self._ask(run, records, seen)
         read = list(zip(records, decisions, strict=False))  # what was seen of leases comes after the records
-        work_items = {one.work_item_id: Lease(one.work_item_id, 0, record.record_id) for record, one in read}
-        work_items |= {lease.work_item_id: lease for lease in leases}
+        leases_by_id = {one.work_item_id: Lease(one.work_item_id, 0, record.record_id) for record, one in read}
+        leases_by_id |= {lease.work_item_id: lease for lease in leases}
         unsure = {one.work_item_id for one in decisions if one.outcome is not Outcome.DECIDED}
         if unsure:
             unread = [
-                replace(lease, history=True) for work_item_id, lease in work_items.items() if work_item_id in unsure
+                replace(lease, history=True) for work_item_id, lease in leases_by_id.items() if work_item_id in unsure
             ]
             again = crm.observe(unread, _soon())
             sure = [record for record, one in read if one.work_item_id not in unsure]
             decisions = self._ask(run, sure, [*(one for one in seen if one.work_item_id not in unsure), *again])
         by_work_item = {one.work_item_id: one for one in decisions}
         undecided = Decision("", Outcome.NEEDS_READING)
-        return [(lease, by_work_item.get(work_item_id, undecided)) for work_item_id, lease in work_items.items()]
+        return [(lease, by_work_item.get(work_item_id, undecided)) for work_item_id, lease in leases_by_id.items()]
 
     def _ask(self, run: Run, records: Sequence[Present], seen: Sequence[Observation]) -> list[Decision]:
         if not records and not seen:
@@ -100,7 +101,7 @@ class Planner:
 
 
 def _gone(lead_id: str) -> tuple[Lease, Decision]:
-    """A lead that is none of the tenant's, any more."""
+    """Plan for a lead that the tenant does not have any more."""
     decision = Decision("", Outcome.DECIDED, "skipped", reason="lead_not_found", lead_id=lead_id)
     return Lease(f"lead/{lead_id}", 0, lead_id=lead_id), decision
 

@@ -1,7 +1,7 @@
-"""Works runs, one page at a time: lease the run that was worked longest ago, do its next page, give it back.
+"""Works runs, one page at a time: lease the run that was worked longest ago, do its next page, release it.
 
-So all runs get their turn, a killed process loses one page at most, and whoever takes a run over goes on where it was.
-A page may be done twice, which is harmless: records that were read are not leased again, and leads may be due twice.
+So all runs have their turn, a killed process loses one page at most, and another process goes on where the run was. A
+page may be done twice, which is harmless: records that were read are not leased again, and leads may be due twice.
 """
 
 import threading
@@ -17,6 +17,7 @@ from crm_connector.clients.lead_store import GrpcLeadStore
 from crm_connector.crm import Crm
 from crm_connector.domain.errors import (
     ConnectorError,
+    CrmError,
     CrmRejectedError,
     MissingScopesError,
     NotFoundError,
@@ -24,6 +25,7 @@ from crm_connector.domain.errors import (
 )
 from crm_connector.domain.integration import Integration
 from crm_connector.domain.run import Run, RunKind, RunState, is_allowed
+from crm_connector.domain.timing import Timing
 from crm_connector.mongo.integrations import MongoIntegrations
 from crm_connector.mongo.runs import MongoRuns
 from crm_connector.usecases.loop import Busy
@@ -32,20 +34,14 @@ from crm_connector.usecases.runs import drop_work, lead_page, total_records
 from crm_connector.usecases.targets import Targets
 from crm_connector.usecases.work import Job
 
-# Work items of a push that are due at once: more would make lead-store's look for due work slow.
+# Work items of a push that are due at once: with more, lead-store finds due work slowly.
 MOST_PENDING, LEADS_PER_PAGE = 2_000, 200
-_LOOK_SECONDS, _IDLE_SECONDS = 0.5, 0.5
-# Live work goes first, but does not hold up a run for longer than this per page.
-_LIVE_WORK_SECONDS = 2.0
 _LIST_SECONDS = 10.0
-_FIRST_REST_SECONDS, _LONGEST_REST_SECONDS, _PAUSED_SECONDS = 1.0, 30.0, 5.0
-# A change is stored right after its run; by then it is, or never will be.
-_STORED_WITHIN = timedelta(seconds=60)
 _log = structlog.get_logger()
 
 
 class _LostError(Exception):
-    """The run was cancelled, or somebody else has it."""
+    """The run was cancelled, or another process has it."""
 
 
 class Runner:
@@ -62,11 +58,12 @@ class Runner:
         targets: Targets,
         busy: Busy,
         *,
+        timing: Timing,
         calls: Callable[[], int],
         now: Callable[[], datetime],
         stop: threading.Event,
     ) -> None:
-        """`busy` knows the live work; `calls` counts the CRM calls of the calling thread."""
+        """`busy` knows the live work; `calls` gives the CRM calls of the calling thread so far."""
         self._runs = runs
         self._integrations = integrations
         self._store = store
@@ -75,23 +72,25 @@ class Runner:
         self._planner = planner
         self._targets = targets
         self._busy = busy
+        self._timing = timing
         self._calls = calls
         self._now = now
         self._stop = stop
         self._lock = threading.Lock()
         self._owners: set[str] = set()
-        self._rests: dict[str, tuple[float, float]] = {}
+        self._paused_until: dict[str, float] = {}
+        self._failures: dict[str, int] = {}
 
     def turn(self) -> float:
         """Do the next page of a run, if there is one; seconds to pause before the next turn."""
         owner = str(uuid.uuid4())
         with self._lock:
             self._owners.add(owner)
-            resting = [run_id for run_id, (until, _) in self._rests.items() if until > time.monotonic()]
+            paused = [run_id for run_id, until in self._paused_until.items() if until > time.monotonic()]
         try:
-            run = self._runs.claim(owner, resting)
+            run = self._runs.claim(owner, paused)
             if run is None:
-                return _IDLE_SECONDS
+                return self._timing.run_idle
             self._work(run.begun(self._now()), owner)
             return 0.0
         finally:
@@ -99,7 +98,7 @@ class Runner:
                 self._owners.discard(owner)
 
     def give_up(self) -> None:
-        """Give back the runs at work, for the process is about to end."""
+        """Release the runs at work, since the process is about to end."""
         with self._lock:
             owners = set(self._owners)
         try:
@@ -109,7 +108,7 @@ class Runner:
             _log.warning("runs_not_given_up", reason=error.reason, runs=len(owners))
 
     def _work(self, run: Run, owner: str) -> None:
-        """Do one page, and keep how far the run is."""
+        """Do one page, and store how far the run is."""
         try:
             after, pause = self._next(run, owner)
         except _LostError:
@@ -118,8 +117,8 @@ class Runner:
             after, pause = self._after(run, error)
         except Exception:  # noqa: BLE001 - one run must not end the others
             _log.exception("run_page_failed", reason="unexpected", run_id=run.run_id)
-            after, pause = self._rest(run, "connector_error")
-        self._put_off(run, pause)
+            after, pause = self._wait(run, "connector_error")
+        self._pause(after, pause)
         if self._runs.keep(after, owner, release=True):
             if after.state is not RunState.RUNNING:
                 _log.info("run_ended", run_id=run.run_id, state=after.state.value, reason=after.reason, done=after.done)
@@ -127,29 +126,29 @@ class Runner:
             drop_work(self._store, run)  # what was queued while it was cancelled
 
     def _next(self, run: Run, owner: str) -> tuple[Run, float]:
-        """Do the next page of whatever kind: the run after it, and seconds to leave it alone."""
+        """Do the next page: the run after it, and the seconds until it is worked again."""
         integration = self._integrations.get(run.tenant_id, run.integration_id)
         if run.kind is RunKind.APPLY and run.run_id != integration.apply_run_id:
             return self._unnamed(run, integration)
         if not is_allowed(run.kind, run.proposed or integration):
             return run.ended(RunState.FAILED, self._now(), "direction"), 0.0
         if integration.paused and not run.dry_run:
-            return self._rest(run, "paused")[0], _PAUSED_SECONDS
-        run = run.resting("")
+            return self._wait(run, "paused")[0], self._timing.run_paused
+        run = run.waiting("")
         if run.dry_run:
-            self._busy.wait_until_idle(_LIVE_WORK_SECONDS, run.integration_id)
-            if not integration.paused:  # else nobody spends the account's quota
-                self._store.hold(run.integration_id)
+            self._let_live_work_go_first(run)
+            if not integration.paused:  # else no process spends the account's quota
+                self._store.claim(run.integration_id)
             return self._planner.page(run, lambda now: self._goes_on(now, owner)), 0.0
         if run.kind is RunKind.IMPORT:
             return self._import(run, owner), 0.0
         return self._push(run) if run.kind is RunKind.PUSH else self._apply(run, integration)
 
     def _import(self, run: Run, owner: str) -> Run:
-        """Have one page of records decided."""
+        """Read one page of records and let lead-store decide on it."""
         before = self._calls()
-        self._busy.wait_until_idle(_LIVE_WORK_SECONDS, run.integration_id)
-        self._store.hold(run.integration_id)
+        self._let_live_work_go_first(run)
+        self._store.claim(run.integration_id)
         crm = self._crm(run.integration_id)
         page = crm.all_records(run.position, time.monotonic() + _LIST_SECONDS)
         if run.fresh:
@@ -162,6 +161,9 @@ class Runner:
         after = run.imported(outcomes, self._calls() - before, str(page.next_position or ""), reasons)
         return after if page.next_position else after.ended(RunState.SUCCEEDED, self._now())
 
+    def _let_live_work_go_first(self, run: Run) -> None:
+        self._busy.wait_until_idle(self._timing.live_work, run.integration_id)
+
     def _goes_on(self, run: Run, owner: str) -> bool:
         """Renew the run's lease in the middle of a page; False if the process is about to end."""
         if self._stop.is_set():
@@ -171,7 +173,7 @@ class Runner:
         return True
 
     def _push(self, run: Run) -> tuple[Run, float]:
-        """Look how far the leads are, then hand over a page of them, unless too many are pending."""
+        """See how far the leads are, then hand over a page of them, unless too many are pending."""
         tenant_id, integration_id = run.tenant_id, run.integration_id
         if run.fresh and (missing := self._crm(integration_id).account(writes=True).missing_scopes):
             raise MissingScopesError(scopes=missing)
@@ -180,44 +182,50 @@ class Runner:
         if run.handed_over and not pending:
             return run.ended(RunState.SUCCEEDED, self._now()), 0.0
         if run.handed_over or pending + LEADS_PER_PAGE > MOST_PENDING:
-            return run, _LOOK_SECONDS
+            return run, self._timing.run_look
         lead_ids, position = lead_page(self._store, run, LEADS_PER_PAGE)
         queued = self._store.request_sync(tenant_id, integration_id, lead_ids, run.run_id) if lead_ids else 0
         return run.handed(len(lead_ids), queued, position), 0.0
 
     def _apply(self, run: Run, integration: Integration) -> tuple[Run, float]:
-        """Make sure that lead-store applies the change, which it does by itself, and look how far that is."""
+        """Make sure that lead-store knows the change, which it applies by itself, and see how far it is."""
         if not run.handed_over:
             queued = self._targets.publish(integration)
             if queued is None:
-                return self._rest(run, "store_unavailable")
+                return self._wait(run, "store_unavailable")
             run = run.handed(queued, queued, "")
         pending, failed = self._store.run_work(run.tenant_id, run.integration_id, run.run_id)
         run = run.looked_at(pending, failed)
-        return (run, _LOOK_SECONDS) if pending else (run.ended(RunState.SUCCEEDED, self._now()), 0.0)
+        return (run, self._timing.run_look) if pending else (run.ended(RunState.SUCCEEDED, self._now()), 0.0)
 
     def _unnamed(self, run: Run, integration: Integration) -> tuple[Run, float]:
-        """End a run whose change was never stored, or was followed by a later one; one may be about to be stored."""
-        is_new = run.run_id > integration.apply_run_id and self._now() - run.created_at < _STORED_WITHIN
-        return (run, _LOOK_SECONDS) if is_new else (run.ended(RunState.CANCELLED, self._now(), "superseded"), 0.0)
+        """End a run whose change was replaced or never stored. A new change may be about to be stored."""
+        stored_by = run.created_at + timedelta(seconds=self._timing.stored_within)
+        is_new = run.run_id > integration.apply_run_id and self._now() < stored_by
+        return (
+            (run, self._timing.run_look) if is_new else (run.ended(RunState.CANCELLED, self._now(), "superseded"), 0.0)
+        )
 
     def _after(self, run: Run, error: ConnectorError) -> tuple[Run, float]:
-        """Fail what no waiting mends; let everything else wait."""
+        """Fail the run if waiting does not help; let it wait after every other error."""
         if isinstance(error, (NotFoundError, MissingScopesError, CrmRejectedError)):
             return run.ended(RunState.FAILED, self._now(), error.reason), 0.0
-        return self._rest(run, error.reason, error.retry_after)
+        seconds = self._timing.retries.after(error) if isinstance(error, CrmError) else 0.0
+        return self._wait(run, error.reason, seconds)
 
-    def _rest(self, run: Run, reason: str, seconds: float = 0.0) -> tuple[Run, float]:
-        """Have a run wait, longer each time, or as long as we were told."""
+    def _wait(self, run: Run, reason: str, seconds: float = 0.0) -> tuple[Run, float]:
+        """Let a run wait: so many seconds, or longer each time."""
         if reason != run.reason:
             _log.warning("run_waits", run_id=run.run_id, reason=reason, integration_id=run.integration_id)
-        _, last = self._rests.get(run.run_id, (0.0, 0.0))
-        pause = min(max(_FIRST_REST_SECONDS, last * 2), _LONGEST_REST_SECONDS)
-        return run.resting(reason), max(seconds, pause)
-
-    def _put_off(self, run: Run, seconds: float) -> None:
-        """Leave a run alone in this process; another one may have what it needs, such as the integration's lease."""
         with self._lock:
-            self._rests.pop(run.run_id, None)
+            failures = self._failures[run.run_id] = self._failures.get(run.run_id, 0) + 1
+        return run.waiting(reason), max(seconds, self._timing.retries.run.wait(failures))
+
+    def _pause(self, run: Run, seconds: float) -> None:
+        """Pause a run in this process; another one may have what it needs, such as the integration's lease."""
+        with self._lock:
+            self._paused_until.pop(run.run_id, None)
             if seconds:
-                self._rests[run.run_id] = (time.monotonic() + seconds, seconds)
+                self._paused_until[run.run_id] = time.monotonic() + seconds
+            if not run.reason or run.state is not RunState.RUNNING:
+                self._failures.pop(run.run_id, None)

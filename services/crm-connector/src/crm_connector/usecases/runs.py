@@ -94,11 +94,11 @@ class Runs:
     def planned(self, tenant_id: str, run_id: str, outcome: str, after: str, limit: int) -> list[PlannedRecord]:
         """List what a dry run found after this key, of one outcome or all. PreconditionError `not_a_dry_run`."""
         if not self._runs.get(tenant_id, run_id).dry_run:
-            raise PreconditionError("not_a_dry_run", "This run did what it did; only a dry run has a plan.")
+            raise PreconditionError("not_a_dry_run", "Only a dry run has a plan, and this run is none.")
         return self._planned.page(run_id, outcome, after, limit)
 
     def cancel(self, tenant_id: str, run_id: str) -> Run:
-        """End a run; what it has begun is finished. What nobody has begun of a push is let go, also the second time."""
+        """End a run. Work of it that has begun is finished, the rest is dropped, also when it is cancelled again."""
         self._runs.cancel(self._runs.get(tenant_id, run_id).run_id, self._now())
         run = self._runs.get(tenant_id, run_id)
         if run.hands_over and run.state is RunState.CANCELLED:
@@ -107,7 +107,7 @@ class Runs:
 
 
 def drop_work(store: GrpcLeadStore, run: Run) -> None:
-    """Let go of a push's work that nobody has begun; none is left of an integration that is gone."""
+    """Drop a run's work that has not begun; an integration that is gone has none left."""
     try:
         store.drop_run_work(run.tenant_id, run.integration_id, run.run_id)
     except StoreRefusedError as error:

@@ -1,4 +1,4 @@
-"""Keeps lead-store's targets the same as our integrations, whenever lead-store is there."""
+"""Keeps lead-store's targets the same as our integrations."""
 
 import threading
 
@@ -18,15 +18,15 @@ class Targets:
         self._store = store
         self._lock = threading.Lock()
         self._due: set[str] = set()
-        self._gone: set[str] = set()
+        self._withdrawn: set[str] = set()
 
     def publish(self, integration: Integration) -> int | None:
-        """Tell lead-store; how many work items the apply run goes through.
+        """Put the target: the number of work items that the apply run goes through.
 
-        None = it is not there, and the upkeep will.
+        None = lead-store is away, and the upkeep puts it later.
         """
         with self._lock:
-            if integration.integration_id in self._gone:
+            if integration.integration_id in self._withdrawn:
                 return 0
             try:
                 queued = self._store.put_target(integration)
@@ -38,14 +38,14 @@ class Targets:
             return queued
 
     def withdraw(self, integration: Integration) -> None:
-        """Make lead-store forget it.
+        """Remove the target.
 
         Raises:
-            StoreUnavailableError: if it is not there.
+            StoreUnavailableError: if lead-store is away.
 
         """
         with self._lock:
-            self._gone.add(integration.integration_id)
+            self._withdrawn.add(integration.integration_id)
             self._due.discard(integration.integration_id)
             self._store.remove_target(integration.tenant_id, integration.integration_id)
 

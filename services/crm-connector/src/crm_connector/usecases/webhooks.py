@@ -48,14 +48,14 @@ class Webhooks:
         self._lock = threading.Lock()
 
     def enable(self, tenant_id: str, integration_id: str) -> WebhookState:
-        """Ensure the app's subscriptions, then make deliveries count."""
+        """Ensure the app's subscriptions, then let deliveries of the integration make work."""
         integration = self._integrations.get(tenant_id, integration_id)
         self._ensure(integration)
         integration = self._flag(integration, enabled=True)
         return self._state(integration)
 
     def disable(self, tenant_id: str, integration_id: str) -> WebhookState:
-        """Make deliveries not count; pause the app's subscriptions if nobody needs them."""
+        """Let deliveries make no work; pause the app's subscriptions if no integration needs them."""
         integration = self._flag(self._integrations.get(tenant_id, integration_id), enabled=False)
         self._pause_unused(integration)
         return self._state(integration)
@@ -65,7 +65,7 @@ class Webhooks:
         return self._state(self._integrations.get(tenant_id, integration_id))
 
     def faults(self, integration: Integration) -> list[str] | None:
-        """Say in plain words what keeps the app's subscriptions from working; None if the CRM has no API to ask."""
+        """Say in plain words what is wrong with the app's subscriptions; None if the CRM has no API to ask."""
         if not (admin := self._admin(integration)):
             return None
         active = {(found.event, found.property): found.active for found in admin.list()}
@@ -89,12 +89,12 @@ class Webhooks:
             _log.warning("subscriptions_not_ensured", reason=error.reason, integration_id=integration.integration_id)
 
     def integration_deleted(self, integration: Integration) -> None:
-        """Drop the app's subscriptions with its last integration; before that only those that nobody else maps."""
+        """Remove the subscriptions that no integration of the app needs any more."""
         others = self._integrations.of_app(integration.provider, integration.app_id)
         if admin := self._admin(integration):
             with self._lock:
                 if others:
-                    self._drop_unmapped(others[0], admin)
+                    self._remove_unmapped(others[0], admin)
                 else:
                     for subscription in self._ours(integration, admin.list()):
                         admin.remove(subscription.subscription_id)
@@ -104,7 +104,7 @@ class Webhooks:
             self._subscriptions.delete(integration.provider, integration.app_id)
 
     def _flag(self, integration: Integration, *, enabled: bool) -> Integration:
-        """Store the flag and tell lead-store."""
+        """Store the flag and put the target."""
         if integration.webhooks_enabled is not enabled:
             changed = replace(integration, webhooks_enabled=enabled, revision=integration.revision + 1)
             self._integrations.replace(changed, integration.revision)
@@ -126,11 +126,11 @@ class Webhooks:
             for event, name in wanted:
                 if (event, name) not in known:
                     admin.create(event, name)
-            self._drop_unmapped(integration, admin)
-            self._keep(integration, admin.list())
+            self._remove_unmapped(integration, admin)
+            self._store(integration, admin.list())
 
-    def _drop_unmapped(self, integration: Integration, admin: WebhookAdmin) -> None:
-        """Drop subscriptions that we made to properties that no integration of the app maps any more."""
+    def _remove_unmapped(self, integration: Integration, admin: WebhookAdmin) -> None:
+        """Remove subscriptions that we made to properties that no integration of the app maps any more."""
         wanted = set(self._wanted(integration))
         for found in self._subscriptions.get(integration.provider, integration.app_id):
             if found.property and (found.event, found.property) not in wanted:
@@ -146,7 +146,7 @@ class Webhooks:
             active = [found.subscription_id for found in self._ours(integration, admin.list()) if found.active]
             if active:
                 admin.set_active(active, active=False)
-            self._keep(integration, admin.list())
+            self._store(integration, admin.list())
 
     def _state(self, integration: Integration) -> WebhookState:
         provider = self._connections.provider(integration.provider)
@@ -162,7 +162,7 @@ class Webhooks:
         )
 
     def _listed(self, integration: Integration, admin: WebhookAdmin) -> list[CrmSubscription]:
-        """Subscriptions as the CRM lists them; as they were last seen, if it does not answer."""
+        """List the subscriptions as the CRM has them; if it does not answer, as they were last."""
         try:
             return admin.list()
         except CrmError as error:
@@ -170,18 +170,18 @@ class Webhooks:
             return self._subscriptions.get(integration.provider, integration.app_id)
 
     def _wanted(self, integration: Integration) -> list[tuple[str, str]]:
-        """Subscriptions that the mappings of all the app's integrations need."""
+        """Give the subscriptions that the mappings of all the app's integrations need."""
         others = self._integrations.of_app(integration.provider, integration.app_id) if integration.app_id else []
         properties = {name for each in [integration, *others] for name in each.mapping.values()}
         return self._connections.provider(integration.provider).events(sorted(properties))
 
     def _ours(self, integration: Integration, found: Sequence[CrmSubscription]) -> list[CrmSubscription]:
-        """Those that we want or have ensured before; others of the same app are somebody else's."""
-        kept = {s.subscription_id for s in self._subscriptions.get(integration.provider, integration.app_id)}
+        """Choose those that we need or have ensured before; others of the same app are somebody else's."""
+        stored = {s.subscription_id for s in self._subscriptions.get(integration.provider, integration.app_id)}
         wanted = set(self._wanted(integration))
-        return [s for s in found if s.subscription_id in kept or (s.event, s.property) in wanted]
+        return [s for s in found if s.subscription_id in stored or (s.event, s.property) in wanted]
 
-    def _keep(self, integration: Integration, found: Sequence[CrmSubscription]) -> None:
+    def _store(self, integration: Integration, found: Sequence[CrmSubscription]) -> None:
         ours = self._ours(integration, found)
         self._subscriptions.put(integration.provider, integration.app_id, self._url(integration), ours)
 

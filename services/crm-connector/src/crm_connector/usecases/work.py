@@ -1,7 +1,7 @@
 """The work on leased records: observe → reconcile → write → settle.
 
-Every lease taken ends in exactly one of four ways: a decision without a write, a settled write, a release, or, where a
-write may have landed and nobody knows, by itself.
+Every lease ends in exactly one of four ways: by a decision without a write, by a settled write, by a release, or by
+itself, when a write may have landed and nobody knows.
 """
 
 from collections import Counter
@@ -16,7 +16,6 @@ from crm_connector.crm import Crm
 from crm_connector.domain.batch_size import BatchSize
 from crm_connector.domain.errors import (
     LEASE_TOO_SHORT,
-    PERSON_RETRY_SECONDS,
     ConnectorError,
     CrmError,
     CrmRejectedError,
@@ -38,20 +37,18 @@ from crm_connector.domain.observation import (
     Write,
     WriteResult,
 )
+from crm_connector.domain.timing import Timing
 
-# Rounds of reading and asking again; two suffice (a page that is too old, then history), the third is for luck.
+# Rounds of reading and deciding. Two suffice: a page that is too old, then history. The third is in reserve.
 _ROUNDS = 3
-_STORE_RETRY_SECONDS = 2.0
-# What a lease must hold besides the call and its late landing for any write to be sent: reading, deciding.
-_SPARE_SECONDS = 1.0
 _log = structlog.get_logger()
 
 
 @dataclass(slots=True)
 class _Open:
-    """A batch at work: the leases that are not decided yet, the writes to send, and what became of the others.
+    """A batch at work: the leases without a decision so far, the writes to send, and the outcomes of the others.
 
-    `late` = what it took to get so far left too little of its leases for the rest; not if they were old from the start.
+    `late` = the work so far left too little of the leases for the rest. It is not set if they were old from the start.
     """
 
     batch: LeaseBatch
@@ -59,7 +56,7 @@ class _Open:
     writes: list[tuple[Lease, Write]] = field(default_factory=list)
     outcomes: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
-    read: bool = False  # whether any of its records has been
+    read: bool = False  # whether any of its records was read
     late: bool = False
 
 
@@ -70,23 +67,25 @@ class Job:
         self,
         store: GrpcLeadStore,
         crm: Callable[[str], Crm],
+        timing: Timing,
         count: Callable[[str, str], None] = lambda *_: None,
         size: BatchSize | None = None,
     ) -> None:
-        """`crm` gives the client of an integration; `count` hears of decisions and writes by name.
+        """`crm` gives the client of an integration. `count` counts decisions and writes by name.
 
-        `size` hears whether batches could be worked off while they were leased.
+        `size` is adapted to whether batches could be worked off while they were leased.
         """
         self._store = store
         self._crm = crm
+        self._timing = timing
         self._count = count
         self._size = size or BatchSize()
-        self._told = False
+        self._reported = False
 
     def run(self, batch: LeaseBatch, page: Sequence[Observation] = ()) -> Counter[str]:
-        """Work off a batch, whose records have been read as a `page` before or are read now. Never raises.
+        """Work off a batch; records that are not in the `page` read before are read now. Never raises.
 
-        What became of the records, by name: decisions, and `waiting` for those that are still due.
+        Counts the records by outcome: the names of decisions, and `waiting` for those that are still due.
         """
         work = self._work_off(batch, page)
         (self._size.was_late if work.late else self._size.was_in_time)(len(batch.leases))
@@ -103,12 +102,12 @@ class Job:
                 self._carry_out(crm, work)
         return work
 
-    def hold(self, integration_id: str) -> None:
-        """Be the process that works an integration. Raises as `GrpcLeadStore.hold` does."""
-        self._store.hold(integration_id)
+    def claim(self, integration_id: str) -> None:
+        """Become the process that works an integration. Raises as `GrpcLeadStore.claim` does."""
+        self._store.claim(integration_id)
 
     def run_archived(self, integration_id: str, records: Sequence[ArchivedRecord]) -> None:
-        """Work off those archived records that a lead is linked to; each is read again under its lease."""
+        """Work off those archived records that a lead is linked to. Each is read again under its lease."""
         batch = self._store.lease_page(integration_id, records, sweep=True) if records else None
         if batch is not None and batch.leases:
             self.run(batch)
@@ -116,9 +115,10 @@ class Job:
     def run_page(
         self, integration_id: str, records: Sequence[Present], *, sweep: bool = False
     ) -> tuple[Counter[str], Counter[str], set[str]]:
-        """Lease those records of a page that changed since their last reading (R9), and work them off as they are (R8).
+        """Lease those records of a page that changed since their last reading (R9), and work them off as read (R8).
 
-        What became of them and why, and the ids of those that were not leased: read already, or due anyway.
+        Counts them by outcome and by reason, and gives the ids of those that were not leased: they had been read
+        already, or are due anyway.
         """
         seen = {record.record_id: record for record in records}
         batch = self._store.lease_page(integration_id, records, sweep=sweep) if records else None
@@ -133,15 +133,15 @@ class Job:
         return work.outcomes, work.reasons, set(seen) - {lease.record_id for lease in batch.leases}
 
     def _check_lease(self, crm: Crm, batch: LeaseBatch) -> None:
-        """Say once that lead-store's leases are too short for any write: then everything waits for ever (R4)."""
-        needed = crm.timeout + LATE_LANDING_SECONDS + _SPARE_SECONDS
-        if batch.lease_seconds < needed and not self._told:
-            self._told = True
+        """Report once that lead-store's leases are too short for any write: then everything waits for ever (R4)."""
+        needed = crm.timeout + LATE_LANDING_SECONDS + self._timing.spare_of_lease
+        if batch.lease_seconds < needed and not self._reported:
+            self._reported = True
             leased = batch.lease_seconds
             _log.error("leases_too_short", reason=LEASE_TOO_SHORT, lease_seconds=leased, needed_seconds=needed)
 
     def _decide(self, crm: Crm, work: _Open, observations: list[Observation]) -> None:
-        """Have every record decided, reading again what lead-store wants to see again; collect the writes."""
+        """Let lead-store decide on every record, read again where it asks for that, and collect the writes."""
         read, read_by = {seen.work_item_id for seen in observations}, work.batch.read_by(crm.timeout)
         unread = [lease for work_item_id, lease in work.leases.items() if work_item_id not in read]
         for _ in range(_ROUNDS):
@@ -152,15 +152,15 @@ class Job:
             for decision in self._store.reconcile(observations):
                 self._count("decision", decision.name)
                 if decision.outcome is not Outcome.DECIDED:
-                    unread.append(_again(work.leases[decision.work_item_id], decision))
+                    unread.append(_read_again(work.leases[decision.work_item_id], decision))
                     continue
                 lease = work.leases.pop(decision.work_item_id)
                 work.outcomes[decision.conclusion] += 1
                 work.reasons.update(filter(None, [decision.counted_reason]))
                 work.writes.extend([(lease, decision.write)] if decision.write else [])
             observations = []
-        # What is left the CRM broke on, or it kept changing while it was read.
-        self._give_back(work, ReleaseKind.RETRY, "undecided" if unread else "crm_error")
+        # The CRM failed on what is left, or it kept changing while it was read.
+        self._release(work, ReleaseKind.RETRY, "undecided" if unread else "crm_error")
 
     def _carry_out(self, crm: Crm, work: _Open) -> None:
         """Send writes while their whole deadline fits in the lease (R4); settle those whose outcome is known."""
@@ -182,31 +182,30 @@ class Job:
 
     @contextmanager
     def _guarded(self, work: _Open) -> Iterator[None]:
-        """Give back what is not decided when something goes wrong."""
+        """Release what is not decided when something goes wrong."""
         try:
             yield
         except StoreUnavailableError as error:  # MongoDB, or lead-store: then the leases end by themselves
-            self._give_back(work, ReleaseKind.WAITING, error.reason, _STORE_RETRY_SECONDS)
+            self._release(work, ReleaseKind.WAITING, error.reason, self._timing.retries.store)
         except (CrmRejectedError, StoreRefusedError) as error:
-            self._give_back(work, ReleaseKind.RETRY, error.reason)
+            self._release(work, ReleaseKind.RETRY, error.reason)
         except CrmError as error:
             work.late |= work.read and error.reason == LEASE_TOO_SHORT
-            self._give_back(work, ReleaseKind.WAITING, error.reason, error.retry_after)
+            self._release(work, ReleaseKind.WAITING, error.reason, self._timing.retries.after(error))
         except ConnectorError as error:  # the integration is gone, or its credential cannot be opened
-            self._give_back(work, ReleaseKind.WAITING, error.reason, PERSON_RETRY_SECONDS)
+            self._release(work, ReleaseKind.WAITING, error.reason, self._timing.retries.person)
         except Exception:  # noqa: BLE001 - one job must not end the loop
             _log.exception("work_failed", reason="unexpected", integration_id=work.batch.integration_id)
-            self._give_back(work, ReleaseKind.RETRY, "connector_error")
+            self._release(work, ReleaseKind.RETRY, "connector_error")
 
-    def _give_back(self, work: _Open, kind: ReleaseKind, reason: str, wait: float = 0.0) -> None:
+    def _release(self, work: _Open, kind: ReleaseKind, reason: str, wait: float = 0.0) -> None:
         """Release what is not decided, so that it need not wait for its lease to end."""
         if not work.leases:
             return
         integration_id = work.batch.integration_id
         _log.warning("work_released", reason=reason, work_items=len(work.leases), integration_id=integration_id)
         releases = [
-            Release(work_item.work_item_id, work_item.fence, kind, reason, int(wait * 1000))
-            for work_item in work.leases.values()
+            Release(lease.work_item_id, lease.fence, kind, reason, int(wait * 1000)) for lease in work.leases.values()
         ]
         work.outcomes["waiting"] += len(work.leases)
         work.leases.clear()
@@ -216,6 +215,6 @@ class Job:
             _log.warning("release_failed", reason=error.reason, integration_id=integration_id)
 
 
-def _again(lease: Lease, decision: Decision) -> Lease:
-    """Say how a record has to be read again: with history once that was asked for."""
+def _read_again(lease: Lease, decision: Decision) -> Lease:
+    """Give the lease for reading again: with history once lead-store has asked for it."""
     return replace(lease, history=lease.history or decision.outcome is Outcome.NEEDS_HISTORY)

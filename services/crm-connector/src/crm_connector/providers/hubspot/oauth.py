@@ -1,4 +1,4 @@
-"""OAuth tokens, and what a credential says about itself."""
+"""OAuth tokens, and which account a credential belongs to."""
 
 import time
 from collections.abc import Sequence
@@ -14,10 +14,10 @@ from crm_connector.domain.errors import (
     PreconditionError,
 )
 from crm_connector.domain.integration import Account, CredentialKind
-from crm_connector.hubspot.client import Answer, HubSpotClient, Transport
-from crm_connector.hubspot.errors import error_of
-from crm_connector.hubspot.paths import Paths
-from crm_connector.hubspot.wire import AccountDetails, OAuthInfo, OAuthTokens, TokenInfo
+from crm_connector.providers.hubspot.client import Answer, HubSpotClient, Transport
+from crm_connector.providers.hubspot.errors import error_of
+from crm_connector.providers.hubspot.paths import Paths
+from crm_connector.providers.hubspot.wire import AccountDetails, OAuthInfo, OAuthTokens, TokenInfo
 
 READ_CONTACTS, WRITE_CONTACTS = "crm.objects.contacts.read", "crm.objects.contacts.write"
 READ_PROPERTIES = "crm.schemas.contacts.read"
@@ -27,7 +27,7 @@ SCOPES = (READ_CONTACTS, WRITE_CONTACTS, READ_PROPERTIES, "crm.schemas.contacts.
 
 @dataclass(frozen=True, slots=True)
 class OAuthApp:
-    """Our app at HubSpot."""
+    """Our app at HubSpot: it exchanges codes and refresh tokens."""
 
     transport: Transport
     paths: Paths
@@ -63,20 +63,21 @@ class OAuthApp:
 
 
 def missing_scopes(granted: Sequence[str], *, writes: bool) -> tuple[str, ...]:
-    """Say which scopes are missing; none if HubSpot does not say which there are.
+    """Give the scopes that are missing; none if HubSpot does not say which there are.
 
-    Who may read contacts may read their properties (HubSpot's public API specs); who never writes needs no leave to.
+    A token that may read contacts may read their properties (HubSpot's public API specs). Without `writes` it need not
+    be allowed to write.
     """
-    spared = {READ_PROPERTIES} if READ_CONTACTS in granted else set()
-    spared |= set() if writes else {WRITE_CONTACTS}
-    return tuple(scope for scope in SCOPES if scope not in {*granted, *spared}) if granted else ()
+    not_needed = {READ_PROPERTIES} if READ_CONTACTS in granted else set()
+    not_needed |= set() if writes else {WRITE_CONTACTS}
+    return tuple(scope for scope in SCOPES if scope not in {*granted, *not_needed}) if granted else ()
 
 
 def read_account(client: HubSpotClient, kind: CredentialKind, token: str, *, writes: bool) -> Account:
-    """Ask HubSpot whose this token is.
+    """Ask HubSpot which account this token belongs to.
 
     Raises:
-        AuthFailedError: if it is nobody's.
+        AuthFailedError: if it belongs to none.
 
     """
     try:
@@ -93,7 +94,7 @@ def read_account(client: HubSpotClient, kind: CredentialKind, token: str, *, wri
 
 
 def _time_zone(client: HubSpotClient) -> str:
-    """Time zone of the account; only a guess of when its daily quota begins anew hangs on it."""
+    """Read the time zone of the account. It only serves to guess when the next day, and its quota, begins."""
     deadline = time.monotonic() + 5.0
     try:
         return client.call("GET", "/account-info/v3/details", send_by=deadline).as_(AccountDetails).time_zone

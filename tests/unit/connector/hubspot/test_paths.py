@@ -1,7 +1,7 @@
 """HubSpot's paths by API version."""
 
 import pytest
-from crm_connector.hubspot.paths import Paths, is_version
+from crm_connector.providers.hubspot.paths import Paths, is_version
 
 
 @pytest.mark.parametrize(

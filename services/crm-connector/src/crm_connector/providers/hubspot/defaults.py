@@ -1,10 +1,11 @@
-"""The mapping of a new integration that names none."""
+"""The mapping of a new integration that names none, and how long names may be."""
 
 from collections.abc import Iterable
 
-from crm_connector.domain.mapping import CrmField, FieldMapping
+from crm_connector.domain.mapping import CrmField, FieldMapping, Limits
 from crm_connector.domain.transforms import Transform, TransformKind
 
+LIMITS = Limits(property_name=100, option=3_000)
 DEFAULT_MAPPING = {
     "email": "email",
     "first_name": "firstname",
@@ -22,7 +23,7 @@ _STATUSES = (
 
 
 def default_mapping(known: Iterable[CrmField]) -> FieldMapping:
-    """The default mapping, as far as an account has its properties; a lead's status is `new`, not HubSpot's `NEW`."""
+    """Give the default mapping, as far as an account has the properties. HubSpot's status `NEW` is `new` for a lead."""
     found = {field.property: field for field in known}
     properties = {field: name for field, name in DEFAULT_MAPPING.items() if name in found}
     status = found.get("hs_lead_status")

@@ -1,8 +1,8 @@
-"""Writing contacts in batches, and finding out for each write what came of it.
+"""Writing contacts in batches, with an outcome for each write.
 
-HubSpot's batch update names failures per input when every input has an `objectWriteTraceId`; an upsert may also fail
-as a whole. A batch that is refused as a whole is sent again in halves, so that one bad record does not hold up 99
-others. A refused batch has changed nothing, so sending its halves is no repetition.
+HubSpot's batch update names failures per input when every input has an `objectWriteTraceId`; an upsert may also fail as
+a whole. A batch that is refused as a whole is sent again in halves, so that one bad record does not stop 99 others. A
+refused batch has changed nothing, so its halves repeat nothing.
 """
 
 from collections.abc import Sequence
@@ -12,10 +12,11 @@ from typing import Any
 from crm_connector.domain.errors import CrmError, CrmRejectedError, CrmUncertainError
 from crm_connector.domain.mapping import FieldMapping
 from crm_connector.domain.observation import Done, EmailTaken, NotSent, Refused, Write, WriteKind, WriteOutcome
-from crm_connector.hubspot.client import HubSpotClient
-from crm_connector.hubspot.contacts import LEAD_MARK, SOURCE_MARK, timestamp
-from crm_connector.hubspot.errors import is_conflict, rejection
-from crm_connector.hubspot.wire import Batch, Contact, Problem
+from crm_connector.domain.retry import Retries
+from crm_connector.providers.hubspot.client import HubSpotClient
+from crm_connector.providers.hubspot.contacts import LEAD_MARK, SOURCE_MARK, timestamp
+from crm_connector.providers.hubspot.errors import is_conflict, rejection
+from crm_connector.providers.hubspot.wire import Batch, Contact, Problem
 
 Outcomes = dict[str, WriteOutcome]
 _PATHS = {
@@ -32,6 +33,7 @@ class ContactWriter:
     client: HubSpotClient
     mapping: FieldMapping
     platform: str
+    retries: Retries
 
     def write(self, writes: Sequence[Write], send_by: float) -> Outcomes:
         """Carry out writes: write id → outcome; none for a write that may have landed."""
@@ -59,7 +61,7 @@ class ContactWriter:
         except CrmUncertainError:
             return {}
         except CrmError as error:
-            return {write.write_id: not_sent(error) for write in part}
+            return {write.write_id: not_sent(error, self.retries) for write in part}
         return outcomes | self._halves(unclear, send_by)
 
     def _halves(self, part: list[Write], send_by: float) -> Outcomes:
@@ -71,7 +73,7 @@ class ContactWriter:
         return outcomes
 
     def _inputs(self, part: list[Write]) -> list[dict[str, Any]]:
-        """Build the inputs; a create is an upsert on our unique mark, so that a repeated one finds its record (R6)."""
+        """Build the inputs. A create is an upsert on our unique mark, so that a repeated one finds its record (R6)."""
         if part[0].kind is WriteKind.ARCHIVE:
             return [{"id": write.record_id} for write in part]
         return [
@@ -91,8 +93,8 @@ class ContactWriter:
 def match(part: Sequence[Write], batch: Batch, mapping: FieldMapping) -> tuple[Outcomes, list[Write]]:
     """Match an answer to its inputs: (outcomes, writes that failed without being named).
 
-    An update that is in neither list was not carried out: HubSpot drops ids that were merged away without a word.
-    A create that is in neither list has no outcome at all; the next reading looks for its mark.
+    An update that is in neither list was not carried out: HubSpot leaves out the ids of merged contacts.
+    A create that is in neither list has no outcome; the next reading looks for its mark.
     """
     outcomes: Outcomes = {}
     for contact in batch.results:
@@ -121,13 +123,13 @@ def outcome_of(error: CrmRejectedError, mapping: FieldMapping) -> WriteOutcome:
     return Refused(error.reason, mapping.fields_of(error.properties))
 
 
-def not_sent(error: CrmError) -> NotSent:
+def not_sent(error: CrmError, retries: Retries) -> NotSent:
     """Say that a write did not happen, and when to try again."""
-    return NotSent(error.reason, int(error.retry_after * 1000))
+    return NotSent(error.reason, int(retries.after(error) * 1000))
 
 
 def _done(write: Write, contact: Contact, mapping: FieldMapping) -> Done:
-    """Take over HubSpot's spelling of what we wrote; where the answer omits it, what was sent."""
+    """Take HubSpot's spelling of what we wrote; where the answer omits it, what was sent."""
     written = mapping.to_crm(write.values)
     spelled = {name: contact.properties.get(name, sent) for name, sent in written.items()}
     modified_at = timestamp(contact.properties.get("lastmodifieddate")) or contact.updated_at
@@ -135,7 +137,7 @@ def _done(write: Write, contact: Contact, mapping: FieldMapping) -> Done:
 
 
 def _write_of(part: Sequence[Write], contact: Contact) -> Write | None:
-    """Find the write that a result answers: by trace id, by record id, or by our mark."""
+    """Find the write that a result belongs to: by trace id, by record id, or by our mark."""
     mark = contact.properties.get(LEAD_MARK)
     for write in part:
         if contact.object_write_trace_id:
@@ -150,7 +152,7 @@ def _write_of(part: Sequence[Write], contact: Contact) -> Write | None:
 
 
 def _named(part: Sequence[Write], problem: Problem) -> list[Write]:
-    """Writes that an entry of a 207 names: by trace id, or by record id (`ids` has all of a kind together)."""
+    """Find the writes that an entry of a 207 names: by trace id, or by record id (`ids` may hold several)."""
     traces = set(problem.named("objectWriteTraceId"))
     ids = {*problem.named("ids"), *problem.named("id")}
     return [

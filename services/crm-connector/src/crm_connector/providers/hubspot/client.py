@@ -1,6 +1,5 @@
-"""One HTTP call to HubSpot: token, budget, deadline, and every failure told apart by whether it may have landed."""
+"""One HTTP call to HubSpot: token, budget, deadline. The class of an error says whether the call may have landed."""
 
-import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -21,10 +20,10 @@ from crm_connector.domain.errors import (
     LeaseTooShortError,
     RateLimitedError,
 )
-from crm_connector.hubspot.budget import AccountBudget
-from crm_connector.hubspot.errors import error_of
-from crm_connector.hubspot.paths import Paths
-from crm_connector.hubspot.sockets import PromptAdapter
+from crm_connector.providers.hubspot.budget import AccountBudget
+from crm_connector.providers.hubspot.errors import error_of
+from crm_connector.providers.hubspot.paths import Paths
+from crm_connector.providers.hubspot.sockets import PromptAdapter
 
 _MAX_ANSWER_BYTES = 32 * 1024 * 1024
 _CONNECT_SHARE = 0.3
@@ -42,13 +41,14 @@ class Answer:
         """Read the body as this type.
 
         Raises:
-            CrmUncertainError: if it is something else, so that nobody knows what HubSpot did.
+            CrmUncertainError: if it is of another form, so that nobody knows what HubSpot did.
 
         """
         try:
             return msgspec.json.decode(self.body, type=kind, strict=False)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise CrmUncertainError("crm_answer_unreadable", "HubSpot's answer is not what it documents.") from error
+            message = "HubSpot's answer is not of the form that it documents."
+            raise CrmUncertainError("crm_answer_unreadable", message) from error
 
 
 class Bearer(requests.auth.AuthBase):
@@ -65,24 +65,21 @@ class Bearer(requests.auth.AuthBase):
 
 
 class Transport:
-    """Sends requests and reads bounded answers; one per process, its connection pool is shared.
-
-    `adapter` carries the requests, ours by default.
-    """
+    """Sends requests and reads bounded answers. All accounts of the process share one, and its connection pool."""
 
     def __init__(
         self,
         base_url: str,
         timeout: float,
-        observe: Callable[[str, int], None] = lambda *_: None,
+        count_call: Callable[[str, int], None] = lambda *_: None,
         adapter: BaseAdapter | None = None,
     ) -> None:
-        self._base_url = base_url.rstrip("/")
+        """Each call takes at most `timeout` seconds. `adapter` replaces the one that opens real connections."""
+        self.base_url = base_url.rstrip("/")
         self.timeout = timeout
-        self._observe = observe
-        self._calls = threading.local()
+        self._count_call = count_call
         self._session = requests.Session()
-        # shared by threads, which is sound as long as nothing is kept between calls: no cookies, no redirects
+        # Threads share it, which is safe as long as nothing is kept between calls: no cookies, no redirects.
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self._session.headers["User-Agent"] = "leadsync-crm-connector"
         for scheme in ("https://", "http://"):
@@ -91,10 +88,6 @@ class Transport:
     def close(self) -> None:
         """Close all connections."""
         self._session.close()
-
-    def calls_of_thread(self) -> int:
-        """Number of answers that the calling thread has got so far."""
-        return getattr(self._calls, "made", 0)
 
     def send(
         self,
@@ -106,27 +99,26 @@ class Transport:
         params: Mapping[str, Any] | None = None,
         form: Mapping[str, str] | None = None,
     ) -> tuple[int, bytes, Mapping[str, str]]:
-        """Send once and read the answer whole.
+        """Send once and read the whole answer: status, body, headers.
 
         Raises:
             CrmUnavailableError: if nothing was sent.
-            CrmUncertainError: if it was, and no whole answer came in time.
+            CrmUncertainError: if something was sent and no whole answer came in time.
 
         """
         connect = self.timeout * _CONNECT_SHARE
         started = time.monotonic()
         try:
             with self._session.request(
-                method, self._base_url + path, params=params, data=form, json=json, auth=Bearer(token),
+                method, self.base_url + path, params=params, data=form, json=json, auth=Bearer(token),
                 timeout=(connect, self.timeout - connect), allow_redirects=False, stream=True,
             ) as response:  # fmt: skip
                 body = self._read(response, started + self.timeout)
         except requests.RequestException as error:
-            self._observe(method, 0)
-            # `from None`: the text of the original holds the URL, and with it perhaps a key
+            self._count_call(method, 0)
+            # `from None`: the text of the original error holds the URL, which may hold a key
             raise _failure(error) from None
-        self._calls.made = self.calls_of_thread() + 1
-        self._observe(method, response.status_code)
+        self._count_call(method, response.status_code)
         return response.status_code, body, response.headers
 
     def _read(self, response: requests.Response, deadline: float) -> bytes:
@@ -150,18 +142,18 @@ class HubSpotClient:
         budget: AccountBudget,
         token: TokenSource,
         *,
-        background: bool = False,
+        low_priority: bool = False,
     ) -> None:
-        """In the `background` calls leave a reserve of the budget to others."""
+        """Calls of `low_priority` leave a reserve of the budget to others."""
         self._transport = transport
         self.paths = paths
         self.budget = budget
         self._token = token
-        self._background = background
+        self._low_priority = low_priority
 
-    def in_background(self) -> "HubSpotClient":
+    def low_priority(self) -> "HubSpotClient":
         """Give the same client for work that may wait."""
-        return HubSpotClient(self._transport, self.paths, self.budget, self._token, background=True)
+        return HubSpotClient(self._transport, self.paths, self.budget, self._token, low_priority=True)
 
     @property
     def timeout(self) -> float:
@@ -181,7 +173,7 @@ class HubSpotClient:
     ) -> Answer:
         """Call once. Nothing is sent after the monotonic time `send_by` (default: ten seconds from now), see R4.
 
-        `writes` is the number of records that it writes.
+        `writes` is the number of records that the call writes.
 
         Raises:
             CrmError: its class says whether the call may have landed.
@@ -189,35 +181,35 @@ class HubSpotClient:
         """
         latest = self.budget.monotonic() + 10.0 if send_by is None else send_by
         token = self._token.get()
-        self.budget.acquire(latest, search=search, background=self._background)
+        self.budget.acquire(latest, search=search, low_priority=self._low_priority)
         if self.budget.monotonic() > latest:
             raise LeaseTooShortError
         try:
             status, body, headers = self._transport.send(method, path, token=token, json=json, params=params)
         except CrmError:
-            self.budget.heard(broken=True, wrote=writes)
+            self.budget.note_answer(broken=True, wrote=writes)
             raise
-        self.budget.heard(broken=status >= 500, wrote=writes)
-        self.budget.learn(headers)
+        self.budget.note_answer(broken=status >= 500, wrote=writes)
+        self.budget.follow_limits(headers)
         if status < 300:
             return Answer(status, body)
         raise self._failed(error_of(status, body, headers), token, search=search)
 
     def _failed(self, error: CrmError, token: str, *, search: bool) -> CrmError:
-        """Let the budget and the token source learn from an error."""
+        """Pass an error on to the budget or to the token source, whichever it concerns."""
         if isinstance(error, RateLimitedError):
-            return self.budget.exhausted(error, search=search)
+            return self.budget.hold_back(error, search=search)
         if isinstance(error, AuthFailedError) and error.reason == "crm_auth_expired":
             self._token.reject(token)
         return error
 
 
 def _failure(error: requests.RequestException) -> CrmError:
-    """Tell whether anything was sent before it broke."""
+    """Turn an exception of `requests` into an error of ours, by whether anything was sent before it."""
     if isinstance(error, (requests.ConnectTimeout, requests.exceptions.InvalidURL)):
-        return CrmUnavailableError("crm_unavailable", "HubSpot cannot be reached.", retry_after=5.0)
+        return CrmUnavailableError("crm_unavailable", "HubSpot cannot be reached.")
     cause = error.args[0] if error.args else None
     reason = cause.reason if isinstance(cause, MaxRetryError) else cause
     if isinstance(reason, (NewConnectionError, ConnectTimeoutError)):
-        return CrmUnavailableError("crm_unavailable", "HubSpot cannot be reached.", retry_after=5.0)
-    return CrmUncertainError("crm_timeout", "HubSpot did not answer in time, or broke off.", retry_after=5.0)
+        return CrmUnavailableError("crm_unavailable", "HubSpot cannot be reached.")
+    return CrmUncertainError("crm_timeout", "HubSpot did not answer in time, or ended the connection.")

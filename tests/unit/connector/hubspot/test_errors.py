@@ -11,7 +11,7 @@ from crm_connector.domain.errors import (
     MissingScopesError,
     RateLimitedError,
 )
-from crm_connector.hubspot.errors import error_of, existing_id, is_conflict, parse_problem
+from crm_connector.providers.hubspot.errors import error_of, existing_id, is_conflict, parse_problem
 
 CONTACT_EXISTS = '{"status":"error","message":"Contact already exists. Existing ID: 12345","category":"CONFLICT"}'
 CONTACT_EXISTS_V1 = json.dumps(
@@ -103,9 +103,9 @@ def test_texts_of_errors_hold_no_values() -> None:
 
 @pytest.mark.parametrize(
     ("body", "reason", "seconds"),
-    [(TEN_SECONDS, "rate_limited", 10.0), (DAILY, "daily_limit", 0.0), (SECOND, "rate_limited", 1.0)],
+    [(TEN_SECONDS, "rate_limited", 10.0), (DAILY, "daily_limit", None), (SECOND, "rate_limited", 1.0)],
 )
-def test_the_three_limits_are_told_apart(body: str, reason: str, seconds: float) -> None:
+def test_the_three_limits_are_distinguished(body: str, reason: str, seconds: float | None) -> None:
     """Ten seconds, a day (whose end only the budget knows), or one second."""
     error = error_of(429, body.encode(), {})
 
@@ -127,7 +127,7 @@ def test_missing_scopes_are_named() -> None:
     assert error.scopes == ("crm.objects.contacts.write",)
 
 
-def test_an_expired_token_is_told_from_a_wrong_one() -> None:
+def test_an_expired_token_differs_from_a_wrong_one() -> None:
     """Only EXPIRED_AUTHENTICATION asks for a refresh."""
     expired = error_of(401, b'{"status":"error","category":"EXPIRED_AUTHENTICATION"}', {})
     wrong = error_of(401, b'{"status":"error","category":"INVALID_AUTHENTICATION"}', {})

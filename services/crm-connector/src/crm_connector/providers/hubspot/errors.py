@@ -18,7 +18,7 @@ from crm_connector.domain.errors import (
     MissingScopesError,
     RateLimitedError,
 )
-from crm_connector.hubspot.wire import Problem
+from crm_connector.providers.hubspot.wire import Problem
 
 _EXISTING_ID = re.compile(r"Existing ID: (\d+)")
 _INVALID_PREFIX = "Property values were not valid: "
@@ -46,7 +46,7 @@ def parse_problem(body: bytes) -> Problem:
 def error_of(status: int, body: bytes, headers: Mapping[str, str]) -> CrmError:
     """Turn an answer of 400 or more (or a redirect, which we do not follow) into an error of ours.
 
-    A RateLimitedError for the daily limit has `retry_after` 0: only the budget knows when the portal's day ends.
+    A RateLimitedError for the daily limit has no `retry_after`: only the budget knows when the portal's day ends.
     """
     problem = parse_problem(body)
     category = _word(problem.category or problem.error_type or problem.error or "")
@@ -63,7 +63,7 @@ def error_of(status: int, body: bytes, headers: Mapping[str, str]) -> CrmError:
         wait = min(_seconds(headers.get("Retry-After", "")) or 60.0, 86_400.0)
         return CrmUnavailableError("crm_migrating", "HubSpot is moving this account.", retry_after=wait)
     if status >= 500:
-        return CrmUncertainError("crm_error", f"HubSpot answered {status}.", retry_after=5.0)
+        return CrmUncertainError("crm_error", f"HubSpot answered {status}.")
     return rejection(status, problem)
 
 
@@ -112,14 +112,14 @@ def required_scopes(problem: Problem) -> tuple[str, ...]:
 
 
 def _rate_limited(problem: Problem, headers: Mapping[str, str]) -> RateLimitedError:
-    """Tell the three limits apart: ten seconds, a day, or one second (search)."""
+    """Say which of the three limits was reached: that of ten seconds, of a day, or of one second (search)."""
     policy, text = (problem.policy_name or "").upper(), (problem.message or "").lower()
     if policy == "DAILY" or "daily limit" in text:
         return RateLimitedError("daily_limit", "HubSpot's daily limit is used up.")
-    if told := _seconds(headers.get("Retry-After", "")):
-        return RateLimitedError("rate_limited", "HubSpot is out of quota.", retry_after=min(told, 600.0))
+    if announced := _seconds(headers.get("Retry-After", "")):
+        return RateLimitedError("rate_limited", "HubSpot's limit is reached.", retry_after=min(announced, 600.0))
     second = policy == "SECONDLY" or "secondly limit" in text.replace("ten_secondly", "")
-    return RateLimitedError("rate_limited", "HubSpot is out of quota.", retry_after=1.0 if second else 10.0)
+    return RateLimitedError("rate_limited", "HubSpot's limit is reached.", retry_after=1.0 if second else 10.0)
 
 
 def _from_message(message: str) -> list[tuple[str, str]]:
@@ -146,7 +146,7 @@ def _from_entries(problem: Problem) -> list[tuple[str, str]]:
 
 
 def _word(text: str) -> str:
-    """Keep a category only if it is one: free text never leaves this file."""
+    """Keep a category only if it is a single word: free text never leaves this file."""
     return text if _WORD.fullmatch(text) else ""
 
 

@@ -6,8 +6,8 @@ import msgspec
 from crm_connector.domain.mapping import FieldMapping
 from crm_connector.domain.observation import Done, EmailTaken, LeaseBatch, NotSent, Reading, Refused, Write, WriteKind
 from crm_connector.domain.transforms import Transform, TransformKind
-from crm_connector.hubspot.wire import Batch
-from crm_connector.hubspot.writes import match
+from crm_connector.providers.hubspot.wire import Batch
+from crm_connector.providers.hubspot.writes import match
 
 MAPPING = FieldMapping({"email": "email", "phone": "phone"})
 SENT = (Reading("phone", "1", "1"),)  # where the answer omits what was written

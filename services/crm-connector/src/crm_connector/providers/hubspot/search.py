@@ -2,8 +2,8 @@
 
 A search finds what has changed, but lags behind. Its offsets are not used for paging: a record that is modified
 meanwhile moves to the end and lets another one slip through, and HubSpot ends at 10,000. Each page starts at the last
-modification of the page before instead. When more records than fit on a page share one millisecond, that millisecond is
-paged through by record id (HubSpot's bulk edits do that).
+modification of the page before instead. When more records than fit on a page were modified in one millisecond, as after
+a bulk edit, the records of that millisecond are paged through by record id.
 """
 
 from dataclasses import dataclass
@@ -12,9 +12,9 @@ from typing import Any
 
 from crm_connector.crm import ArchivePage, Page
 from crm_connector.domain.observation import ArchivedRecord
-from crm_connector.hubspot.client import HubSpotClient
-from crm_connector.hubspot.contacts import ContactReader
-from crm_connector.hubspot.wire import SearchAnswer
+from crm_connector.providers.hubspot.client import HubSpotClient
+from crm_connector.providers.hubspot.contacts import ContactReader
+from crm_connector.providers.hubspot.wire import SearchAnswer
 
 PAGE_SIZE = 100
 _MODIFIED, _ID = "lastmodifieddate", "hs_object_id"
@@ -50,8 +50,8 @@ def list_page(reader: ContactReader, position: str, deadline: float) -> Page:
     return Page(records, found.paging.next.after if found.paging and found.paging.next else None)
 
 
-def bin_page(client: HubSpotClient, position: str, deadline: float) -> ArchivePage:
-    """List one page of the archived contacts, by id as well; nothing but who they are and since when."""
+def archive_page(client: HubSpotClient, position: str, deadline: float) -> ArchivePage:
+    """List one page of the archived contacts, by id: only the ids and when they were archived."""
     params = {"archived": "true", "limit": str(PAGE_SIZE), "properties": _ID}
     params |= {"after": position} if position else {}
     found = client.call("GET", client.paths.contacts(), params=params, send_by=deadline).as_(SearchAnswer)
@@ -66,7 +66,7 @@ def count(client: HubSpotClient) -> int:
 
 
 def _next(start: Position, last: tuple[int, str], *, more: bool) -> Position | None:
-    """Say where the next page starts."""
+    """Give the start of the next page."""
     if start.after_id is not None:
         return Position(start.since_ms, last[1]) if more else Position(start.since_ms + 1)
     if not more:

@@ -1,7 +1,7 @@
 """Webhook subscriptions of a legacy public app (HubSpot, "Webhooks API").
 
-The developer key travels in the query, as HubSpot wants it: nothing in this folder ever puts an address into an
-error or a log line.
+The developer key is part of the query, as HubSpot wants it: nothing in this folder puts an address into an error or a
+log line.
 """
 
 from collections.abc import Sequence
@@ -10,11 +10,11 @@ from typing import Any
 
 from crm_connector.crm import CrmSubscription
 from crm_connector.domain.errors import CrmRejectedError, PreconditionError
-from crm_connector.hubspot.client import Answer, Transport
-from crm_connector.hubspot.contacts import chunks
-from crm_connector.hubspot.errors import error_of
-from crm_connector.hubspot.paths import Paths
-from crm_connector.hubspot.wire import Subscriptions, SubscriptionWire, WebhookSettings
+from crm_connector.providers.hubspot.client import Answer, Transport
+from crm_connector.providers.hubspot.contacts import chunks
+from crm_connector.providers.hubspot.errors import error_of
+from crm_connector.providers.hubspot.paths import Paths
+from crm_connector.providers.hubspot.wire import Subscriptions, SubscriptionWire, WebhookSettings
 
 LIFECYCLE_EVENTS = (
     "contact.creation",
@@ -29,7 +29,7 @@ _CONCURRENT_REQUESTS = 10
 
 
 def wanted(properties: Sequence[str]) -> list[tuple[str, str]]:
-    """Subscriptions that the mapped properties need: HubSpot has no wildcard."""
+    """Give the subscriptions that the mapped properties need: HubSpot has no wildcard."""
     return [(event, "") for event in LIFECYCLE_EVENTS] + [(PROPERTY_CHANGE, name) for name in sorted(set(properties))]
 
 
@@ -52,7 +52,7 @@ class AppWebhooks:
             return ""
 
     def set_target(self, url: str) -> None:
-        """Have all webhooks of the app sent to `url`."""
+        """Make HubSpot send all webhooks of the app to `url`."""
         throttling = {"maxConcurrentRequests": _CONCURRENT_REQUESTS}
         self._call("PUT", "settings", {"targetUrl": url, "throttling": throttling})
 
@@ -61,7 +61,7 @@ class AppWebhooks:
         return [_subscription(found) for found in self._call("GET", "subscriptions").as_(Subscriptions).results]
 
     def create(self, event: str, name: str) -> CrmSubscription:
-        """Subscribe, active from the start (HubSpot's default is paused); one that somebody else just made is fine."""
+        """Subscribe, active from the start (HubSpot's default is paused). It is no error if somebody else just has."""
         body = {"eventType": event, "active": True} | ({"propertyName": name} if name else {})
         try:
             return _subscription(self._call("POST", "subscriptions", body).as_(SubscriptionWire))
@@ -78,7 +78,7 @@ class AppWebhooks:
             self._call("POST", "subscriptions/batch/update", {"inputs": inputs})
 
     def remove(self, subscription_id: str) -> None:
-        """Drop one; dropping one that is gone is fine."""
+        """Remove one; it is no error if it is gone."""
         try:
             self._call("DELETE", f"subscriptions/{int(subscription_id)}")
         except CrmRejectedError as error:

@@ -1,7 +1,7 @@
-"""Connections that are given up if connecting took too long *as a whole*.
+"""Connections that are closed if connecting took too long as a whole.
 
-A connect timeout counts per address, and name look-ups do not count at all. A request that leaves late may land after
-its lease (R4), so a connection that took longer than its timeout is not used: nothing has been sent on it yet.
+A connect timeout holds for each address, and does not include the name look-up. A request that leaves late may land
+after its lease (R4), so a connection that took longer than its timeout is not used: nothing has been sent on it yet.
 """
 
 import time
@@ -36,19 +36,19 @@ class _HttpsPool(HTTPSConnectionPool):
 
 
 class PromptAdapter(HTTPAdapter):
-    """Opens connections that are used only if they came about within their connect timeout; never repeats a request."""
+    """Opens connections that are used only if they were made within their connect timeout; never repeats a request."""
 
     def __init__(self) -> None:
         super().__init__(pool_connections=4, pool_maxsize=32, max_retries=0)
 
     def init_poolmanager(self, *args: Any, **more: Any) -> None:
-        """Have the pools make our connections."""
+        """Make the pools open our connections."""
         super().init_poolmanager(*args, **more)
         self.poolmanager.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
 
 
 def _check(connection: HTTPConnection, began: float) -> None:
-    """Close a connection that came about too late."""
+    """Close a connection that was made too late."""
     if connection.timeout is not None and time.monotonic() - began > connection.timeout:
         connection.close()
         raise ConnectTimeoutError(connection, "connecting took too long")

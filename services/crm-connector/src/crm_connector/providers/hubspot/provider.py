@@ -1,44 +1,38 @@
-"""HubSpot as the connector sees it: everything of this folder behind the ports of `crm.py`."""
+"""HubSpot behind the ports of `crm.py`."""
 
 import threading
-import time
-from collections.abc import Callable, Mapping, Sequence, Set
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from crm_connector.crm import ArchivePage, Page, Quota, Schema, Tokens, TokenSource
+from requests.adapters import BaseAdapter
+
+from crm_connector.crm import ArchivePage, Page, ProviderContext, Quota, Schema, Tokens, TokenSource
 from crm_connector.domain.integration import Account, CredentialKind, Integration
-from crm_connector.domain.mapping import FieldMapping
+from crm_connector.domain.mapping import FieldMapping, Limits
 from crm_connector.domain.observation import Lease, Observation, Write, WriteOutcome
-from crm_connector.hubspot import oauth, search, subscriptions
-from crm_connector.hubspot.budget import AccountBudget
-from crm_connector.hubspot.client import HubSpotClient, Transport
-from crm_connector.hubspot.contacts import ContactReader
-from crm_connector.hubspot.defaults import DEFAULT_MAPPING, default_mapping
-from crm_connector.hubspot.paths import Paths
-from crm_connector.hubspot.properties import PropertySetup
-from crm_connector.hubspot.writes import ContactWriter
-
-
-@dataclass(frozen=True, slots=True)
-class HubSpotApp:
-    """What this installation knows of its app at HubSpot; all of it may be empty."""
-
-    client_id: str = ""
-    client_secret: str = field(default="", repr=False)
-    developer_key: str = field(default="", repr=False)
+from crm_connector.providers.hubspot import oauth, search, subscriptions
+from crm_connector.providers.hubspot.budget import AccountBudget
+from crm_connector.providers.hubspot.client import HubSpotClient, Transport
+from crm_connector.providers.hubspot.contacts import ContactReader
+from crm_connector.providers.hubspot.defaults import DEFAULT_MAPPING, LIMITS, default_mapping
+from crm_connector.providers.hubspot.fixes import FIXES
+from crm_connector.providers.hubspot.paths import Paths
+from crm_connector.providers.hubspot.properties import PropertySetup
+from crm_connector.providers.hubspot.settings import HubSpotSettings
+from crm_connector.providers.hubspot.writes import ContactWriter
 
 
 @dataclass(frozen=True, slots=True)
 class HubSpotCrm:
-    """One HubSpot account, spoken to with one credential."""
+    """One HubSpot account, called with one credential."""
 
     client: HubSpotClient
     token: TokenSource
     kind: CredentialKind
     mapping: FieldMapping
     app_id: str
-    platform: str
+    context: ProviderContext
 
     @property
     def timeout(self) -> float:
@@ -49,17 +43,17 @@ class HubSpotCrm:
         """Give the same account under another mapping."""
         return replace(self, mapping=mapping)
 
-    def in_background(self) -> "HubSpotCrm":
+    def low_priority(self) -> "HubSpotCrm":
         """Give the same account for work that may wait."""
-        return replace(self, client=self.client.in_background())
+        return replace(self, client=self.client.low_priority())
 
     def account(self, *, writes: bool) -> Account:
-        """Ask whose the credential is, and which scopes it lacks."""
+        """Ask which account the credential belongs to, and which scopes it lacks."""
         return oauth.read_account(self.client, self.kind, self.token.get(), writes=writes)
 
     def prepare(self, mapping: FieldMapping, written: Set[str]) -> None:
         """Check a mapping and set up our marks."""
-        PropertySetup(self.client, self.platform).prepare(mapping, written)
+        PropertySetup(self.client, self.context.platform).prepare(mapping, written)
 
     def observe(self, leases: Sequence[Lease], deadline: float) -> list[Observation]:
         """Read the records of leases."""
@@ -67,7 +61,9 @@ class HubSpotCrm:
 
     def write(self, writes: Sequence[Write], send_by: float) -> dict[str, WriteOutcome]:
         """Carry out writes."""
-        return ContactWriter(self.client, self.mapping, self.platform).write(writes, send_by)
+        return ContactWriter(self.client, self.mapping, self.context.platform, self.context.retries).write(
+            writes, send_by
+        )
 
     def changed_since(self, since: datetime, position: object | None, deadline: float) -> Page:
         """Read a page of a sweep."""
@@ -79,7 +75,7 @@ class HubSpotCrm:
 
     def archived_records(self, position: str, deadline: float) -> ArchivePage:
         """Read a page of the archive."""
-        return search.bin_page(self.client, position, deadline)
+        return search.archive_page(self.client, position, deadline)
 
     def count(self) -> int:
         """Ask how many contacts there are."""
@@ -87,14 +83,14 @@ class HubSpotCrm:
 
     def schema(self) -> Schema:
         """Read the properties of contacts."""
-        return PropertySetup(self.client, self.platform).schema()
+        return PropertySetup(self.client, self.context.platform).schema()
 
     def default_mapping(self) -> FieldMapping:
         """Give the default mapping, as this account's properties allow."""
         return default_mapping(self.schema().fields)
 
     def is_failing(self) -> bool:
-        """Whether the breaker is open."""
+        """Whether the circuit breaker is open."""
         return self.client.budget.breaker_open
 
     def quota(self) -> Quota | None:
@@ -108,22 +104,13 @@ class HubSpotCrm:
 class HubSpot:
     """The provider `hubspot`."""
 
-    def __init__(
-        self,
-        transport: Transport,
-        paths: Paths,
-        platform: str,
-        app: HubSpotApp,
-        stop: threading.Event,
-        monotonic: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._transport = transport
-        self._paths = paths
-        self._platform = platform
-        self._app = app
-        self._oauth = oauth.OAuthApp(transport, paths, app.client_id, app.client_secret)
-        self._stop = stop
-        self._monotonic = monotonic
+    def __init__(self, settings: HubSpotSettings, context: ProviderContext, adapter: BaseAdapter | None = None) -> None:
+        """`adapter` replaces the one that opens real connections."""
+        self._settings = settings
+        self._context = context
+        self._transport = Transport(settings.base_url, settings.timeout_seconds, context.count_call, adapter)
+        self._paths = Paths(settings.api_version)
+        self._oauth = oauth.OAuthApp(self._transport, self._paths, settings.client_id, settings.client_secret)
         self._lock = threading.Lock()
         self._budgets: dict[str, AccountBudget] = {}
 
@@ -132,12 +119,31 @@ class HubSpot:
         """Mapping of a new integration that names none."""
         return DEFAULT_MAPPING
 
+    @property
+    def limits(self) -> Limits:
+        """How long names of properties and options may be."""
+        return LIMITS
+
+    @property
+    def base_url(self) -> str:
+        """Address of HubSpot."""
+        return self._settings.base_url
+
+    @property
+    def fixes(self) -> Mapping[str, str]:
+        """What a person has to do about HubSpot's own errors."""
+        return FIXES
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._transport.close()
+
     def open(self, token: TokenSource, kind: CredentialKind) -> HubSpotCrm:
-        """Speak with a credential whose account is not known yet."""
+        """Use a credential whose account is not known yet."""
         return self._crm(self._budget("UTC"), token, kind, FieldMapping(DEFAULT_MAPPING), "")
 
     def connect(self, integration: Integration, token: TokenSource) -> HubSpotCrm:
-        """Speak for an integration, on the budget of its account."""
+        """Make the client of an integration, on the budget of its account."""
         with self._lock:
             account_id = integration.account_id
             budget = self._budgets.get(account_id) or self._budget(integration.time_zone)
@@ -154,12 +160,11 @@ class HubSpot:
 
     def webhooks(self, app_id: str) -> subscriptions.AppWebhooks | None:
         """Manage an app's subscriptions; needs the developer key."""
-        if not (app_id and self._app.developer_key):
-            return None
-        return subscriptions.AppWebhooks(self._transport, self._paths, app_id, self._app.developer_key)
+        key = self._settings.developer_key
+        return subscriptions.AppWebhooks(self._transport, self._paths, app_id, key) if app_id and key else None
 
     def events(self, properties: Sequence[str]) -> list[tuple[str, str]]:
-        """Subscriptions that the mapped properties need."""
+        """Give the subscriptions that the mapped properties need."""
         return subscriptions.wanted(properties)
 
     def webhook_instructions(self, url: str, properties: Sequence[str]) -> str:
@@ -167,10 +172,11 @@ class HubSpot:
         return subscriptions.instructions(url, properties)
 
     def _budget(self, time_zone: str) -> AccountBudget:
-        return AccountBudget(self._stop, time_zone, self._monotonic)
+        context = self._context
+        return AccountBudget(context.stop, time_zone, context.monotonic, open_waits=context.retries.breaker)
 
     def _crm(
         self, budget: AccountBudget, token: TokenSource, kind: CredentialKind, mapping: FieldMapping, app_id: str
     ) -> HubSpotCrm:
         client = HubSpotClient(self._transport, self._paths, budget, token)
-        return HubSpotCrm(client, token, kind, mapping, app_id, self._platform)
+        return HubSpotCrm(client, token, kind, mapping, app_id, self._context)

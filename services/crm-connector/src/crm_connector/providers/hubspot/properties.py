@@ -10,10 +10,10 @@ from crm_connector.crm import Schema
 from crm_connector.domain.errors import CrmRejectedError, InvalidError, PreconditionError
 from crm_connector.domain.fitting import check_fit
 from crm_connector.domain.mapping import CrmField, FieldMapping
-from crm_connector.hubspot.client import HubSpotClient
-from crm_connector.hubspot.contacts import LEAD_MARK, SOURCE_MARK
-from crm_connector.hubspot.errors import is_conflict
-from crm_connector.hubspot.wire import Option, Properties, Property
+from crm_connector.providers.hubspot.client import HubSpotClient
+from crm_connector.providers.hubspot.contacts import LEAD_MARK, SOURCE_MARK
+from crm_connector.providers.hubspot.errors import is_conflict
+from crm_connector.providers.hubspot.wire import Option, Properties, Property
 
 _GROUP = "contactinformation"
 _CAVEATS = {  # HubSpot's guide to the contacts API
@@ -43,7 +43,7 @@ class PropertySetup:
                 message = f"Property `{name}` is leadsync's own mark. Map another one."
                 raise InvalidError("invalid_field_mapping", message, field=f"field_mapping.{field}")
         check_fit(mapping, _fields(known), written)
-        for name, wanted in _unfit(known).items():
+        for name, wanted in _wrong_marks(known).items():
             raise PreconditionError("property_conflict", _conflict(name, wanted))
         if LEAD_MARK not in known:
             known = self._create(_lead_mark(), known)
@@ -56,10 +56,10 @@ class PropertySetup:
     def schema(self) -> Schema:
         """Read the properties that may be mapped, and look at our marks."""
         known = self._definitions()
-        unfit = _unfit(known)
+        wrong = _wrong_marks(known)
         found = [f"HubSpot has no contact property `{name}`." for name in (LEAD_MARK, SOURCE_MARK) if name not in known]
-        found += [_conflict(name, wanted) for name, wanted in unfit.items()]
-        if SOURCE_MARK in known and SOURCE_MARK not in unfit:
+        found += [_conflict(name, wanted) for name, wanted in wrong.items()]
+        if SOURCE_MARK in known and SOURCE_MARK not in wrong:
             values = [option.value for option in self._missing_options(known[SOURCE_MARK])]
             found += [f"Property `{SOURCE_MARK}` lacks the options {', '.join(values)}."] if values else []
         return Schema(_fields(known), tuple(found))
@@ -69,7 +69,7 @@ class PropertySetup:
         return {definition.name: definition for definition in answer.results}
 
     def _create(self, definition: dict[str, Any], known: dict[str, Property]) -> dict[str, Property]:
-        """Create a property; if somebody else just did, take theirs."""
+        """Create a property; if somebody else just has, use that one."""
         try:
             answer = self.client.call("POST", self.client.paths.properties(), json=definition)
         except CrmRejectedError as error:
@@ -102,18 +102,18 @@ def _fields(known: Mapping[str, Property]) -> tuple[CrmField, ...]:
     )
 
 
-def _unfit(known: Mapping[str, Property]) -> dict[str, str]:
-    """Say what those of our marks that are there would have to be instead.
+def _wrong_marks(known: Mapping[str, Property]) -> dict[str, str]:
+    """Find marks of ours that are of the wrong kind: name → the kind that is needed.
 
     The lead mark must be unique: an upsert finds its record by it. HubSpot cannot change that afterwards.
     """
     lead, source = known.get(LEAD_MARK), known.get(SOURCE_MARK)
-    unfit = {}
+    wrong = {}
     if lead is not None and (lead.type != "string" or not lead.has_unique_value):
-        unfit[LEAD_MARK] = "a single-line text with unique values"
+        wrong[LEAD_MARK] = "a single-line text with unique values"
     if source is not None and source.type != "enumeration":
-        unfit[SOURCE_MARK] = "a dropdown select"
-    return unfit
+        wrong[SOURCE_MARK] = "a dropdown select"
+    return wrong
 
 
 def _conflict(name: str, wanted: str) -> str:

@@ -1,8 +1,8 @@
-"""Reading contacts: batches first, then the few that need a closer look.
+"""Reading contacts: in batches, then those that are missing one by one.
 
-A batch read leaves out what it cannot give (207, `OBJECT_NOT_FOUND`). What is missing is asked for in the archive,
-and then
-one by one: only a single GET follows a merged-away id to its survivor (HubSpot, "Updated merge functionality").
+A batch read leaves out what it cannot give (207, `OBJECT_NOT_FOUND`). What is missing is looked for in the archive, and
+then read one by one: only a single GET follows the id of a merged contact to the one that it was merged into (HubSpot,
+"Updated merge functionality").
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -23,30 +23,30 @@ from crm_connector.domain.observation import (
     Unreadable,
     Version,
 )
-from crm_connector.hubspot.client import HubSpotClient
-from crm_connector.hubspot.wire import Batch, Contact
+from crm_connector.providers.hubspot.client import HubSpotClient
+from crm_connector.providers.hubspot.wire import Batch, Contact
 
 LEAD_MARK = "leadsync_lead_id"
 SOURCE_MARK = "lead_source_system"
 ALWAYS_READ = (LEAD_MARK, SOURCE_MARK, "lastmodifieddate", "hs_merged_object_ids", "hs_additional_emails")
 _MAX_BATCH, _MAX_BATCH_WITH_HISTORY = 100, 50
-_BROKEN = Unreadable("crm_error")  # HubSpot breaks on it: nothing was seen, so there is no observation
+_FAILED = Unreadable("crm_error")  # HubSpot answers with a server error: nothing was seen, so there is no observation
 _T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
 class ContactReader:
-    """Reads the contacts of one account. `app_id` tells our own versions from other people's."""
+    """Reads the contacts of one account. Versions written by the app `app_id` are our own."""
 
     client: HubSpotClient
     mapping: FieldMapping
     app_id: str
 
     def observe(self, leases: Sequence[Lease], deadline: float) -> list[Observation]:
-        """Read what these leases are about, in their order: one observation each, none where HubSpot breaks on it.
+        """Read the contacts of these leases: one observation each, in their order, none where HubSpot fails on it.
 
         Raises:
-            CrmUncertainError: if HubSpot breaks on all of them, so that nobody knows whether they are to blame.
+            CrmUncertainError: if HubSpot fails on all of them, so that the fault need not be theirs.
 
         """
         seen: dict[str, State] = {}
@@ -57,9 +57,9 @@ class ContactReader:
             states = self._by_record(_unique(lease.record_id for lease in by_id), deadline, history=history)
             seen |= {lease.work_item_id: states[lease.record_id] for lease in by_id}
             seen |= self._by_lead(by_lead, deadline, history=history)
-        observed = [lease for lease in leases if seen[lease.work_item_id] is not _BROKEN]
+        observed = [lease for lease in leases if seen[lease.work_item_id] is not _FAILED]
         if leases and not observed:
-            raise CrmUncertainError("crm_error", "HubSpot answers with errors of its own.", retry_after=5.0)
+            raise CrmUncertainError("crm_error", "HubSpot answers with server errors.")
         return [Observation(lease.work_item_id, lease.fence, seen[lease.work_item_id]) for lease in observed]
 
     def present(self, contact: Contact, *, with_history: bool = False) -> Present:
@@ -110,14 +110,14 @@ class ContactReader:
         except CrmUncertainError as error:
             if error.reason != "crm_error":
                 raise
-            return _BROKEN
+            return _FAILED
         contact = answer.as_(Contact)
         if contact.archived:
             return Archived()
         return self.present(contact, with_history=history) if contact.id == record_id else Merged(contact.id)
 
     def _by_lead(self, leases: list[Lease], deadline: float, *, history: bool) -> dict[str, State]:
-        """Look for the records of leads: by our mark, then by e-mail (R6, R12). Never by search, which lags behind."""
+        """Look for the contacts of leads: by our mark, then by e-mail (R6, R12). Never by search, which lags behind."""
         found, refused = self._read(
             _unique(lease.lead_id for lease in leases), deadline, history=history, id_property=LEAD_MARK
         )
@@ -138,7 +138,7 @@ class ContactReader:
     def _read(
         self, ids: list[str], deadline: float, *, history: bool = False, archived: bool = False, id_property: str = ""
     ) -> tuple[list[Contact], dict[str, State]]:
-        """Batch read: the contacts found, and the ids that could not be read. A bad id does not spoil its batch."""
+        """Read in batches: the contacts found, and the ids that cannot be read. A bad id does not stop the others."""
 
         def read(part: list[str]) -> list[Contact]:
             body: dict[str, Any] = {
@@ -163,7 +163,7 @@ class ContactReader:
         return _unique([*self.mapping.fields, *ALWAYS_READ])
 
     def _versions(self, contact: Contact) -> dict[str, tuple[Version, ...]]:
-        """Property history in our words, newest first."""
+        """Give the property history, newest version first."""
         history = contact.properties_with_history or {}
         return {
             name: tuple(
@@ -186,10 +186,10 @@ def split(
     keep: Callable[[list[Contact]], None],
     refused: dict[str, State],
 ) -> None:
-    """Read a batch; if HubSpot refuses it or breaks on it, its halves, down to the one that it does not like.
+    """Read a batch; if HubSpot refuses it or fails on it, read its halves, down to the single record that it refuses.
 
     Raises:
-        CrmUncertainError: if HubSpot breaks on a batch of one, so that nobody knows whether that record is to blame.
+        CrmUncertainError: if HubSpot fails on a batch of one, so that the fault need not be the record's.
 
     """
     if not part:
@@ -201,7 +201,7 @@ def split(
         refused.update(dict.fromkeys(part, Unreadable("missing_scopes")))
     except CrmRejectedError as error:
         if error.status == 404:
-            return  # none of them is there
+            return  # there is none of them
         if len(part) == 1:
             refused[part[0]] = Unreadable("read_refused")
             return
@@ -218,14 +218,14 @@ def _try(
     keep: Callable[[list[Contact]], None],
     refused: dict[str, State],
 ) -> None:
-    """Read parts; one that HubSpot breaks on does not hold up the others."""
+    """Read parts; one that HubSpot fails on does not stop the others."""
     for part in parts:
         try:
             split(part, read, keep, refused)
         except CrmUncertainError as error:
             if error.reason != "crm_error":
                 raise
-            refused[part[0]] = _BROKEN
+            refused[part[0]] = _FAILED
 
 
 def chunks(items: Sequence[_T], size: int) -> list[list[_T]]:
@@ -247,7 +247,7 @@ def timestamp(text: str | None) -> datetime | None:
 
 
 def _unique(items: Iterable[str]) -> list[str]:
-    """Without repeats, in order."""
+    """Give the items without repeats, in order."""
     return list(dict.fromkeys(items))
 
 

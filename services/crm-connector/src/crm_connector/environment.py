@@ -1,0 +1,59 @@
+"""Reads variables of the environment, which it gets as a mapping, and collects all faults."""
+
+from collections.abc import Callable, Mapping
+from typing import TypeVar, cast
+from urllib.parse import urlsplit
+
+_T = TypeVar("_T")
+
+
+class SettingsError(Exception):
+    """All faults of a configuration, in plain words."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("; ".join(faults))
+        self.faults = faults
+
+
+class Reader:
+    """Reads variables one by one and collects the `faults`. A variable that is set to nothing counts as not set."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+        self.faults: list[str] = []
+
+    def value(self, name: str, default: str, parse: Callable[[str], _T]) -> _T:
+        """Read one variable. `parse` raises a ValueError that says what the value has to be."""
+        try:
+            return parse(self._environment.get(name, "").strip() or default)
+        except ValueError as error:
+            self.faults.append(f"{name} {error}")
+            return cast("_T", None)  # nobody sees it: `check` raises
+
+    def check(self) -> None:
+        """Raise SettingsError if anything was wrong."""
+        if self.faults:
+            raise SettingsError(self.faults)
+
+
+def http_url(text: str) -> str:
+    """Check an http(s) address; it ends without a slash."""
+    parts = urlsplit(text)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("must be an http(s) address without query")
+    return text.rstrip("/")
+
+
+def number(least: float, most: float, what: str = "a number of seconds") -> Callable[[str], float]:
+    """Make a parser of numbers within these limits."""
+
+    def parse(text: str) -> float:
+        try:
+            found = float(text)
+        except ValueError:
+            found = least - 1
+        if not least <= found <= most:
+            raise ValueError(f"must be {what} from {least:g} to {most:g}")
+        return found
+
+    return parse

@@ -1,0 +1,1 @@
+"""One folder for each CRM, and the registry that lists them."""
