@@ -1,1 +1,1 @@
-"""How fast the suite is, measured on real processes beside the bare database on the same machine."""
+"""How fast the suite is, measured on real processes beside a baseline on the same machine."""

@@ -14,20 +14,20 @@ BUILD_SECONDS = 30 * 60
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """A server program, and what a reader of the results has to know of it."""
+    """A server program, its name for the results, and a remark for their reader."""
 
     program: Path
     name: str
     remark: str = ""
 
     def command(self, port: int, storage: Path) -> list[str]:
-        """Give the command line: each commit is on disk before its answer."""
+        """Return the command line: each commit is on disk before its answer."""
         place = ["--host", "127.0.0.1", "--port", str(port), "--storage-path", str(storage)]
         return [str(self.program), *place, "--log-level", "ERROR", "--sync-on-commit"]
 
 
 def find_database(tools: Path) -> Database:
-    """Look for secantusd-rs in SECANTUSD_RS, in PATH and among our tools; build it there once if cargo is here."""
+    """Look for secantusd-rs in SECANTUSD_RS, in PATH and in `tools`; build it there once if cargo is installed."""
     candidates = [os.environ.get("SECANTUSD_RS", ""), shutil.which(PROGRAM) or "", str(tools / "bin" / PROGRAM)]
     found = next((Path(one) for one in candidates if one and Path(one).is_file()), None)
     if found is None and (cargo := shutil.which("cargo")):
@@ -37,12 +37,12 @@ def find_database(tools: Path) -> Database:
         version = next((word for word in said if word[:1].isdigit()), VERSION)
         return Database(found, f"{PROGRAM} {version} --sync-on-commit")
     embedded = Path(sys.executable).with_name("secantusd-py")
-    remark = f"{PROGRAM} was not there and could not be built (no cargo): the embedded server is several times slower."
+    remark = f"{PROGRAM} was not found and could not be built (no cargo): the embedded server is several times slower."
     return Database(embedded, "secantusd-py (the embedded server) --sync-on-commit", remark)
 
 
 def _build(cargo: str, tools: Path) -> Path | None:
-    """Build it; that takes some minutes, once."""
+    """Build it, which takes some minutes; return its path, or None if that failed."""
     print(f"building {PROGRAM} {VERSION} into {tools}: some minutes, once", flush=True)
     command = [cargo, "install", CRATE, "--version", VERSION, "--ignore-rust-version", "--quiet", "--root", str(tools)]
     try:

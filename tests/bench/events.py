@@ -1,4 +1,4 @@
-"""Signed webhook requests, made before they are needed."""
+"""Signed webhook requests, made before the load starts."""
 
 import json
 import time
@@ -20,7 +20,7 @@ def signed_requests(
     records: Sequence[int] = range(1, RECORDS + 1),
     portal: int = int(SIMULATED_ACCOUNT),
 ) -> list[bytes]:
-    """Make so many requests of so many events each, about these contacts. No two are alike; good for five minutes."""
+    """Make `number` requests of `events` events each about these contacts. All differ; valid for five minutes."""
     return list(_requests(url, number, events, records, portal))
 
 

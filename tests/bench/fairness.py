@@ -13,24 +13,24 @@ from bench.figures import Figure, Group, at_most, plain
 from bench.load import Outcome, run_closed
 
 if TYPE_CHECKING:
-    from bench.whole import Whole
+    from bench.end_to_end import EndToEnd
 
 PORTAL, EVENTS, PER_POST, PER_CONTACT = 777, 100_000, 100, 5
 
 
-def measure_fairness(whole: "Whole") -> Group:
-    """Edit contacts of one tenant at a fixed rate: alone, and while the events of another one's import come in."""
-    other, contacts = _other_tenant(whole)
-    whole.quiet()
-    alone, _ = whole.edit_and_watch()
-    whole.quiet()
-    requests = signed_requests(whole.rig.url, EVENTS // PER_POST, PER_POST, contacts, PORTAL)
+def measure_fairness(suite: "EndToEnd") -> Group:
+    """Edit contacts of one tenant at a fixed rate: alone, and while another tenant's events arrive in a flood."""
+    other, contacts = _other_tenant(suite)
+    suite.quiet()
+    alone, _ = suite.edit_and_watch()
+    suite.quiet()
+    requests = signed_requests(suite.rig.url, EVENTS // PER_POST, PER_POST, contacts, PORTAL)
     flood: list[Outcome] = []
-    port = whole.rig.settings.ports.gateway
+    port = suite.rig.settings.ports.gateway
     sender = threading.Thread(target=lambda: flood.append(run_closed(port, requests, 10, seconds=600)))
     sender.start()
-    beside, lost = whole.edit_and_watch()
-    with MongoClient[dict[str, Any]](whole.rig.mongo_url) as client:
+    beside, lost = suite.edit_and_watch()
+    with MongoClient[dict[str, Any]](suite.rig.mongo_url) as client:
         left = client["leadsync_lead_store"]["work_items"].count_documents(
             {"integration_id": other, "due_at": {"$ne": None}}
         )
@@ -43,20 +43,20 @@ def measure_fairness(whole: "Whole") -> Group:
         plain("records of the flood still waiting when the last change had shown", left, ""),
     )
     how = (
-        f"Another tenant's {EVENTS:,} events, {PER_POST} a POST over ten connections, about {len(contacts):,} contacts "
-        "that are new here, while people edit contacts of this one as above. All cores, everything on them."
+        f"Another tenant's {EVENTS:,} events, {PER_POST} a POST over ten connections, name {len(contacts):,} contacts "
+        "that leadsync does not know, while people edit contacts of this tenant as above. Everything runs on all cores."
     )
     return Group("One tenant's import beside another tenant's changes", how, figures)
 
 
-def _other_tenant(whole: "Whole") -> tuple[str, list[int]]:
-    """Connect a portal full of contacts that nobody has told of; its integration, and their ids."""
-    with ControlClient(whole.rig.hubspot_url, portal_id=PORTAL) as hubspot:
+def _other_tenant(suite: "EndToEnd") -> tuple[str, list[int]]:
+    """Connect a portal full of contacts for which no webhook came; return its integration's id and their ids."""
+    with ControlClient(suite.rig.hubspot_url, portal_id=PORTAL) as hubspot:
         hubspot.add_portal(PORTAL)
         contacts = hubspot.create_contacts(EVENTS // PER_CONTACT, prefix="other")
         token = hubspot.add_token(app_id=int(SIMULATED["HUBSPOT_APP_ID"]), portal_id=PORTAL)
-    headers = {"Authorization": f"Bearer {whole.rig.token_of('other')}"}
-    with httpx.Client(base_url=f"{whole.rig.url}/api/v1", headers=headers, timeout=60, trust_env=False) as api:
+    headers = {"Authorization": f"Bearer {suite.rig.token_of('other')}"}
+    with httpx.Client(base_url=f"{suite.rig.url}/api/v1", headers=headers, timeout=60, trust_env=False) as api:
         body = {"provider": "hubspot", "accessToken": token, "direction": "from_crm"}
         answer = api.post("/crm-integration", json=body)
         answer.raise_for_status()

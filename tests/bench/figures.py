@@ -1,4 +1,4 @@
-"""What was measured, beside what was wanted. Pure."""
+"""Measured figures beside their targets. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One row of the table. `good` is None where nothing was promised."""
+    """One row of the table. `good` is None where there is no target."""
 
     what: str
     value: str
@@ -15,8 +15,8 @@ class Figure:
     remark: str = ""
 
     @property
-    def decision(self) -> str:
-        """Met, missed, or nothing to meet."""
+    def result(self) -> str:
+        """Met, missed, or empty where there is no target."""
         return {None: "", True: "met", False: "**missed**"}[self.good]
 
 
@@ -52,13 +52,13 @@ def _number(value: float) -> str:
     return f"{value:.3g}"
 
 
-def page(groups: Sequence[Group], facts: Sequence[tuple[str, str]], unfair: Sequence[str]) -> str:
+def page(groups: Sequence[Group], facts: Sequence[tuple[str, str]], caveats: Sequence[str]) -> str:
     """The whole of docs/benchmarks.md."""
     lines = [
         "# Benchmarks",
         "",
-        "Written by `make bench` from one run; nothing here is typed by hand. `make bench` repeats it,",
-        "`make bench-full` with a million leads. A target is a budget that the design sets.",
+        "Written by `make bench` from one run; no figure is typed by hand. `make bench` repeats it, `make bench-full`",
+        "with a million leads. A target is a budget that the design sets.",
         "",
         "| | |",
         "|---|---|",
@@ -66,5 +66,5 @@ def page(groups: Sequence[Group], facts: Sequence[tuple[str, str]], unfair: Sequ
     ]
     for group in groups:
         lines += ["", f"## {group.title}", "", group.how, "", "| | measured | target | | |", "|---|---:|---:|---|---|"]
-        lines += [f"| {f.what} | {f.value} | {f.target} | {f.decision} | {f.remark} |" for f in group.figures]
-    return "\n".join([*lines, "", "## What is unfair", "", *(f"* {one}" for one in unfair), ""])
+        lines += [f"| {f.what} | {f.value} | {f.target} | {f.result} | {f.remark} |" for f in group.figures]
+    return "\n".join([*lines, "", "## What these figures do not show", "", *(f"* {one}" for one in caveats), ""])

@@ -1,7 +1,7 @@
-"""A load generator that gets out of the way: signed requests made beforehand, raw sockets, one event loop.
+"""A load generator that costs little itself: requests signed beforehand, raw sockets, one event loop.
 
-Closed model: each connection sends its next request when it has its answer. Open model: requests have moments at which
-they are due, whatever became of those before; each one's time counts from that moment, so that waiting counts too.
+Closed model: each connection sends its next request when it has its answer. Open model: each request is due at a fixed
+moment, whether or not earlier ones were answered; its time counts from that moment, so waiting counts too.
 """
 
 import asyncio
@@ -30,13 +30,13 @@ class Outcome:
         return self.answered / self.seconds if self.seconds else 0.0
 
     def percentile(self, share: float) -> float:
-        """Milliseconds that so large a share of the requests took at most."""
+        """Return the milliseconds within which this share of the requests was answered."""
         ordered = sorted(self.times)
         return ordered[min(len(ordered) - 1, int(len(ordered) * share))] * 1000 if ordered else float("nan")
 
     @property
     def middle(self) -> str:
-        """Half of them in words."""
+        """The median and the number of requests, in words."""
         return f"p50 {self.percentile(0.5):,.0f} ms, of {len(self.times):,}"
 
 
@@ -50,7 +50,7 @@ class _Connection(asyncio.Protocol):
         self.transport: asyncio.Transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep what to send on."""
+        """Keep the transport, to send on it."""
         self.transport = cast("asyncio.Transport", transport)
 
     def send(self, request: bytes, due: float) -> None:
@@ -59,7 +59,7 @@ class _Connection(asyncio.Protocol):
         self.transport.write(request)
 
     def data_received(self, data: bytes) -> None:
-        """Take in a piece of an answer."""
+        """Add a chunk of an answer; report the answer once it is complete."""
         self._seen += data
         head = self._seen.find(b"\r\n\r\n")
         if head < 0:
@@ -73,12 +73,12 @@ class _Connection(asyncio.Protocol):
         self._load.answered(self, self._due, good=good)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 (asyncio's name)
-        """Tell that the connection has ended."""
+        """Report that the connection has ended."""
         self._load.lost()
 
 
 class _Load:
-    """Requests to send, connections to send them on, and what came back."""
+    """Requests to send, connections to send them on, and their answers."""
 
     def __init__(self, requests: Sequence[bytes], warm_up: int) -> None:
         self.outcome = Outcome()
@@ -117,7 +117,7 @@ class _Load:
         return self.outcome
 
     def answered(self, connection: _Connection, due: float, *, good: bool) -> None:
-        """Note an answer, and use its connection again."""
+        """Record an answer, and use its connection again."""
         now = time.perf_counter()
         self._began += 1
         if self._began == self._warm_up:
@@ -135,7 +135,7 @@ class _Load:
             self.over.set()
 
     def lost(self) -> None:
-        """A connection has ended: nothing of this run is of use any more."""
+        """A connection has ended, so this run is of no use any more."""
         self.over.set()
 
     def _drain(self) -> None:
@@ -148,12 +148,12 @@ class _Load:
 
 
 def run_closed(port: int, requests: Sequence[bytes], connections: int, seconds: float) -> Outcome:
-    """Load with so many connections for a while; the first tenth of a second's answers do not count."""
+    """Load with this many connections for a while; the first answers, two per connection at most, do not count."""
     return uvloop.run(_run(port, requests, connections, seconds=seconds))
 
 
 def run_open(port: int, requests: Sequence[bytes], rate: float, connections: int = 256) -> Outcome:
-    """Send all requests, so many per second."""
+    """Send all requests at a rate per second."""
     return uvloop.run(_run(port, requests, connections, rate=rate))
 
 

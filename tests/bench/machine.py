@@ -1,4 +1,4 @@
-"""What it ran on."""
+"""The machine that the benchmark ran on."""
 
 import os
 import platform
@@ -30,7 +30,7 @@ def facts(database: str) -> list[tuple[str, str]]:
 
 
 def speed() -> float:
-    """How fast a core is just now: million rounds a second of a loop. Neighbours on the same machine slow it down."""
+    """Return how fast a core is now: million rounds a second of an empty loop. Other load on the machine slows it."""
     began = time.perf_counter()
     for _ in range(ROUNDS):
         pass
@@ -38,7 +38,7 @@ def speed() -> float:
 
 
 def cores() -> tuple[int | None, int | None]:
-    """A core for the processes under test and one for the load; None where there is only one."""
+    """Return a core for the processes under test and one for the load; None for both where there is only one."""
     usable = sorted(os.sched_getaffinity(0))
     return (usable[0], usable[1]) if len(usable) > 1 else (None, None)
 

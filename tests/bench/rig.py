@@ -1,4 +1,4 @@
-"""The processes under test: started from the suite's own catalogue, pinned, and looked at from outside."""
+"""The processes under test: started from the suite's own catalogue, pinned to a core, observed from outside."""
 
 import asyncio
 import os
@@ -26,7 +26,7 @@ from bench.database import Database
 READY_SECONDS = 60.0
 STOP_SECONDS = 10.0
 TICKS = os.sysconf("SC_CLK_TCK")
-WAY_IN = ("database", "lead-store", "webhook-gateway")
+INGEST = ("database", "lead-store", "webhook-gateway")
 ALL = ("database", "simulator", "lead-store", "crm-connector", "webhook-gateway")
 
 
@@ -79,13 +79,18 @@ class Rig:
         return int(status.split("VmRSS:")[1].split()[0]) / 1024
 
     def connect(self) -> str:
-        """Connect the simulator's account and enable its webhooks; give the integration's id."""
-        told: list[Event] = []
-        reporter = Reporter(lambda event: told.append(event) or "")  # type: ignore[func-returns-value]
+        """Connect the simulator's account and enable its webhooks; return the integration's id."""
+        events: list[Event] = []
+
+        def collect(event: Event) -> str:
+            events.append(event)
+            return ""
+
+        reporter = Reporter(collect)
         asyncio.run(ensure_integration(self.url, self.token, self.everything, reporter, simulated=True))
-        if "id" not in told[-1].facts:
-            raise RuntimeError(f"the simulator's account was not connected: {told[-1].facts}")
-        return str(told[-1].facts["id"])
+        if "id" not in events[-1].facts:
+            raise RuntimeError(f"the simulator's account was not connected: {events[-1].facts}")
+        return str(events[-1].facts["id"])
 
 
 @contextmanager
@@ -115,7 +120,7 @@ def running(
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
-    """End a process, gently if it lets itself be ended so."""
+    """End a process: SIGTERM first, SIGKILL if it takes longer than STOP_SECONDS."""
     process.terminate()
     try:
         process.wait(STOP_SECONDS)

@@ -1,4 +1,4 @@
-"""Many linked leads at once: one is made the real way, and its documents are copied."""
+"""Many linked leads at once: one is made by a webhook, and its documents are copied."""
 
 import hashlib
 import uuid
@@ -20,7 +20,7 @@ TEMPLATE_RECORD, TEMPLATE_EMAIL = "999999999", "template@example.com"
 
 
 def make_template(store: StoreClient, inbox: inbox_service_pb2_grpc.InboxServiceStub) -> str:
-    """Bring one contact in, as its webhook and its reading would; give its lead's id."""
+    """Bring one contact in, as its webhook and its reading would; return its lead's id."""
     touch = inbox_service_pb2.Touch(
         object_type="contact", record_id=TEMPLATE_RECORD, kind=inbox_service_pb2.TOUCH_KIND_CREATED
     )
@@ -41,19 +41,19 @@ def make_template(store: StoreClient, inbox: inbox_service_pb2_grpc.InboxService
 
 
 def observation(lease: sync_pb2.Lease, modified_at: datetime, values: Mapping[str, str]) -> sync_pb2.Observation:
-    """A present reading of these values."""
+    """Return the observation of a present record with these values."""
     readings = [sync_pb2.Reading(field=name, crm=values[name], value=values[name]) for name in FIELDS]
     record = sync_pb2.PresentRecord(record_id=lease.record_id, modified_at=stamp(modified_at), readings=readings)
     return sync_pb2.Observation(work_item_id=lease.work_item_id, fence=lease.fence, present=record)
 
 
 def values_of(record: int) -> dict[str, str]:
-    """What the copy of this number holds."""
+    """Return the values of the copy with this number."""
     return {name: f"{name} of somebody" for name in FIELDS} | {"email": f"person{record}@example.com"}
 
 
 def stamp(moment: datetime) -> Timestamp:
-    """A moment as the contract's timestamp."""
+    """Return a moment as the contract's timestamp."""
     result = Timestamp()
     result.FromDatetime(moment)
     return result
@@ -86,7 +86,7 @@ def _names(lead_id: str, number: int) -> dict[str, str]:
 
 
 def _renamed(value: Any, names: Mapping[str, str]) -> Any:
-    """A copy of a document with other ids in it."""
+    """Return a copy of a document with other ids in it."""
     if isinstance(value, str):
         for old, new in names.items():
             if old in value:

@@ -40,9 +40,9 @@ class StoreClient:
         request = sync_service_pb2.LeaseWorkRequest(worker_id=WORKER, wait_seconds=wait_seconds)
         return list(self.sync.LeaseWork(request, timeout=30).leases)
 
-    def reconcile(self, seen: list[sync_pb2.Observation]) -> list[sync_pb2.Decision]:
+    def reconcile(self, observations: list[sync_pb2.Observation]) -> list[sync_pb2.Decision]:
         """Have observations decided."""
-        request = sync_service_pb2.ReconcileRequest(worker_id=WORKER, observations=seen)
+        request = sync_service_pb2.ReconcileRequest(worker_id=WORKER, observations=observations)
         return list(self.sync.Reconcile(request, timeout=60).decisions)
 
 

@@ -1,4 +1,4 @@
-"""Who watches the leads: when each value came out of WatchLeads."""
+"""Watches the leads: when each value came out of WatchLeads."""
 
 import threading
 import time
@@ -18,10 +18,10 @@ class Watcher(threading.Thread):
         self.seen: dict[str, float] = {}
         request = lead_service_pb2.WatchLeadsRequest(tenant_id=TENANT)
         self._changes = store.leads.WatchLeads(request)
-        next(self._changes)  # the first sign of life: from here on nothing is missed
+        next(self._changes)  # the first message: from here on no change is missed
 
     def run(self) -> None:
-        """Note until stopped."""
+        """Note the time of each new company name, until stopped."""
         with suppress(grpc.RpcError):
             for change in self._changes:
                 if change.HasField("lead"):

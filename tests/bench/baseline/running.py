@@ -1,4 +1,4 @@
-"""Starts the bare way in beside a database."""
+"""Starts the baseline beside a database."""
 
 import os
 import socket
@@ -18,12 +18,12 @@ _TESTS = Path(__file__).resolve().parents[2]
 
 
 @contextmanager
-def bare_way_in(mongo_url: str, core: int | None) -> Iterator[int]:
-    """Run both processes on a core until the block ends; gives the gateway's port."""
+def run_baseline(mongo_url: str, core: int | None) -> Iterator[int]:
+    """Run both processes on a core until the block ends; yield the gateway's port."""
     store, gateway = _free_port(), _free_port()
     with ExitStack() as stack:
-        stack.enter_context(_running("bench.bare.store", core, store, str(store), mongo_url))
-        stack.enter_context(_running("bench.bare.gateway", core, gateway, str(gateway), f"127.0.0.1:{store}"))
+        stack.enter_context(_running("bench.baseline.store", core, store, str(store), mongo_url))
+        stack.enter_context(_running("bench.baseline.gateway", core, gateway, str(gateway), f"127.0.0.1:{store}"))
         yield gateway
 
 

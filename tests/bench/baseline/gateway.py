@@ -1,4 +1,4 @@
-"""The bare way in's gateway: `python -m bench.bare.gateway PORT STORE_ADDRESS`, with HUBSPOT_CLIENT_SECRET."""
+"""The baseline's gateway: `python -m bench.baseline.gateway PORT STORE_ADDRESS`, with HUBSPOT_CLIENT_SECRET set."""
 
 import asyncio
 import hashlib
@@ -17,7 +17,7 @@ from leadsync.inbox.v1 import inbox_service_pb2 as pb
 from leadsync.inbox.v1.inbox_service_pb2_grpc import InboxServiceStub
 
 GROUP = 100  # deliveries: of a hundred events each, they stay below 4 MiB
-KEPT = b'{"accepted":1,"duplicates":0}'
+ANSWER = b'{"accepted":1,"duplicates":0}'
 
 
 class _Event(msgspec.Struct, rename="camel", gc=False):
@@ -29,8 +29,8 @@ class _Event(msgspec.Struct, rename="camel", gc=False):
     source_id: str = ""
 
 
-class BareGateway:
-    """Answers a POST once what it holds is kept."""
+class BaselineGateway:
+    """Answers a POST once its events are stored."""
 
     def __init__(self, stub: Any, secret: bytes) -> None:
         self._stub = stub
@@ -50,22 +50,22 @@ class BareGateway:
         signature = b64encode(hmac.digest(self._secret, signed, "sha256"))
         status = 401
         if hmac.compare_digest(signature, headers[b"x-hubspot-signature-v3"]):
-            status, kept = 200, asyncio.get_running_loop().create_future()
-            self._waiting.append((_delivery(body, self._read(body)), kept))
+            status, stored = 200, asyncio.get_running_loop().create_future()
+            self._waiting.append((_delivery(body, self._read(body)), stored))
             if self._call is None:
                 self._call = asyncio.create_task(self._send())
-            await kept
-        length = (b"content-length", str(len(KEPT)).encode())
+            await stored
+        length = (b"content-length", str(len(ANSWER)).encode())
         await send({"type": "http.response.start", "status": status, "headers": [length]})
-        await send({"type": "http.response.body", "body": KEPT})
+        await send({"type": "http.response.body", "body": ANSWER})
 
     async def _send(self) -> None:
-        """Call until nothing waits; what comes during a call goes with the next one."""
+        """Call until nothing waits; what arrives during a call goes with the next one."""
         while self._waiting:
             group, self._waiting = self._waiting[:GROUP], self._waiting[GROUP:]
             await self._stub.RecordDeliveries(pb.RecordDeliveriesRequest(deliveries=[item for item, _ in group]))
-            for _, kept in group:
-                kept.set_result(None)
+            for _, stored in group:
+                stored.set_result(None)
         self._call = None
 
 
@@ -92,9 +92,17 @@ def _delivery(body: bytes, events: list[_Event]) -> pb.Delivery:
 
 async def _serve(port: int, store: str) -> None:
     async with grpc.aio.insecure_channel(store) as channel:
-        app = BareGateway(InboxServiceStub(channel), os.environ["HUBSPOT_CLIENT_SECRET"].encode())
-        protocols = {"http": "httptools", "ws": "none", "lifespan": "off", "interface": "asgi3"}
-        config = uvicorn.Config(app, port=port, access_log=False, log_level="warning", **protocols)
+        app = BaselineGateway(InboxServiceStub(channel), os.environ["HUBSPOT_CLIENT_SECRET"].encode())
+        config = uvicorn.Config(
+            app,
+            port=port,
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            interface="asgi3",
+            access_log=False,
+            log_level="warning",
+        )
         await uvicorn.Server(config).serve()
 
 

@@ -1,4 +1,4 @@
-"""The bare way in's store: `python -m bench.bare.store PORT MONGO_URL`; keeps documents like lead-store's."""
+"""The baseline's store: `python -m bench.baseline.store PORT MONGO_URL`; its documents are like lead-store's."""
 
 import sys
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from leadsync.inbox.v1 import inbox_service_pb2_grpc
 from pymongo import IndexModel, MongoClient
 from pymongo.write_concern import WriteConcern
 
-DATABASE = "bare_way_in"
+DATABASE = "bench_baseline"
 INDEXES = (
     IndexModel([("route_key", 1)], partialFilterExpression={"state": "new"}),
     IndexModel([("expires_at", 1)], expireAfterSeconds=0),
@@ -22,17 +22,19 @@ INDEXES = (
 _Servicer: Any = inbox_service_pb2_grpc.InboxServiceServicer
 
 
-class BareStore(_Servicer):  # type: ignore[misc]
-    """Keeps deliveries."""
+class BaselineStore(_Servicer):  # type: ignore[misc]
+    """Stores deliveries."""
 
     def __init__(self, client: MongoClient[dict[str, Any]]) -> None:
-        self._kept = client[DATABASE].get_collection("deliveries", write_concern=WriteConcern("majority", j=True))
-        self._kept.create_indexes(list(INDEXES))
+        self._deliveries = client[DATABASE].get_collection("deliveries", write_concern=WriteConcern("majority", j=True))
+        self._deliveries.create_indexes(list(INDEXES))
 
     def RecordDeliveries(self, request: pb.RecordDeliveriesRequest, _context: Any) -> pb.RecordDeliveriesResponse:  # noqa: N802
-        """Keep deliveries."""
+        """Store deliveries."""
         now, compress = datetime.now(UTC), zstandard.ZstdCompressor(3).compress
-        self._kept.insert_many([_document(one, now, compress(one.events)) for one in request.deliveries], ordered=False)
+        self._deliveries.insert_many(
+            [_document(one, now, compress(one.events)) for one in request.deliveries], ordered=False
+        )
         return pb.RecordDeliveriesResponse(recorded=[pb.RecordedDelivery()] * len(request.deliveries))
 
 
@@ -67,7 +69,7 @@ def _text(values: Sequence[Any]) -> str:
 def _serve(port: int, mongo_url: str) -> None:
     server = grpc.server(ThreadPoolExecutor(8), options=[("grpc.max_receive_message_length", 16 * 1024 * 1024)])
     with MongoClient[dict[str, Any]](mongo_url) as client:
-        inbox_service_pb2_grpc.add_InboxServiceServicer_to_server(BareStore(client), server)
+        inbox_service_pb2_grpc.add_InboxServiceServicer_to_server(BaselineStore(client), server)
         server.add_insecure_port(f"127.0.0.1:{port}")
         server.start()
         server.wait_for_termination()

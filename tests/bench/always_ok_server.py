@@ -1,4 +1,4 @@
-"""A server that answers every request with 200 and does nothing else: `python yes.py PORT`."""
+"""A server that answers every request with 200 and does nothing else: `python always_ok_server.py PORT`."""
 
 import asyncio
 import sys
@@ -9,20 +9,20 @@ import uvloop
 ANSWER = b'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 29\r\n\r\n{"accepted":1,"duplicates":0}'
 
 
-class Yes(asyncio.Protocol):
-    """Takes each piece that arrives for one request: ours are small, and come one at a time."""
+class AlwaysOk(asyncio.Protocol):
+    """Takes each chunk that arrives for one request: the generator's requests are small and come one at a time."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep what to answer on."""
+        """Keep the transport, to answer on it."""
         self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:  # noqa: ARG002 (asyncio's name)
-        """Say yes."""
+        """Answer 200."""
         self._transport.write(ANSWER)
 
 
 async def _serve(port: int) -> None:
-    server = await asyncio.get_running_loop().create_server(Yes, "127.0.0.1", port)
+    server = await asyncio.get_running_loop().create_server(AlwaysOk, "127.0.0.1", port)
     await server.serve_forever()
 
 

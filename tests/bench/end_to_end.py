@@ -1,4 +1,4 @@
-"""The whole way: a change on either side → the other side, its calls to HubSpot, imports; on all cores."""
+"""End to end: a change on either side → the other side, the calls to HubSpot, imports; on all cores."""
 
 import threading
 import time
@@ -12,11 +12,11 @@ from pymongo import MongoClient
 
 from bench.fairness import measure_fairness
 from bench.figures import Figure, Group, at_least, at_most, plain
+from bench.lengths import Lengths
 from bench.load import Outcome
 from bench.rig import Rig
 from bench.store import StoreClient
 from bench.watcher import Watcher
-from bench.way_in import Lengths
 
 CHANGES_PER_SECOND = 50
 EDITORS = 4
@@ -26,8 +26,8 @@ Json = dict[str, Any]
 
 
 @dataclass(slots=True)
-class Whole:
-    """A running suite with its simulated HubSpot, at work."""
+class EndToEnd:
+    """A running suite with its simulated HubSpot."""
 
     rig: Rig
     store: StoreClient
@@ -38,7 +38,7 @@ class Whole:
     contacts: list[str] = field(default_factory=list)
 
     def measure(self) -> list[Group]:
-        """Everything, one after the other."""
+        """Measure everything, one thing after the other."""
         people = [{"email": f"w{n}@example.com", "firstname": f"First {n}"} for n in range(self.lengths.changes)]
         self.contacts = self.hubspot.create_contacts(contacts=people)
         self.quiet()
@@ -50,13 +50,13 @@ class Whole:
         self.quiet()
         processing = self._processing()
         sent = self.hubspot.delivery_counts()
-        well = 100 * sent["delivered"] / max(1, sent["delivered"] + sent["lost"])
+        delivered = 100 * sent["delivered"] / max(1, sent["delivered"] + sent["lost"])
         status = self._status()
         figures = (
             at_most("change in HubSpot → lead, p99", times.percentile(0.99), 1_000, "ms", times.middle),
             at_most("webhook recorded → decided, p99", processing.percentile(0.99), 1_000, "ms", processing.middle),
             Figure("changes that never showed", f"{lost}", "0", lost == 0),
-            at_least("deliveries processed well", well, 99, "%"),
+            at_least("deliveries answered with success", delivered, 99, "%"),
             at_least("decided without failure (successRate)", status["successRate"] or 0, 99, "%"),
         )
         how = (
@@ -79,16 +79,16 @@ class Whole:
         return times, len(due) - len(times.times)
 
     def _calls(self) -> Group:
-        """Let a thousand changes wait, then count what working them off costs."""
+        """Hold changes back on each side, then count the calls that they take."""
         number, run = len(self.contacts), f"{time.time():.0f}"
-        with self._held_back():
+        with self._while_paused():
             for position, contact in enumerate(self.contacts):
                 self.hubspot.edit_contact(contact, {"company": f"in {run} {position}"})
             while self.hubspot.delivery_counts()["outstanding"]:
                 time.sleep(0.05)
         inward = self._cost()
         leads = self._linked_leads()
-        with self._held_back():
+        with self._while_paused():
             for position, lead_id in enumerate(leads):
                 self.api.patch(f"/leads/{lead_id}", json={"company": f"out {run} {position}"}).raise_for_status()
         outward = self._cost()
@@ -102,12 +102,12 @@ class Whole:
         how = (
             f"{number:,} contacts, then {number:,} leads, are edited while the integration is paused; counted are all "
             "calls to HubSpot from its resumption until nothing is due. The reading that follows our own write is made "
-            "with history, at most 50 records a call, to notice what a person set between our reading and our write."
+            "with history, at most 50 records a call, to notice an edit between our reading and our write."
         )
         return Group("Calls to HubSpot", how, figures)
 
     def _import(self) -> Group:
-        """Import contacts that no webhook told of."""
+        """Import contacts for which no webhook came."""
         self.api.post(f"/crm-integration/{self.integration_id}/disable-webhooks").raise_for_status()
         self.hubspot.create_contacts(self.lengths.imported, prefix=f"i{time.time():.0f}-")
         time.sleep(1.0)  # the simulator's search lags behind
@@ -124,7 +124,7 @@ class Whole:
             plain("imported records/s", done / seconds, "/s", f"{done:,} records in {seconds:.0f} s: {run['state']}"),
             plain("calls per 100 imported records", calls * 100 / max(1, done), ""),
         )
-        return Group("Import", "Contacts that were there before anybody listened, with webhooks switched off.", figures)
+        return Group("Import", "Contacts that were made while webhooks were disabled.", figures)
 
     def _edit_at_rate(self, run: str) -> dict[str, float]:
         """Edit each contact once, so many a second; when each edit was due, by its value."""
@@ -158,8 +158,8 @@ class Whole:
         waits = [(decided[record] - at).total_seconds() for record, at in recorded.items() if record in decided]
         return Outcome(times=[wait for wait in waits if wait >= 0])
 
-    def _held_back(self) -> "_HeldBack":
-        return _HeldBack(self)
+    def _while_paused(self) -> "_WhilePaused":
+        return _WhilePaused(self)
 
     def _cost(self) -> "_Cost":
         self.quiet()
@@ -182,7 +182,7 @@ class Whole:
         return found
 
     def quiet(self) -> None:
-        """Wait until nothing is due and nothing is on its way, for a while."""
+        """Wait until nothing has been due and no delivery open for SETTLED_SECONDS."""
         end, since = time.monotonic() + QUIET_SECONDS, time.monotonic()
         while time.monotonic() < end:
             if self._status()["pending"] or self.hubspot.delivery_counts()["outstanding"]:
@@ -201,20 +201,20 @@ class Whole:
 
 
 @dataclass(frozen=True, slots=True)
-class _HeldBack:
-    """The integration is paused inside; calls are counted from its resumption."""
+class _WhilePaused:
+    """The integration is paused inside the block; calls are counted from its end."""
 
-    whole: Whole
+    suite: EndToEnd
 
     def __enter__(self) -> None:
         self._set(paused=True)
 
     def __exit__(self, *_: object) -> None:
-        self.whole.hubspot.reset_calls()
+        self.suite.hubspot.reset_calls()
         self._set(paused=False)
 
     def _set(self, *, paused: bool) -> None:
-        answer = self.whole.api.patch(f"/crm-integration/{self.whole.integration_id}", json={"paused": paused})
+        answer = self.suite.api.patch(f"/crm-integration/{self.suite.integration_id}", json={"paused": paused})
         answer.raise_for_status()
 
 
