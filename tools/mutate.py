@@ -18,8 +18,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 DOMAIN = "lead_store/domain"
-MODULES = ("merge", "work_item", "identity")
-TESTS = "test_[lmiw]*.py"  # those of merge, work item, lead and identity
+MODULES = ("merge", "work_item", "identity", "retry")
+TESTS = "test_[lmirw]*.py"  # those of merge, work item, lead, identity and retry
 NOTICED = {"killed", "timeout"}  # the others: survived, no tests, skipped, suspicious, segfault
 SETTINGS = f"""
 [tool.pytest.ini_options]

@@ -58,7 +58,7 @@ def excuse(world: World, link: Link, name: str, ours: str, theirs: str) -> str:
         return "conflict"
     if name in link.refused and link.refused[name].value == ours:
         return "refused"
-    if (oscillation := link.oscillations.get(name)) is not None and oscillation.rests(world.clock.now()):
+    if (oscillation := link.oscillations.get(name)) is not None and oscillation.is_paused(world.clock.now()):
         return "rests"
     # Directions: what may not flow stays as it is (R18).
     if world.config.direction != "bidirectional" and ours != theirs:

@@ -29,7 +29,7 @@ from crm_connector.usecases.work import Job
 from crm_connector.vault import AesVault
 from lead_store.bootstrap import Services, build
 from lead_store.mongo.store import Store
-from lead_store.settings import Settings
+from lead_store.settings import Settings, Timing
 from leadsync.inbox.v1 import inbox_service_pb2_grpc
 from leadsync.lead.v1 import lead_service_pb2_grpc
 from leadsync.sync.v1 import sync_service_pb2_grpc
@@ -45,7 +45,13 @@ from pymongo import MongoClient
 PLATFORM = "jazzaam"
 APP_ID = "39522895"
 LEASE = timedelta(seconds=60)
-SETTINGS = Settings(mongo_url="", identity_key=b"k" * 32, database="machine_lead_store", platform=PLATFORM, lease=LEASE)
+SETTINGS = Settings(
+    mongo_url="",
+    identity_key=b"k" * 32,
+    database="machine_lead_store",
+    platform=PLATFORM,
+    timing=Timing(lease=LEASE),
+)
 OWN_DATABASE = "machine_connector"
 _VAULT = AesVault(("machine" * 5,))
 

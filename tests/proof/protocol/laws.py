@@ -30,7 +30,7 @@ def broken_law(setup: Setup, w: World, *, rests: bool) -> str:
 def _unequal(setup: Setup, w: World, number: int, link: Link) -> str:
     if link.pending is not None:
         return f"L1: a write to CRM {CRMS[number]} is left over"
-    if any(oscillation.rests(NOW) for oscillation in link.oscillations.values()):
+    if any(oscillation.is_paused(NOW) for oscillation in link.oscillations.values()):
         return "the breaker has stopped a field, so this world is too large for its laws"
     newest = w.crms[number].versions[-1]
     for n, name in enumerate(setup.names):

@@ -153,7 +153,7 @@ def _link(link: Link, crm: Crm) -> object:
         link.seen,
         tuple(sorted((name, waits.ours, waits.theirs) for name, waits in link.conflicts.items())),
         tuple(sorted((name, lost.value) for name, lost in link.overwritten.items())),
-        link.wrote and (link.wrote.basis, link.wrote.fields),
+        link.last_write and (link.last_write.basis, link.last_write.fields),
         link.pending and _pending(link.pending, crm),
     )
 

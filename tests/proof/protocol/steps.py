@@ -118,7 +118,7 @@ def _decide(setup: Setup, targets: tuple[Target, ...], w: World, n: int, worker:
         new_write_id=f"w{work_item.work_item_id}{work_item.fence}",
         lead=lead if work_item.lead_id else None,
         marked=lead,
-        hopeful=lead if work_item.notes.match_lead_id else None,
+        finder=lead if work_item.notes.match_lead_id else None,
         other_targets=() if setup.without.others else tuple(other for other in targets if other is not target),
     )
     decision = reconcile(case)

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from lead_store.domain.decision import Decision, LeaseEnd
+from lead_store.domain.decision import Decision, NextStep
 from lead_store.domain.link import Link
 from lead_store.domain.work_item import Notes, WorkItem, WorkItemTouch
 from proof.protocol.world import (
@@ -60,9 +60,9 @@ def _ended(work_item: WorkItem, stored: WorkItem, decision: Decision) -> WorkIte
     changes: dict[str, Any] = {"lead_id": decision.names_lead or stored.lead_id}
     if decision.notes is not None:
         changes["notes"] = Notes(match_lead_id=decision.notes.match_lead_id, written=decision.notes.written)
-    if decision.end is not LeaseEnd.HELD:
-        touched_since = stored.version > work_item.claimed_version and decision.end is not LeaseEnd.IDLE
-        again = decision.end is LeaseEnd.WAITING or touched_since
+    if decision.next_step is not NextStep.WRITE:
+        touched_since = stored.version > work_item.claimed_version and decision.next_step is not NextStep.HANDED_OVER
+        again = decision.next_step is NextStep.RETRY or touched_since
         changes |= {"worker": "", "lease_until": LONG_AGO, "due_at": LONG_AGO if again else None}
     return replace(stored, **changes)
 

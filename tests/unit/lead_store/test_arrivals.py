@@ -5,7 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from lead_store.domain.delivery import Account, Delivery
+from lead_store.domain.delivery import Delivery
+from lead_store.domain.rules import Account
 from lead_store.usecases.arrivals import Arrivals
 
 LONG = 60.0  # seconds; no test waits for them

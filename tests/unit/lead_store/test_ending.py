@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from hypothesis import given
 from hypothesis import strategies as st
-from lead_store.domain.ending import end, linked_less, merge
+from lead_store.domain.ending import end, fewer_links, merge
 from lead_store.domain.fields import same
 from lead_store.domain.lead import EndReason, Lead, empty_lead
 from lead_store.domain.link import Link, Pending, WriteKind
@@ -67,7 +67,7 @@ def test_l8_after_a_merge_every_record_in_use_is_the_survivors(loser: Lead, surv
     kept = {link.record_id for link in (*gone.links, *after.links)} | set(gone.record_ids) | set(after.record_ids)
     assert kept >= {*loser.record_ids, *survivor.record_ids}
     assert (gone.end_reason, gone.merged_into, after.values) == (EndReason.MERGED, "survivor", survivor.values)
-    less = linked_less([loser, survivor], [gone, after])
+    less = fewer_links([loser, survivor], [gone, after])
     assert len(in_use(loser)) + len(in_use(survivor)) - len(in_use(after)) == sum(less.values())
 
 

@@ -27,12 +27,12 @@ def lead(name: str, *links: Link, **values: str) -> Lead:
     return replace(empty_lead(name, "t", "jazzaam", T0).with_values(values, T0, "platform"), links=links)
 
 
-def case(values: dict[str, str], nearby: Iterable[Lead], **changes: Any) -> Case:
+def case(values: dict[str, str], similar: Iterable[Lead], **changes: Any) -> Case:
     """A present reading of record 1, with leads around."""
     notes = changes.pop("notes", Notes())
     present = Present("1", T0, {n: Reading(v, v) for n, v in values.items()}, other_emails=changes.pop("others", ()))
     work_item = WorkItem("i/record/1", "t", "i", "1", notes=notes)
-    given = {"target": TARGET, "nearby": tuple(nearby), **changes}
+    given = {"target": TARGET, "similar": tuple(similar), **changes}
     return Case(
         work_item,
         Observation(work_item.work_item_id, 1, present),
@@ -111,10 +111,10 @@ def test_a_persons_choice_goes_before_all_matching() -> None:
     values = {"email": "a@example.com"}
     picked = find_lead(case(values, [free, taken], chosen=free, notes=Notes(choice="a")))
     moved = find_lead(case(values, [free, taken], chosen=taken, notes=Notes(choice="b")))
-    anew = find_lead(case(values, [free, taken], notes=Notes(choice=CREATE_NEW)))
+    as_new = find_lead(case(values, [free, taken], notes=Notes(choice=CREATE_NEW)))
     assert picked == Found(free, newly=True, by_key=True)
     assert moved == Found(taken, newly=True, by_key=True, moves=True)
-    assert anew == Found(anew=True)
+    assert as_new == Found(as_new=True)
 
 
 def test_a_choice_of_a_lead_that_is_gone_leaves_the_question_open() -> None:

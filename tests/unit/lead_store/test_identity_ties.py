@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from lead_store.domain.decision import Case
 from lead_store.domain.fields import email_digest
-from lead_store.domain.identity import Found, find_lead, holders, owned_keys, rivals
+from lead_store.domain.identity import Found, competing_leads, find_lead, holders, owned_keys
 from lead_store.domain.lead import Lead, empty_lead
 from lead_store.domain.link import Link
 from lead_store.domain.match import CREATE_NEW, Candidate
@@ -55,22 +55,22 @@ def case(
 def test_the_lead_that_is_linked_keeps_the_record() -> None:
     """Whoever else would match; the link may be one of an earlier connection of the same account."""
     own, other = lead("b", link("1")), lead("a")
-    assert find_lead(case(ADA, lead=own, marked=other, nearby=(other,))) == Found(own)
+    assert find_lead(case(ADA, lead=own, marked=other, similar=(other,))) == Found(own)
     former = lead("b", earlier("1"))
-    assert find_lead(case(ADA, lead=former, nearby=(other,))) == Found(former)
+    assert find_lead(case(ADA, lead=former, similar=(other,))) == Found(former)
     moved_on = lead("b", link("9"), earlier("1"))
     assert find_lead(case(lead=moved_on)) == Found()
 
 
 def test_a_deleted_lead_is_the_records_only_if_there_is_no_other() -> None:
-    """So that nothing is imported anew for a person who was deleted here, while a new lead of that person is found."""
+    """A person who was deleted here is not imported again, but a new lead of that person is found."""
     deleted, other = gone(lead("a", link("1"))), lead("b")
     assert find_lead(case(lead=deleted)) == Found(deleted)
     assert find_lead(case(lead=gone(lead("a", link("9"))))) == Found()
-    assert find_lead(case(ADA, lead=deleted, nearby=(other,))) == Found(other, newly=True, by_key=True)
+    assert find_lead(case(ADA, lead=deleted, similar=(other,))) == Found(other, newly=True, by_key=True)
     two = (other, lead("c"))
-    assert [one.lead_id for one in find_lead(case(ADA, lead=deleted, nearby=two)).candidates] == ["b", "c"]
-    assert find_lead(case(lead=deleted, choice=CREATE_NEW)) == Found(anew=True)
+    assert [one.lead_id for one in find_lead(case(ADA, lead=deleted, similar=two)).candidates] == ["b", "c"]
+    assert find_lead(case(lead=deleted, choice=CREATE_NEW)) == Found(as_new=True)
     assert find_lead(case()) == Found()
 
 
@@ -105,56 +105,56 @@ def test_a_lead_that_found_the_record_by_its_email_gets_it() -> None:
     """As long as that e-mail is still its own; a deleted marked lead is no hindrance."""
     seeker, digest = lead("a"), email_digest({"email": ADA})
     by_key = Found(seeker, newly=True, by_key=True)
-    assert find_lead(case(match_email=digest, hopeful=seeker)) == by_key
-    assert find_lead(case(match_email=digest, hopeful=seeker, marked=gone(lead("b")))) == by_key
-    assert find_lead(case(hopeful=seeker)) == by_key  # the CRM itself named the record
-    assert find_lead(case(match_email=digest, hopeful=lead("a", email="new@x.org"))) == Found()
+    assert find_lead(case(match_email=digest, finder=seeker)) == by_key
+    assert find_lead(case(match_email=digest, finder=seeker, marked=gone(lead("b")))) == by_key
+    assert find_lead(case(finder=seeker)) == by_key  # the CRM itself named the record
+    assert find_lead(case(match_email=digest, finder=lead("a", email="new@x.org"))) == Found()
     changed = lead("a", email="new@x.org")
-    assert find_lead(case(match_email=digest, hopeful=changed, marked=changed)) == Found(
+    assert find_lead(case(match_email=digest, finder=changed, marked=changed)) == Found(
         changed, newly=True, by_key=True
     )
     marked = lead("b", email="other@x.org")
-    assert find_lead(case(match_email=digest, hopeful=seeker, marked=marked)) == Found(marked, newly=True)
+    assert find_lead(case(match_email=digest, finder=seeker, marked=marked)) == Found(marked, newly=True)
 
 
 def test_a_seeker_that_has_another_record_by_now_waits_for_a_person() -> None:
     """With what it has in common with the record, so that the person can judge."""
     seeker = lead("a", link("9"))
-    waits = find_lead(case(ADA, match_email=email_digest(seeker.values), hopeful=seeker))
+    waits = find_lead(case(ADA, match_email=email_digest(seeker.values), finder=seeker))
     assert waits.candidates == (Candidate("a", (MatchKey.EMAIL,)),)
 
 
 def test_the_record_of_a_lead_that_was_merged_away_goes_to_its_heir() -> None:
     """Only if the record was that lead's; a lead that merely is the work item's hands nothing on."""
-    heir = lead("b")
-    assert find_lead(case(lead=gone(lead("a", link("1"))), heir=heir)) == Found(heir, newly=True)
-    assert find_lead(case(lead=gone(lead("a", link("9"))), heir=heir)) == Found()
-    assert find_lead(case(heir=heir)) == Found()
+    survivor = lead("b")
+    assert find_lead(case(lead=gone(lead("a", link("1"))), survivor=survivor)) == Found(survivor, newly=True)
+    assert find_lead(case(lead=gone(lead("a", link("9"))), survivor=survivor)) == Found()
+    assert find_lead(case(survivor=survivor)) == Found()
     waiting = lead("c")
-    after_heir = case(lead=gone(lead("a", link("1"))), heir=gone(heir), hopeful=waiting)
-    assert find_lead(after_heir) == Found(waiting, newly=True, by_key=True)
+    after_merge = case(lead=gone(lead("a", link("1"))), survivor=gone(survivor), finder=waiting)
+    assert find_lead(after_merge) == Found(waiting, newly=True, by_key=True)
 
 
 def test_a_record_that_a_lead_had_through_an_earlier_connection_is_still_its_own() -> None:
     """It goes before leads that share a key; a deleted one gives it to nobody else by a key."""
     had, shares = lead("b", earlier("1"), email="other@x.org"), lead("a")
-    assert find_lead(case(ADA, nearby=(shares, had))) == Found(had)
-    assert find_lead(case(ADA, nearby=(shares, gone(had)))) == Found()
+    assert find_lead(case(ADA, similar=(shares, had))) == Found(had)
+    assert find_lead(case(ADA, similar=(shares, gone(had)))) == Found()
     elsewhere = lead("b", earlier("1"), link("9"), email="other@x.org")
-    assert [one.lead_id for one in find_lead(case(ADA, nearby=(shares, elsewhere))).candidates] == ["b"]
+    assert [one.lead_id for one in find_lead(case(ADA, similar=(shares, elsewhere))).candidates] == ["b"]
 
 
 def test_a_detached_match_is_linked_again_and_keys_import_nothing_one_way() -> None:
     """Where the CRM's changes may not flow in, a key makes no link."""
     one = lead("a", link("1", "record_gone"))
-    assert find_lead(case(ADA, nearby=(one,))) == Found(one)
+    assert find_lead(case(ADA, similar=(one,))) == Found(one)
     to_crm = replace(TARGET, direction=Direction.TO_CRM)
-    assert find_lead(case(ADA, nearby=(lead("a"),), target=to_crm)) == Found()
-    assert find_lead(case("new@x.org", nearby=(lead("a"),))) == Found()
+    assert find_lead(case(ADA, similar=(lead("a"),), target=to_crm)) == Found()
+    assert find_lead(case("new@x.org", similar=(lead("a"),))) == Found()
 
 
 @pytest.mark.parametrize(
-    ("rival", "hopes"),
+    ("other", "hopes"),
     [
         (lead("b"), True),
         (lead("b", email="other@x.org"), False),
@@ -164,9 +164,9 @@ def test_a_detached_match_is_linked_again_and_keys_import_nothing_one_way() -> N
         (lead("a"), False),
     ],
 )
-def test_a_lead_without_a_record_that_shares_the_email_is_a_rival(rival: Lead, *, hopes: bool) -> None:
+def test_a_lead_without_a_record_that_shares_the_email_is_a_rival(other: Lead, *, hopes: bool) -> None:
     """One that lives, is another lead than the one that got the record, and has none itself."""
-    assert rivals(case(ADA, nearby=(rival,)), lead("a")) == ([rival] if hopes else [])
+    assert competing_leads(case(ADA, similar=(other,)), lead("a")) == ([other] if hopes else [])
 
 
 @pytest.mark.parametrize(
@@ -182,16 +182,16 @@ def test_a_lead_without_a_record_that_shares_the_email_is_a_rival(rival: Lead, *
 )
 def test_a_lead_that_looked_for_the_record_is_a_rival(seeker: Lead, *, hopes: bool) -> None:
     """Also when its e-mail is another one by now; not once it has a record or was set aside as a duplicate."""
-    assert rivals(case(ADA, hopeful=seeker), lead("a")) == ([seeker] if hopes else [])
+    assert competing_leads(case(ADA, finder=seeker), lead("a")) == ([seeker] if hopes else [])
 
 
 def test_r13_a_duplicate_whose_own_work_item_led_here_is_a_rival_again() -> None:
     """A person pushed it: its e-mail led to the record, or the record has its mark. Else it is known as one already."""
     duplicate = lead("b", link("9", "duplicate_lead"))
-    assert rivals(case(ADA, hopeful=duplicate, match_email="digest"), lead("a")) == [duplicate]
-    assert rivals(case(ADA, hopeful=duplicate, marked=duplicate), lead("a")) == [duplicate]
-    assert rivals(case(ADA, hopeful=duplicate, marked=lead("c")), lead("a")) == []
-    assert rivals(case(ADA, nearby=(duplicate,), marked=duplicate, match_email="digest"), lead("a")) == []
+    assert competing_leads(case(ADA, finder=duplicate, match_email="digest"), lead("a")) == [duplicate]
+    assert competing_leads(case(ADA, finder=duplicate, marked=duplicate), lead("a")) == [duplicate]
+    assert competing_leads(case(ADA, finder=duplicate, marked=lead("c")), lead("a")) == []
+    assert competing_leads(case(ADA, similar=(duplicate,), marked=duplicate, match_email="digest"), lead("a")) == []
 
 
 def test_r16_a_record_owns_all_that_others_could_find_it_by() -> None:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lead_store.domain.fields import normal_form
 from lead_store.domain.keys import Keys, address_key, address_spellings, keys_of, name_domain_key, phone_key
-from lead_store.domain.references import identities, record_identities, references, sought
+from lead_store.domain.references import identities, lookup_references, record_identities, references
 from lead_store.domain.rules import Direction, MatchKey, Target
 
 ALL = tuple(MatchKey)
@@ -34,7 +34,7 @@ def test_two_spellings_of_an_address_have_one_key(one: str, other: str) -> None:
 
 @given(TEXT, TEXT)
 def test_r10_what_matched_by_its_normal_form_still_matches(one: str, other: str) -> None:
-    """Two addresses with the same normal form have the same key, and a key is among the spellings that are sought."""
+    """Two addresses with the same normal form have the same key, and it is among the spellings that are looked up."""
     for twin in (one.upper(), one.lower(), f" {one}", other):
         if normal_form("email", one) == normal_form("email", twin):
             assert address_key(one) == address_key(twin)
@@ -72,7 +72,7 @@ def test_a_number_is_found_however_it_is_written(region: str) -> None:
         for lead in spelled:
             for record in spelled:
                 same = phone_key(lead, region) == phone_key(record, region) != ""
-                found = references({"phone": lead}) & sought({"phone": record}, target(region))
+                found = references({"phone": lead}) & lookup_references({"phone": record}, target(region))
                 assert same is (("ext" in lead) == ("ext" in record))
                 assert found or not same
 
@@ -146,7 +146,7 @@ def test_r16_who_shares_a_key_shares_an_identity(
     owned = identities(lead, to.match_keys) & record_identities(record, others, to)
     assert owned or not shared
     if set(shared) - {MatchKey.EMAIL}:
-        assert sought(record, to) & references(lead)
+        assert lookup_references(record, to) & references(lead)
 
 
 @given(st.fixed_dictionaries(dict.fromkeys(["email", "phone", "first_name", "last_name", "website"], st.text())))
@@ -154,7 +154,7 @@ def test_whatever_a_crm_holds_has_keys_or_none(values: dict[str, str]) -> None:
     """No text makes the keys or the references fail, and two that are equal share what keys they have."""
     keys = keys_of(values, "CH")
     assert set(keys.shared_with(keys, ALL)) == {k for k, v in zip(ALL, (keys.emails, *_rest(keys)), strict=True) if v}
-    assert sought(values, target()) <= record_identities(values, [], target())
+    assert lookup_references(values, target()) <= record_identities(values, [], target())
 
 
 def _rest(keys: Keys) -> tuple[str, str]:

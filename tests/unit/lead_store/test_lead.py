@@ -1,4 +1,4 @@
-"""A lead and the seed's two questions."""
+"""A lead, its dated changes, and the two questions about records: may one become a lead, may its changes flow."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -7,11 +7,10 @@ import pytest
 from lead_store.domain.lead import empty_lead, should_import_from_crm, should_sync_from_crm
 from lead_store.domain.link import Link
 from lead_store.domain.rules import Direction, Target
-from lead_store.domain.work_item import FIRST_BACKOFF, LONGEST_BACKOFF, WorkItemTouch, backoff, touches_of, work_item_id
+from lead_store.domain.work_item import WorkItemTouch, touches_of, work_item_id
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 LEAD = empty_lead("lead", "tenant", "jazzaam", T0)
-LINK = Link("i", "hubspot", record_id="1")
 
 
 @pytest.mark.parametrize(
@@ -23,12 +22,9 @@ def test_should_import_from_crm(mark: str, *, may: bool) -> None:
 
 
 def test_should_sync_from_crm() -> None:
-    """A live, attached lead takes the CRM's changes if the direction allows it, also one that the platform made."""
-    assert should_sync_from_crm(LEAD, LINK, Direction.BIDIRECTIONAL)
-    assert should_sync_from_crm(LEAD, None, Direction.FROM_CRM)
-    assert not should_sync_from_crm(LEAD, LINK, Direction.TO_CRM)
-    assert not should_sync_from_crm(LEAD, replace(LINK, detached_reason="record_archived"), Direction.BIDIRECTIONAL)
-    assert not should_sync_from_crm(replace(LEAD, deleted_at=T0), LINK, Direction.BIDIRECTIONAL)
+    """A live lead takes the changes of its record, also if the platform made it; one that has ended does not."""
+    assert should_sync_from_crm(LEAD)
+    assert not should_sync_from_crm(replace(LEAD, deleted_at=T0))
 
 
 def test_each_change_is_dated_and_a_value_that_is_there_changes_nothing() -> None:
@@ -63,11 +59,3 @@ def test_a_change_of_a_lead_makes_one_work_item_per_target_due() -> None:
     )
     assert [touch.work_item_id for touch in touches_of(lead, targets)] == ["a/record/7", "b/lead/lead"]
     assert WorkItemTouch("tenant", "a", record_id="7").work_item_id == work_item_id("a", record_id="7")
-
-
-def test_backoff_grows_to_a_limit_with_full_jitter() -> None:
-    """The longest wait doubles with each attempt up to a quarter of an hour, and chance takes any part of it."""
-    assert backoff(0, 0.5) == FIRST_BACKOFF / 2
-    assert backoff(3, 0.999) < FIRST_BACKOFF * 8
-    assert backoff(500, 1) == LONGEST_BACKOFF
-    assert backoff(5, 0) == timedelta()

@@ -9,17 +9,22 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from lead_store.metrics import Metrics
+from lead_store.mongo.cached_clock import CachedClock
 from lead_store.mongo.client import connect
 from lead_store.mongo.indexes import ensure_indexes
 from lead_store.mongo.quarantine import QuarantinedRequests
-from lead_store.mongo.recent_clock import RecentClock
 from lead_store.mongo.store import Store
+from lead_store.rpc.conflict_service import ConflictService
 from lead_store.rpc.health import HealthWatch
 from lead_store.rpc.inbox_service import InboxService
 from lead_store.rpc.lead_service import LeadService
+from lead_store.rpc.match_service import MatchService
+from lead_store.rpc.plan_service import PlanService
 from lead_store.rpc.server import serve
 from lead_store.rpc.sync_service import SyncService
+from lead_store.rpc.work_service import WorkService
 from lead_store.settings import Settings
+from lead_store.usecases.applying import Apply
 from lead_store.usecases.arrivals import Arrivals
 from lead_store.usecases.conflicts import Conflicts
 from lead_store.usecases.duplicates import Duplicates
@@ -31,7 +36,7 @@ from lead_store.usecases.matches import Matches
 from lead_store.usecases.planning import Planning
 from lead_store.usecases.quarantine import Quarantine
 from lead_store.usecases.references import References
-from lead_store.usecases.router import Router
+from lead_store.usecases.router import Router, RouterTiming
 from lead_store.usecases.status import Status
 from lead_store.usecases.targets import Targets
 from lead_store.usecases.watch import Watch
@@ -56,28 +61,25 @@ def build(
     store: Store, settings: Settings, stop: threading.Event, steady: Callable[[], float] = time.monotonic
 ) -> Services:
     """Wire everything that works on a store; nothing runs yet. `steady` measures the seconds between two readings."""
-    signal, arrivals = WorkSignal(), Arrivals()
-    writing = Leads(store, signal, settings.platform)
-    conflicts = Conflicts(store, writing, signal)
-    lease_work, work = LeaseWork(store, signal, settings.lease), Work(store, signal, settings.platform)
-    status = Status(store)
+    timing, waits = settings.timing, settings.timing.waits
+    signal, arrivals, apply = WorkSignal(), Arrivals(), Apply(store)
+    leads = Leads(store, signal, settings.platform)
+    conflicts, status = Conflicts(store, leads, signal), Status(store)
+    lease_work = LeaseWork(store, signal, apply, timing.lease, timing.look_for_work)
+    work, targets = Work(store, signal, settings.platform, waits), Targets(store, arrivals, apply)
     quarantine = Quarantine(QuarantinedRequests.of(store.database, settings.quarantine), store.now)
-    planning = Planning(store, settings.platform)
+    routing = RouterTiming(timing.route_all, timing.route_all_busy, timing.route_late, timing.failed_loop)
     return Services(
-        LeadService(writing, EndLead(store, signal), Watch(store, stop), conflicts),
-        InboxService(Inbox(store, arrivals, RecentClock(store.now, steady).now), quarantine),
+        LeadService(leads, EndLead(store, signal), Watch(store, stop), conflicts),
+        InboxService(Inbox(store, arrivals, CachedClock(store.now, steady).now), quarantine),
         SyncService(
-            lease_work,
-            work,
-            conflicts,
-            planning,
-            Targets(store, arrivals),
-            status,
-            Matches(store, signal),
-            Duplicates(store),
+            WorkService(lease_work, work, targets, status, signal),
+            PlanService(Planning(store, settings.platform, waits)),
+            ConflictService(conflicts),
+            MatchService(Matches(store, signal), Duplicates(store)),
         ),
-        Router(store, signal, arrivals),
-        References(store),
+        Router(store, signal, arrivals, timing=routing),
+        References(store, timing.failed_loop),
         status,
     )
 
@@ -88,8 +90,9 @@ def run(settings: Settings, stop: threading.Event) -> Iterator[int]:
     with ExitStack() as stack:
         client = stack.enter_context(connect(settings.mongo_url))
         process = f"{socket.gethostname()}:{settings.port or os.getpid()}"
-        store = Store.of(client, settings.database, settings.identity_key, settings.retention, process)
-        health = HealthWatch(store.processes.beat, lambda: _prepare(store))
+        timing, key = settings.timing, settings.identity_key
+        store = Store.of(client, settings.database, key, settings.retention, process, timing.silent)
+        health = HealthWatch(store.processes.heartbeat, lambda: _prepare(store), timing.heartbeat)
         if not health.wait_for_database(stop):
             yield 0
             return
@@ -105,8 +108,8 @@ def run(settings: Settings, stop: threading.Event) -> Iterator[int]:
 
 
 def _prepare(store: Store) -> None:
-    """Make the database ready, first of all by ending what a dead predecessor has left locked."""
-    store.processes.succeed()
+    """Make the database ready. First, what a predecessor that died has left locked is released."""
+    store.processes.end_predecessor()
     ensure_indexes(store.database)
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import structlog
 
 
-def told_without_values(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Say of an exception what it is and where it arose. Its text may hold whole documents, so it is left out."""
+def without_values(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Log an exception's type and where it was raised. Its text may hold whole documents, so it is left out."""
     error = event.pop("exc_info", None)
     if error is True:
         error = sys.exc_info()[1]
@@ -28,7 +28,7 @@ def configure(level: str) -> None:
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            told_without_values,
+            without_values,
             structlog.dev.ConsoleRenderer() if on_terminal else structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level)),

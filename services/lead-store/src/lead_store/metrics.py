@@ -27,7 +27,7 @@ GAUGES = {
 
 
 class Metrics(Collector):
-    """Counts when it is asked, and not again for a while. While the database is away it has nothing to tell."""
+    """Counts when it is asked, and not again for a while. While the database is away it gives nothing."""
 
     def __init__(self, status: Status) -> None:
         self._status = status

@@ -1,8 +1,10 @@
-"""What lead-store can be told from outside; nothing else reads the environment."""
+"""What can be set from outside. Nothing else reads the environment."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
+
+from lead_store.domain.retry import PRODUCTION, Waits
 
 SHORTEST_LEASE = 12  # seconds; a write's deadline plus 10 s has to fit into it (R4)
 SHORTEST_KEY = 32  # characters
@@ -10,6 +12,26 @@ SHORTEST_KEY = 32  # characters
 
 class SettingsError(Exception):
     """One or more settings are wrong; the message names all of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """How long the service waits, for everything that it waits for. The defaults are those of production."""
+
+    lease: timedelta = timedelta(seconds=60)  # a work item is handed out, and its integration stays with its worker
+    waits: Waits = PRODUCTION  # what decisions go by
+    look_for_work: timedelta = timedelta(seconds=0.5)  # between two looks while a call waits for work
+    route_all: timedelta = timedelta(seconds=5)  # without news, deliveries of all accounts are looked for so often
+    route_all_busy: timedelta = timedelta(seconds=60)  # and with news: the look takes longer the more of them wait
+    route_late: timedelta = timedelta(seconds=30)  # an account that has been behind for longer pauses less
+    failed_loop: timedelta = timedelta(seconds=1)  # a background loop pauses so long after a failure
+    heartbeat: timedelta = timedelta(seconds=2)  # between two signs that this process lives
+    silent: timedelta = timedelta(seconds=15)  # a process without a sign for so long is gone
+
+    def divided_by(self, scale: int) -> "Timing":
+        """The same, each wait shorter by this factor. Leases stay: they have a variable of their own."""
+        waits = {name: getattr(self, name) for name in self.__dataclass_fields__ if name not in {"lease", "waits"}}
+        return replace(self, waits=self.waits.divided_by(scale), **{name: wait / scale for name, wait in waits.items()})
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +45,7 @@ class Settings:
     port: int = 50051
     metrics_port: int = 0  # 0 = no metrics
     platform: str = "jazzaam"
-    lease: timedelta = timedelta(seconds=60)
+    timing: Timing = Timing()
     retention: timedelta = timedelta(days=30)  # of deliveries
     quarantine: timedelta = timedelta(days=3)  # of webhook requests that could not be verified
     log_level: str = "INFO"
@@ -43,6 +65,7 @@ class Settings:
         # HubSpot repeats a delivery for a day; the same one must be known again for as long.
         retention = _number(env, "LEADSYNC_RETENTION_DAYS", 30, 2, 3650, faults)
         quarantine = _number(env, "LEADSYNC_QUARANTINE_DAYS", 3, 1, 30, faults)
+        scale = _number(env, "LEADSYNC_TIME_SCALE", 1, 1, 100, faults)  # for tests: divides every wait
         log_level = env.get("LEADSYNC_LOG_LEVEL", "INFO").upper()
         if log_level not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
             faults.append("LEADSYNC_LOG_LEVEL: use DEBUG, INFO, WARNING or ERROR")
@@ -56,7 +79,7 @@ class Settings:
             port=port,
             metrics_port=metrics_port,
             platform=env.get("LEADSYNC_PLATFORM", "jazzaam"),
-            lease=timedelta(seconds=lease),
+            timing=Timing(lease=timedelta(seconds=lease)).divided_by(scale),
             retention=timedelta(days=retention),
             quarantine=timedelta(days=quarantine),
             log_level=log_level,

@@ -1,12 +1,12 @@
-"""The record of a lead that has ended: it stays, or goes to the CRM's archive as the integration's policy says.
+"""The record of a lead that has ended: it stays, or is put into the CRM's archive, as the integration's policy says.
 
-Archiving is a write like any other: stored on the link before it is sent, under R4 and R5, and counted by the cap of
-deletions. It loses nothing: the CRM can restore the record, and what its people entered there unseen is noted.
+Archiving is a write like any other: it is stored on the link before it is sent (R4, R5), and the cap of deletions
+counts it. Nothing is lost: the CRM can restore the record, and values that its people entered there are noted.
 """
 
 from dataclasses import replace
 
-from lead_store.domain.decision import Case, Decision, FieldChange, LeaseEnd, Outcome, failed, present_of, skipped
+from lead_store.domain.decision import Case, Decision, FieldChange, NextStep, Outcome, failed, present_of, skipped
 from lead_store.domain.ending import DUPLICATE, archives
 from lead_store.domain.fields import same
 from lead_store.domain.lead import EndReason, Lead
@@ -18,27 +18,27 @@ REASON = "lead_deleted"
 SHOWN = frozenset({"lead_converted", "lead_merged", DUPLICATE})
 
 
-def has_to_go(lead: Lead, link: Link | None) -> bool:
-    """Whether the lead's record may have to be archived: the lead was deleted, and its link has not been let go yet."""
+def link_outlives_lead(lead: Lead, link: Link | None) -> bool:
+    """Whether the lead was deleted and its link is still to be detached, perhaps after its record was archived."""
     return lead.end_reason is EndReason.DELETED and link is not None and not link.detached_reason
 
 
-def unfinished(case: Case) -> Lead | None:
-    """A deleted lead whose mark the record carries, since its create landed and nobody has heard of it."""
+def lead_of_unanswered_create(case: Case) -> Lead | None:
+    """The deleted lead that the record's mark names, if the answer to the create of the record was lost."""
     lead = case.marked
     link = lead.link(case.target.integration_id) if lead is not None else None
-    return lead if lead is not None and link is not None and not link.record_id and has_to_go(lead, link) else None
+    unanswered = link is not None and not link.record_id
+    return lead if lead is not None and unanswered and link_outlives_lead(lead, link) else None
 
 
-def duplicate_of_heir(case: Case, notes: Notes) -> Decision | None:
-    """The work item's lead was merged into one that has another record in use.
+def duplicate_of_survivor(case: Case, notes: Notes) -> Decision | None:
+    """Decide on the record of a lead that was merged into one which has another record in use.
 
-    This one waits for people to merge it there.
-
-    It is neither imported nor created again. None = it is no such record.
+    It waits for people to merge the two records in the CRM, and is neither imported nor created again. None = the
+    record is no such record.
     """
     link, integration_id = own_link(case), case.target.integration_id
-    other = case.heir.link(integration_id) if case.heir is not None else None
+    other = case.survivor.link(integration_id) if case.survivor is not None else None
     if case.lead is None or link is None or other is None or not other.attached:
         return None
     if other.record_id in {case.work_item.record_id, *present_of(case).merged_record_ids}:
@@ -50,34 +50,34 @@ def duplicate_of_heir(case: Case, notes: Notes) -> Decision | None:
     return decision
 
 
-def no_duplicate_any_more(case: Case, decision: Decision, reason: str) -> Decision:
-    """The record of a lead that was merged has been merged too, or is gone: nobody has to look at it any more."""
+def close_duplicate(case: Case, decision: Decision, reason: str) -> Decision:
+    """Note that the record of a merged lead was merged too, or is gone: no person has to look at it any more."""
     link = own_link(case)
     if case.lead is not None and case.lead.merged_into and link is not None and link.detached_reason == DUPLICATE:
         decision.before, decision.lead = case.lead, case.lead.with_link(replace(link, detached_reason=reason))
     return decision
 
 
-def present_of_ended(case: Case, lead: Lead, notes: Notes) -> Decision:
-    """Decide on a record that is there though its lead has ended. Nothing brings the lead back."""
+def present_after_end(case: Case, lead: Lead, notes: Notes) -> Decision:
+    """Decide on a record that is there though its lead has ended. The lead never comes back."""
     link = link_for(case, lead)
-    if not has_to_go(lead, link):
+    if not link_outlives_lead(lead, link):
         return skipped(case, link.detached_reason if link.detached_reason in SHOWN else REASON, notes)
     busy = pair_is_busy(case, link)
     if busy is not None:
         return busy
     restored = _was_restored(case, link.pending)
     if restored or not archives(case.target):
-        return let_go(case, lead, link, notes, archived=restored)
-    if case.observation.read_before_lease:  # by now it may lead to another record
-        return Decision(Outcome.NEEDS_READING, LeaseEnd.KEPT)
+        return detach_ended(case, lead, link, notes, archived=restored)
+    if case.observation.read_before_lease:  # by now it may have been merged into another record
+        return Decision(Outcome.NEEDS_READING, NextStep.KEEP)
     if case.deletions_left <= 0 and not case.work_item.notes.approved:
         return failed(case, "delete_cap")
     return _archive(case, lead, link, notes)
 
 
-def let_go(case: Case, lead: Lead, link: Link, notes: Notes, *, archived: bool) -> Decision:
-    """Detach the link of a deleted lead: its record stays by policy, or has been `archived`, perhaps by us (R2)."""
+def detach_ended(case: Case, lead: Lead, link: Link, notes: Notes, *, archived: bool) -> Decision:
+    """Detach the link of a deleted lead. Its record stays by policy, or was `archived`, perhaps by our write (R2)."""
     landed = archived and link.pending is not None and link.pending.kind is WriteKind.ARCHIVE
     after = lead.with_link(replace(link, detached_reason=REASON, pending=None))
     decision = Decision(Outcome.UNLINKED, reason=REASON, before=lead, lead=after, record_id=case.work_item.record_id)
@@ -95,27 +95,28 @@ def _archive(case: Case, lead: Lead, link: Link, notes: Notes) -> Decision:
     link = replace(attach(link, case.work_item.record_id), pending=write, seen=link.saw(present.modified_at))
     after = lead.with_link(link)
     decision = Decision(
-        Outcome.PUSHED, LeaseEnd.HELD, REASON, case.work_item.record_id, after, before=lead, write=write
+        Outcome.PUSHED, NextStep.WRITE, REASON, case.work_item.record_id, after, before=lead, write=write
     )
+    decision.due_at = case.waits.write_is_over(write.until)
     decision.notes = replace(notes, approved=case.work_item.notes.approved)  # in case that it has to be tried again
     decision.names_lead = lead.lead_id
     decision.counts.update(deletions=1, linked=int(newly))
-    decision.fields = _unseen(case, link)
+    decision.fields = _values_never_taken(case, link)
     if left_over is not None and left_over.work_item_id != case.work_item.work_item_id:
         decision.ended_work_items.append(left_over.work_item_id)
     return decision
 
 
 def _was_restored(case: Case, pending: Pending | None) -> bool:
-    """Whether a write without an answer had landed and the record is there again: an event told of its deletion."""
+    """Whether our archiving landed without an answer and somebody restored the record: an event said it was deleted."""
     deleted_at = case.work_item.notes.deleted_at
     if pending is None or pending.kind is not WriteKind.ARCHIVE or pending.planned_at is None:
         return False
     return deleted_at is not None and deleted_at > pending.planned_at
 
 
-def _unseen(case: Case, link: Link) -> dict[str, FieldChange]:
-    """Values that the CRM's people set and the lead never took, since they came with or after its end (L2)."""
+def _values_never_taken(case: Case, link: Link) -> dict[str, FieldChange]:
+    """Values that the CRM's people set and that the lead never took, since it ended before or at the same time (L2)."""
     base = link.base_under(case.target.mapping)
     return {
         name: FieldChange("crm", reading.value, "", "the record went to the archive with it")

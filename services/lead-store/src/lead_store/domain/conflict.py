@@ -12,7 +12,7 @@ from lead_store.domain.merge import Base
 
 @dataclass(frozen=True, slots=True)
 class OpenConflict:
-    """One field of a lead that waits, with what a person needs to decide."""
+    """One field of a lead that waits for a person, with what that person needs to know."""
 
     lead_id: str
     integration_id: str
@@ -44,8 +44,8 @@ def open_conflicts(lead: Lead, integration_id: str = "", field: str = "") -> Ite
 def resolve(lead: Lead, conflict: OpenConflict, value: str, at: datetime, source: str) -> Lead:
     """The lead after a choice. Nothing is written to the CRM here: the next merge does that.
 
-    The base becomes the CRM's value that was seen, so that the choice is an edit on the platform's side. An overwritten
-    value has no base to move: taking it is an ordinary edit.
+    The base becomes the CRM's value that the person saw, so for that merge only the platform's side has changed. An
+    overwritten value has no base to move: taking it is an ordinary edit.
     """
     link = lead.link(conflict.integration_id)
     if link is None:

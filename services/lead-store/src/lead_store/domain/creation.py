@@ -2,17 +2,17 @@
 
 from dataclasses import replace
 
-from lead_store.domain.decision import Case, Decision, FieldChange, LeaseEnd, Outcome, skipped
+from lead_store.domain.decision import Case, Decision, FieldChange, NextStep, Outcome, skipped
 from lead_store.domain.fields import can_be_named, email_digest
 from lead_store.domain.link import WriteKind
-from lead_store.domain.pair import link_for, own_rules_only, pair_is_busy, planned_write
-from lead_store.domain.work_item import LOOK_AGAIN, Notes, WorkItemTouch
+from lead_store.domain.pair import current_refusals, link_for, pair_is_busy, planned_write
+from lead_store.domain.work_item import Notes, WorkItemTouch
 
 
 def hand_over(case: Case, record_id: str) -> Decision:
-    """The lead's mark or e-mail was found on a record: the record's own work item goes on from here (R6).
+    """The lead's mark or e-mail was found on a record, so the work goes on in the record's work item (R6).
 
-    A lead that is not linked stays due, later: whatever becomes of the record, the lead is not forgotten (L10).
+    A lead that is not linked yet looks again later. So it is not forgotten, whatever becomes of the record (L10).
     """
     work_item, lead = case.work_item, case.lead
     touch = WorkItemTouch(
@@ -23,14 +23,14 @@ def hand_over(case: Case, record_id: str) -> Decision:
         match_email=email_digest(lead.values) if lead else "",
         run_id=work_item.run_id,
     )
-    decision = Decision(Outcome.RELEASED, LeaseEnd.IDLE, "record_found", record_id, touches=[touch])
+    decision = Decision(Outcome.RELEASED, NextStep.HANDED_OVER, "record_found", record_id, touches=[touch])
     if lead is not None and lead.deleted_at is None and not lead.is_linked(work_item.integration_id):
-        decision.end, decision.due_at = LeaseEnd.WAITING, case.now + LOOK_AGAIN
+        decision.next_step, decision.due_at = NextStep.RETRY, case.now + case.waits.look_again
     return decision
 
 
 def create_record(case: Case) -> Decision:
-    """Nothing carries the lead's mark or e-mail, so it is safe to create its record (R6)."""
+    """No record carries the lead's mark or e-mail, so it is safe to create one (R6)."""
     lead, work_item, target = case.lead, case.work_item, case.target
     if lead is None or lead.deleted_at is not None:
         return skipped(case, "lead_deleted", Notes())
@@ -46,7 +46,7 @@ def create_record(case: Case) -> Decision:
         return skipped(case, "direction", Notes())
     sent = (name for name, rule in target.flows.items() if rule.direction.to_crm)
     values = {name: lead.values[name] for name in sent if name in lead.values}
-    refused = own_rules_only(case, link)
+    refused = current_refusals(case, link)
     values = {name: v for name, v in values.items() if name not in refused or refused[name].value != v}
     if not can_be_named(values):
         return skipped(case, "no_name", Notes())
@@ -56,6 +56,7 @@ def create_record(case: Case) -> Decision:
         link, record_id="", former_record_ids=former, base={}, mapping=target.mapping, pending=write, seen=None
     )
     after = lead.with_link(replace(link, detached_reason=""))
-    decision = Decision(Outcome.PUSHED, LeaseEnd.HELD, before=lead, lead=after, write=write)
+    decision = Decision(Outcome.PUSHED, NextStep.WRITE, before=lead, lead=after, write=write)
+    decision.due_at = case.waits.write_is_over(write.until)
     decision.fields = {name: FieldChange("crm", "", value, "the record is new") for name, value in values.items()}
     return decision

@@ -9,6 +9,7 @@ from lead_store.domain.lead import Lead
 from lead_store.domain.link import Pending
 from lead_store.domain.match import Candidate
 from lead_store.domain.observation import Observation, Present
+from lead_store.domain.retry import PRODUCTION, Waits
 from lead_store.domain.rules import Target
 from lead_store.domain.work_item import Notes, WorkItem, WorkItemTouch
 
@@ -36,38 +37,39 @@ class Outcome(StrEnum):
 UNDECIDED = frozenset({Outcome.FENCED, Outcome.RELEASED, Outcome.NEEDS_HISTORY, Outcome.NEEDS_READING})
 
 
-class LeaseEnd(StrEnum):
-    """What becomes of the lease."""
+class NextStep(StrEnum):
+    """What happens to the work item after a decision."""
 
-    KEPT = "kept"  # as it is: the holder reads again
-    HELD = "held"  # the holder has a write to carry out
-    DONE = "done"  # over; due again only if the work item was touched meanwhile
-    IDLE = "idle"  # over, and another work item has taken over what is due
-    WAITING = "waiting"  # over; due again at a time
-    FAILED = "failed"  # over; waits for a person
+    KEEP = "keep"  # the lease stays as it is, for another reading
+    WRITE = "write"  # the lease stays, for a write; without an answer the work item is due again at `due_at`
+    DONE = "done"  # the lease ends; due again only if the work item was touched meanwhile
+    HANDED_OVER = "handed_over"  # the lease ends; another work item has taken over what was due
+    RETRY = "retry"  # the lease ends; due again at `due_at`
+    FAILED = "failed"  # the lease ends; a person has to look
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A work item, what was seen, and everything that the decision may look at."""
+    """A work item, what was seen of its record, and everything else that the decision may look at."""
 
     work_item: WorkItem
     observation: Observation
     target: Target
-    now: datetime  # the database's clock
+    now: datetime  # by the database's clock
     platform: str
     new_lead_id: str
     new_write_id: str
     lead: Lead | None = None  # the lead that the work item names
     marked: Lead | None = None  # the lead that the record's mark names
-    hopeful: Lead | None = None  # the lead that found this record by its e-mail
+    finder: Lead | None = None  # the lead without a record whose search by mark or e-mail found this record
     chosen: Lead | None = None  # the lead that a person has picked for this record
-    nearby: tuple[Lead, ...] = ()  # leads that may share a key with the record, or had it, by id
-    heir: Lead | None = None  # the lead that the work item's lead was merged into, by way of others perhaps
+    similar: tuple[Lead, ...] = ()  # leads that may share a key with the record, or had it before, by id
+    survivor: Lead | None = None  # the lead that the work item's lead was merged into, at the end of the chain
     merged: tuple[Lead, ...] = ()  # leads that are linked to records merged into this one (R15)
     other_targets: tuple[Target, ...] = ()
     tombstoned: bool = False  # the record or its e-mail belongs to a person whose data was erased (R17)
     deletions_left: int = 0  # how many deletions this hour may still bring (L7)
+    waits: Waits = PRODUCTION
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +84,10 @@ class FieldChange:
 
 @dataclass(slots=True)
 class Decision:
-    """The conclusion. `lead` is the lead's new state; without `before` it is a new one."""
+    """The conclusion. `lead` is the lead's new state; without `before` it is a new lead."""
 
     outcome: Outcome
-    end: LeaseEnd = LeaseEnd.DONE
+    next_step: NextStep = NextStep.DONE
     reason: str = ""
     record_id: str = ""
     lead: Lead | None = None
@@ -96,17 +98,15 @@ class Decision:
     notes: Notes | None = None
     names_lead: str = ""  # lead that the record's work item names from now on
     touches: list[WorkItemTouch] = field(default_factory=list)
-    ended_work_items: list[str] = field(
-        default_factory=list
-    )  # work items whose fence moves on, so that their holder is out (R5)
-    idle_work_items: list[str] = field(default_factory=list)  # work items whose work is done by this one
-    failed_work_items: dict[str, str] = field(default_factory=dict)  # work items that a person has to look at → reason
+    ended_work_items: list[str] = field(default_factory=list)  # their leases end: their fences move on (R5)
+    idle_work_items: list[str] = field(default_factory=list)  # their work is done by this one
+    failed_work_items: dict[str, str] = field(default_factory=dict)  # a person has to look at them → reason
     identities: set[str] = field(default_factory=set)  # keys of people that the commit has to own (R16)
     candidates: tuple[Candidate, ...] = ()  # leads among which a person has to choose
     counts: Counter[str] = field(default_factory=Counter)
     fields: dict[str, FieldChange] = field(default_factory=dict)
     repeated: bool = False  # the holder asked twice and gets the same write: nothing new is kept or counted
-    erases: bool = False  # the lead `before` and all that is known of it goes (R17)
+    erases: bool = False  # the lead `before` and all that is known of it is deleted (R17)
     skipped: bool = False  # a `created` event on a record that the platform made itself
 
     @property
@@ -116,21 +116,21 @@ class Decision:
 
 
 def released(case: Case, reason: str, at: datetime, notes: Notes | None = None) -> Decision:
-    """Nothing decided: the work item is due again at a time, and no attempt is counted."""
+    """Nothing is decided: the work item is due again at a time, and no attempt is counted."""
     return Decision(
-        Outcome.RELEASED, LeaseEnd.WAITING, reason, due_at=at, notes=notes, record_id=case.work_item.record_id
+        Outcome.RELEASED, NextStep.RETRY, reason, due_at=at, notes=notes, record_id=case.work_item.record_id
     )
 
 
 def failed(case: Case, reason: str) -> Decision:
     """A person has to look at it."""
     return Decision(
-        Outcome.FAILED, LeaseEnd.FAILED, reason, record_id=case.work_item.record_id, counts=Counter(from_crm_failed=1)
+        Outcome.FAILED, NextStep.FAILED, reason, record_id=case.work_item.record_id, counts=Counter(from_crm_failed=1)
     )
 
 
 def skipped(case: Case, reason: str, notes: Notes) -> Decision:
-    """Ignored on purpose."""
+    """The record is ignored on purpose."""
     return Decision(
         Outcome.SKIPPED,
         reason=reason,

@@ -1,7 +1,7 @@
 """A webhook request, kept whole, and which work items it makes due."""
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from lead_store.domain.rules import Target
+from lead_store.domain.rules import Account, Target
 from lead_store.domain.work_item import WorkItemTouch
 
 
@@ -24,15 +24,8 @@ class TouchKind(StrEnum):
     ERASED = "erased"
 
 
-class Account(NamedTuple):
-    """One customer's account at a CRM."""
-
-    provider: str
-    account_id: str
-
-
 class Touch(Struct, frozen=True, array_like=True, gc=False):
-    """One record that an event asks to look at. Made and written down at once, since a delivery may have hundreds."""
+    """One record that an event asks to look at. It is quick to make and to store: a delivery may have hundreds."""
 
     object_type: str
     record_id: str
@@ -90,7 +83,7 @@ class DeliveryQuery:
 
 
 def without_records(events: bytes, event_record_ids: tuple[str, ...], erased: Collection[str]) -> bytes:
-    """The events without those about erased records (R17). Without knowing which is which, none are kept."""
+    """The events without those about erased records (R17). If it is unknown which are about whom, none is kept."""
     if not event_record_ids:
         return b"[]"
     try:
@@ -116,3 +109,9 @@ def work_items_touched(delivery: Delivery, target: Target) -> list[WorkItemTouch
         for touch in delivery.touches
         if touch.object_type == "contact" and touch.record_id
     ]
+
+
+def merged_into(touches: Iterable[Touch], records: Collection[str]) -> set[str]:
+    """Other records that were merged into these, as far as touches say."""
+    into = {touch.record_id: touch.into for touch in touches if touch.into}
+    return {record for record, survivor in into.items() if survivor in records and record not in records}

@@ -1,8 +1,7 @@
 """A lead ends: it was deleted, converted or merged. What becomes of its links, and of the records behind them.
 
-The links are detached at once. Only a record that has to go to the CRM's archive keeps its link in use until it is
-there:
-its work item asks for the write (see `archiving.py`).
+Links are detached at once. Only the link to a record that has to be archived stays in use until that is done: the work
+item of the record asks for the write (see `archiving.py`).
 """
 
 from collections import Counter
@@ -26,12 +25,12 @@ DUPLICATE = "duplicate_lead"
 
 
 def archives(target: Target) -> bool:
-    """Whether the record of a deleted lead goes to this CRM's archive."""
+    """Whether the record of a deleted lead is put into this CRM's archive."""
     return target.direction.to_crm and target.deletions.record_policy is RecordPolicy.ARCHIVE
 
 
 def end(lead: Lead, reason: EndReason, targets: Iterable[Target], at: datetime) -> Lead:
-    """The lead once it has ended, with its links detached but for those whose records have to be archived first."""
+    """The lead after it has ended. Its links are detached, except those whose records have to be archived first."""
     kept = {target.integration_id for target in targets if reason is EndReason.DELETED and archives(target)}
     links = tuple(
         link
@@ -43,10 +42,10 @@ def end(lead: Lead, reason: EndReason, targets: Iterable[Target], at: datetime) 
 
 
 def merge(loser: Lead, survivor: Lead, at: datetime) -> tuple[Lead, Lead]:
-    """Both leads after one was merged into the other: links that the survivor has none of are handed over to it.
+    """Both leads after one was merged into the other. The survivor takes over links that it has none of itself.
 
-    Where both have a record in use the loser's link is detached as a duplicate. Values are not copied. A create that is
-    under way stays with the loser; the work item of its record finds the survivor by way of it.
+    Where both have a record in use, the loser's link is detached as a duplicate. Values are not copied. A create that
+    is under way stays with the loser: the work item of its record will find the survivor through it.
     """
     kept: list[Link] = []
     for link in loser.links:
@@ -57,7 +56,7 @@ def merge(loser: Lead, survivor: Lead, at: datetime) -> tuple[Lead, Lead]:
             duplicate = replace(link, detached_reason=DUPLICATE, duplicate_of=own.record_id)
             kept.append(link if link.detached_reason else duplicate)
         elif link.record_id and (link.attached or (own is None and not _has_account(survivor, link))):
-            survivor = survivor.with_link(_inherited(link, own, survivor))
+            survivor = survivor.with_link(_taken_over(link, own, survivor))
         else:
             kept.append(link if link.detached_reason else replace(link, detached_reason=DETACHED[EndReason.MERGED]))
     gone = replace(loser, links=tuple(kept), deleted_at=at, end_reason=EndReason.MERGED, merged_into=survivor.lead_id)
@@ -65,22 +64,22 @@ def merge(loser: Lead, survivor: Lead, at: datetime) -> tuple[Lead, Lead]:
 
 
 def touches_of_merge(loser: Lead, survivor: Lead, after: Lead, targets: Iterable[Target]) -> list[WorkItemTouch]:
-    """The work items that look again after a merge.
-
-    Of records handed over, and the loser's where one is being created.
-    """
+    """The work items that look again after a merge: of the links taken over, and the loser's where it is creating."""
     tenant_id, known = loser.tenant_id, {target.integration_id for target in targets}
-    handed = [
+    taken_over = [
         WorkItemTouch(tenant_id, link.integration_id, link.record_id, after.lead_id, quiet=not link.attached)
         for link in after.links
         if link.integration_id in known and link != survivor.link(link.integration_id)
     ]
     creating = [link.integration_id for link in loser.links if link.pending and not link.record_id]
-    return handed + [WorkItemTouch(tenant_id, one, lead_id=loser.lead_id) for one in creating if one in known]
+    return taken_over + [WorkItemTouch(tenant_id, one, lead_id=loser.lead_id) for one in creating if one in known]
 
 
-def as_own(link: Link, written: Pending, lead: Lead) -> Link:
-    """The link after a write landed. Of one planned for a lead merged into this one only shared values are base."""
+def without_foreign_base(link: Link, written: Pending, lead: Lead) -> Link:
+    """The link after a write landed that was planned for a lead which has since been merged into this one.
+
+    Its values are base only where this lead has them too. Of any other write they are base as they are.
+    """
     if not written.inherited:
         return link
     landed = written.values.items()
@@ -89,11 +88,11 @@ def as_own(link: Link, written: Pending, lead: Lead) -> Link:
     return replace(link, base={name: base for name, base in link.base.items() if name not in foreign})
 
 
-def linked_less(before: Iterable[Lead], after: Iterable[Lead]) -> Counter[str]:
-    """By integration, how many links in use there are less."""
-    less = Counter(link.integration_id for lead in before for link in lead.links if link.attached)
-    less.subtract(link.integration_id for lead in after for link in lead.links if link.attached)
-    return +less
+def fewer_links(before: Iterable[Lead], after: Iterable[Lead]) -> Counter[str]:
+    """By integration, how many links in use there are fewer than before."""
+    fewer = Counter(link.integration_id for lead in before for link in lead.links if link.attached)
+    fewer.subtract(link.integration_id for lead in after for link in lead.links if link.attached)
+    return +fewer
 
 
 def _has_record(link: Link) -> bool:
@@ -108,10 +107,10 @@ def _has_account(lead: Lead, link: Link) -> bool:
     return any((own.provider, own.account_id) == account and own.attached for own in lead.links)
 
 
-def _inherited(link: Link, own: Link | None, survivor: Lead) -> Link:
-    """A link as the survivor's. The base is kept only for fields of which the survivor has the agreed value.
+def _taken_over(link: Link, own: Link | None, survivor: Lead) -> Link:
+    """The link as the survivor's. It keeps the base of those fields whose agreed value the survivor has as well.
 
-    For the others there is no base: nobody may conclude that the survivor changed what it never had.
+    The other fields have no base: otherwise it would look as if the survivor had changed a value that it never had.
     """
     former = (*own.former_record_ids, own.record_id) if own is not None else ()
     return replace(

@@ -45,7 +45,7 @@ def email_key(values: Mapping[str, str]) -> str:
 
 
 def email_digest(values: Mapping[str, str]) -> str:
-    """Tells whether an e-mail is still the one of before, without being it."""
+    """A short hash of the e-mail. It shows whether a lead's e-mail has changed, without holding it."""
     return hashlib.sha256(email_key(values).encode()).hexdigest()[:16]
 
 

@@ -1,4 +1,4 @@
-"""Which lead is this record? By work item, merged records, a person's choice, the mark, who looked for it, and keys."""
+"""Which lead is this record's? It asks in this order: links, a person's choice, the mark, a search, shared keys."""
 
 from dataclasses import dataclass
 
@@ -13,21 +13,21 @@ from lead_store.domain.rules import MatchKey
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The lead of a record: none, one, or candidates among which a person has to choose."""
+    """The lead of a record: one, none, or several among which a person has to choose."""
 
     lead: Lead | None = None
     newly: bool = False  # a link has to be made
     by_key: bool = False
     moves: bool = False  # a person has taken the lead from the record that it is linked to
-    anew: bool = False  # a person has said that the record is a new lead
+    as_new: bool = False  # a person has said that the record is a new lead
     candidates: tuple[Candidate, ...] = ()
 
 
 def find_lead(case: Case) -> Found:
     """Find the lead of a present record. A deleted lead is the answer only if there is no other one."""
-    found = _linked(case) or _picked(case) or _sought(case) or _by_keys(case)
-    nobody = found.lead is None and not found.candidates and not found.anew
-    if nobody and case.lead is not None and _has(case.lead, case):
+    found = _linked(case) or _picked(case) or _by_mark_or_search(case) or _by_keys(case)
+    nothing = found.lead is None and not found.candidates and not found.as_new
+    if nothing and case.lead is not None and _has(case.lead, case):
         return Found(case.lead)
     return found
 
@@ -38,21 +38,21 @@ def holders(case: Case) -> list[Lead]:
     return own + [lead for lead in case.merged if lead not in own]
 
 
-def rivals(case: Case, lead: Lead) -> list[Lead]:
-    """Other live leads that found this record by their e-mail, or would: they have no record of their own.
+def competing_leads(case: Case, lead: Lead) -> list[Lead]:
+    """Other live leads without a record that found this record by their e-mail, or would find it.
 
-    A duplicate is known as one already, unless its own work item has led here: a person pushed it (R13).
+    A lead that is known as a duplicate does not count, unless its own work item has led here: a person pushed it (R13).
     """
-    found = []
-    for rival in filter(None, (case.hopeful, *case.nearby)):
-        link = rival.link(case.target.integration_id)
-        asks = rival is case.hopeful and (bool(case.work_item.notes.match_email) or rival is case.marked)
+    competing = []
+    for other in filter(None, (case.finder, *case.similar)):
+        link = other.link(case.target.integration_id)
+        asked = other is case.finder and (bool(case.work_item.notes.match_email) or other is case.marked)
         duplicate = link is not None and link.detached_reason == "duplicate_lead"
-        settled = link is not None and (link.attached or (duplicate and not asks))
-        hopes = rival is case.hopeful or (link is None and MatchKey.EMAIL in _shared(rival, case))
-        if hopes and not settled and rival.lead_id != lead.lead_id and rival.deleted_at is None:
-            found.append(rival)
-    return found
+        settled = link is not None and (link.attached or (duplicate and not asked))
+        wants_it = other is case.finder or (link is None and MatchKey.EMAIL in _shared(other, case))
+        if wants_it and not settled and other.lead_id != lead.lead_id and other.deleted_at is None:
+            competing.append(other)
+    return competing
 
 
 def owned_keys(case: Case) -> frozenset[str]:
@@ -62,7 +62,7 @@ def owned_keys(case: Case) -> frozenset[str]:
 
 
 def _linked(case: Case) -> Found | None:
-    """Of several holders the surviving mark, else the record's own, else the oldest lead keeps the record (R15)."""
+    """The linked lead. Of several the marked one keeps the record, else the record's own, else the oldest (R15)."""
     live = [lead for lead in holders(case) if lead.deleted_at is None]
     if not live:
         return None
@@ -73,37 +73,37 @@ def _linked(case: Case) -> Found | None:
 
 
 def _picked(case: Case) -> Found | None:
-    """What a person has said of a record that waited. A lead that has gone since leaves the question open."""
+    """What a person has chosen for a record that waited. A chosen lead that is gone leaves the question open."""
     if case.work_item.notes.choice == CREATE_NEW:
-        return Found(anew=True)
+        return Found(as_new=True)
     lead = case.chosen
     if lead is None or lead.deleted_at is not None:
         return None
     return Found(lead, newly=True, by_key=True, moves=not _may_take(lead, case))
 
 
-def _sought(case: Case) -> Found | None:
-    """The lead that the record's mark names, that its former lead was merged into, or that found this record."""
-    for lead in (case.marked, case.heir if case.lead and _has(case.lead, case) else None, case.hopeful):
+def _by_mark_or_search(case: Case) -> Found | None:
+    """The lead that the mark names, the one that the record's former lead was merged into, or the one that found it."""
+    for lead in (case.marked, case.survivor if case.lead and _has(case.lead, case) else None, case.finder):
         if lead is None or lead.deleted_at is not None:
             continue
         if _has(lead, case):
             return Found(lead)
-        if lead is case.hopeful and lead is not case.marked and not _still_hopes(lead, case):
+        if lead is case.finder and lead is not case.marked and not _search_still_holds(lead, case):
             continue
         if _may_take(lead, case):
-            return Found(lead, newly=True, by_key=lead is case.hopeful)
+            return Found(lead, newly=True, by_key=lead is case.finder)
         return Found(candidates=(Candidate(lead.lead_id, () if lead is case.marked else _shared(lead, case)),))
     return None
 
 
 def _by_keys(case: Case) -> Found:
     """The lead that had the record through an earlier connection of its account, else the one that shares a key."""
-    former = [lead for lead in case.nearby if lead.had_record(case.target, case.work_item.record_id)]
+    former = [lead for lead in case.similar if lead.had_record(case.target, case.work_item.record_id)]
     matches = [lead for lead in former if lead.deleted_at is None] if former else _matches(case)
     if own := next((lead for lead in matches if _has(lead, case)), None):
         return Found(own)
-    if not matches or not case.target.direction.from_crm:  # a link that only a record asks for would import it
+    if not matches or not case.target.direction.from_crm:  # such a link would be an import
         return Found()
     if len(matches) == 1 and _may_take(matches[0], case):
         return Found(matches[0], newly=True, by_key=True)
@@ -112,7 +112,7 @@ def _by_keys(case: Case) -> Found:
 
 def _matches(case: Case) -> list[Lead]:
     """Live leads that share an e-mail with the record; only if there is none, those that share another key."""
-    shared = [(lead, _shared(lead, case)) for lead in case.nearby if lead.deleted_at is None]
+    shared = [(lead, _shared(lead, case)) for lead in case.similar if lead.deleted_at is None]
     by_email = [lead for lead, both in shared if MatchKey.EMAIL in both]
     return by_email or [lead for lead, both in shared if both]
 
@@ -132,7 +132,7 @@ def _has(lead: Lead, case: Case) -> bool:
     return lead.had_record(case.target, case.work_item.record_id)
 
 
-def _still_hopes(lead: Lead, case: Case) -> bool:
+def _search_still_holds(lead: Lead, case: Case) -> bool:
     """Whether the e-mail that found this record is still the lead's."""
     return case.work_item.notes.match_email in {"", email_digest(lead.values)}
 

@@ -1,4 +1,4 @@
-"""A record becomes a lead, since it is nobody's."""
+"""A record that belongs to no lead becomes one."""
 
 from lead_store.domain.decision import Case, Decision, FieldChange, Outcome, present_of, skipped
 from lead_store.domain.fields import can_be_named
@@ -12,7 +12,7 @@ from lead_store.domain.work_item import Notes, touches_of
 
 
 def create_lead(case: Case, notes: Notes) -> Decision:
-    """Make a lead from a record that matches none."""
+    """Make a lead from a record that belongs to none."""
     present, target = present_of(case), case.target
     taken = {name for name, rule in target.flows.items() if rule.direction.from_crm}
     readings = {name: reading for name, reading in present.readings.items() if name in taken}

@@ -1,7 +1,7 @@
 """The keys by which a lead and a record are the same person: e-mail, phone, name with domain.
 
-Each is brought into one form by a library made for it. An empty key matches nothing. How leads are looked up by their
-keys is told in `references`.
+Each is brought into one form by a library made for it. An empty key matches nothing. `references` says how leads are
+looked up by their keys.
 """
 
 import unicodedata
@@ -59,7 +59,7 @@ def keys_of(values: Mapping[str, str], region: str, other_emails: Iterable[str] 
 
 
 def address_key(address: str) -> str:
-    """An e-mail address in any letter case and in either spelling of its domain; what is none stays as it is.
+    """One form for an e-mail address in any letter case and spelling of its domain; other texts stay as they are.
 
     It starts from R10's normal form, so that two with the same normal form always have the same key.
     """
@@ -126,7 +126,7 @@ def _host(website: str) -> str:
 
 
 def _registrable(host: str) -> str:
-    """The domain that somebody registered, e.g. `example.co.uk`; empty if there is none, or if anybody is there."""
+    """The domain that somebody registered, e.g. `example.co.uk`; empty if there is none, or if anybody can have it."""
     try:
         ascii_host = host if host.isascii() else host.encode("idna").decode()
     except UnicodeError:
@@ -138,5 +138,5 @@ def _registrable(host: str) -> str:
 
 @cache
 def _suffixes() -> PublicSuffixList:
-    """The list that comes with the library; a domain under no known suffix is nobody's."""
+    """The list that comes with the library. A domain under an unknown suffix does not count."""
     return PublicSuffixList(accept_unknown=False)

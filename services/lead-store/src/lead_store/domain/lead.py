@@ -1,4 +1,4 @@
-"""A lead, where it came from, and the seed's two questions: may it be imported, may it be synced."""
+"""A lead, where it came from, and two questions: may a record become a lead, and may its changes flow into one."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -12,7 +12,7 @@ from lead_store.domain.rules import Direction, Target
 
 
 class EndReason(StrEnum):
-    """Why a lead is no lead any more."""
+    """Why a lead has ended."""
 
     DELETED = "deleted"
     CONVERTED = "converted"
@@ -53,7 +53,7 @@ class Lead:
     links: tuple[Link, ...] = ()
     revision: int = 0
     deleted_at: datetime | None = None
-    end_reason: EndReason | None = None  # why it was deleted; None of leads that were deleted before this was noted
+    end_reason: EndReason | None = None  # None also of leads that ended before reasons were noted
     merged_into: str = ""  # lead that it was merged into
     request_id: str = ""
 
@@ -126,12 +126,13 @@ def should_import_from_crm(source_system: str, platform: str) -> bool:
     return source_system.strip().casefold() != platform.casefold()
 
 
-def should_sync_from_crm(lead: Lead, link: Link | None, direction: Direction) -> bool:
-    """Whether the record's changes may flow into the lead: it lives, is not detached, and the direction allows it.
+def should_sync_from_crm(lead: Lead) -> bool:
+    """Whether a record's changes may flow into its lead: not once the lead has ended.
 
-    Who made the lead does not matter: an edit made in the CRM to a lead of the platform comes back.
+    Who made the lead does not matter: an edit made in the CRM to a lead of the platform comes back. Which fields may
+    flow is decided field by field, by their directions.
     """
-    return lead.deleted_at is None and direction.from_crm and (link is None or not link.detached_reason)
+    return lead.deleted_at is None
 
 
 def empty_lead(lead_id: str, tenant_id: str, source_system: str, at: datetime, request_id: str = "") -> Lead:

@@ -1,4 +1,4 @@
-"""The tie between a lead and one CRM record, with base, pending write and what waits for people."""
+"""The link between a lead and one CRM record: the base, a pending write, and what waits for people."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -37,8 +37,8 @@ class Pending:
 
 
 @dataclass(frozen=True, slots=True)
-class Wrote:
-    """Our last write, until the first reading after it has shown whether anybody else wrote in between (R3)."""
+class LastWrite:
+    """Our last write, kept until a reading with history has shown whether it replaced a value unseen (R3)."""
 
     basis: datetime  # modified-at of the reading that it was planned on
     fields: tuple[str, ...]
@@ -46,7 +46,7 @@ class Wrote:
 
 @dataclass(frozen=True, slots=True)
 class Overwritten:
-    """A value of somebody else that a write of ours replaced unseen: between our reading and our write (R3)."""
+    """A value that somebody set between our reading and our write, so that the write replaced it unseen (R3)."""
 
     value: str
     changed_at: datetime
@@ -55,11 +55,11 @@ class Overwritten:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A value that the CRM does not take; it is not sent again until it changes (R21)."""
+    """A value that the CRM refuses. It is not sent again until it changes (R21)."""
 
     value: str
     reason: str
-    rules: str = ""  # fingerprint of the target it was refused under; another one is worth another try
+    rules: str = ""  # fingerprint of the target it was refused under; under another one it is tried again
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +79,10 @@ class Link:
     refused: Mapping[str, Refusal] = field(default_factory=dict)
     detached_reason: str = ""
     duplicate_of: str = ""  # record that this one was merged into, when another lead kept it (R15)
-    wrote: Wrote | None = None
-    oscillations: Mapping[str, Oscillation] = field(
-        default_factory=dict
-    )  # how fields have been moving, for the ping-pong breaker
+    last_write: LastWrite | None = None
+    oscillations: Mapping[str, Oscillation] = field(default_factory=dict)  # how fields have been moving
     overwritten: Mapping[str, Overwritten] = field(default_factory=dict)  # shown to people until they have decided
-    emails: tuple[str, ...] = ()  # keys of the record's addresses, which the lead need not have, for an erasure (R17)
+    emails: tuple[str, ...] = ()  # keys of all addresses of the record, for an erasure (R17)
 
     @property
     def attached(self) -> bool:
@@ -93,7 +91,7 @@ class Link:
 
     @property
     def was_gone(self) -> bool:
-        """Whether it was let go since its record had gone, so that it is in use again once that is back (R13)."""
+        """Whether it was detached because its record was gone: a restored record attaches it again (R13)."""
         return bool(self.record_id) and self.detached_reason in {"record_archived", "record_gone"}
 
     def base_under(self, mapping: str) -> Mapping[str, Base]:
@@ -101,50 +99,50 @@ class Link:
         return self.base if self.mapping == mapping else {}
 
     def saw(self, modified_at: datetime | None) -> datetime | None:
-        """`seen`, moved on by one more sight of the record."""
+        """`seen` after one more reading or answer."""
         return max(filter(None, (self.seen, modified_at)), default=None)
 
 
-def recover(link: Link, pending: Pending, readings: Mapping[str, Reading]) -> Link:
-    """Judge a left-over pending by the record's history (R2).
+def judge_pending(link: Link, pending: Pending, readings: Mapping[str, Reading]) -> Link:
+    """The link once the record's history has shown what became of a write without an answer (R2).
 
-    A version of ours after the reading it was planned on means that it landed: it becomes the base, in the CRM's
-    spelling. Otherwise it never left. Either way nothing is pending any more. `readings` must carry history.
+    If there is a version of ours after the reading that the write was planned on, the write landed: it becomes the
+    base, in the CRM's spelling. Otherwise it was never sent. `readings` must carry history.
     """
     base = dict(link.base)
     after = _landed_after(link, pending)
     landed = {name: ours for name in pending.values if (ours := _own_version(readings.get(name), after))}
     for name, version in landed.items():
         base[name] = Base(pending.values[name], version.crm)
-    wrote = Wrote(pending.basis, tuple(landed)) if landed and pending.basis else link.wrote
-    return replace(link, base=base, pending=None, wrote=wrote)
+    last_write = LastWrite(pending.basis, tuple(landed)) if landed and pending.basis else link.last_write
+    return replace(link, base=base, pending=None, last_write=last_write)
 
 
 def look_for_overwritten(link: Link, readings: Mapping[str, Reading]) -> Link:
     """Look for values that our last write replaced unseen (R3). `readings` must carry history.
 
-    Such a value is another author's, set after the reading that the write was planned on and before the write itself.
-    Another spelling of what that reading showed, or of what we wrote, is no loss: nobody has to be asked (R10).
+    Such a value was set by another author, after the reading that the write was planned on and before the write itself.
+    Another spelling of what that reading showed, or of what we wrote, is no loss: no person is asked (R10).
     """
-    wrote = link.wrote
-    if wrote is None:
+    last_write = link.last_write
+    if last_write is None:
         return link
     found = dict(link.overwritten)
-    for name in wrote.fields:
-        ours = _own_version(readings.get(name), wrote.basis)
+    for name in last_write.fields:
+        ours = _own_version(readings.get(name), last_write.basis)
         if ours is None:
             continue
         versions = readings[name].versions
-        between = [v for v in versions if not v.ours and wrote.basis < v.changed_at < ours.changed_at]
-        seen = next((v for v in versions if v.changed_at <= wrote.basis), None)
-        respelt = seen is not None and all(same(name, version.value, seen.value) for version in between)
+        between = [v for v in versions if not v.ours and last_write.basis < v.changed_at < ours.changed_at]
+        read = next((v for v in versions if v.changed_at <= last_write.basis), None)
+        respelt = read is not None and all(same(name, version.value, read.value) for version in between)
         if between and not respelt and not same(name, between[0].value, ours.value):
             found[name] = Overwritten(between[0].value, between[0].changed_at, between[0].source)
-    return replace(link, wrote=None, overwritten=found)
+    return replace(link, last_write=None, overwritten=found)
 
 
 def _landed_after(link: Link, pending: Pending) -> datetime | None:
-    """From when on a version of ours can be this write; a create is only in a record that is new since its planning."""
+    """From when on a version of ours can be this write. A record that is older than a create was not made by it."""
     if pending.kind is WriteKind.UPDATE or pending.planned_at is None:
         return pending.basis
     if link.record_id in link.former_record_ids:
@@ -161,12 +159,12 @@ def _own_version(reading: Reading | None, after: datetime | None) -> Version | N
 def settle(link: Link, pending: Pending, answer: Mapping[str, Reading], modified_at: datetime | None) -> Link:
     """Note that a write landed (R7).
 
-    What was written, not what the lead holds by now, becomes the platform's base; the CRM's base is its answer, or what
+    The platform's base is what was written, not what the lead holds by now. The CRM's base is what it answered, or what
     was sent where the answer omits it.
     """
     base = dict(link.base)
     for name, value in pending.values.items():
         base[name] = Base(value, answer[name].crm if name in answer else value)
     refused = {name: refusal for name, refusal in link.refused.items() if name not in pending.values}
-    wrote = Wrote(pending.basis, tuple(pending.values)) if pending.basis else None
-    return replace(link, base=base, pending=None, wrote=wrote, refused=refused, seen=link.saw(modified_at))
+    last_write = LastWrite(pending.basis, tuple(pending.values)) if pending.basis else None
+    return replace(link, base=base, pending=None, last_write=last_write, refused=refused, seen=link.saw(modified_at))

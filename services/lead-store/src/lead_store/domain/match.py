@@ -1,4 +1,4 @@
-"""A record that waits for a person to say whose it is."""
+"""A record that waits for a person to say which lead it belongs to."""
 
 import hashlib
 from dataclasses import dataclass
@@ -30,6 +30,6 @@ class Match:
 
     @property
     def etag(self) -> str:
-        """Differs when a person would have something else to decide on."""
-        told = [f"{one.lead_id}:{','.join(one.keys)}:{one.lead_id in self.taken}" for one in self.candidates]
-        return hashlib.sha256("|".join([self.integration_id, self.record_id, *told]).encode()).hexdigest()[:16]
+        """Changes whenever the person would see something else."""
+        parts = [f"{one.lead_id}:{','.join(one.keys)}:{one.lead_id in self.taken}" for one in self.candidates]
+        return hashlib.sha256("|".join([self.integration_id, self.record_id, *parts]).encode()).hexdigest()[:16]

@@ -1,8 +1,15 @@
-"""The planner: lead, base and record in; what has to change on either side out.
+"""The planner. Given a lead, its record and the values that both last agreed on, it says what has to change where.
 
-Three-way per field against a stored base that keeps each side's own spelling. A side has changed when it differs from
-its spelling of the base. One side changed: the change flows. Both changed: the field's rule decides, or the field alone
-waits as a conflict. Nothing here knows about work items, leases or documents.
+This is a three-way merge, field by field. The third party is the *base*: the last value on which both sides agreed,
+kept as each side spells it. A side has changed if its value differs from its own spelling of the base.
+
+    neither side changed    nothing happens
+    one side changed        its value goes to the other side
+    both changed alike      they agree again, and that value is the new base
+    both changed otherwise  the field's rule decides whose value stays, or the field waits for a person
+
+Each field is decided alone, so one that waits does not hold up the others. Work items, leases and documents are not
+known here.
 """
 
 from collections.abc import Mapping
@@ -11,12 +18,12 @@ from datetime import datetime
 from enum import Enum, auto
 
 from lead_store.domain.fields import same
-from lead_store.domain.rules import BlankRule, Direction, FieldRule, MergeRule, Reading
+from lead_store.domain.rules import BlankRule, Direction, FieldRule, MergeRule, Reading, Version
 
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """The last value both sides agreed on, as each side spells it."""
+    """The last value that both sides agreed on, as each side spells it."""
 
     platform: str
     crm: str
@@ -24,19 +31,19 @@ class Base:
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """A field both sides changed, with what a person needs to decide on it."""
+    """A field that waits for a person: the values to choose from, and what is known about them."""
 
     ours: str
     theirs: str
-    crm: str  # theirs in the CRM's spelling
-    base: str | None = None  # what both sides last agreed on, as the platform spells it
-    theirs_at: datetime | None = None  # when and by whom the CRM says that it was changed, if its history was read
+    crm: str  # `theirs` in the CRM's spelling
+    base: str | None = None  # the platform's spelling of the base; None if there is no base
+    theirs_at: datetime | None = None  # when `theirs` was set and by whom, if the CRM's history was read
     theirs_source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Ours:
-    """The platform's side: values, when each was changed, and values that the CRM has refused."""
+    """The platform's side: the lead's values, when each was changed, and the values that the CRM has refused."""
 
     values: Mapping[str, str]
     changed_at: Mapping[str, datetime]
@@ -45,7 +52,7 @@ class Ours:
 
 @dataclass(frozen=True, slots=True)
 class Theirs:
-    """The CRM's side: readings, the record's modified-at, and whether history was read."""
+    """The CRM's side: the readings of the record, its modified-at, and whether history was read."""
 
     readings: Mapping[str, Reading]
     modified_at: datetime
@@ -54,30 +61,30 @@ class Theirs:
 
 @dataclass(slots=True)
 class Plan:
-    """What a merge asks for. `base` is the whole new base, but for fields that still have to be written."""
+    """What a merge asks for. `base` is the new base; a field that goes to the CRM gets its base once that is done."""
 
     base: dict[str, Base]
     to_lead: dict[str, str] = field(default_factory=dict)
     to_crm: dict[str, str] = field(default_factory=dict)
     conflicts: dict[str, Conflict] = field(default_factory=dict)
-    replaced: dict[str, str] = field(default_factory=dict)  # values that give way, for the history
-    because: dict[str, str] = field(default_factory=dict)  # why the value that stays was chosen, in a few words
+    replaced: dict[str, str] = field(default_factory=dict)  # for the history: the value that each change replaces
+    because: dict[str, str] = field(default_factory=dict)  # for the history: why, in a few words
     needs_history: bool = False
 
 
 class Winner(Enum):
     """Whose value a field takes."""
 
-    AGREED = auto()
+    AGREED = auto()  # both have the same value
     OURS = auto()
     THEIRS = auto()
-    NOBODY = auto()  # as it is, since the direction forbids the flow or the CRM has refused the value
-    ASK = auto()
-    UNKNOWN = auto()  # only the property's history can tell
+    NOBODY = auto()  # both sides stay as they are
+    ASK = auto()  # a person decides
+    UNKNOWN = auto()  # it depends on the property's history, which was not read
 
 
 def plan(ours: Ours, base: Mapping[str, Base], theirs: Theirs, rules: Mapping[str, FieldRule]) -> Plan:
-    """Merge every mapped field that was read. A property that was not read is unknown and stays as it is (R19)."""
+    """Merge every mapped field. A property that was not read is unknown, so its field stays as it is (R19)."""
     result = Plan(base=dict(base))
     for name, rule in rules.items():
         reading = theirs.readings.get(name)
@@ -103,21 +110,21 @@ def plan(ours: Ours, base: Mapping[str, Base], theirs: Theirs, rules: Mapping[st
 
 
 def decide(name: str, ours: Ours, base: Base | None, theirs: Theirs, rule: FieldRule) -> tuple[Winner, str]:
-    """Whose value one field takes, and why."""
+    """Whose value one field takes, and why. Without a base, both sides count as changed."""
     value, reading = ours.values.get(name, ""), theirs.readings[name]
     if same(name, value, reading.value):
         return Winner.AGREED, ""
-    mine = base is None or not same(name, value, base.platform)
-    other = base is None or not same(name, reading.crm, base.crm)
-    if not mine and not other:
-        return Winner.NOBODY, ""  # the CRM spells our value its own way, and the base knows
+    we_changed = base is None or not same(name, value, base.platform)
+    they_changed = base is None or not same(name, reading.crm, base.crm)
+    if not we_changed and not they_changed:
+        return Winner.NOBODY, ""  # the values differ only because the CRM spells ours in its own way
     one_is_blank = not value.strip() or not reading.value.strip()
     if one_is_blank and (base is None or rule.blank is BlankRule.KEEP):
         winner, because = Winner.OURS if value.strip() else Winner.THEIRS, "the other side was blank"
-    elif mine and other:
-        winner, because = _contested(name, ours, theirs, rule)
+    elif we_changed and they_changed:
+        winner, because = _both_changed(name, ours, theirs, rule)
     else:
-        winner, because = Winner.OURS if mine else Winner.THEIRS, "only this side had changed"
+        winner, because = Winner.OURS if we_changed else Winner.THEIRS, "only this side had changed"
     if winner is Winner.THEIRS and not rule.direction.from_crm:
         return Winner.NOBODY, ""
     if winner is Winner.OURS and (not rule.direction.to_crm or ours.refused.get(name) == value):
@@ -125,8 +132,9 @@ def decide(name: str, ours: Ours, base: Base | None, theirs: Theirs, rule: Field
     return winner, because
 
 
-def _contested(name: str, ours: Ours, theirs: Theirs, rule: FieldRule) -> tuple[Winner, str]:
-    if rule.direction is not Direction.BIDIRECTIONAL:  # one way only: a doubly changed field goes that way (R18)
+def _both_changed(name: str, ours: Ours, theirs: Theirs, rule: FieldRule) -> tuple[Winner, str]:
+    """The direction decides if there is only one (R18), else the rule."""
+    if rule.direction is not Direction.BIDIRECTIONAL:
         winner = Winner.OURS if rule.direction is Direction.TO_CRM else Winner.THEIRS
         return winner, f"both sides had changed, and the direction is {rule.direction.value}"
     because = f"both sides had changed, and the rule is {rule.merge.value}"
@@ -141,24 +149,28 @@ def _contested(name: str, ours: Ours, theirs: Theirs, rule: FieldRule) -> tuple[
             return _newest(name, ours, theirs), because
 
 
+def _newest(name: str, ours: Ours, theirs: Theirs) -> Winner:
+    """The value that was set last. Where the history does not show it, theirs was set when the record was modified."""
+    if not theirs.with_history:
+        return Winner.UNKNOWN
+    version = _shown_version(theirs.readings[name])
+    theirs_at = version.changed_at if version else theirs.modified_at
+    ours_at = ours.changed_at.get(name)
+    return Winner.OURS if ours_at is not None and ours_at > theirs_at else Winner.THEIRS
+
+
 def _conflict(value: str, base: Base | None, reading: Reading) -> Conflict:
-    now = next((version for version in reading.versions[:1] if version.crm == reading.crm), None)
+    version = _shown_version(reading)
     return Conflict(
         value,
         reading.value,
         reading.crm,
         base.platform if base else None,
-        now.changed_at if now else None,
-        now.source if now else "",
+        version.changed_at if version else None,
+        version.source if version else "",
     )
 
 
-def _newest(name: str, ours: Ours, theirs: Theirs) -> Winner:
-    """Compare change times. A field whose history the CRM does not keep counts as changed when the record was."""
-    if not theirs.with_history:
-        return Winner.UNKNOWN
-    reading = theirs.readings[name]
-    current = [version.changed_at for version in reading.versions[:1] if version.crm == reading.crm]
-    crm_changed_at = current[0] if current else theirs.modified_at
-    changed_at = ours.changed_at.get(name)
-    return Winner.OURS if changed_at is not None and changed_at > crm_changed_at else Winner.THEIRS
+def _shown_version(reading: Reading) -> Version | None:
+    """The newest version in the history, if it is the value that was read."""
+    return next((version for version in reading.versions[:1] if version.crm == reading.crm), None)

@@ -1,43 +1,48 @@
-"""What every decision on a pair of lead and record has to respect: whose write is under way, and how one is planned."""
+"""What every decision on a lead and its record respects: a write that is under way, and how a write is planned."""
 
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from lead_store.domain.decision import Case, Decision, LeaseEnd, Outcome, released
+from lead_store.domain.decision import Case, Decision, NextStep, Outcome, released
 from lead_store.domain.lead import Lead
 from lead_store.domain.link import Link, Pending, Refusal, WriteKind
-from lead_store.domain.work_item import READ_LAG
 
 
 def pair_is_busy(case: Case, link: Link) -> Decision | None:
-    """Keep off a pair that another lease is writing (R5), until that write can be judged (R2).
+    """Leave a pair alone while another lease is writing it (R5), until that write can be judged (R2).
 
-    The holder itself gets its own write again, should it ask twice. None = the work item may decide.
+    A holder that asks twice gets its own write again. None = the work item may decide.
     """
     pending, work_item = link.pending, case.work_item
     if pending is None:
         return None
+    free_at = case.waits.write_is_over(pending.until)
     if pending.work_item_id == work_item.work_item_id and pending.fence == work_item.fence:
         return Decision(
-            Outcome.PUSHED, LeaseEnd.HELD, before=case.lead, write=pending, record_id=work_item.record_id, repeated=True
+            Outcome.PUSHED,
+            NextStep.WRITE,
+            before=case.lead,
+            write=pending,
+            due_at=free_at,
+            record_id=work_item.record_id,
+            repeated=True,
         )
-    free_at = pending.until + READ_LAG
     if case.now < free_at:
         return released(case, "pair_busy", free_at)
-    if work_item.claimed_at is None or work_item.claimed_at < free_at:  # what was read may be older than the write
+    if work_item.claimed_at is None or work_item.claimed_at < free_at:  # the reading may be older than the write
         return released(case, "pair_busy", case.now)
     return None
 
 
 def own_link(case: Case) -> Link | None:
-    """The work item's lead's link, if it is to the work item's record."""
+    """The link of the work item's lead, if it is to the work item's record."""
     link = case.lead.link(case.target.integration_id) if case.lead else None
     return link if link is not None and link.record_id == case.work_item.record_id else None
 
 
 def attach(link: Link, record_id: str) -> Link:
-    """The link with this record, in use; a record that it had before is remembered."""
+    """The link with this record, in use. A record that it had before is remembered."""
     if link.record_id == record_id:
         return replace(link, detached_reason="")
     former = (*link.former_record_ids, link.record_id) if link.record_id else link.former_record_ids
@@ -45,7 +50,7 @@ def attach(link: Link, record_id: str) -> Link:
 
 
 def detached(link: Link) -> Link:
-    """The link before it goes to another record: with that nothing is agreed, and the one it leaves is nobody's.
+    """The link before it goes to another record. Nothing is agreed with that one, and the one it leaves is not kept.
 
     So an erasure of the lead's person (R17) does not reach the record that it leaves.
     """
@@ -62,15 +67,15 @@ def planned_write(case: Case, kind: WriteKind, values: Mapping[str, str], basis:
 
 
 def link_for(case: Case, lead: Lead) -> Link:
-    """The lead's link of the case's integration; a new one goes on from an earlier connection of the same account."""
+    """The lead's link of the case's integration. A new one goes on from an earlier connection of the same account."""
     target = case.target
     if (link := lead.link(target.integration_id)) is not None:
         return link
     earlier = [old for old in lead.links if (old.provider, old.account_id) == (target.provider, target.account_id)]
     link = earlier[-1] if earlier else Link(target.integration_id, target.provider, target.account_id)
-    return replace(link, integration_id=target.integration_id, pending=None, wrote=None)
+    return replace(link, integration_id=target.integration_id, pending=None, last_write=None)
 
 
-def own_rules_only(case: Case, link: Link) -> dict[str, Refusal]:
+def current_refusals(case: Case, link: Link) -> dict[str, Refusal]:
     """Refusals that still count: those of the present mapping and rules (R21)."""
     return {name: no for name, no in link.refused.items() if no.rules == case.target.fingerprint}

@@ -1,4 +1,4 @@
-"""Why work waits or has failed, in plain words: a closed list of reasons, each with its cause and what to do."""
+"""Why work waits or has failed: a closed list of reasons, each with its cause and what people can do."""
 
 from dataclasses import dataclass
 
@@ -17,13 +17,13 @@ _CORRECT = "Correct the value on either side; other fields of the record flow me
 UNLISTED = Advice("A reason that this version does not know.", "See the troubleshooting guide of the newest version.")
 
 ADVICE = {
-    # Waiting: it goes on by itself.
+    # Waiting: the work goes on by itself.
     "pair_busy": Advice("A write on the same lead and record is under way."),
     "stale_reading": Advice("The CRM answered with an older state than it had shown before; the record is read again."),
     "deletion_grace": Advice("The record is gone, and the grace period is not over."),
     "field_paused": Advice(
-        "Both sides keep replacing each other's value of a field; only that field rests.",
-        "See who the other writer is with `leadsync why`; a push of the lead ends the rest.",
+        "Both sides keep replacing each other's value of a field; only that field is paused.",
+        "See who the other writer is with `leadsync why`; a push of the lead ends the pause.",
     ),
     "contended": Advice("Others changed the same lead first."),
     "lease_too_short": Advice("Too little time was left to send a write."),
@@ -44,10 +44,10 @@ ADVICE = {
     "integration_busy": Advice("Another process works the integration."),
     "integration_not_found": Advice("The integration has been disconnected."),
     "undecided": Advice("The record kept changing while it was read.", _SERVICES),
-    "connector_error": Advice("Something went wrong that nobody foresaw; it is tried again for a day.", _SERVICES),
+    "connector_error": Advice("An unexpected error; it is tried again for a day.", _SERVICES),
     "record_found": Advice("The CRM named the record that has the lead's e-mail; the work goes on there."),
     "record_merged": Advice("The record was merged into another one; the work goes on there."),
-    # Concluded on purpose; seen on work that is due again since.
+    # Decided on purpose. Seen on work that has become due again since.
     "originated_on_platform": Advice("The platform made the record."),
     "direction": Advice("The integration's direction does not let it flow."),
     "no_name": Advice("Nothing in it names a person."),
@@ -62,7 +62,7 @@ ADVICE = {
     "record_gone": Advice("The record is gone."),
     "record_archived": Advice("The record is in the CRM's archive."),
     "erased": Advice("The person's data was erased for privacy."),
-    # Needs a person, at the account.
+    # Needs a person who looks at the account.
     "crm_auth_failed": Advice("The CRM does not accept the credential.", _CREDENTIAL),
     "crm_auth_expired": Advice("The credential has expired.", _CREDENTIAL),
     "credential_unreadable": Advice(
@@ -71,9 +71,9 @@ ADVICE = {
     ),
     "missing_scopes": Advice("The credential may not do this.", "Add the scopes to the app and authorise it again."),
     "read_refused": Advice("The CRM refuses to show the record.", "Check the app's scopes and the user's rights."),
-    # Failed: needs a person, at the record.
+    # Failed: needs a person who looks at the record.
     "ambiguous_match": Advice(
-        "Several leads match the record, or the one that does is linked elsewhere.",
+        "Several leads match the record, or the only one is linked to another record.",
         "See `leadsync matches`, and pick the lead that it belongs to.",
     ),
     "record_missing": Advice(
@@ -81,7 +81,7 @@ ADVICE = {
         "Look in the CRM; delete the lead, or redrive the work if the record is there.",
     ),
     "delete_cap": Advice(
-        "More deletions in an hour than the cap allows.", "If they are meant, redrive the work: that is the consent."
+        "More deletions in an hour than the cap allows.", "If they are wanted, redrive the work: that is the consent."
     ),
     "invalid_value": Advice("The CRM refuses a value.", _CORRECT),
     "invalid_email": Advice("The CRM does not take the e-mail address.", _CORRECT),
@@ -103,9 +103,9 @@ ADVICE = {
 
 
 def advice(reason: str) -> Advice:
-    """What a reason means; nothing to say for none."""
+    """What a reason means. Empty for no reason."""
     if not reason:
         return Advice("")
-    if reason.startswith("lead_store_"):  # and the gRPC status that lead-store gave the connector
+    if reason.startswith("lead_store_"):  # followed by the gRPC status that lead-store gave the connector
         return Advice("lead-store refuses the connector's call.", "Update the services together.")
     return ADVICE.get(reason, UNLISTED)

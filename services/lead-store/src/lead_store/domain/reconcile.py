@@ -1,44 +1,43 @@
-"""From one reading of a record to one decision: the rules R1, R2, R5, R6, R8, R13 to R16, R18 and R20.
+"""From one reading of a record to one decision (R1, R2, R5, R6, R8, R13 to R16, R18 and R20).
 
-The order of questions: what was seen → which lead is it → may this work item decide now → what does the merge say.
+The questions come in this order. What was seen? Which lead is the record's? May this work item decide now? What does
+the merge ask for?
 """
 
 from dataclasses import replace
 
 from lead_store.domain.absence import absent, merged_away, unlink
-from lead_store.domain.archiving import duplicate_of_heir, present_of_ended, unfinished
+from lead_store.domain.archiving import duplicate_of_survivor, lead_of_unanswered_create, present_after_end
 from lead_store.domain.creation import create_record, hand_over
 from lead_store.domain.decision import (
     UNDECIDED,
     Case,
     Decision,
     FieldChange,
-    LeaseEnd,
+    NextStep,
     Outcome,
     failed,
     present_of,
     released,
     skipped,
 )
-from lead_store.domain.ending import as_own, linked_less
-from lead_store.domain.identity import Found, find_lead, holders, owned_keys, rivals
+from lead_store.domain.ending import fewer_links, without_foreign_base
+from lead_store.domain.identity import Found, competing_leads, find_lead, holders, owned_keys
 from lead_store.domain.importing import create_lead
 from lead_store.domain.keys import address_keys
-from lead_store.domain.lead import Lead, should_import_from_crm
-from lead_store.domain.link import Link, WriteKind, look_for_overwritten, recover
+from lead_store.domain.lead import Lead, should_import_from_crm, should_sync_from_crm
+from lead_store.domain.link import Link, WriteKind, judge_pending, look_for_overwritten
 from lead_store.domain.match import Candidate
 from lead_store.domain.merge import Ours, Plan, Theirs, plan
 from lead_store.domain.observation import Absent, Archived, Merged, Present, Unreadable
-from lead_store.domain.oscillation import hold_oscillating, resting
-from lead_store.domain.pair import attach, detached, link_for, own_rules_only, pair_is_busy, planned_write
+from lead_store.domain.oscillation import first_pause_ends, hold_oscillating
+from lead_store.domain.pair import attach, current_refusals, detached, link_for, pair_is_busy, planned_write
 from lead_store.domain.rules import Direction
-from lead_store.domain.work_item import READ_LAG, STALE_LIMIT, Notes, WorkItemTouch, touches_of, work_item_id
-
-STALE_RETRY = READ_LAG / 5  # how soon a record whose reading was too old is read again
+from lead_store.domain.work_item import Notes, WorkItemTouch, touches_of, work_item_id
 
 
 def reconcile(case: Case) -> Decision:
-    """Decide on one work item by what was seen of its record. What a person chose for it is used up by the decision."""
+    """Decide on one work item by what was seen of its record. The decision uses up what a person chose for it."""
     decision, notes = _decide(case), case.work_item.notes
     if decision.outcome not in UNDECIDED and (notes.choice or notes.candidates or decision.candidates):
         left = decision.notes or notes
@@ -47,6 +46,7 @@ def reconcile(case: Case) -> Decision:
 
 
 def _decide(case: Case) -> Decision:
+    """Ask what was seen."""
     work_item = case.work_item
     match case.observation.state:
         case Unreadable(reason=reason):
@@ -68,18 +68,19 @@ def _decide(case: Case) -> Decision:
 
 
 def _present(case: Case) -> Decision:
+    """Ask which lead is the record's, and if there is none, whether the record may become a lead."""
     found = find_lead(case)
-    notes = _seen_notes(case)
-    lead = found.lead or unfinished(case)
-    if not found.anew and (lead is None or lead.deleted_at is not None):
-        duplicate = duplicate_of_heir(case, notes)
+    notes = _notes_after_reading(case)
+    lead = found.lead or lead_of_unanswered_create(case)
+    if not found.as_new and (lead is None or lead.deleted_at is not None):
+        duplicate = duplicate_of_survivor(case, notes)
         if duplicate is not None:
             return duplicate
     if found.candidates:
         return _ambiguous(case, found.candidates)
     if lead is not None:
-        return _present_linked(case, lead, found, notes)
-    if not found.anew and not should_import_from_crm(present_of(case).source_system, case.platform):
+        return _linked(case, lead, found, notes) if should_sync_from_crm(lead) else present_after_end(case, lead, notes)
+    if not found.as_new and not should_import_from_crm(present_of(case).source_system, case.platform):
         return _count_skip(skipped(case, "originated_on_platform", notes), case)
     if case.tombstoned:
         return skipped(case, "erased", notes)  # R17: never imported again
@@ -89,43 +90,42 @@ def _present(case: Case) -> Decision:
 
 
 def _ambiguous(case: Case, candidates: tuple[Candidate, ...]) -> Decision:
-    """A person has to say whose the record is. A lead that found it waits with it."""
+    """A person has to say which lead the record belongs to. A lead that found it waits for the same answer."""
     decision = replace(failed(case, "ambiguous_match"), candidates=candidates)
-    if case.hopeful is not None:
-        decision.idle_work_items.append(work_item_id(case.target.integration_id, lead_id=case.hopeful.lead_id))
+    if case.finder is not None:
+        decision.idle_work_items.append(work_item_id(case.target.integration_id, lead_id=case.finder.lead_id))
     return decision
 
 
 def _unreadable(case: Case, reason: str) -> Decision:
-    """A person has to see to it that the record can be read; a lead that found it cannot go on either."""
+    """A person has to make the record readable. A lead that found it cannot go on either."""
     decision = failed(case, reason)
-    if case.hopeful is not None and case.work_item.record_id:
-        decision.failed_work_items[work_item_id(case.target.integration_id, lead_id=case.hopeful.lead_id)] = reason
+    if case.finder is not None and case.work_item.record_id:
+        decision.failed_work_items[work_item_id(case.target.integration_id, lead_id=case.finder.lead_id)] = reason
     return decision
 
 
-def _present_linked(case: Case, lead: Lead, found: Found, notes: Notes) -> Decision:
-    if lead.deleted_at is not None:
-        return present_of_ended(case, lead, notes)
+def _linked(case: Case, lead: Lead, found: Found, notes: Notes) -> Decision:
+    """Ask whether this work item may decide on the pair now. If so, link and merge."""
     present, work_item = present_of(case), case.work_item
     link = link_for(case, lead)
     stale = link.seen is not None and present.modified_at < link.seen and link.record_id == work_item.record_id
     others = [other for other in holders(case) if other.lead_id != lead.lead_id]
-    not_now = _somebody_writes(case, link, others) or _too_old(case, link, stale=stale)
-    if not_now is not None:
-        return not_now
+    wait = _write_under_way(case, link, others) or _too_old(case, link, stale=stale)
+    if wait is not None:
+        return wait
     if found.moves:
-        if link.pending is not None or link.wrote is not None:  # judged by the record that the lead leaves (R2, R3)
+        if link.pending is not None or link.last_write is not None:  # to be judged by the record that the lead leaves
             return _ambiguous(case, case.work_item.notes.candidates)
         link = detached(link)
     left_over = link.pending
-    if not present.with_history and (left_over is not None or link.wrote is not None):  # R2, R3
-        return Decision(Outcome.NEEDS_HISTORY, LeaseEnd.KEPT)
+    if not present.with_history and (left_over is not None or link.last_write is not None):  # R2, R3
+        return Decision(Outcome.NEEDS_HISTORY, NextStep.KEEP)
     newly = not link.attached or link.record_id != work_item.record_id
     linked = int(newly and not (link.attached or found.moves))
     link = attach(link, work_item.record_id)
     if left_over is not None:
-        link = as_own(recover(link, left_over, present.readings), left_over, lead)
+        link = without_foreign_base(judge_pending(link, left_over, present.readings), left_over, lead)
     link = look_for_overwritten(link, present.readings)
     decision = _merge(case, lead, replace(link, seen=None) if stale else link, notes, newly=newly)
     if decision.outcome is Outcome.NEEDS_HISTORY:
@@ -137,17 +137,29 @@ def _present_linked(case: Case, lead: Lead, found: Found, notes: Notes) -> Decis
     return decision
 
 
-def _somebody_writes(case: Case, link: Link, others: list[Lead]) -> Decision | None:
-    """Keep off while a write on the pair, or on one that this one replaces, is under way (R5)."""
+def _write_under_way(case: Case, link: Link, others: list[Lead]) -> Decision | None:
+    """Wait while a write is under way on this pair, or on one that this one replaces (R5)."""
     links = [other.link(case.target.integration_id) for other in others]
     busy = (pair_is_busy(case, one) for one in [link, *filter(None, links)])
     return next((decision for decision in busy if decision is not None), None)
 
 
-def _settle_identity(case: Case, lead: Lead, found: Found, others: list[Lead], decision: Decision) -> None:
-    """What a link means for others.
+def _too_old(case: Case, link: Link, *, stale: bool) -> Decision | None:
+    """Refuse a reading older than what was seen (R1), and a page that says less than a new reading would (R8)."""
+    if case.observation.read_before_lease and (stale or link.pending is not None):
+        return Decision(Outcome.NEEDS_READING, NextStep.KEEP)
+    notes, waits = case.work_item.notes, case.waits
+    if not stale or (notes.stale_since is not None and case.now - notes.stale_since >= waits.stale_limit):
+        return None
+    since = notes.stale_since or case.now
+    return released(case, "stale_reading", case.now + waits.stale_again, replace(notes, stale_since=since))
 
-    The lead's work item, its e-mail, leads of merged records, leads that hoped for it.
+
+def _settle_identity(case: Case, lead: Lead, found: Found, others: list[Lead], decision: Decision) -> None:
+    """Add what the link means for others.
+
+    These are: the lead's own work item, the keys of the person, leads of merged records, and leads that want the same
+    record.
     """
     integration_id = case.target.integration_id
     if found.newly:
@@ -155,52 +167,41 @@ def _settle_identity(case: Case, lead: Lead, found: Found, others: list[Lead], d
     if found.by_key:
         decision.identities |= owned_keys(case)  # R16
     left = lead.link(integration_id)
-    if found.moves and left is not None:  # the record that the lead leaves is looked at as one that nobody has
+    if found.moves and left is not None:  # the record that the lead leaves has no lead now, so it is looked at
         decision.touches.append(WorkItemTouch(lead.tenant_id, integration_id, record_id=left.record_id))
-    gone = [_let_go(case, other) for other in others]
-    decision.duplicates = [(before, after) for before, after in gone if after != before]
-    unlinked = linked_less((before for before, _ in decision.duplicates), ())[integration_id]
+    detached_leads = [(other, _without_record(case, other)) for other in others]
+    decision.duplicates = [(before, after) for before, after in detached_leads if after != before]
+    unlinked = fewer_links((before for before, _ in decision.duplicates), ())[integration_id]
     decision.counts.update(from_crm_unlinked=unlinked, linked=-unlinked)
-    for rival in rivals(case, lead) if found.newly or case.hopeful else ():
+    for other in competing_leads(case, lead) if found.newly or case.finder else ():
         # Two leads for one record need a person. A lead that is not to be pushed has no work item that could fail.
-        decision.failed_work_items[work_item_id(integration_id, lead_id=rival.lead_id)] = "ambiguous_match"
+        decision.failed_work_items[work_item_id(integration_id, lead_id=other.lead_id)] = "ambiguous_match"
 
 
-def _let_go(case: Case, lead: Lead) -> tuple[Lead, Lead]:
-    """The lead without the record, which another one keeps: people may merge the leads too (R15)."""
+def _without_record(case: Case, lead: Lead) -> Lead:
+    """The lead with its link detached, since another lead keeps the record: people may merge the leads too (R15)."""
     link = lead.link(case.target.integration_id)
     if link is None or (lead.deleted_at is not None and link.detached_reason):
-        return lead, lead
+        return lead
     reason = "lead_deleted" if lead.deleted_at is not None else "duplicate_lead"
-    return lead, lead.with_link(replace(link, detached_reason=reason, duplicate_of=case.work_item.record_id))
-
-
-def _too_old(case: Case, link: Link, *, stale: bool) -> Decision | None:
-    """Refuse a reading older than what was seen (R1), and a page that says less than a new reading would (R8)."""
-    if case.observation.read_before_lease and (stale or link.pending is not None):
-        return Decision(Outcome.NEEDS_READING, LeaseEnd.KEPT)
-    since = case.work_item.notes.stale_since
-    if not stale or (since is not None and case.now - since >= STALE_LIMIT):
-        return None
-    return released(
-        case, "stale_reading", case.now + STALE_RETRY, replace(case.work_item.notes, stale_since=since or case.now)
-    )
+    return lead.with_link(replace(link, detached_reason=reason, duplicate_of=case.work_item.record_id))
 
 
 def _merge(case: Case, lead: Lead, link: Link, notes: Notes, *, newly: bool) -> Decision:
+    """Ask the merge. The decision has the new states of lead and link, and the write, if there is one."""
     present, target = present_of(case), case.target
     ours = Ours(
         lead.values,
         {name: change.at for name, change in lead.changed.items()},
-        {name: refusal.value for name, refusal in own_rules_only(case, link).items()},
+        {name: refusal.value for name, refusal in current_refusals(case, link).items()},
     )
     theirs = Theirs(present.readings, present.modified_at, present.with_history)
     base = link.base_under(target.mapping)
     result = plan(ours, base, theirs, target.flows)
     if result.needs_history:
-        return Decision(Outcome.NEEDS_HISTORY, LeaseEnd.KEPT)
-    oscillations = {} if case.work_item.notes.push else link.oscillations  # a person who pushes the lead ends all rests
-    oscillations = hold_oscillating(result, base, oscillations, present.readings, case.now)
+        return Decision(Outcome.NEEDS_HISTORY, NextStep.KEEP)
+    oscillations = {} if case.work_item.notes.push else link.oscillations  # a person's push ends all pauses
+    oscillations = hold_oscillating(result, base, oscillations, present.readings, case.now, case.waits)
     after = lead.with_values(result.to_lead, case.now, target.provider)
     decision = Decision(Outcome.UNCHANGED, before=lead, notes=notes, record_id=case.work_item.record_id)
     decision.names_lead = lead.lead_id
@@ -212,8 +213,11 @@ def _merge(case: Case, lead: Lead, link: Link, notes: Notes, *, newly: bool) -> 
         decision.counts["from_crm_updated"] += 1
     write = planned_write(case, WriteKind.UPDATE, result.to_crm, present.modified_at) if result.to_crm else None
     if write is not None:
-        decision.write, decision.end = write, LeaseEnd.HELD
+        decision.write, decision.next_step = write, NextStep.WRITE
+        decision.due_at = case.waits.write_is_over(write.until)
         decision.outcome = Outcome.PUSHED if decision.outcome is Outcome.UNCHANGED else decision.outcome
+    elif (again_at := first_pause_ends(oscillations, case.now)) is not None:
+        decision.next_step, decision.due_at, decision.reason = NextStep.RETRY, again_at, "field_paused"
     link = replace(
         link,
         base=result.base,
@@ -223,10 +227,8 @@ def _merge(case: Case, lead: Lead, link: Link, notes: Notes, *, newly: bool) -> 
         emails=address_keys(present.emails),
         conflicts={n: c for n, c in link.conflicts.items() if n not in present.readings} | result.conflicts,
         oscillations=oscillations,
-        refused={n: no for n, no in own_rules_only(case, link).items() if after.values.get(n, "") == no.value},
+        refused={n: no for n, no in current_refusals(case, link).items() if after.values.get(n, "") == no.value},
     )
-    if write is None and (again_at := resting(oscillations, case.now)) is not None:
-        decision.end, decision.due_at, decision.reason = LeaseEnd.WAITING, again_at, "field_paused"
     after = after.with_link(link)
     decision.lead = after if after != lead else None
     decision.fields = _field_changes(result)
@@ -248,19 +250,19 @@ def _count_skip(decision: Decision, case: Case) -> Decision:
     return decision
 
 
-def _seen_notes(case: Case) -> Notes:
+def _notes_after_reading(case: Case) -> Notes:
     """What the work item remembers after a present reading.
 
-    The reading answers the events that came before its lease; those that came since keep their notes.
+    The reading answers every event that came before its lease. What later events left in the notes stays.
     """
     present, notes, work_item = present_of(case), case.work_item.notes, case.work_item
     read_at = max(filter(None, (notes.read_at, present.modified_at)))
-    seen = Notes(read_at=read_at, event_source=notes.event_source)
+    after = Notes(read_at=read_at, event_source=notes.event_source)
     if work_item.version == work_item.claimed_version:
-        return seen
+        return after
     since = work_item.claimed_at or case.now
     return replace(
-        seen,
+        after,
         match_lead_id=notes.match_lead_id,
         match_email=notes.match_email,
         push=notes.push,

@@ -1,22 +1,25 @@
-"""What leads are looked up by, and what a commit has to own of a person (R16).
+"""What leads are looked up by, and which keys of a person a commit has to own (R16).
 
-A *reference* depends on the lead alone, on no integration's settings, so that it can be kept with the lead. Those who
-share a key share a reference; what shares a reference is then compared by its keys.
+A *reference* depends on the lead alone and on no integration's settings, so it can be stored with the lead. Leads and
+records that share a key share a reference. Those that share a reference are then compared by their keys.
 """
 
 from collections.abc import Collection, Iterable, Mapping
 
 import phonenumbers
 
+from lead_store.domain.ending import DUPLICATE
 from lead_store.domain.keys import address_keys, name_domain_key, read_phone
+from lead_store.domain.lead import Lead
 from lead_store.domain.rules import MatchKey, Target
 
 LONGEST_NUMBER = 250  # characters; phonenumbers reads no more
 LAST_DIGITS = 6  # the same however much of country, area and prefixes a number is written with
+OF_DUPLICATES = "duplicate"  # reference of all leads whose record is another lead's too: leads or records were merged
 
 
 def references(values: Mapping[str, str], wanted: Collection[MatchKey] = tuple(MatchKey)) -> frozenset[str]:
-    """What a lead is looked up by beside its e-mail. Its phone number has no country here: last digits have to do."""
+    """What a lead is looked up by besides its e-mail. No country is known here, so of a phone the last digits count."""
     found = {}
     if MatchKey.PHONE in wanted:
         digits = phonenumbers.normalize_digits_only(values.get("phone", "")[:LONGEST_NUMBER])
@@ -26,8 +29,27 @@ def references(values: Mapping[str, str], wanted: Collection[MatchKey] = tuple(M
     return frozenset(f"{key}:{value}" for key, value in found.items() if value)
 
 
-def sought(values: Mapping[str, str], target: Target) -> frozenset[str]:
-    """The references of leads that may share a key with a record, e-mail aside."""
+def lead_references(lead: Lead) -> list[str]:
+    """Everything that a lead is looked up by, besides its e-mail and its records."""
+    found = sorted(references(lead.values))
+    is_double = lead.deleted_at is None or lead.merged_into  # the records of leads that were merged are still two
+    if is_double and any(link.detached_reason == DUPLICATE for link in lead.links):
+        found.append(OF_DUPLICATES)
+    found += [
+        reference_of_duplicate(link.integration_id, link.duplicate_of)
+        for link in lead.links
+        if link.duplicate_of and not link.attached
+    ]
+    return found
+
+
+def reference_of_duplicate(integration_id: str, record_id: str) -> str:
+    """Reference of leads whose record was merged into this one, which another lead kept (R15)."""
+    return f"{OF_DUPLICATES}/{integration_id}/{record_id}"
+
+
+def lookup_references(values: Mapping[str, str], target: Target) -> frozenset[str]:
+    """The references of leads that may share a key other than the e-mail with a record."""
     wanted = target.match_keys
     found = references({name: value for name, value in values.items() if name != "phone"}, wanted)
     number = read_phone(values.get("phone", ""), target.phone_region) if MatchKey.PHONE in wanted else None
@@ -45,7 +67,7 @@ def identities(values: Mapping[str, str], wanted: Collection[MatchKey]) -> froze
 
 def record_identities(values: Mapping[str, str], other_emails: Iterable[str], target: Target) -> frozenset[str]:
     """The same of a record. A lead that may be its person has one of them."""
-    return sought(values, target).union(address_keys([values.get("email", ""), *other_emails]))
+    return lookup_references(values, target).union(address_keys([values.get("email", ""), *other_emails]))
 
 
 def new_identities(before: Mapping[str, str], after: Mapping[str, str], targets: Iterable[Target]) -> frozenset[str]:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Direction(StrEnum):
@@ -25,7 +26,7 @@ class Direction(StrEnum):
         return self is not Direction.TO_CRM
 
     def within(self, other: "Direction") -> "Direction | None":
-        """What is left of this way within another one; None = nothing."""
+        """What both directions allow; None = nothing."""
         if self is other or other is Direction.BIDIRECTIONAL:
             return self
         return other if self is Direction.BIDIRECTIONAL else None
@@ -49,7 +50,7 @@ class BlankRule(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FieldRule:
-    """How one mapped field is kept the same, and which way it may flow."""
+    """How one mapped field is kept the same, and which way it may flow. The defaults are decided here alone."""
 
     merge: MergeRule = MergeRule.NEWEST
     blank: BlankRule = BlankRule.KEEP
@@ -89,9 +90,16 @@ class Deletions:
     cap_percent: int = 20
     record_policy: RecordPolicy = RecordPolicy.LEAVE
 
-    def most(self, linked: int) -> int:
-        """How many deletions an hour may bring, of so many linked leads."""
-        return max(self.cap_number, linked * self.cap_percent // 100)
+    def left(self, linked: int, followed: int) -> int:
+        """How many more deletions this hour may bring, of so many linked leads, after so many."""
+        return max(self.cap_number, linked * self.cap_percent // 100) - followed
+
+
+class Account(NamedTuple):
+    """One customer's account at a CRM."""
+
+    provider: str
+    account_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +121,18 @@ class Target:
     phone_region: str = ""  # country of phone numbers that name none, ISO 3166-1 alpha-2
 
     @property
+    def account(self) -> Account:
+        """The account at the CRM."""
+        return Account(self.provider, self.account_id)
+
+    @property
     def flows(self) -> dict[str, FieldRule]:
-        """The rules of the fields that flow at all, each with what its way has in common with the integration's."""
+        """The rules of the fields that flow at all, each in the direction that it and the integration allow."""
         flowing = ((name, rule, rule.direction.within(self.direction)) for name, rule in self.rules.items())
         return {
-            name: rule if way is rule.direction else replace(rule, direction=way)
-            for name, rule, way in flowing
-            if way is not None
+            name: rule if direction is rule.direction else replace(rule, direction=direction)
+            for name, rule, direction in flowing
+            if direction is not None
         }
 
     @property

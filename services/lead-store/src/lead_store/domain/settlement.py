@@ -5,13 +5,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from lead_store.domain.decision import Decision, FieldChange, LeaseEnd, Outcome
-from lead_store.domain.ending import as_own
+from lead_store.domain.decision import Decision, FieldChange, NextStep, Outcome
+from lead_store.domain.ending import without_foreign_base
 from lead_store.domain.lead import Lead
 from lead_store.domain.link import Link, Pending, Refusal, WriteKind, settle
-from lead_store.domain.oscillation import resting
+from lead_store.domain.oscillation import first_pause_ends
+from lead_store.domain.retry import PRODUCTION, Waits
 from lead_store.domain.rules import Direction, Reading, Target
-from lead_store.domain.work_item import LOOK_AGAIN, Notes, WorkItem, WorkItemTouch
+from lead_store.domain.work_item import Notes, WorkItem, WorkItemTouch
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,7 @@ class SettleCase:
     now: datetime
     lead: Lead | None
     holder: Lead | None = None  # the lead that is linked to the written record, if that is another one
+    waits: Waits = PRODUCTION
 
 
 def settle_write(case: SettleCase) -> Decision | None:
@@ -84,7 +86,8 @@ def settle_write(case: SettleCase) -> Decision | None:
             return _refused(case, lead, link, pending, Refused(reason, tuple(f for f in fields if f in pending.values)))
         case NotSent(reason=reason, retry_after=retry_after):
             decision = _base(case, lead, replace(link, pending=None), Outcome.RELEASED)
-            decision.end, decision.reason, decision.due_at = LeaseEnd.WAITING, reason, case.now + retry_after
+            decision.next_step, decision.reason = NextStep.RETRY, reason
+            decision.due_at = case.now + case.waits.bounded(retry_after)
             decision.counts["deletions"] -= int(pending.kind is WriteKind.ARCHIVE)
             return decision
 
@@ -94,36 +97,32 @@ def _done(case: SettleCase, lead: Lead, link: Link, pending: Pending, done: Done
         return _archived(case, lead, link)
     created = pending.kind is WriteKind.CREATE
     if case.holder is not None and case.holder.lead_id != lead.lead_id and created:
-        # The CRM answers with a record that is another lead's: it has lost or re-used ids, and a person has to look.
+        # The CRM answers with the record of another lead. It has lost or reused ids, so a person has to look.
         decision = _base(case, lead, replace(link, pending=None), Outcome.FAILED)
-        decision.end, decision.reason, decision.record_id = LeaseEnd.FAILED, "ambiguous_match", done.record_id
+        decision.next_step, decision.reason, decision.record_id = NextStep.FAILED, "ambiguous_match", done.record_id
         decision.counts["to_crm_failed"] += 1
         return decision
-    moved = not created and done.record_id != link.record_id  # the record was merged away: its work item leads on (R15)
+    moved = not created and done.record_id != link.record_id  # the record was merged into this one (R15)
     old = {name: base.crm for name, base in link.base.items()}
-    link = as_own(settle(link, pending, done.answer, done.modified_at), pending, lead)
+    link = without_foreign_base(settle(link, pending, done.answer, done.modified_at), pending, lead)
     link = replace(link, record_id=done.record_id if created else link.record_id)
     after = lead.with_link(link).synced(Direction.TO_CRM, case.target.provider, case.now, done.modified_at)
     decision = _base(case, lead, link, Outcome.SETTLED)
-    decision.lead, decision.record_id, decision.notes = (
-        after,
-        done.record_id,
-        replace(decision.notes or Notes(), push=False),
-    )
+    decision.lead, decision.record_id = after, done.record_id
+    decision.notes = replace(decision.notes or Notes(), push=False)
     if moved:
         decision.touches.append(_record_touch(case, done.record_id, match=True))
     decision.counts["to_crm_synced"] += 1
     decision.fields = {
         name: FieldChange("crm", old.get(name, ""), value, "the CRM took it") for name, value in pending.values.items()
     }
-    if (again_at := resting(link.oscillations, case.now)) is not None:
-        decision.end, decision.due_at, decision.reason = LeaseEnd.WAITING, again_at, "field_paused"
+    if (again_at := first_pause_ends(link.oscillations, case.now)) is not None:
+        decision.next_step, decision.due_at, decision.reason = NextStep.RETRY, again_at, "field_paused"
     if created:
         decision.counts["linked"] += int(link.attached)
-        # The pair's work goes on in the record's work item. It is due only if the lead was edited meanwhile (R5), or
-        # if it
-        # was waiting for this write; the CRM's own events on its new record make it look in any case.
-        decision.end = LeaseEnd.IDLE
+        # The pair's work goes on in the record's work item. It becomes due only if the lead was edited meanwhile (R5),
+        # or if it was waiting for this write. The CRM's own events on its new record will make it due in any case.
+        decision.next_step = NextStep.HANDED_OVER
         edited = case.work_item.version > case.work_item.claimed_version
         decision.touches.append(replace(_record_touch(case, done.record_id), quiet=not edited))
     return decision
@@ -140,34 +139,38 @@ def _archived(case: SettleCase, lead: Lead, link: Link) -> Decision:
 
 
 def _email_taken(case: SettleCase, lead: Lead, link: Link, pending: Pending, record_id: str) -> Decision:
-    """Follow a 409 only when nothing carried our mark, that is on a create; otherwise the e-mail alone fails (R12)."""
+    """Follow the CRM to the other record only on a create, when no record had our mark; else the e-mail fails (R12)."""
     if pending.kind is not WriteKind.CREATE:
         fields = ("email",) if "email" in pending.values else ()
         return _refused(case, lead, link, pending, Refused("email_taken" if fields else "conflict", fields))
     if not record_id:
         return _refused(case, lead, link, pending, Refused("email_taken"))
     decision = _base(case, lead, replace(link, pending=None), Outcome.RELEASED)
-    decision.reason, decision.end, decision.due_at = "record_found", LeaseEnd.WAITING, case.now + LOOK_AGAIN
+    decision.reason, decision.next_step, decision.due_at = (
+        "record_found",
+        NextStep.RETRY,
+        case.now + case.waits.look_again,
+    )
     decision.touches.append(_record_touch(case, record_id, match=True))
     return decision
 
 
 def _refused(case: SettleCase, lead: Lead, link: Link, pending: Pending, refused: Refused) -> Decision:
-    """Let the named fields wait alone and send the others again (R21); without names the whole work has failed."""
+    """The named fields wait alone, and the others are sent again (R21). Without names the whole work has failed."""
     refusals = {name: Refusal(pending.values[name], refused.reason, case.target.fingerprint) for name in refused.fields}
     link = replace(link, pending=None, refused={**link.refused, **refusals})
     decision = _base(case, lead, link, Outcome.REFUSED)
     decision.reason = refused.reason
     decision.counts["to_crm_failed"] += 1
     if not refusals:
-        decision.end = LeaseEnd.FAILED
+        decision.next_step = NextStep.FAILED
     elif len(refusals) < len(pending.values):
-        decision.end, decision.due_at = LeaseEnd.WAITING, case.now
+        decision.next_step, decision.due_at = NextStep.RETRY, case.now
     return decision
 
 
 def _base(case: SettleCase, lead: Lead, link: Link, outcome: Outcome) -> Decision:
-    notes = replace(case.work_item.notes, written=outcome is Outcome.SETTLED and bool(link.wrote))
+    notes = replace(case.work_item.notes, written=outcome is Outcome.SETTLED and bool(link.last_write))
     record_id = link.record_id or case.work_item.record_id
     return Decision(outcome, before=lead, lead=lead.with_link(link), notes=notes, record_id=record_id, counts=Counter())
 

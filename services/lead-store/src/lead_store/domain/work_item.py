@@ -1,4 +1,7 @@
-"""The durable queue entry for one record, or for a lead that has no record yet. People call it work."""
+"""The durable queue entry for one record, or for a lead that has no record yet. People call it work.
+
+When a work item is tried again is decided in `retry`.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -9,16 +12,6 @@ from lead_store.domain.lead import Lead
 from lead_store.domain.match import Candidate
 from lead_store.domain.rules import Target
 
-READ_LAG = timedelta(seconds=10)  # how long a CRM may still answer with an older state (an assumption, see R2)
-STALE_LIMIT = timedelta(seconds=60)  # a reading older than what was seen is refused for this long (R1)
-ABSENT_APART = timedelta(seconds=60)  # two absent readings prove a deletion only this far apart (R14)
-LOOK_AGAIN = timedelta(seconds=60)  # when a lead looks again that has left it to a record's work item to link it
-GIVE_UP_AFTER = timedelta(hours=24)  # work that goes wrong for this long has failed
-FIRST_BACKOFF = timedelta(seconds=1)
-LONGEST_BACKOFF = timedelta(minutes=15)
-ALONE_AFTER = 3  # claims that came to no end, after which a work item is leased alone: it may be what ends its worker
-CRASH_LOOP = 6  # such claims after which it has failed
-
 
 @dataclass(frozen=True, slots=True)
 class Notes:
@@ -26,10 +19,10 @@ class Notes:
 
     created: bool = False  # an event said that the record is new
     deleted_at: datetime | None = None  # when an event last said that the record is gone
-    absent_at: datetime | None = None  # first of the readings that did not
+    absent_at: datetime | None = None  # first reading that did not find the record
     stale_since: datetime | None = None  # first reading older than what had been seen (R1)
     read_at: datetime | None = None  # newest modified-at of a full reading (R9)
-    match_lead_id: str = ""  # lead without a record that found this one by its e-mail
+    match_lead_id: str = ""  # lead without a record that found this one by its mark or its e-mail
     match_email: str = ""  # digest of the e-mail that it was found by; empty = the CRM itself named this record
     push: bool = False  # a person asked for a new record in place of a detached one (R13)
     erased_at: datetime | None = None  # when an event last said that the person's data was erased (R17)
@@ -38,8 +31,8 @@ class Notes:
     event_source: str = ""  # who made the last event on the record, in the CRM's words
     written: bool = False  # a write was handed out: the next reading is made with history (R2, R3)
     candidates: tuple[Candidate, ...] = ()  # leads that the record may belong to; it waits for a person
-    choice: str = ""  # what the person said: a lead's id, or `new`; the next decision uses it up
-    chooser: str = ""  # who said so
+    choice: str = ""  # what the person chose: a lead's id, or `new`; the next decision uses it up
+    chooser: str = ""  # the person
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +44,15 @@ class WorkItem:
     integration_id: str
     record_id: str = ""
     lead_id: str = ""
-    version: int = 0
-    claimed_version: int = 0
-    fence: int = 0
+    version: int = 0  # grows with every touch
+    claimed_version: int = 0  # version at the last claim: a greater one means that there is more to do
+    fence: int = 0  # grows with every claim; a commit under an older one is refused
     worker: str = ""
     lease_until: datetime | None = None
     claimed_at: datetime | None = None
     due_at: datetime | None = None
     attempts: int = 0
-    claims: int = 0  # since one last came to an end, a crash being none
+    claims: int = 0  # claims in a row that came to no end: their worker crashed
     first_failed_at: datetime | None = None
     failed_at: datetime | None = None
     reason: str = ""
@@ -87,7 +80,7 @@ class WorkItemTouch:
     delay: timedelta = timedelta()
     choice: str = ""
     chooser: str = ""
-    quiet: bool = False  # the work item only has to be there; work that waits on it may begin now
+    quiet: bool = False  # the work item only has to exist; work that waits on it may begin now
     run_id: str = ""
     event_source: str = ""
 
@@ -103,10 +96,7 @@ def work_item_id(integration_id: str, *, record_id: str = "", lead_id: str = "")
 
 
 def work_item_named(tenant_id: str, integration_id: str, work_item: str) -> WorkItem:
-    """The work item of this id as it is before anybody has touched it.
-
-    Invalid if the integration has no such work items.
-    """
+    """The work item of this id before its first touch. Raises Invalid if the id is not one of the integration's."""
     kind, _, name = work_item.removeprefix(f"{integration_id}/").partition("/")
     record_id, lead_id = (name, "") if kind == "record" else ("", name)
     if not name or work_item_id(integration_id, record_id=record_id, lead_id=lead_id) != work_item:
@@ -128,7 +118,7 @@ def push_of(lead: Lead, target: Target, run_id: str = "") -> WorkItemTouch:
 
 
 def erasure_of(target: Target, record_id: str) -> WorkItemTouch:
-    """The work item of a record that was merged into one whose person was erased: that is its person, too (R17)."""
+    """The work item of a record that was merged into one whose person was erased: it is the same person (R17)."""
     return WorkItemTouch(target.tenant_id, target.integration_id, record_id=record_id, erased=True)
 
 
@@ -145,9 +135,3 @@ def touches_of(lead: Lead, targets: Iterable[Target]) -> list[WorkItemTouch]:
         record_id = link.record_id if link else ""
         touches.append(WorkItemTouch(lead.tenant_id, target.integration_id, record_id=record_id, lead_id=lead.lead_id))
     return touches
-
-
-def backoff(attempts: int, chance: float) -> timedelta:
-    """Exponential wait with full jitter; `chance` is a random number in [0, 1)."""
-    longest: timedelta = min(LONGEST_BACKOFF, FIRST_BACKOFF * (1 << min(attempts, 16)))
-    return longest * chance

@@ -1,4 +1,4 @@
-"""The collection `counters`: the statistics of an integration, moved in the transaction that they tell of."""
+"""The collection `counters`: the statistics of an integration, moved in the transaction that they count."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +8,6 @@ from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
 from pymongo.database import Database
 
-from lead_store.domain.rules import Target
 from lead_store.mongo.client import Document
 
 
@@ -31,12 +30,11 @@ class Counters:
         if moved:
             self.collection.update_one({"_id": integration_id}, {"$inc": moved}, upsert=True, session=session)
 
-    def deletions_left(self, target: Target, now: datetime, session: ClientSession | None) -> int:
-        """How many deletions this hour may still bring (L7)."""
-        counted = self.collection.find_one({"_id": target.integration_id}, session=session) or {}
+    def linked_and_deleted(self, integration_id: str, now: datetime, session: ClientSession | None) -> tuple[int, int]:
+        """Number of leads whose link is in use, and of deletions followed in this hour."""
+        counted = self.collection.find_one({"_id": integration_id}, session=session) or {}
         hour = counted.get("deletions", {})
-        used = int(hour["count"]) if hour.get("hour") == _hour(now) else 0
-        return target.deletions.most(counted.get("linked", 0)) - used
+        return counted.get("linked", 0), int(hour["count"]) if hour.get("hour") == _hour(now) else 0
 
     def _count_deletions(self, integration_id: str, count: int, now: datetime, session: ClientSession) -> None:
         same_hour = {"$eq": ["$deletions.hour", _hour(now)]}
@@ -59,7 +57,7 @@ class Counters:
 
 
 def _received(integration_id: str) -> str:
-    """A document of their own for arrivals: routing and deciding would lose against each other for ever on one."""
+    """Arrivals have a document of their own: on one document routing and deciding would keep each other from it."""
     return f"{integration_id}/received"
 
 

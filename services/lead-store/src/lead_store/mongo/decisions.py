@@ -1,8 +1,7 @@
 """The collection `decisions`: one document per accepted change. A "nothing to do" leaves none."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import astuple, dataclass, field
-from datetime import datetime
+from collections.abc import Iterable
+from dataclasses import astuple, dataclass, replace
 
 import uuid6
 from pymongo.client_session import ClientSession
@@ -10,25 +9,9 @@ from pymongo.collection import Collection
 from pymongo.database import Database
 
 from lead_store.domain.decision import FieldChange
+from lead_store.domain.history import Entry
 from lead_store.mongo.client import Document
 from lead_store.mongo.names import decode_keys, encode_key, encode_keys
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One decision: what was concluded on which pair, by whom, and which values gave way to which."""
-
-    tenant_id: str
-    lead_id: str
-    outcome: str
-    at: datetime
-    actor: str
-    integration_id: str = ""
-    record_id: str = ""
-    reason: str = ""
-    event_source: str = ""
-    fields: Mapping[str, FieldChange] = field(default_factory=dict)
-    decision_id: str = field(default_factory=lambda: str(uuid6.uuid7()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +25,14 @@ class Decisions:
         """The decisions of a database."""
         return cls(database["decisions"])
 
-    def insert(self, entries: Iterable[Entry], session: ClientSession) -> None:
-        """Keep decisions."""
-        documents = [_document(entry) for entry in entries]
+    def insert(self, entries: Iterable[Entry], session: ClientSession) -> list[str]:
+        """Keep decisions; answers their ids."""
+        documents = [_document(replace(entry, decision_id=str(uuid6.uuid7()))) for entry in entries]
         if documents:
             self.collection.insert_many(documents, session=session)
+        return [document["_id"] for document in documents]
 
-    def forget_lead(self, tenant_id: str, lead_id: str, session: ClientSession) -> None:
+    def drop_lead(self, tenant_id: str, lead_id: str, session: ClientSession) -> None:
         """Remove all decisions on an erased lead: they hold its values."""
         self.collection.delete_many({"tenant_id": tenant_id, "lead_id": lead_id}, session=session)
 

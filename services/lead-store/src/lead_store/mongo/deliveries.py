@@ -11,8 +11,8 @@ from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import BulkWriteError
 
-from lead_store.domain.delivery import Account, Delivery, DeliveryQuery, KeptDelivery, without_records
-from lead_store.domain.rules import Target
+from lead_store.domain.delivery import Delivery, DeliveryQuery, KeptDelivery, Touch, without_records
+from lead_store.domain.rules import Account, Target
 from lead_store.mongo.client import Document
 from lead_store.mongo.delivery_documents import (
     FILED,
@@ -27,7 +27,7 @@ from lead_store.mongo.delivery_documents import (
     touches_of,
     unpack,
 )
-from lead_store.mongo.one_by_one import update_each, when
+from lead_store.mongo.single_writes import update_each, when
 
 DUPLICATE_KEY = 11000
 
@@ -59,7 +59,7 @@ class Deliveries:
         return set()
 
     def unrouted_spans(self) -> dict[Account, tuple[datetime, datetime]]:
-        """The accounts of deliveries that nobody has routed yet, and when the first and the last were recorded."""
+        """The accounts of deliveries that are not routed yet, and when the first and the last were recorded."""
         ends = {"first": {"$min": "$recorded_at"}, "last": {"$max": "$recorded_at"}}
         account = {"provider": "$provider", "account_id": "$account_id"}
         found = self.collection.aggregate([{"$match": {"state": "new"}}, {"$group": {"_id": account, **ends}}])
@@ -73,7 +73,7 @@ class Deliveries:
         return [delivery_of(document) for document in found]
 
     def still_new(self, keys: list[str], session: ClientSession) -> set[str]:
-        """Which of these nobody has routed yet."""
+        """Which of these are not routed yet."""
         found = self.collection.find({"_id": {"$in": keys}, "state": "new"}, {"_id": 1}, session=session)
         return {document["_id"] for document in found}
 
@@ -86,9 +86,9 @@ class Deliveries:
         reason: str = "",
         session: ClientSession | None = None,
     ) -> None:
-        """Move new deliveries to a state: `routed`, `unroutable`, or `ignored` for a reason; and file them by record.
+        """Move new deliveries to a state: `routed`, `unroutable`, or `ignored` for a reason; and index them by record.
 
-        They are filed only now: nobody waits for it, while an entry per record would double the time of keeping them.
+        They are indexed only now, when no CRM waits: an entry per record would double the time that recording takes.
         """
         values = {"state": state, "reason": reason, "tenant_id": "", "integration_id": ""}
         if target is not None:
@@ -124,10 +124,10 @@ class Deliveries:
         found = self.collection.find(match).sort([("received_at", -1), ("_id", -1)]).limit(limit)
         return [kept_of(document) for document in found]
 
-    def strip(self, account: tuple[str, str], erased: Some[str], session: ClientSession | None = None) -> None:
+    def remove_events(self, account: tuple[str, str], erased: Some[str], session: ClientSession | None = None) -> None:
         """Remove the events about erased records from an account's deliveries (R17). Repeating it changes nothing.
 
-        The account is (provider, account id); nobody need be connected to it any more.
+        The account is (provider, account id); no integration need be connected to it any more.
         """
         fields = {"events": 1, "event_record_ids": 1}
         for document in self._about(account, erased, fields, session):
@@ -137,18 +137,17 @@ class Deliveries:
             update = {"events": zstandard.compress(left, LEVEL), "event_record_ids": pack(kept)}
             self.collection.update_one({"_id": document["_id"]}, {"$set": update}, session=session)
 
-    def merged_into(
+    def touches_about(
         self, account: tuple[str, str], records: Some[str], session: ClientSession | None = None
-    ) -> set[str]:
-        """Other records of an account that were merged into these, as kept events tell."""
+    ) -> list[Touch]:
+        """The touches of an account's deliveries about any of these records."""
         found = self._about(account, records, {"touches": 1}, session)
-        into = {touch.record_id: touch.into for document in found for touch in touches_of(document) if touch.into}
-        return {record for record, survivor in into.items() if survivor in records and record not in records}
+        return [touch for document in found for touch in touches_of(document)]
 
     def _about(
         self, account: tuple[str, str], records: Some[str], fields: Document, session: ClientSession | None
     ) -> list[Document]:
-        """Some fields of an account's deliveries about any of these records, filed already or not."""
+        """Some fields of an account's deliveries about any of these records, indexed already or not."""
         provider, account_id = account
         filed = {"record_ids": {"$in": list(records)}, "provider": provider, "account_id": account_id}
         found = {document["_id"]: document for document in self.collection.find(filed, fields, session=session)}

@@ -13,7 +13,8 @@ from urllib.parse import quote
 import msgspec
 import zstandard
 
-from lead_store.domain.delivery import Account, Delivery, KeptDelivery, Touch
+from lead_store.domain.delivery import Delivery, KeptDelivery, Touch
+from lead_store.domain.rules import Account
 from lead_store.mongo.client import Document
 
 LEVEL = 3  # of compression

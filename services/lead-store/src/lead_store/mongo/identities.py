@@ -15,7 +15,7 @@ from lead_store.mongo.client import Document
 
 @dataclass(frozen=True, slots=True)
 class Identities:
-    """Owns the keys of people for the time of a transaction. Without the secret nobody can tell whose a hash is."""
+    """Owns the keys of people for the time of a transaction. Without the secret a hash does not show whose it is."""
 
     collection: Collection[Document]
     key: bytes

@@ -13,12 +13,13 @@ from pymongo.database import Database
 from pymongo.errors import BulkWriteError
 
 from lead_store.domain.lead import Change, CrmMetadata, EndReason, Lead
-from lead_store.domain.rules import Direction, Target
+from lead_store.domain.references import OF_DUPLICATES, reference_of_duplicate
+from lead_store.domain.rules import Account, Direction
 from lead_store.mongo.client import Document
-from lead_store.mongo.lead_refs import DUPLICATE, duplicate_of, email_ref, hashed_refs, lead_refs
+from lead_store.mongo.lead_refs import email_ref, hashed_refs, lead_refs
 from lead_store.mongo.links import link_document, link_from, record_ref
 from lead_store.mongo.names import decode_keys, encode_key, encode_keys
-from lead_store.mongo.one_by_one import when
+from lead_store.mongo.single_writes import when
 
 DUPLICATE_KEY = 11000
 
@@ -70,17 +71,19 @@ class Leads:
         query = {"refs": {"$in": hashed_refs(tenant_id, found_by)}, "tenant_id": tenant_id, "deleted_at": None}
         return [lead_from(document) for document in self.collection.find(query, session=session)]
 
-    def by_records(self, target: Target, record_ids: Some[str], session: ClientSession | None = None) -> list[Lead]:
-        """Leads that are or were linked to one of these records of a target's account."""
+    def by_records(
+        self, tenant_id: str, account: Account, record_ids: Some[str], session: ClientSession | None = None
+    ) -> list[Lead]:
+        """Leads that are or were linked to one of these records of an account."""
         if not record_ids:
             return []
-        refs = {record_ref(target.provider, target.account_id, record_id) for record_id in record_ids}
-        return self._by_refs(target.tenant_id, refs, session)
+        query = {"links.ref": {"$in": [record_ref(*account, one) for one in record_ids]}, "tenant_id": tenant_id}
+        return [lead_from(document) for document in self.collection.find(query, session=session)]
 
     def page(self, tenant_id: str, after: str, limit: int, spellings: Some[str]) -> list[Lead]:
-        """Live leads with a greater id, in the order of their ids, which is that of their making."""
+        """Live leads with a greater id, in the order of their ids, oldest first."""
         live: Document = {"tenant_id": tenant_id, "deleted_at": None}
-        if spellings:  # of an e-mail; few have it: found by that alone, and sorted here
+        if spellings:  # few leads have one e-mail: they are found by that alone, and sorted here
             leads = sorted(self.by_emails(tenant_id, spellings), key=lambda lead: lead.lead_id)
             return [lead for lead in leads if lead.lead_id > after][:limit]
         found = self.collection.find({**live, "_id": {"$gt": after}}).sort("_id", 1).limit(limit)
@@ -137,24 +140,9 @@ class Leads:
         self, tenant_id: str, integration_id: str, record_ids: Some[str], session: ClientSession
     ) -> list[Lead]:
         """Leads whose records were merged into these, which other leads kept."""
-        refs = hashed_refs(tenant_id, [duplicate_of(integration_id, record_id) for record_id in record_ids])
+        refs = hashed_refs(tenant_id, [reference_of_duplicate(integration_id, one) for one in record_ids])
         found = self.collection.find({"refs": {"$in": refs}, "tenant_id": tenant_id}, session=session)
         return [lead_from(document) for document in found]
-
-    def let_go_of(
-        self, tenant_id: str, account: tuple[str, str], record_ids: Some[str], session: ClientSession
-    ) -> list[Lead]:
-        """Leads that had one of these records of an account and use it no more: another lead may have it now."""
-        refs = {record_ref(*account, record_id) for record_id in record_ids}
-        return [
-            lead
-            for lead in self._by_refs(tenant_id, refs, session)
-            if not any(link.attached and record_ref(*account, link.record_id) in refs for link in lead.links)
-        ]
-
-    def _by_refs(self, tenant_id: str, refs: set[str], session: ClientSession | None) -> list[Lead]:
-        query = {"links.ref": {"$in": list(refs)}, "tenant_id": tenant_id}
-        return [lead_from(document) for document in self.collection.find(query, session=session)]
 
     def linked_to(self, integration_id: str, after: str, limit: int) -> list[Lead]:
         """Leads with a link of this integration, by id."""
@@ -163,7 +151,7 @@ class Leads:
 
     def duplicates(self, tenant_id: str, after: str, limit: int) -> list[Lead]:
         """Live leads whose record was merged into one that another lead keeps, by id."""
-        (ref,) = hashed_refs(tenant_id, [DUPLICATE])
+        (ref,) = hashed_refs(tenant_id, [OF_DUPLICATES])
         query = {"refs": ref, "tenant_id": tenant_id, "_id": {"$gt": after}}
         return [lead_from(document) for document in self.collection.find(query).sort("_id", 1).limit(limit)]
 
@@ -181,12 +169,10 @@ class Leads:
             query["$or"] = [{f"{place}.{key}": {"$exists": True}} for place in places]
         return [lead_from(document) for document in self.collection.find(query).sort("_id", 1).limit(limit)]
 
-    def open_conflicts(self, tenant_id: str, integration_id: str) -> int:
-        """Number of fields that wait for a person."""
+    def all_with_conflicts(self, tenant_id: str, integration_id: str) -> Iterator[Lead]:
+        """All leads on which a field waits for a person."""
         query = {"tenant_id": tenant_id, "links.integration_id": integration_id, "conflicts": {"$gt": 0}}
-        leads = map(lead_from, self.collection.find({**query, "deleted_at": None}))
-        links = (lead.link(integration_id) for lead in leads)
-        return sum(len(link.conflicts) + len(link.overwritten) for link in links if link is not None)
+        return map(lead_from, self.collection.find({**query, "deleted_at": None}))
 
 
 def _document(lead: Lead) -> Document:

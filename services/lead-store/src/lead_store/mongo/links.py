@@ -3,7 +3,7 @@
 from dataclasses import astuple
 from typing import Any
 
-from lead_store.domain.link import Link, Overwritten, Pending, Refusal, WriteKind, Wrote
+from lead_store.domain.link import LastWrite, Link, Overwritten, Pending, Refusal, WriteKind
 from lead_store.domain.merge import Base, Conflict
 from lead_store.domain.oscillation import Oscillation
 from lead_store.mongo.client import Document
@@ -27,7 +27,7 @@ def link_document(link: Link) -> Document:
         "refused": encode_keys({name: list(astuple(refusal)) for name, refusal in link.refused.items()}),
         "detached_reason": link.detached_reason,
         "duplicate_of": link.duplicate_of,
-        "wrote": [link.wrote.basis, list(link.wrote.fields)] if link.wrote else None,
+        "last_write": [link.last_write.basis, list(link.last_write.fields)] if link.last_write else None,
         "oscillations": encode_keys(
             {name: list(astuple(oscillation)) for name, oscillation in link.oscillations.items()}
         ),
@@ -52,7 +52,9 @@ def link_from(document: Document) -> Link:
         refused={name: Refusal(*pair) for name, pair in decode_keys(document["refused"]).items()},
         detached_reason=document["detached_reason"],
         duplicate_of=document["duplicate_of"],
-        wrote=Wrote(document["wrote"][0], tuple(document["wrote"][1])) if document["wrote"] else None,
+        last_write=LastWrite(document["last_write"][0], tuple(document["last_write"][1]))
+        if document["last_write"]
+        else None,
         oscillations={name: Oscillation(*values) for name, values in decode_keys(document["oscillations"]).items()},
         overwritten={name: Overwritten(*values) for name, values in decode_keys(document["overwritten"]).items()},
         emails=tuple(document.get("emails", ())),

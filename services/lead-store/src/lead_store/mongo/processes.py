@@ -1,11 +1,10 @@
-"""The collection `processes`: whose transactions are whose, so that those of a process that died can be ended.
+"""The collection `processes`: which sessions are whose, so that the transactions of a process that died can be ended.
 
-A transaction outlives its process. Until the server gives it up, after a minute, nobody can claim or touch the work
-items
-that it has changed; the embedded server even waits for somebody else's transaction to come along. So each process
-writes down the sessions of its transactions, and every few seconds that it lives. Its successor, or whoever notices
-that it has fallen silent, ends these sessions. One that only seemed dead loses what it was about to commit, and tries
-again.
+A transaction outlives its process. Until the server gives it up, after a minute, the work items that it has changed
+can neither be claimed nor touched; the embedded server even waits for another transaction to come along. So each
+process writes down the sessions of its transactions, and every few seconds that it lives. Its successor ends these
+sessions, and so does any process that sees no sign of life from it. A process that was only slow loses what it was
+about to commit, and tries again.
 """
 
 import threading
@@ -20,7 +19,6 @@ from pymongo.database import Database
 
 from lead_store.mongo.client import Document, server_now
 
-SILENT_AFTER = timedelta(seconds=15)
 log = structlog.get_logger()
 
 
@@ -30,16 +28,17 @@ class Processes:
 
     collection: Collection[Document]
     name: str
+    silent: timedelta  # a process without a sign of life for so long is gone
     noted: set[bytes] = field(default_factory=set)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     @classmethod
-    def of(cls, database: Database[Document], name: str) -> "Processes":
+    def of(cls, database: Database[Document], name: str, silent: timedelta) -> "Processes":
         """The processes of a database, seen from one of this name."""
-        return cls(database["processes"], name)
+        return cls(database["processes"], name, silent)
 
     def note(self, session: ClientSession) -> None:
-        """Write a session down, before its first transaction; the driver uses the same few again and again."""
+        """Write a session down, before its first transaction. The driver uses the same few sessions again and again."""
         session_id = bytes(session.session_id["id"])
         with self.lock:
             if session_id not in self.noted:
@@ -47,18 +46,18 @@ class Processes:
                 self.collection.update_one({"_id": self.name}, added, upsert=True)
                 self.noted.add(session_id)
 
-    def succeed(self) -> None:
+    def end_predecessor(self) -> None:
         """End what a process of the same name has left behind. Call it once, before anything else."""
         self._end(self.collection.find({"_id": self.name}))
 
-    def beat(self) -> None:
-        """Say that this process lives, and end what those that have fallen silent have left behind."""
+    def heartbeat(self) -> None:
+        """Write down that this process lives, and end what processes without a sign of life have left behind."""
         self.collection.update_one({"_id": self.name}, {"$currentDate": {"seen_at": True}})
-        silent_since = server_now(self.collection.database) - SILENT_AFTER
+        silent_since = server_now(self.collection.database) - self.silent
         self._end(self.collection.find({"seen_at": {"$lt": silent_since}}))
 
-    def _end(self, dead: Iterable[Document]) -> None:
-        for process in dead:
+    def _end(self, gone: Iterable[Document]) -> None:
+        for process in gone:
             self.collection.database.client.admin.command("killSessions", process["sessions"])
             self.collection.delete_one({"_id": process["_id"], "seen_at": process["seen_at"]})
             log.info("Ended the transactions of a process that is gone", process=process["_id"])

@@ -24,11 +24,13 @@ class Tombstones:
         """The tombstones of a database; they hash e-mails as identities do."""
         return cls(database["tombstones"], identities)
 
-    def bury(self, tenant_id: str, integration_id: str, record_ids: Iterable[str], session: ClientSession) -> None:
+    def add_records(
+        self, tenant_id: str, integration_id: str, record_ids: Iterable[str], session: ClientSession
+    ) -> None:
         """Refuse these records from now on."""
         self._put(tenant_id, [_record(integration_id, record_id) for record_id in record_ids], session)
 
-    def bury_emails(self, tenant_id: str, emails: Iterable[str], session: ClientSession) -> None:
+    def add_emails(self, tenant_id: str, emails: Iterable[str], session: ClientSession) -> None:
         """Refuse these e-mails, given by their keys, from now on."""
         self._put(tenant_id, [self.identities.hashed(tenant_id, email) for email in emails], session)
 

@@ -1,4 +1,4 @@
-"""Transactions: all or nothing, repeated when another one got in between."""
+"""Transactions: all or nothing, repeated when another one was first."""
 
 import random
 import time
@@ -16,8 +16,9 @@ from lead_store.mongo.client import Document
 
 Result = TypeVar("Result")
 Session = ClientSession
+TRIES = 10  # of a transaction that loses against others
 COMMIT_TRIES = 3
-PATIENCE = 0.02  # seconds, per attempt that was lost
+LONGEST_STEP_BACK = 0.02  # seconds, per try that was lost
 
 
 class Contended(Exception):  # noqa: N818 - nothing went wrong: somebody else was first
@@ -27,17 +28,17 @@ class Contended(Exception):  # noqa: N818 - nothing went wrong: somebody else wa
 def transact(
     client: MongoClient[Document],
     work: Callable[[ClientSession], Result],
-    tries: int = 5,
+    tries: int = TRIES,
     note: Callable[[ClientSession], None] = lambda _: None,
 ) -> Result:
-    """Run `work` in a transaction, up to `tries` times; Contended when every try lost against another one.
+    """Run `work` in a transaction, up to `tries` times. Raises Contended when every try lost against another one.
 
-    `note` hears of the session before anything is done in it.
+    This is the only place that repeats a transaction. `note` gets the session before anything is done in it.
     """
     with client.start_session() as session:
         note(session)
         for attempt in range(tries):
-            time.sleep(random.random() * PATIENCE * attempt)  # noqa: S311 - no secret: so that two do not meet again
+            time.sleep(random.random() * LONGEST_STEP_BACK * attempt)  # noqa: S311 - no secret: two that met must not meet again
             try:
                 with session.start_transaction(ReadConcern("snapshot"), WriteConcern("majority", j=True)):
                     result = work(session)

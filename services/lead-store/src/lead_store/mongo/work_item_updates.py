@@ -1,15 +1,16 @@
-"""What touching, finishing and making a work item write: updates that the database carries out by its own clock."""
+"""What touching, finishing and making a work item write: updates that the database carries out by its own clock.
 
-from collections.abc import Iterable
-from dataclasses import replace
+What depends on what happens at the same time has to be asked here, in the same write: is it due, has it failed, was it
+touched since its claim? Everything else comes ready from a touch or a decision.
+"""
+
 from datetime import datetime, timedelta
 from typing import Any
 
-from lead_store.domain.decision import UNDECIDED, Decision, LeaseEnd
-from lead_store.domain.work_item import READ_LAG, Notes, WorkItemTouch
+from lead_store.domain.decision import UNDECIDED, Decision, NextStep
+from lead_store.domain.work_item import WorkItemTouch
 from lead_store.mongo.client import EPOCH, Document
-
-NOTES = tuple(Notes.__dataclass_fields__)
+from lead_store.mongo.work_item_documents import NOTES
 
 
 def passed(name: str) -> Document:
@@ -23,49 +24,19 @@ def is_time(name: str) -> Document:
 
 
 def set_aside() -> Document:
-    """A failure that gives way to a run: it comes back if the run is dropped before anybody has looked again (L10)."""
+    """A failure that a run takes the place of. It is back if the run is dropped before anybody has looked (L10)."""
     kept = {"$cond": [is_time("due_at"), "$set_aside", "$$REMOVE"]}
     return {"$cond": [is_time("failed_at"), {"at": "$failed_at", "reason": "$reason"}, kept]}
 
 
 def dropped() -> Document:
-    """Let a run's work rest as it was before."""
+    """Take a run's work back: the work item is as it was before."""
     failed_at, reason = {"$ifNull": ["$set_aside.at", None]}, {"$ifNull": ["$set_aside.reason", "$reason"]}
     return {"due_at": "$$REMOVE", "run_id": "", "failed_at": failed_at, "reason": reason}
 
 
-def joined(touches: Iterable[WorkItemTouch]) -> list[WorkItemTouch]:
-    """One touch per work item: what several say is said together."""
-    by_work_item: dict[str, WorkItemTouch] = {}
-    for touch in touches:
-        seen = by_work_item.get(touch.work_item_id)
-        by_work_item[touch.work_item_id] = touch if seen is None else _both(touch, seen)
-    return list(by_work_item.values())
-
-
-def _both(touch: WorkItemTouch, seen: WorkItemTouch) -> WorkItemTouch:
-    """What two touches of one work item say. It is a run's, late or quiet only if both are."""
-    finder = touch if touch.match_lead_id else seen  # a lead and the e-mail that it found the record by go together
-    return replace(
-        touch,
-        lead_id=touch.lead_id or seen.lead_id,
-        created=touch.created or seen.created,
-        deleted=touch.deleted or seen.deleted,
-        erased=touch.erased or seen.erased,
-        push=touch.push or seen.push,
-        quiet=touch.quiet and seen.quiet,
-        delay=min(touch.delay, seen.delay),
-        run_id=touch.run_id and seen.run_id,
-        match_lead_id=finder.match_lead_id,
-        match_email=finder.match_email,
-        event_source=touch.event_source or seen.event_source,
-        choice=touch.choice or seen.choice,
-        chooser=touch.chooser or seen.chooser,
-    )
-
-
 def idle_work_item(touch: WorkItemTouch, now: datetime) -> Document:
-    """A new work item that nobody has asked to look. Its fence is above any that a dropped work item of its id had."""
+    """A new work item that is not due. Its fence is above any that a dropped work item of the same id had."""
     return {
         "tenant_id": touch.tenant_id,
         "integration_id": touch.integration_id,
@@ -82,7 +53,7 @@ def idle_work_item(touch: WorkItemTouch, now: datetime) -> Document:
 
 
 def touched(touch: WorkItemTouch) -> Document:
-    """Make a work item due, and remember what the event said."""
+    """Make a work item due, and remember what the touch says."""
     wanted = {"$add": [{"$toLong": "$$NOW"}, milliseconds(touch.delay)]}
     earliest = {"$min": [{"$toLong": "$due_at"}, wanted]}
     had_failed = is_time("failed_at")
@@ -94,9 +65,7 @@ def touched(touch: WorkItemTouch) -> Document:
         "lead_id": {"$literal": touch.lead_id} if touch.lead_id else {"$ifNull": ["$lead_id", ""]},
         "version": {"$add": [{"$ifNull": ["$version", 0]}, 0 if touch.quiet else 1]},
         "due_at": {"$cond": [is_due, {"$toDate": earliest}, "$$REMOVE"]} if touch.quiet else {"$toDate": earliest},
-        "fence": {
-            "$ifNull": ["$fence", {"$toLong": "$$NOW"}]
-        },  # above any fence of a work item of this id that was dropped
+        "fence": {"$ifNull": ["$fence", {"$toLong": "$$NOW"}]},  # above that of a dropped work item of the same id
         "worker": {"$ifNull": ["$worker", ""]},
         "lease_until": {"$ifNull": ["$lease_until", EPOCH]},
         "attempts": {"$cond": [had_failed, 0, {"$ifNull": ["$attempts", 0]}]},
@@ -124,9 +93,23 @@ def touched(touch: WorkItemTouch) -> Document:
     return update
 
 
+def asked_by_run(run_id: str) -> Document:
+    """Make a work item due for a run. Live work stays live, that of other runs becomes this one's."""
+    is_live = {"$and": [is_time("due_at"), {"$eq": ["$run_id", ""]}]}
+    return {
+        "version": {"$add": ["$version", 1]},
+        "due_at": {"$ifNull": ["$due_at", "$$NOW"]},
+        "set_aside": set_aside(),
+        "failed_at": None,
+        "first_failed_at": None,
+        "attempts": 0,
+        "run_id": {"$cond": [is_live, "", {"$literal": run_id}]},
+    }
+
+
 def finished(decision: Decision) -> Document:
-    """End or hold a lease as a decision says."""
-    touched = {"$gt": ["$version", "$claimed_version"]}
+    """Do with a lease as a decision says."""
+    touched_since = {"$gt": ["$version", "$claimed_version"]}
     update: Document = {"reason": {"$literal": decision.reason}, "claims": 0}
     if decision.outcome not in UNDECIDED:
         update |= {"outcome": decision.outcome.value, "decided_at": "$$NOW", "swept": False}
@@ -135,22 +118,20 @@ def finished(decision: Decision) -> Document:
         update["match_of"] = "$tenant_id" if decision.notes.candidates else "$$REMOVE"  # what a tenant's are found by
     if decision.names_lead:
         update["lead_id"] = {"$literal": decision.names_lead}
-    if decision.end is LeaseEnd.HELD and decision.write is not None:
+    if decision.next_step is NextStep.WRITE:
         # Nobody may read the record before a write that is never answered must have landed, if it ever does (R2).
-        free_at = decision.write.until + READ_LAG
-        return update | {"written": True, "lease_until": free_at, "due_at": free_at}
+        return update | {"written": True, "lease_until": decision.due_at, "due_at": decision.due_at}
     update |= {"worker": "", "lease_until": EPOCH}
-    match decision.end:
-        case LeaseEnd.WAITING:
-            update["due_at"] = decision.due_at
-        case LeaseEnd.FAILED:
-            update |= {"failed_at": "$$NOW", "due_at": {"$cond": [touched, "$$NOW", "$$REMOVE"]}}
-        case LeaseEnd.IDLE:
-            update |= {"due_at": "$$REMOVE", "attempts": 0, "first_failed_at": None, "run_id": ""}
+    over: Document = {"attempts": 0, "first_failed_at": None, "run_id": ""}
+    match decision.next_step:
+        case NextStep.RETRY:
+            return update | {"due_at": decision.due_at}
+        case NextStep.FAILED:
+            return update | {"failed_at": "$$NOW", "due_at": {"$cond": [touched_since, "$$NOW", "$$REMOVE"]}}
+        case NextStep.HANDED_OVER:
+            return update | over | {"due_at": "$$REMOVE"}
         case _:
-            done = {"$cond": [touched, "$$NOW", "$$REMOVE"]}
-            update |= {"due_at": done, "attempts": 0, "first_failed_at": None, "run_id": ""}
-    return update
+            return update | over | {"due_at": {"$cond": [touched_since, "$$NOW", "$$REMOVE"]}}
 
 
 def milliseconds(time: timedelta) -> int:

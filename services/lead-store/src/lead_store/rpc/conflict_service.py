@@ -1,4 +1,4 @@
-"""The part of SyncService for people: conflicts and what became of them."""
+"""ConflictService: fields that wait for a person, and decisions that a person undoes."""
 
 from typing import Any
 
@@ -9,19 +9,15 @@ from lead_store.domain.errors import Invalid
 from lead_store.rpc.paging import decode_token, encode_token, page_limit
 from lead_store.rpc.requests import bounded, required
 from lead_store.rpc.times import to_timestamp
-from lead_store.rpc.work_service import WorkService
 from lead_store.usecases.conflicts import Choice, Conflicts
-from lead_store.usecases.lease import LeaseWork
-from lead_store.usecases.work import Work
 
 SIDES: dict[int, str] = {pb.SIDE_PLATFORM: "platform", pb.SIDE_CRM: "crm"}
 
 
-class ConflictService(WorkService):
+class ConflictService:
     """Fields that wait for a person."""
 
-    def __init__(self, leases: LeaseWork, work: Work, conflicts: Conflicts) -> None:
-        super().__init__(leases, work)
+    def __init__(self, conflicts: Conflicts) -> None:
         self.conflicts = conflicts
 
     def ListConflicts(self, request: pb.ListConflictsRequest, context: Any) -> pb.ListConflictsResponse:  # noqa: N802, ARG002

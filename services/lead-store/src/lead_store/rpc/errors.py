@@ -39,7 +39,7 @@ log = structlog.get_logger()
 
 
 class ErrorInterceptor(grpc.ServerInterceptor):
-    """Turns exceptions into statuses, so that servicers need no `try`. What nobody foresaw is INTERNAL."""
+    """Turns exceptions into statuses, so that servicers need no `try`. Any other error is INTERNAL."""
 
     def intercept_service(
         self,
@@ -92,7 +92,7 @@ def _abort(context: grpc.ServicerContext, error: Exception, method: str) -> NoRe
         if context.code() is not None:  # type: ignore[attr-defined]
             raise error
         log.error("Call failed", method=method, exc_info=error)
-        error = StoreError("internal", "an error that nobody foresaw; the log of lead-store tells more")
+        error = StoreError("internal", "an unexpected error; see the log of lead-store")
     context.abort_with_status(rpc_status.to_status(_status(error)))
     raise AssertionError("abort returned")
 

@@ -1,29 +1,32 @@
-"""InboxService: the way in. The quarantine is inherited."""
+"""InboxService: deliveries, and requests that could not be verified."""
 
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from leadsync.inbox.v1 import inbox_service_pb2 as pb
+from leadsync.inbox.v1.inbox_service_pb2_grpc import InboxServiceServicer
 
 from lead_store.domain.delivery import Delivery, DeliveryQuery
 from lead_store.domain.errors import Invalid
 from lead_store.rpc.delivery_mapping import STATES, kept_message
 from lead_store.rpc.paging import decode_token, encode_token, page_limit
-from lead_store.rpc.quarantine_service import QuarantineService
+from lead_store.rpc.quarantine_mapping import quarantined_message, quarantined_request
 from lead_store.rpc.requests import bounded, one_line, required
-from lead_store.rpc.times import from_timestamp
+from lead_store.rpc.times import from_timestamp, to_timestamp
 from lead_store.rpc.touch_mapping import touches_of
 from lead_store.usecases.inbox import Inbox
 from lead_store.usecases.quarantine import Quarantine
 
+DEFAULT_QUARANTINED, MOST_QUARANTINED = 20, 100  # on a page
 
-class InboxService(QuarantineService):
-    """The way in."""
+
+class InboxService(InboxServiceServicer):
+    """Ingest: what the gateway keeps."""
 
     def __init__(self, inbox: Inbox, quarantine: Quarantine) -> None:
-        super().__init__(quarantine)
         self.inbox = inbox
+        self.quarantine = quarantine
 
     def RecordDeliveries(  # noqa: N802
         self,
@@ -55,6 +58,38 @@ class InboxService(QuarantineService):
             last = seen[limit - 1].kept.delivery
             more = encode_token(f"{last.received_at.isoformat()} {last.key}", *filters)
         return pb.ListDeliveriesResponse(deliveries=[kept_message(s) for s in seen[:limit]], next_page_token=more)
+
+    def QuarantineRequests(self, request: pb.QuarantineRequestsRequest, context: Any) -> pb.QuarantineRequestsResponse:  # noqa: N802, ARG002
+        """Keep requests, if there is room."""
+        requests = [quarantined_request(f"requests[{n}]", message) for n, message in enumerate(request.requests)]
+        return pb.QuarantineRequestsResponse(kept=self.quarantine.keep(requests))
+
+    def ListQuarantined(self, request: pb.ListQuarantinedRequest, context: Any) -> pb.ListQuarantinedResponse:  # noqa: N802, ARG002
+        """List requests whole, oldest first."""
+        limit = page_limit(request.page_size, DEFAULT_QUARANTINED, MOST_QUARANTINED)
+        provider = bounded("provider", request.provider)
+        after = decode_token(request.page_token, provider)
+        page, place = self.quarantine.page(provider, after, limit)
+        more = encode_token(place, provider) if place else ""
+        return pb.ListQuarantinedResponse(requests=map(quarantined_message, page), next_page_token=more)
+
+    def CountQuarantined(self, request: pb.CountQuarantinedRequest, context: Any) -> pb.CountQuarantinedResponse:  # noqa: N802, ARG002
+        """Count requests."""
+        counts = [
+            pb.QuarantineCount(
+                provider=count.provider,
+                reason=count.reason,
+                requests=count.requests,
+                oldest_received_at=to_timestamp(count.oldest_received_at),
+            )
+            for count in self.quarantine.counts()
+        ]
+        return pb.CountQuarantinedResponse(counts=counts)
+
+    def ForgetQuarantined(self, request: pb.ForgetQuarantinedRequest, context: Any) -> pb.ForgetQuarantinedResponse:  # noqa: N802, ARG002
+        """Forget requests."""
+        self.quarantine.forget([required(f"request_keys[{n}]", key) for n, key in enumerate(request.request_keys)])
+        return pb.ForgetQuarantinedResponse()
 
 
 def _query(request: pb.ListDeliveriesRequest) -> DeliveryQuery:

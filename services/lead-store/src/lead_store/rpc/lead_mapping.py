@@ -6,11 +6,10 @@ from leadsync.lead.v1 import lead_pb2, lead_service_pb2
 
 from lead_store.domain.errors import Invalid
 from lead_store.domain.fields import CUSTOM_PREFIX, STANDARD_FIELDS, is_field
+from lead_store.domain.history import Entry
 from lead_store.domain.lead import CrmMetadata, EndReason, Lead
 from lead_store.domain.link import Link
-from lead_store.domain.oscillation import QUIET
 from lead_store.domain.rules import Direction
-from lead_store.mongo.decisions import Entry
 from lead_store.rpc.times import to_timestamp
 
 DIRECTIONS = {
@@ -90,10 +89,10 @@ def _link_message(link: Link, values: Mapping[str, str]) -> lead_pb2.Link:
                 value=oscillation.value,
                 replaced=oscillation.replaced,
                 writer=oscillation.writer,
-                until=to_timestamp(oscillation.paused_at + QUIET),
+                until=to_timestamp(oscillation.paused_until),
             )
             for name, oscillation in sorted(link.oscillations.items())
-            if oscillation.paused_at is not None
+            if oscillation.paused_until is not None
         ],
         refused=[
             lead_pb2.RefusedField(field=name, reason=refusal.reason) for name, refusal in sorted(link.refused.items())

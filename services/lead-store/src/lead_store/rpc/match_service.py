@@ -1,10 +1,9 @@
-"""The part of SyncService for people who say who is who: records that match several leads, and doubled leads."""
+"""MatchService: records that may belong to several leads, and leads that seem to be one person."""
 
 from typing import Any
 
 from leadsync.sync.v1 import sync_pb2
 from leadsync.sync.v1 import sync_service_pb2 as pb
-from leadsync.sync.v1.sync_service_pb2_grpc import SyncServiceServicer
 
 from lead_store.domain.errors import Invalid
 from lead_store.domain.match import CREATE_NEW, Match
@@ -22,11 +21,12 @@ KEYS = {
 }
 
 
-class MatchService(SyncServiceServicer):
+class MatchService:
     """Matches and duplicates."""
 
-    matches: Matches
-    duplicates: Duplicates
+    def __init__(self, matches: Matches, duplicates: Duplicates) -> None:
+        self.matches = matches
+        self.duplicates = duplicates
 
     def ListMatches(self, request: pb.ListMatchesRequest, context: Any) -> pb.ListMatchesResponse:  # noqa: N802, ARG002
         """List records that wait."""
@@ -37,7 +37,7 @@ class MatchService(SyncServiceServicer):
         return pb.ListMatchesResponse(matches=[_match(match) for _, match in page[:limit]], next_page_token=more)
 
     def PickMatch(self, request: pb.PickMatchRequest, context: Any) -> pb.PickMatchResponse:  # noqa: N802, ARG002
-        """Note whose a record is."""
+        """Note which lead a record belongs to."""
         match request.WhichOneof("choice"):
             case "lead_id" if request.lead_id != CREATE_NEW:
                 choice = required("lead_id", request.lead_id)

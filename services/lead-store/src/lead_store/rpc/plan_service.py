@@ -1,4 +1,4 @@
-"""The part of SyncService that dry runs call: what would be done, without doing it."""
+"""PlanService: what would be decided, without doing it."""
 
 from typing import Any
 
@@ -8,21 +8,16 @@ from leadsync.sync.v1 import sync_service_pb2 as pb
 from lead_store.domain.decision import Decision
 from lead_store.domain.observation import Observation
 from lead_store.domain.work_item import work_item_id
-from lead_store.rpc.conflict_service import ConflictService
 from lead_store.rpc.requests import at_most, required
 from lead_store.rpc.target_mapping import target_of
 from lead_store.rpc.work_mapping import decision_message, lease_message, observation, present_record
-from lead_store.usecases.conflicts import Conflicts
-from lead_store.usecases.lease import LeaseWork
 from lead_store.usecases.planning import Planning
-from lead_store.usecases.work import Work
 
 
-class PlanService(ConflictService):
-    """Plans; nothing is kept."""
+class PlanService:
+    """Dry runs. Nothing is kept."""
 
-    def __init__(self, leases: LeaseWork, work: Work, conflicts: Conflicts, planning: Planning) -> None:
-        super().__init__(leases, work, conflicts)
+    def __init__(self, planning: Planning) -> None:
         self.planning = planning
 
     def PlanLeads(self, request: pb.PlanLeadsRequest, context: Any) -> pb.PlanLeadsResponse:  # noqa: N802, ARG002
@@ -40,7 +35,7 @@ class PlanService(ConflictService):
         seen += [observation(f"observations[{n}]", message) for n, message in enumerate(request.observations)]
         proposed = target_of(request.target) if request.HasField("target") else None
         decisions = self.planning.records(integration_id, seen, proposed, push=request.push)
-        messages = [planned(integration_id, o.work_item_id, v) for o, v in zip(seen, decisions, strict=True)]
+        messages = [planned(integration_id, o.work_item_id, one) for o, one in zip(seen, decisions, strict=True)]
         return pb.PlanRecordsResponse(decisions=messages)
 
 

@@ -34,7 +34,7 @@ def serve(
     )
     lead_service_pb2_grpc.add_LeadServiceServicer_to_server(leads, server)
     inbox_service_pb2_grpc.add_InboxServiceServicer_to_server(inbox, server)
-    sync_service_pb2_grpc.add_SyncServiceServicer_to_server(sync, server)
+    sync_service_pb2_grpc.add_SyncServiceServicer_to_server(sync, server)  # type: ignore[arg-type]
     health_pb2_grpc.add_HealthServicer_to_server(health.servicer, server)
     services = [lead_service_pb2, inbox_service_pb2, sync_service_pb2, health_pb2]
     names = [service.full_name for module in services for service in module.DESCRIPTOR.services_by_name.values()]

@@ -21,25 +21,25 @@ from lead_store.rpc.lead_mapping import DIRECTIONS
 from lead_store.rpc.requests import required
 
 MERGE_RULES = {
-    sync_pb2.MERGE_RULE_UNSPECIFIED: MergeRule.NEWEST,
+    sync_pb2.MERGE_RULE_UNSPECIFIED: FieldRule().merge,
     sync_pb2.MERGE_RULE_CRM: MergeRule.CRM,
     sync_pb2.MERGE_RULE_PLATFORM: MergeRule.PLATFORM,
     sync_pb2.MERGE_RULE_NEWEST: MergeRule.NEWEST,
     sync_pb2.MERGE_RULE_ASK: MergeRule.ASK,
 }
 BLANK_RULES = {
-    sync_pb2.BLANK_RULE_UNSPECIFIED: BlankRule.KEEP,
+    sync_pb2.BLANK_RULE_UNSPECIFIED: FieldRule().blank,
     sync_pb2.BLANK_RULE_KEEP: BlankRule.KEEP,
     sync_pb2.BLANK_RULE_CLEAR: BlankRule.CLEAR,
 }
 DELETE_POLICIES: dict[int, DeletePolicy] = {
-    sync_pb2.DELETE_POLICY_UNSPECIFIED: DeletePolicy.UNLINK,
+    sync_pb2.DELETE_POLICY_UNSPECIFIED: Deletions().policy,
     sync_pb2.DELETE_POLICY_UNLINK: DeletePolicy.UNLINK,
     sync_pb2.DELETE_POLICY_DELETE_LEAD: DeletePolicy.DELETE_LEAD,
     sync_pb2.DELETE_POLICY_IGNORE: DeletePolicy.IGNORE,
 }
 RECORD_POLICIES: dict[int, RecordPolicy] = {
-    sync_pb2.RECORD_POLICY_UNSPECIFIED: RecordPolicy.LEAVE,
+    sync_pb2.RECORD_POLICY_UNSPECIFIED: Deletions().record_policy,
     sync_pb2.RECORD_POLICY_LEAVE: RecordPolicy.LEAVE,
     sync_pb2.RECORD_POLICY_ARCHIVE: RecordPolicy.ARCHIVE,
 }

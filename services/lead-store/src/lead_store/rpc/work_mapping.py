@@ -1,18 +1,21 @@
 """Leases, observations, decisions and results: contract to domain and back."""
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from leadsync.sync.v1 import sync_pb2 as pb
+from leadsync.sync.v1 import sync_service_pb2
 
 from lead_store.domain.decision import Decision, Outcome
 from lead_store.domain.errors import Invalid
 from lead_store.domain.link import Pending, WriteKind
 from lead_store.domain.observation import Absent, Archived, Merged, Observation, Present, State, Unreadable
+from lead_store.domain.reasons import advice
 from lead_store.domain.rules import Reading, Version
 from lead_store.domain.settlement import Done, EmailTaken, NotSent, Refused, WriteResult
+from lead_store.domain.work_item import WorkItem
 from lead_store.rpc.requests import required
-from lead_store.rpc.times import from_timestamp
+from lead_store.rpc.times import from_timestamp, to_timestamp
 from lead_store.usecases.lease import Lease
 
 OUTCOMES = {
@@ -30,8 +33,8 @@ OUTCOMES = {
     Outcome.FAILED: pb.OUTCOME_FAILED,
     Outcome.ERASED: pb.OUTCOME_ERASED,
 }
-MOST_EMAILS = 250  # as many identities as a HubSpot contact may have
-LONGEST_WAIT_MS = 24 * 3600 * 1000
+MOST_EMAILS = 250  # of one record; no CRM has more
+MOST_MS = 10**12  # what a time span can hold; the decision bounds it further
 KINDS = {
     WriteKind.CREATE: pb.WRITE_KIND_CREATE,
     WriteKind.UPDATE: pb.WRITE_KIND_UPDATE,
@@ -40,7 +43,7 @@ KINDS = {
 
 
 def lease_message(lease: Lease) -> pb.Lease:
-    """A lease as a worker gets it. History is asked for when a write was left over."""
+    """A lease as a worker gets it. History is asked for after a write of ours (R2, R3)."""
     work_item = lease.work_item
     return pb.Lease(
         work_item_id=work_item.work_item_id,
@@ -65,8 +68,8 @@ def decision_message(work_item_id: str, decision: Decision) -> pb.Decision:
 
 
 def waiting_time(milliseconds: int) -> timedelta:
-    """How long to wait, a day at most: whatever is asked for, a work item is looked at again."""
-    return timedelta(milliseconds=min(max(0, milliseconds), LONGEST_WAIT_MS))
+    """How long a worker asks to wait."""
+    return timedelta(milliseconds=min(max(0, milliseconds), MOST_MS))
 
 
 def observation(path: str, message: pb.Observation) -> Observation:
@@ -153,4 +156,28 @@ def _write_message(write: Pending, decision: Decision) -> pb.Write:
         record_id=decision.record_id if write.kind is not WriteKind.CREATE else "",
         lead_id=decision.lead_id,
         values=dict(write.values),
+    )
+
+
+def work_message(work_item: WorkItem, now: datetime) -> sync_service_pb2.Work:
+    """A work item as people see it."""
+    leased = work_item.lease_until is not None and work_item.lease_until > now
+    state = (
+        sync_service_pb2.WORK_STATE_LEASED
+        if leased
+        else sync_service_pb2.WORK_STATE_FAILED
+        if work_item.failed_at
+        else sync_service_pb2.WORK_STATE_DUE
+    )
+    return sync_service_pb2.Work(
+        work_item_id=work_item.work_item_id,
+        integration_id=work_item.integration_id,
+        state=state,
+        record_id=work_item.record_id,
+        lead_id=work_item.lead_id,
+        due_at=to_timestamp(work_item.due_at),
+        attempts=work_item.attempts,
+        reason=work_item.reason,
+        cause=advice(work_item.reason).cause,
+        remedy=advice(work_item.reason).remedy,
     )

@@ -1,30 +1,69 @@
-"""The part of SyncService that a worker calls: lease, reconcile, settle, release."""
+"""WorkService: targets, leases, decisions, and how far the work is."""
 
 from typing import Any
 
 from leadsync.sync.v1 import sync_service_pb2 as pb
-from leadsync.sync.v1.sync_service_pb2_grpc import SyncServiceServicer
 
 from lead_store.domain.errors import Invalid
-from lead_store.rpc.requests import at_most, required
-from lead_store.rpc.times import from_timestamp
+from lead_store.rpc.paging import decode_token, encode_token, page_limit
+from lead_store.rpc.requests import at_most, bounded, required
+from lead_store.rpc.target_mapping import target_of
+from lead_store.rpc.times import from_timestamp, to_timestamp
 from lead_store.rpc.work_mapping import (
     decision_message,
     lease_message,
     observation,
     waiting_time,
+    work_message,
     write_result,
 )
-from lead_store.usecases.lease import LeaseWork, PageRecord
+from lead_store.usecases.lease import LeaseWork, PageRecord, WorkSignal
+from lead_store.usecases.status import Status
+from lead_store.usecases.targets import Targets
 from lead_store.usecases.work import Work
 
+STATES = {
+    pb.WORK_STATE_UNSPECIFIED: "",
+    pb.WORK_STATE_DUE: "due",
+    pb.WORK_STATE_LEASED: "leased",
+    pb.WORK_STATE_FAILED: "failed",
+}
+MOST_LEADS = 1_000
+COUNTED = (
+    "from_crm_created",
+    "from_crm_updated",
+    "from_crm_skipped",
+    "from_crm_unlinked",
+    "from_crm_failed",
+    "to_crm_synced",
+    "to_crm_failed",
+    "total_received",
+    "decided",
+    "found_by_sweep",
+)
 
-class WorkService(SyncServiceServicer):
-    """What a worker that holds leases may do."""
 
-    def __init__(self, leases: LeaseWork, work: Work) -> None:
+class WorkService:
+    """The work on records."""
+
+    def __init__(self, leases: LeaseWork, work: Work, targets: Targets, status: Status, signal: WorkSignal) -> None:
         self.leases = leases
         self.work = work
+        self.targets = targets
+        self.status = status
+        self.signal = signal
+
+    def PutTarget(self, request: pb.PutTargetRequest, context: Any) -> pb.PutTargetResponse:  # noqa: N802, ARG002
+        """Set a target."""
+        queued = self.targets.put(target_of(request.target), bounded("run_id", request.run_id))
+        self.signal.notify()
+        return pb.PutTargetResponse(queued=queued)
+
+    def RemoveTarget(self, request: pb.RemoveTargetRequest, context: Any) -> pb.RemoveTargetResponse:  # noqa: N802, ARG002
+        """Forget a target."""
+        tenant_id, integration_id = required("tenant_id", request.tenant_id), request.integration_id
+        self.targets.remove(tenant_id, required("integration_id", integration_id))
+        return pb.RemoveTargetResponse()
 
     def LeaseWork(self, request: pb.LeaseWorkRequest, context: Any) -> pb.LeaseWorkResponse:  # noqa: N802
         """Hand out due work items, or those of a page."""
@@ -84,3 +123,63 @@ class WorkService(SyncServiceServicer):
                 case _:
                     raise Invalid(f"releases[{n}].kind", "is required")
         return pb.ReleaseWorkResponse()
+
+    def ListWork(self, request: pb.ListWorkRequest, context: Any) -> pb.ListWorkResponse:  # noqa: N802, ARG002
+        """List work items that are not idle."""
+        tenant_id, state = required("tenant_id", request.tenant_id), STATES.get(request.state)
+        if state is None:
+            raise Invalid("state", "no such state")
+        limit, filters = page_limit(request.page_size), (tenant_id, request.integration_id, state)
+        after = decode_token(request.page_token, *filters)
+        work_items, now = self.status.work(tenant_id, request.integration_id, state, after, limit + 1)
+        more = encode_token(work_items[limit - 1].work_item_id, *filters) if len(work_items) > limit else ""
+        return pb.ListWorkResponse(
+            work=[work_message(work_item, now) for work_item in work_items[:limit]], next_page_token=more
+        )
+
+    def RequestSync(self, request: pb.RequestSyncRequest, context: Any) -> pb.RequestSyncResponse:  # noqa: N802, ARG002
+        """Make leads or failed work due."""
+        tenant_id, integration_id = required("tenant_id", request.tenant_id), request.integration_id
+        target = self.status.target(tenant_id, required("integration_id", integration_id))
+        for name, ids in (("lead_ids", request.lead_ids), ("work_item_ids", request.work_item_ids)):
+            if len(ids) > MOST_LEADS:
+                raise Invalid(name, f"send at most {MOST_LEADS} in one call")
+        if request.per_second < 0:
+            raise Invalid("per_second", "is not negative")
+        if request.dry_run and request.lead_ids:
+            raise Invalid("dry_run", "counts failed work only; PlanLeads says what a push would do")
+        reason, rate = bounded("reason", request.reason), request.per_second
+        queued = self.targets.request_sync(target, list(request.lead_ids), bounded("run_id", request.run_id))
+        if request.failed:
+            work_items, dry_run = list(request.work_item_ids), request.dry_run
+            queued += self.targets.redrive(target, reason, work_items, rate, dry_run=dry_run)
+        self.signal.notify()
+        return pb.RequestSyncResponse(queued=queued)
+
+    def GetSyncStatus(self, request: pb.GetSyncStatusRequest, context: Any) -> pb.GetSyncStatusResponse:  # noqa: N802, ARG002
+        """Get the statistics of an integration."""
+        tenant_id, integration_id = required("tenant_id", request.tenant_id), request.integration_id
+        status = self.status.of(tenant_id, required("integration_id", integration_id))
+        counted = {name: status.counters.get(name, 0) for name in COUNTED}
+        return pb.GetSyncStatusResponse(
+            **counted,
+            pending=status.pending,
+            oldest_pending_seconds=status.oldest_pending_seconds,
+            conflicts=status.conflicts,
+            failed_work=status.failed_work,
+            last_received_at=to_timestamp(status.counters.get("last_received_at")),
+        )
+
+    def GetRunWork(self, request: pb.GetRunWorkRequest, context: Any) -> pb.GetRunWorkResponse:  # noqa: N802, ARG002
+        """Get how much of a run's work is still to do."""
+        tenant_id, integration_id = required("tenant_id", request.tenant_id), request.integration_id
+        target = self.status.target(tenant_id, required("integration_id", integration_id))
+        pending, failed = self.targets.run_work(target, required("run_id", request.run_id))
+        return pb.GetRunWorkResponse(pending=pending, failed=failed)
+
+    def DropRunWork(self, request: pb.DropRunWorkRequest, context: Any) -> pb.DropRunWorkResponse:  # noqa: N802, ARG002
+        """Drop the work of a run that has not begun."""
+        tenant_id, integration_id = required("tenant_id", request.tenant_id), request.integration_id
+        target = self.status.target(tenant_id, required("integration_id", integration_id))
+        dropped = self.targets.drop_run_work(target, required("run_id", request.run_id))
+        return pb.DropRunWorkResponse(dropped=dropped)

@@ -1,4 +1,4 @@
-"""What recording and routing know of each other in one process: that something came, and how busy the way in is."""
+"""What recording and routing know of each other in one process: that deliveries came, and how busy recording is."""
 
 import threading
 import time
@@ -6,14 +6,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
-from lead_store.domain.delivery import Account, Delivery
+from lead_store.domain.delivery import Delivery
+from lead_store.domain.rules import Account
 
 QUIET_SECONDS = 0.1
 Span = tuple[datetime, datetime]  # when the first and the last of some deliveries were recorded
 
 
 class Arrivals:
-    """Wakes the router, and tells it how much to give way: for its answer a CRM waits, for routing nobody does."""
+    """Wakes the router, and says how much recording there is: a CRM waits for that, and not for routing."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -23,11 +24,11 @@ class Arrivals:
         self._under_way = 0
         self._since = 0.0
         self._busy = 0.0
-        self.together = 0  # how many deliveries came with the last recording: the more, the more wait at the gateway
+        self.together = 0  # deliveries of the last recording: the more it has, the more requests wait at the gateway
 
     @contextmanager
     def recording(self, deliveries: Sequence[Delivery], now: datetime) -> Iterator[None]:
-        """Record deliveries, as of `now`, until the block ends; even if it fails, some may have been kept."""
+        """Count as recording, as of `now`, until the block ends. Even if it fails, some deliveries may be kept."""
         self.together = len(deliveries)
         self._count(1)
         try:
@@ -36,7 +37,7 @@ class Arrivals:
             self.look_anywhere()
             raise
         else:
-            self._tell({delivery.account for delivery in deliveries}, now)
+            self._add({delivery.account for delivery in deliveries}, now)
         finally:
             self._count(-1)
 
@@ -52,7 +53,7 @@ class Arrivals:
             self._changed.wait_for(lambda: self._kept or self._anywhere or self._closed, seconds)
 
     def taken(self) -> tuple[dict[Account, Span], bool]:
-        """What has come and was not taken yet: of these accounts, and if true perhaps of others too."""
+        """What has come since the last call: of these accounts, and if true perhaps of others too."""
         with self._changed:
             kept, anywhere = self._kept, self._anywhere
             self._kept, self._anywhere = {}, False
@@ -64,17 +65,17 @@ class Arrivals:
             return not self._under_way and time.monotonic() - self._since > QUIET_SECONDS
 
     def busy_seconds(self) -> float:
-        """For how long, all in all, something has been being recorded."""
+        """For how many seconds in all something was being recorded."""
         with self._changed:
             return self._busy + (time.monotonic() - self._since if self._under_way else 0.0)
 
     def close(self) -> None:
-        """Let nobody wait any more."""
+        """End all waiting."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
 
-    def _tell(self, accounts: Iterable[Account], now: datetime) -> None:
+    def _add(self, accounts: Iterable[Account], now: datetime) -> None:
         with self._changed:
             for account in accounts:
                 first, last = self._kept.get(account, (now, now))

@@ -1,4 +1,4 @@
-"""What waits to be routed of one account, as far as has been looked. Pure."""
+"""The deliveries of one account that wait to be routed, as far as they have been looked for. Pure."""
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -13,11 +13,11 @@ SHORTEST, LONGEST = timedelta(milliseconds=5), timedelta(days=1)
 
 @dataclass(slots=True)
 class Backlog:
-    """An account's deliveries, found by looking at all that was recorded up to a moment, which moves on.
+    """An account's deliveries, found by looks at everything that was recorded up to a moment. The moment moves on.
 
-    It moves in steps that are as long as one look is worth, so that few deliveries are found at once however many wait:
-    asked for all of them, the embedded server reads all before it gives the first. What is routed is not found again,
-    so each look finds what was left behind and one step more.
+    Its steps become longer or shorter, so that one look finds few deliveries however many wait: asked for all of them,
+    the embedded server reads all before it gives the first. What is routed is not found again, so each look finds what
+    was left before and one step more.
     """
 
     until: datetime

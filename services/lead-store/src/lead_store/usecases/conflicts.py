@@ -1,4 +1,4 @@
-"""Conflicts: list them, settle them, take a decision back, and explain how a lead came to its values."""
+"""Conflicts: list them, resolve them, undo a decision, and explain how a lead came to its values."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -6,13 +6,13 @@ from datetime import timedelta
 from lead_store.domain.conflict import OpenConflict, open_conflicts, resolve
 from lead_store.domain.decision import FieldChange
 from lead_store.domain.errors import Invalid, NotAllowed, NotFound, StaleEtag
+from lead_store.domain.history import PLATFORM, Entry
 from lead_store.domain.lead import Lead
 from lead_store.domain.references import new_identities
 from lead_store.domain.work_item import WorkItemTouch, touches_of
-from lead_store.mongo.decisions import Entry
 from lead_store.mongo.store import Store
 from lead_store.mongo.transaction import Contended, Session
-from lead_store.usecases.leads import PLATFORM, Leads, check_named, check_values
+from lead_store.usecases.leads import Leads, check_named, check_values
 from lead_store.usecases.lease import WorkSignal
 
 UNDO_WITHIN = timedelta(days=90)
@@ -33,7 +33,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Conflicts:
-    """The use cases of people who look into what a merge could not decide."""
+    """The use cases of people who look at what a merge could not decide."""
 
     store: Store
     leads: Leads
@@ -51,7 +51,7 @@ class Conflicts:
     ) -> str:
         """Settle one conflict (R11); answers the decision's id."""
         decision = self.store.transact(
-            lambda session: self._resolve(session, tenant_id, lead_id, integration_id, field, choice, etag, actor), 10
+            lambda session: self._resolve(session, tenant_id, lead_id, integration_id, field, choice, etag, actor)
         )
         self.signal.notify()
         return decision
@@ -70,7 +70,7 @@ class Conflicts:
         return resolved, bool(self.page(tenant_id, integration_id, field, "", after, 1))
 
     def _try(self, tenant_id: str, lead_id: str, conflict: OpenConflict, choice: Choice, actor: str) -> bool:
-        """Settle one of many; one that has changed or cannot be settled so keeps waiting."""
+        """Settle one of many. One that has changed, or that cannot be settled so, keeps waiting."""
         try:
             self.resolve(tenant_id, lead_id, conflict.integration_id, conflict.field, choice, conflict.etag, actor)
         except (Invalid, NotFound, StaleEtag):
@@ -78,7 +78,7 @@ class Conflicts:
         return True
 
     def undo(self, tenant_id: str, decision_id: str, actor: str) -> str:
-        """Set what a decision changed on a lead back, as an ordinary edit: it moves no base."""
+        """Set back what a decision changed on a lead, as an ordinary edit: it moves no base."""
         entry = self.store.decisions.get(tenant_id, decision_id)
         if entry is None:
             raise NotFound("decision_not_found", f"no decision {decision_id} in this tenant")
@@ -115,7 +115,7 @@ class Conflicts:
             raise NotFound("lead_not_found", f"no lead {lead_id} in this tenant")
         conflict = next(iter(open_conflicts(lead, integration_id, field)), None)
         if conflict is None:
-            raise NotFound("conflict_not_found", f"{field} of this lead does not wait for anybody (any more)")
+            raise NotFound("conflict_not_found", f"{field} of this lead does not wait for a person (any more)")
         if conflict.etag != etag:
             raise StaleEtag("the conflict has changed since it was read: look at it again")
         now, value = self.store.now(), choice.of(conflict)
@@ -143,5 +143,5 @@ class Conflicts:
             conflict.record_id,
             fields={field: change},
         )
-        self.store.decisions.insert([entry], session)
-        return entry.decision_id
+        (decision_id,) = self.store.decisions.insert([entry], session)
+        return decision_id

@@ -1,4 +1,4 @@
-"""Leads that seem to be one person, since the CRM's people have merged their records (R15)."""
+"""Leads that seem to be one person, since people have merged their records in the CRM (R15)."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -29,7 +29,7 @@ class Duplicates:
     def page(self, tenant_id: str, integration_id: str, after: str, limit: int) -> tuple[list[Duplicate], str]:
         """Some pairs, and the lead after which the next page begins; empty if there is none.
 
-        A page ends with a lead: it is longer than `limit` if that one is double in several CRMs.
+        A page is longer than `limit` if its last lead is a duplicate in several CRMs.
         """
         pairs: list[Duplicate] = []
         while leads := self.store.leads.duplicates(tenant_id, after, limit):
@@ -53,7 +53,7 @@ class Duplicates:
         for _ in range(LONGEST_CHAIN):
             if not asked:
                 break
-            work_items = self.store.work_items.of_records([(one, record_id) for (one, _), record_id in asked.items()])
+            work_items = self.store.work_lists.of_records([(one, record_id) for (one, _), record_id in asked.items()])
             keepers = self.store.leads.by_ids(tenant_id, {work_item.lead_id for work_item in work_items.values()})
             further = {}
             for (one, duplicate), record_id in asked.items():

@@ -1,18 +1,17 @@
-"""Ending leads: deleted, converted or merged, with all that it means for their links in one transaction."""
+"""Ending leads: deleted, converted or merged, with everything that this means for their links, in one transaction."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from lead_store.domain.ending import end, linked_less, merge, touches_of_merge
-from lead_store.domain.errors import Invalid, NotAllowed, NotFound, StaleEtag, Unavailable
+from lead_store.domain.ending import end, fewer_links, merge, touches_of_merge
+from lead_store.domain.errors import Invalid, NotAllowed, NotFound, StaleEtag
+from lead_store.domain.history import PLATFORM, Entry
 from lead_store.domain.lead import EndReason, Lead
 from lead_store.domain.rules import Target
 from lead_store.domain.work_item import WorkItemTouch, touches_of
-from lead_store.mongo.decisions import Entry
 from lead_store.mongo.store import Store
 from lead_store.mongo.transaction import Contended, Session
-from lead_store.usecases.leads import PLATFORM
 from lead_store.usecases.lease import WorkSignal
 
 
@@ -44,10 +43,7 @@ class EndLead:
                 after, touches = end(lead, reason, targets, now), touches_of(lead, targets)
                 self._keep([(lead, after)], touches, [_ended(after, actor, now)], now, session)
 
-        try:
-            self.store.transact(work, tries=10)
-        except Contended as error:
-            raise Unavailable("contended", "others keep changing the same lead: try again") from error
+        self.store.transact(work)
         self.signal.notify()
 
     def _merge(self, lead: Lead, into: str, targets: list[Target], actor: str, now: datetime, session: Session) -> None:
@@ -57,7 +53,7 @@ class EndLead:
         if survivor.deleted_at is not None:
             raise NotAllowed("survivor_deleted", f"lead {into} has been deleted: merge into one that lives")
         gone, after = merge(lead, survivor, now)
-        handed = [link for link in after.links if link != survivor.link(link.integration_id)]
+        taken_over = [link for link in after.links if link != survivor.link(link.integration_id)]
         linked = [
             Entry(
                 after.tenant_id,
@@ -69,10 +65,10 @@ class EndLead:
                 link.record_id,
                 "lead_merged",
             )
-            for link in handed
+            for link in taken_over
         ]
         touches = touches_of_merge(gone, survivor, after, targets)
-        # The survivor is written in any case, so that it cannot end in another transaction at the same time (L8).
+        # The survivor is always written, so that it cannot end in another transaction at the same time (L8).
         self._keep([(lead, gone), (survivor, after)], touches, [_ended(gone, actor, now), *linked], now, session)
 
     def _keep(
@@ -88,8 +84,8 @@ class EndLead:
                 raise Contended
         self.store.work_items.touch(touches, session)
         self.store.decisions.insert(entries, session)
-        less = linked_less([before for before, _ in changed], [after for _, after in changed])
-        for integration_id, count in less.items():
+        fewer = fewer_links([before for before, _ in changed], [after for _, after in changed])
+        for integration_id, count in fewer.items():
             self.store.counters.add(integration_id, {"linked": -count}, now, session)
 
 

@@ -1,4 +1,4 @@
-"""The inbox: keep deliveries, and show them to people. The acknowledgement depends on the keeping only."""
+"""The inbox: keep deliveries, and show them to people. The acknowledgement depends on keeping them alone."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -24,7 +24,7 @@ class SeenDelivery:
 
 @dataclass(frozen=True, slots=True)
 class Inbox:
-    """Keeps deliveries. `now` is the database's clock, for what no decision depends on."""
+    """Keeps deliveries. `now` is the database's clock, perhaps some milliseconds late: no decision depends on it."""
 
     store: Store
     arrivals: Arrivals
@@ -58,7 +58,7 @@ class Inbox:
 
     def _seen(self, kept: list[KeptDelivery]) -> list[SeenDelivery]:
         records = {(k.integration_id, touch.record_id) for k in kept for touch in k.delivery.touches}
-        work_items, now = self.store.work_items.of_records(records), self.store.now()
+        work_items, now = self.store.work_lists.of_records(records), self.store.now()
         return [SeenDelivery(k, now, tuple(work_items[r] for r in _records(k) if r in work_items)) for k in kept]
 
 

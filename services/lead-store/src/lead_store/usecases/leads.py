@@ -8,7 +8,7 @@ import uuid6
 from email_validator import EmailNotValidError, validate_email
 
 from lead_store.domain.decision import FieldChange
-from lead_store.domain.errors import Invalid, NotFound, StaleEtag, Unavailable
+from lead_store.domain.errors import Invalid, NotFound, StaleEtag
 from lead_store.domain.fields import (
     CUSTOM_PREFIX,
     MAX_CUSTOM_FIELDS,
@@ -17,17 +17,15 @@ from lead_store.domain.fields import (
     can_be_named,
     is_field,
 )
+from lead_store.domain.history import PLATFORM, Entry
 from lead_store.domain.keys import address_spellings
 from lead_store.domain.lead import Lead, empty_lead
 from lead_store.domain.references import new_identities
 from lead_store.domain.work_item import touches_of
-from lead_store.mongo.decisions import Entry
 from lead_store.mongo.leads import RepeatedRequest
 from lead_store.mongo.store import Store
 from lead_store.mongo.transaction import Contended, Session
 from lead_store.usecases.lease import WorkSignal
-
-PLATFORM = "platform"  # who changed a field, when it was not a CRM
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,10 +128,7 @@ class Leads:
         self.store.decisions.insert([entry], session)
 
     def _run(self, work: Callable[[Session], Lead]) -> Lead:
-        try:
-            lead = self.store.transact(work, tries=10)
-        except Contended as error:
-            raise Unavailable("contended", "others keep changing the same lead: try again") from error
+        lead = self.store.transact(work)
         self.signal.notify()
         return lead
 
@@ -147,13 +142,13 @@ def check_size(values: Mapping[str, str]) -> None:
 
 
 def check_named(values: Mapping[str, str]) -> None:
-    """Refuse a lead that nothing names."""
+    """Refuse a lead without any name or e-mail."""
     if not can_be_named(values):
         raise Invalid("lead", "a lead needs an e-mail, a first name or a last name", "no_name")
 
 
 def check_values(values: Mapping[str, str]) -> None:
-    """Refuse unknown fields, oversized values and e-mails that no mail system would take."""
+    """Refuse unknown fields, oversized values and malformed e-mails."""
     check_size(values)
     for name, value in values.items():
         if not is_field(name):

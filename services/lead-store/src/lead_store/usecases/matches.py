@@ -1,4 +1,4 @@
-"""Records that wait for a person to say whose they are."""
+"""Records that wait for a person to say which lead they belong to."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,21 +15,21 @@ from lead_store.usecases.lease import WorkSignal
 
 @dataclass(frozen=True, slots=True)
 class Matches:
-    """The use cases of people who say who is who."""
+    """The use cases of people who say which record belongs to which lead."""
 
     store: Store
     signal: WorkSignal
 
     def page(self, tenant_id: str, integration_id: str, after: str, limit: int) -> list[tuple[str, Match]]:
         """Records that wait, each after the id that the page after it begins with."""
-        work_items = self.store.work_items.waiting(tenant_id, integration_id, after, limit)
+        work_items = self.store.work_lists.waiting_for_choice(tenant_id, integration_id, after, limit)
         leads = self.store.leads.by_ids(
             tenant_id, {one.lead_id for work_item in work_items for one in work_item.notes.candidates}
         )
         return [(work_item.work_item_id, _match(work_item, leads)) for work_item in work_items]
 
     def pick(self, tenant_id: str, integration_id: str, record_id: str, choice: str, etag: str, actor: str) -> None:
-        """Note whose the record is, a lead's or a new one's, and make its work due. The same choice twice is one."""
+        """Note which lead the record belongs to, or a new one, and make its work due. The same choice twice is one."""
 
         def work(session: Session) -> None:
             target = self.store.targets.get(integration_id, tenant_id, session)
@@ -45,18 +45,18 @@ class Matches:
             touch = WorkItemTouch(tenant_id, integration_id, record_id=record_id, choice=choice, chooser=actor)
             self.store.work_items.touch([touch], session)
 
-        self.store.transact(work, tries=10)
+        self.store.transact(work)
         self.signal.notify()
 
     def _waiting(self, name: str, session: Session) -> WorkItem:
         work_item = self.store.work_items.by_ids([name], session).get(name)
         if work_item is None or not work_item.notes.candidates:
-            raise NotFound("match_not_found", "the record does not wait for anybody (any more)")
+            raise NotFound("match_not_found", "the record does not wait for a person (any more)")
         return work_item
 
 
 def _match(work_item: WorkItem, leads: Mapping[str, Lead]) -> Match:
-    """What waits in a work item. Candidates that are gone are left out."""
+    """The open question of a work item. Candidates that are gone are left out."""
     live = {lead_id: lead for lead_id, lead in leads.items() if lead.deleted_at is None}
     candidates = tuple(one for one in work_item.notes.candidates if one.lead_id in live)
     taken = frozenset(one.lead_id for one in candidates if live[one.lead_id].is_linked(work_item.integration_id))
@@ -64,7 +64,7 @@ def _match(work_item: WorkItem, leads: Mapping[str, Lead]) -> Match:
 
 
 def _check(choice: str, leads: Mapping[str, Lead], target: Target, record_id: str) -> None:
-    """Refuse what could not be done: no candidate, a lead that is being written, an import against the direction."""
+    """Refuse a lead that is no candidate, one that is being written, and an import against the direction."""
     if choice == CREATE_NEW:
         if not target.direction.from_crm:
             raise NotAllowed("direction", "the integration imports no records: pick one of the candidates")
@@ -72,5 +72,5 @@ def _check(choice: str, leads: Mapping[str, Lead], target: Target, record_id: st
     if choice not in leads or leads[choice].deleted_at is not None:
         raise Invalid("lead_id", "is none of the candidates")
     link = leads[choice].link(target.integration_id)
-    if link is not None and link.record_id != record_id and (link.pending is not None or link.wrote is not None):
+    if link is not None and link.record_id != record_id and (link.pending is not None or link.last_write is not None):
         raise NotAllowed("pair_busy", "a write to the lead's present record is not over yet: try again in a minute")

@@ -1,7 +1,7 @@
 """What work would conclude, without doing it: nothing is kept, and no lease is needed.
 
 A plan is made by the same decisions as the work itself, on the same state, each as if those before it in the call had
-been carried out. What the CRM itself would refuse, and what one call's conclusions mean for another's, it cannot know.
+been carried out. It cannot know what the CRM would refuse, nor what the decisions of one call mean for another call.
 """
 
 from dataclasses import dataclass, replace
@@ -11,11 +11,12 @@ from lead_store.domain.decision import Decision, Outcome, failed
 from lead_store.domain.errors import Invalid, NotFound
 from lead_store.domain.observation import Observation, Present
 from lead_store.domain.reconcile import reconcile
+from lead_store.domain.retry import PRODUCTION, Waits
 from lead_store.domain.rules import Target
 from lead_store.domain.work_item import Notes, WorkItem, push_of, work_item_id, work_item_named
 from lead_store.mongo.store import Store
+from lead_store.usecases.context import read_context
 from lead_store.usecases.lease import Lease
-from lead_store.usecases.world import read_world
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,7 @@ class Planning:
 
     store: Store
     platform: str
+    waits: Waits = PRODUCTION
 
     def leads(self, tenant_id: str, integration_id: str, lead_ids: list[str]) -> list[Lease]:
         """What a push of these leads would lease, in their order; unknown and deleted ones are left out."""
@@ -52,18 +54,16 @@ class Planning:
         now = self.store.now()
         asked = [work_item_named(own.tenant_id, integration_id, one.work_item_id) for one in seen]
         work_items = self._work_items(asked, seen, now, push=push)
-        world = read_world(self.store, target, others, list(zip(work_items, seen, strict=True)), now, None)
+        context = read_context(self.store, target, others, list(zip(work_items, seen, strict=True)), now, None)
         decisions = []
         for work_item, first, observation in zip(work_items, asked, seen, strict=True):
             if proposed is None and not push and _is_read(work_item, observation):
                 decisions.append(Decision(Outcome.UNCHANGED, record_id=work_item.record_id))
                 continue
-            case = world.case(work_item, observation, self.platform)
+            case = context.case(work_item, observation, self.platform, self.waits)
             decision = reconcile(case)
-            world.take_in(decision)
-            reason = decision.failed_work_items.get(
-                first.work_item_id
-            )  # the record that the lead found is another one's
+            context.apply(decision)
+            reason = decision.failed_work_items.get(first.work_item_id)  # the lead has found another lead's record
             if reason and decision.outcome is Outcome.UNCHANGED:
                 decision = failed(case, reason)
             decisions.append(decision)
@@ -80,8 +80,8 @@ class Planning:
     ) -> list[WorkItem]:
         """The work items as a worker would hold them.
 
-        A lead that has found a record is decided on in the record's work item; of several that found the same one,
-        the last.
+        A lead that has found a record is decided on in the record's work item. If several leads found the same record,
+        the last one is.
         """
         found = {
             one.state.record_id: place
@@ -106,7 +106,7 @@ class Planning:
 
 
 def _held(wanted: WorkItem, known: WorkItem | None, now: datetime) -> WorkItem:
-    """The work item under a lease that nobody has, with what made it due."""
+    """The work item as if it were leased, with what made it due."""
     work_item = known or wanted
     notes = replace(
         work_item.notes,
@@ -133,7 +133,7 @@ def _is_read(work_item: WorkItem, seen: Observation) -> bool:
 
 
 def _as_proposed(own: Target, proposed: Target) -> Target:
-    """The integration's target with what may be tried out taken from another one."""
+    """The integration's target with those settings of another one that may be tried out."""
     if (proposed.integration_id, proposed.tenant_id) != (own.integration_id, own.tenant_id):
         raise Invalid("target", "is another integration's")
     return replace(

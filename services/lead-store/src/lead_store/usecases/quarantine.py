@@ -1,4 +1,4 @@
-"""The quarantine: what nobody could verify is kept for a while, so that a wrong secret or URL can be mended."""
+"""The quarantine keeps requests that could not be verified, so that a wrong secret or URL can be corrected."""
 
 import threading
 import time
@@ -35,7 +35,7 @@ class Quarantine:
     _used: tuple[int, int] = (0, 0)
 
     def keep(self, requests: list[QuarantinedRequest]) -> int:
-        """Keep all of these or, if they do not fit, none; answers how many. What is there already is kept as it is."""
+        """Keep all of these or, if they do not fit, none; answers how many. One that is there stays as it is."""
         if not 1 <= len(requests) <= MOST_AT_ONCE:
             raise Invalid("requests", f"send 1 to {MOST_AT_ONCE} requests in one call")
         if not self._take_room(len(requests), sum(len(request.body) for request in requests)):
@@ -59,7 +59,7 @@ class Quarantine:
         return self.requests.counts()
 
     def forget(self, keys: list[str]) -> None:
-        """Let go of requests that were verified after all."""
+        """Delete requests that were verified after all."""
         if not 1 <= len(keys) <= MOST_AT_ONCE:
             raise Invalid("request_keys", f"send 1 to {MOST_AT_ONCE} keys in one call")
         self.requests.forget(keys)

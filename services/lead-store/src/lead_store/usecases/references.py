@@ -1,23 +1,24 @@
-"""Leads that an earlier version wrote get the references that they are looked up by, once, while all else goes on."""
+"""Leads that an earlier version stored get the references that they are looked up by, while everything else goes on."""
 
 import threading
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 import structlog
 
 from lead_store.mongo.store import Store
 
 AT_ONCE = 100
-BREATH_SECONDS = 0.05  # between batches, for the work that people wait for
-AGAIN_SECONDS = 5.0  # after a failure
+BETWEEN_BATCHES = 0.05  # seconds, for the work that people wait for
 log = structlog.get_logger()
 
 
 @dataclass(slots=True)
 class References:
-    """The use case. Each write of a lead makes its references anew, so there is nothing to do once all have some."""
+    """The use case. Every write of a lead makes its references, so there is nothing to do once all leads have some."""
 
     store: Store
+    failed_loop: timedelta  # how long it waits after a failure
     stop: threading.Event = field(default_factory=threading.Event)
 
     def run(self) -> None:
@@ -27,7 +28,7 @@ class References:
                 added = self._add()
             except Exception as error:  # noqa: BLE001 - it is tried again, whatever the database does
                 log.warning("Adding references waits", reason=type(error).__name__)
-                self.stop.wait(AGAIN_SECONDS)
+                self.stop.wait(self.failed_loop.total_seconds())
                 continue
             if not added:
                 return
@@ -38,10 +39,10 @@ class References:
         self.stop.set()
 
     def _add(self) -> int:
-        """One round; answers how many leads got references. Those that changed meanwhile got theirs by that change."""
+        """One round; answers how many leads got references. A lead that changed meanwhile got them with that change."""
         added = 0
         for lead_ids in self.store.leads.without_refs(AT_ONCE):
             added += self.store.leads.add_refs(lead_ids)
-            if self.stop.wait(BREATH_SECONDS):
+            if self.stop.wait(BETWEEN_BATCHES):
                 break
         return added

@@ -4,34 +4,45 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 import structlog
 
-from lead_store.domain.delivery import Account, Delivery, work_items_touched
-from lead_store.domain.rules import Target
-from lead_store.domain.work_item import erasure_of
+from lead_store.domain.delivery import Delivery, merged_into, work_items_touched
+from lead_store.domain.rules import Account, Target
+from lead_store.domain.touches import says_nothing_new
+from lead_store.domain.work_item import WorkItemTouch, erasure_of
 from lead_store.mongo.store import Store
 from lead_store.mongo.transaction import Session
 from lead_store.usecases.arrivals import Arrivals, Span
 from lead_store.usecases.backlog import MOST_FOUND, Backlog
 from lead_store.usecases.lease import WorkSignal
 
-SWEEP_SECONDS = 5.0  # without news for so long, all deliveries are looked at
-BUSY_SWEEP_SECONDS = 60.0  # and with news: looking at all takes the longer the more of them wait
-LOOK_FROM = 50  # for so many touches it pays to look first which of the work items wait already
-# After a batch its account rests, so many times as long as something was being recorded meanwhile: as many times as
-# deliveries came together, within these bounds.
-LEAST_REST, MOST_REST = 3, 9
-LATE_AFTER = 30.0  # seconds, longer than a flood: an account that has been behind for so long rests less
-SMALL_BATCH, LARGE_BATCH = 100, 400  # touches that are routed at once: who waits meanwhile waits for all of them
+LOOK_FROM = 50  # from so many touches it is worth looking first which of the work items wait already
+# After a batch its account pauses: for the time that recording took meanwhile, times the number of deliveries that came
+# together, within these bounds.
+LEAST_PAUSE, MOST_PAUSE = 3, 9
+SMALL_BATCH, LARGE_BATCH = 100, 400  # touches that are routed at once: others wait for all of them
 log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class RouterTiming:
+    """How long the router waits."""
+
+    look: timedelta = timedelta(seconds=5)
+    look_busy: timedelta = timedelta(seconds=60)
+    late: timedelta = timedelta(seconds=30)  # longer than a flood
+    failed: timedelta = timedelta(seconds=1)
 
 
 @dataclass(slots=True)
 class Router:
-    """Turns kept deliveries into due work items: at once when told, and now and then for what a crash left behind.
+    """Turns kept deliveries into due work items: at once when some arrive, and now and then what a crash left behind.
 
     Routing twice is harmless, so the order is: work items first, then the delivery's state. The accounts take turns.
+    Without news, deliveries of all accounts are looked for every `look`, and with news every `look_busy`: the look
+    takes longer the more of them wait. An account that has been behind for longer than `late` pauses less.
     """
 
     store: Store
@@ -39,23 +50,24 @@ class Router:
     arrivals: Arrivals
     stop: threading.Event = field(default_factory=threading.Event)
     waiting: dict[Account, Backlog] = field(default_factory=dict)
-    late_after: float = LATE_AFTER
-    resting: dict[Account, float] = field(default_factory=dict)  # until when, as `time.monotonic` tells
-    behind: dict[Account, float] = field(default_factory=dict)  # since when, without a pause
+    timing: RouterTiming = field(default_factory=RouterTiming)
+    pausing: dict[Account, float] = field(default_factory=dict)  # until when, by `time.monotonic`
+    behind: dict[Account, float] = field(default_factory=dict)  # since when without interruption, by the same clock
 
     def run(self) -> None:
-        """Route until stopped. A failure waits for the next round, which begins by looking at everything."""
-        swept_at = -BUSY_SWEEP_SECONDS
+        """Route until stopped. After a failure the next round looks at everything again."""
+        every = self.timing.look_busy.total_seconds()
+        swept_at = -every
         while not self.stop.is_set():
             try:
-                if time.monotonic() - swept_at >= BUSY_SWEEP_SECONDS or not self._listen():
+                if time.monotonic() - swept_at >= every or not self._wait():
                     self.sweep()
                     swept_at = time.monotonic()
                 self.take_turns()
-            except Exception as error:  # noqa: BLE001 - the loop outlives whatever the database does
+            except Exception as error:  # noqa: BLE001 - the loop goes on, whatever the database does
                 log.warning("Routing waits", reason=type(error).__name__)
                 self.arrivals.look_anywhere()
-                self.stop.wait(1)
+                self.stop.wait(self.timing.failed.total_seconds())
 
     def close(self) -> None:
         """End the loop."""
@@ -67,7 +79,7 @@ class Router:
         self.sweep()
         while self.waiting and not self.stop.is_set():
             self.take_turns()
-            if self.waiting and not self._listen():
+            if self.waiting and not self._wait():
                 self.sweep()
 
     def sweep(self) -> None:
@@ -75,18 +87,18 @@ class Router:
         self._queue(self.store.deliveries.unrouted_spans())
 
     def take_turns(self) -> None:
-        """Route one batch of each account that waits and does not rest, so that nobody waits for another's flood."""
+        """Route one batch of each account that waits and does not pause: no account waits for the flood of another."""
         now = time.monotonic()
-        self.resting = {account: until for account, until in self.resting.items() if until > now}
-        for account in [account for account in self.waiting if account not in self.resting]:
+        self.pausing = {account: until for account, until in self.pausing.items() if until > now}
+        for account in [account for account in self.waiting if account not in self.pausing]:
             self._take_turn(account, self.waiting.pop(account))
             if self.stop.is_set():
                 return
 
-    def _listen(self) -> bool:
-        """Hear of what has come; if nothing can be routed yet, wait for it. False if all has to be looked at."""
-        rests = [self.resting.get(account, 0.0) for account in self.waiting]
-        self.arrivals.wait(min(rests) - time.monotonic() if rests else SWEEP_SECONDS)
+    def _wait(self) -> bool:
+        """Take what has come. If nothing can be routed yet, wait for it. False if all has to be looked at."""
+        pauses = [self.pausing.get(account, 0.0) for account in self.waiting]
+        self.arrivals.wait(min(pauses) - time.monotonic() if pauses else self.timing.look.total_seconds())
         came, anywhere = self.arrivals.taken()
         self._queue(came)
         return bool(self.waiting) and not anywhere
@@ -97,10 +109,11 @@ class Router:
             self.behind.setdefault(account, time.monotonic())
 
     def _take_turn(self, account: Account, backlog: Backlog) -> None:
-        """Route a batch, a small one if it holds up others or the way in; then the account rests, behind the others.
+        """Route a batch, a small one if others or recording wait for it. Then the account pauses, behind the others.
 
-        It rests so long that the way in goes first, however many accounts there are; and a flood leaves the database
-        to the work behind it for half of the time. But what comes without end is not put off without end.
+        It pauses so long that recording goes first, however many accounts there are, and that a flood leaves the
+        database to the work on records for half of the time. But an account without end to its flood must not wait for
+        ever.
         """
         began, busy = time.monotonic(), self.arrivals.busy_seconds()
         if not backlog.found:
@@ -108,16 +121,16 @@ class Router:
         if backlog.found:
             alone = not self.waiting and self.arrivals.quiet()
             self._route(account, backlog.take(LARGE_BATCH if alone else SMALL_BATCH))
-        now, others = time.monotonic(), self.waiting.keys() | self.resting.keys()
-        times = min(max(self.arrivals.together, LEAST_REST), MOST_REST) * (len(others) + 1)
-        rest = times * (self.arrivals.busy_seconds() - busy)
+        now, others = time.monotonic(), self.waiting.keys() | self.pausing.keys()
+        times = min(max(self.arrivals.together, LEAST_PAUSE), MOST_PAUSE) * (len(others) + 1)
+        pause = times * (self.arrivals.busy_seconds() - busy)
         if backlog.found or not backlog.over:
             self.waiting[account] = backlog
-            late = now - self.behind[account] > self.late_after
-            rest = now - began if late else max(rest, now - began)
+            late = now - self.behind[account] > self.timing.late.total_seconds()
+            pause = now - began if late else max(pause, now - began)
         else:
             del self.behind[account]
-        self.resting[account] = now + rest
+        self.pausing[account] = now + pause
 
     def _route(self, account: Account, deliveries: list[Delivery]) -> None:
         target = self.store.targets.of_accounts([account]).get(account)
@@ -127,7 +140,7 @@ class Router:
             self._route_to(target, deliveries)
 
     def _hold_back(self, account: Account, deliveries: list[Delivery]) -> None:
-        """Keep what no integration wants yet. A target may have appeared meanwhile: look once more."""
+        """Keep what belongs to no integration yet. A target may have appeared meanwhile: look once more."""
         self.store.deliveries.mark((delivery.key for delivery in deliveries), "unroutable", reason="unknown_account")
         log.warning("Deliveries wait for an integration of their account", provider=account[0], account_id=account[1])
         if self.store.targets.of_accounts([account]):
@@ -138,16 +151,15 @@ class Router:
         if target.webhooks_enabled:
             touches = [touch for delivery in deliveries for touch in work_items_touched(delivery, target)]
             if len(touches) > LOOK_FROM:
-                touches = self.store.work_items.unknown(touches, self.store.now())
+                touches = self._with_news(touches)
             if touches:
                 self.store.touch_together(touches)
                 self.signal.notify()
         # After the touches: an erasure that they did not disturb has committed, and its tombstones are seen (R17).
         records = set[str]().union(*(delivery.record_ids for delivery in deliveries))
         if erased := self.store.tombstones.of_records(target.integration_id, records):
-            self.store.deliveries.strip((target.provider, target.account_id), erased)
-            touched = [touch for delivery in deliveries for touch in delivery.touches]
-            merged = {touch.record_id for touch in touched if touch.into in erased} - erased
+            self.store.deliveries.remove_events(target.account, erased)
+            merged = merged_into((touch for delivery in deliveries for touch in delivery.touches), erased)
             self.store.work_items.touch(erasure_of(target, record_id) for record_id in merged)
 
         def mark(session: Session) -> None:
@@ -162,3 +174,9 @@ class Router:
             self.store.counters.received(target.integration_id, events, newest, session)
 
         self.store.transact(mark)
+
+    def _with_news(self, touches: list[WorkItemTouch]) -> list[WorkItemTouch]:
+        """The touches without those that would say nothing new to work items that wait already."""
+        waiting = self.store.work_items.waiting_for_lease([one.work_item_id for one in touches], self.store.now())
+        known = ((one, waiting.get(one.work_item_id)) for one in touches)
+        return [one for one, work_item in known if work_item is None or not says_nothing_new(one, work_item)]

@@ -1,12 +1,14 @@
 """How far the work is: counters and what is still to do."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
+from lead_store.domain.conflict import open_conflicts
 from lead_store.domain.errors import NotFound
 from lead_store.domain.rules import Target
 from lead_store.domain.work_item import WorkItem
-from lead_store.mongo.client import Document
 from lead_store.mongo.store import Store
 
 
@@ -14,7 +16,7 @@ from lead_store.mongo.store import Store
 class SyncStatus:
     """The statistics of one integration."""
 
-    counters: Document
+    counters: Mapping[str, Any]
     pending: int
     oldest_pending_seconds: int
     conflicts: int
@@ -47,11 +49,11 @@ class Status:
 
     def backlog(self) -> Backlog:
         """What is still to do, for all tenants together."""
-        oldest = self.store.work_items.oldest_due()
+        oldest = self.store.work_lists.oldest_due()
         waiting = (self.store.now() - oldest).total_seconds() if oldest else 0.0
         return Backlog(
-            due=self.store.work_items.count({"due_at": {"$type": "date"}}),
-            failed=self.store.work_items.count({"failed_at": {"$type": "date"}}),
+            due=self.store.work_lists.count_due(),
+            failed=self.store.work_lists.count_failed(),
             oldest_due_seconds=max(0.0, waiting),
             unrouted=self.store.deliveries.count("new"),
             unroutable=self.store.deliveries.count("unroutable"),
@@ -60,15 +62,15 @@ class Status:
     def of(self, tenant_id: str, integration_id: str) -> SyncStatus:
         """The statistics of an integration."""
         self.target(tenant_id, integration_id)
-        own = {"integration_id": integration_id}
-        oldest = self.store.work_items.oldest_due(integration_id)
+        leads = self.store.leads.all_with_conflicts(tenant_id, integration_id)
+        oldest = self.store.work_lists.oldest_due(integration_id)
         waiting = (self.store.now() - oldest).total_seconds() if oldest else 0.0
         return SyncStatus(
             counters=self.store.counters.get(integration_id),
-            pending=self.store.work_items.count({**own, "due_at": {"$type": "date"}}),
+            pending=self.store.work_lists.count_due(integration_id),
             oldest_pending_seconds=max(0, int(waiting)),
-            conflicts=self.store.leads.open_conflicts(tenant_id, integration_id),
-            failed_work=self.store.work_items.count({**own, "failed_at": {"$type": "date"}}),
+            conflicts=sum(len(list(open_conflicts(lead, integration_id))) for lead in leads),
+            failed_work=self.store.work_lists.count_failed(integration_id),
         )
 
     def work(
@@ -76,13 +78,4 @@ class Status:
     ) -> tuple[list[WorkItem], datetime]:
         """Work items that are not idle, by id, and the database's clock to judge them by."""
         now = self.store.now()
-        states: dict[str, Document] = {
-            "due": {"due_at": {"$type": "date"}, "lease_until": {"$lte": now}},
-            "leased": {"lease_until": {"$gt": now}},
-            "failed": {"failed_at": {"$type": "date"}},
-            "": {"$or": [{"due_at": {"$type": "date"}}, {"failed_at": {"$type": "date"}}]},
-        }
-        query: Document = {"tenant_id": tenant_id, **states[state]}
-        if integration_id:
-            query["integration_id"] = integration_id
-        return self.store.work_items.page(query, after, limit), now
+        return self.store.work_lists.page(tenant_id, integration_id, state, now, after, limit), now

@@ -1,13 +1,15 @@
-"""Targets: which integration wants which account's deliveries, and by what rules its fields are merged."""
+"""Targets: which integration gets which account's deliveries, and by what rules its fields are merged."""
 
 from dataclasses import dataclass, replace
 
 from lead_store.domain.errors import AlreadyExists
 from lead_store.domain.lead import Lead
+from lead_store.domain.retry import spread
 from lead_store.domain.rules import Target
 from lead_store.domain.work_item import push_of
 from lead_store.mongo.store import Store
 from lead_store.mongo.transaction import Contended, Session
+from lead_store.usecases.applying import Apply
 from lead_store.usecases.arrivals import Arrivals
 
 DETACH_AT_ONCE = 100
@@ -19,31 +21,31 @@ class Targets:
 
     store: Store
     arrivals: Arrivals
+    apply: Apply
 
     def put(self, target: Target, run_id: str = "") -> int:
-        """Store a target; deliveries that waited for its account become work.
+        """Store a target. Deliveries that waited for its account become work.
 
-        Changed rules, mapping, matching or direction make all its work items due, behind live work (R19): a first
-        page here,
-        the others as these are worked off. The number of work items; 0 if nothing has changed, or another run told of
-        it.
+        Changed rules, mapping, matching or direction make all its work items due, behind live work (R19): the first
+        part here, the others when these are done. Answers the number of work items; 0 if nothing has changed, or if
+        another run applies the change already.
         """
         store, integration_id = self.store, target.integration_id
         if not store.targets.put(target):
             raise AlreadyExists("account_connected", "another integration has this account")
         run_id = run_id or f"rules-{target.revision}"
-        store.applying.begin(target, run_id)
+        self.apply.begin(target, run_id)
         if store.deliveries.reopen(target.provider, target.account_id):
             self.arrivals.look_anywhere()
-        run = store.applying.get(integration_id)
-        return run.queued if run is not None and run.run_id == run_id else 0
+        run = self.apply.of(integration_id, run_id)
+        return run.queued if run is not None else 0
 
     def remove(self, tenant_id: str, integration_id: str) -> None:
         """Forget a target: no more work, and its links are detached. Leads stay. Repeating it is harmless."""
         if self.store.targets.get(integration_id) is not None and not self.store.targets.get(integration_id, tenant_id):
             return
         self.store.targets.remove(tenant_id, integration_id)
-        self.store.work_items.drop(integration_id)
+        self.store.work_lists.drop_integration(integration_id)
         after = ""
         while leads := self.store.leads.linked_to(integration_id, after, DETACH_AT_ONCE):
             for lead in leads:
@@ -57,27 +59,27 @@ class Targets:
         return self.store.work_items.touch(touches)
 
     def redrive(self, target: Target, reason: str, work_item_ids: list[str], per_second: int, *, dry_run: bool) -> int:
-        """Make failed work of an integration due again: all, that of a reason, or these work items.
+        """Make failed work of an integration due again: all, that of a reason, or these work items. Or only count it.
 
-        Or only count it.
+        `per_second` spreads it; 0 = all at once. For deletions beyond the cap this is the consent to them.
         """
-        failed = self.store.work_items.failed(target.tenant_id, target.integration_id, reason, work_item_ids)
-        return len(failed) if dry_run else self.store.work_items.redrive(failed, per_second)
+        failed = self.store.work_lists.failed(target.tenant_id, target.integration_id, reason, work_item_ids)
+        if dry_run:
+            return len(failed)
+        due_at = spread(self.store.now(), len(failed), per_second)
+        return self.store.work_items.redrive(failed, due_at, [one.reason == "delete_cap" for one in failed])
 
     def run_work(self, target: Target, run_id: str) -> tuple[int, int]:
         """How many work items of a run are still to do, and how many have failed."""
-        run = self.store.applying.get(
-            target.integration_id
-        )  # first: work items made due meanwhile count twice, not never
-        pending, failed = self.store.work_items.run_work(target.integration_id, run_id)
-        return pending + (run.left if run is not None and run.run_id == run_id else 0), failed
+        run = self.apply.of(target.integration_id, run_id)  # first: what becomes due meanwhile counts twice, not never
+        pending, failed = self.store.work_lists.run_work(target.integration_id, run_id)
+        return pending + (run.left if run is not None else 0), failed
 
     def drop_run_work(self, target: Target, run_id: str) -> int:
-        """Let go of a run's work that nobody has begun."""
-        untold = self.store.applying.stop(target.integration_id, run_id)
-        return untold + self.store.work_items.drop_run(
-            target.tenant_id, target.integration_id, run_id, self.store.now()
-        )
+        """Drop the work of a run that has not begun, and answer how much that was."""
+        not_due = self.apply.stop(target.integration_id, run_id)
+        now = self.store.now()
+        return not_due + self.store.work_lists.drop_run(target.tenant_id, target.integration_id, run_id, now)
 
     def _detach(self, lead: Lead, integration_id: str) -> None:
         def work(session: Session) -> None:
@@ -89,4 +91,4 @@ class Targets:
             if not self.store.leads.replace([current.with_link(gone)], session):
                 raise Contended
 
-        self.store.transact(work, tries=10)
+        self.store.transact(work)

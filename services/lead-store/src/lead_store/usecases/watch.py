@@ -11,34 +11,34 @@ from lead_store.mongo.store import Store
 
 MOST_WATCHES = 16
 LONGEST_WATCH = 30 * 60.0  # seconds
-SIGN_OF_LIFE = 15.0  # seconds
+HEARTBEAT = 15.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """The use case. Each watch has a stream of its own, which makes going on after a break the same as starting."""
+    """The use case. Each watch has a stream of its own, so going on after a break is the same as starting."""
 
     store: Store
     stop: threading.Event
-    seats: threading.BoundedSemaphore = field(default_factory=lambda: threading.BoundedSemaphore(MOST_WATCHES))
+    free: threading.BoundedSemaphore = field(default_factory=lambda: threading.BoundedSemaphore(MOST_WATCHES))
 
     def changes(self, tenant_id: str, resume_token: str, still_wanted: Callable[[], bool]) -> Iterator[Change]:
         """Changes of a tenant's leads, until the caller goes, half an hour has passed, or the server stops."""
-        if not self.seats.acquire(blocking=False):
+        if not self.free.acquire(blocking=False):
             raise TooMany("too_many_watches", f"at most {MOST_WATCHES} watches at a time: try again later")
         try:
             yield from self._stream(tenant_id, resume_token, still_wanted)
         finally:
-            self.seats.release()
+            self.free.release()
 
     def _stream(self, tenant_id: str, resume_token: str, still_wanted: Callable[[], bool]) -> Iterator[Change]:
         end = time.monotonic() + LONGEST_WATCH
         with watch(self.store.leads.collection, tenant_id, resume_token) as changes:
-            spoken = 0.0  # the first answer comes at once: it says where to go on from
+            answered_at = 0.0  # the first answer comes at once: it says where to go on from
             while still_wanted() and time.monotonic() < end and not self.stop.is_set():
                 change = changes.next()
-                if change.lead is not None or time.monotonic() - spoken > SIGN_OF_LIFE:
-                    spoken = time.monotonic()
+                if change.lead is not None or time.monotonic() - answered_at > HEARTBEAT:
+                    answered_at = time.monotonic()
                     yield change
         if still_wanted():
             raise Unavailable("watch_ended", "the watch has ended: go on from the last resume token")

@@ -1,9 +1,8 @@
 """The work on records: reconcile what was seen, settle what was written, release what could not be done.
 
-Up to a hundred work items commit in one transaction. When that loses against other commits, each half commits on its
-own,
-and so on down to one work item; one that loses five times is released as due: nothing is decided on a state that has
-moved.
+Up to a hundred work items commit in one transaction. If that loses against other commits, each half commits on its own,
+and so on down to one work item. One that loses five times is released as due: nothing is decided on a state that has
+changed since it was read.
 """
 
 import random
@@ -14,22 +13,24 @@ from typing import TypeVar
 
 import structlog
 
-from lead_store.domain.decision import Decision, LeaseEnd, Outcome
+from lead_store.domain.decision import Decision, NextStep, Outcome
 from lead_store.domain.errors import StoreError
 from lead_store.domain.observation import Observation
 from lead_store.domain.reconcile import reconcile
+from lead_store.domain.retry import PRODUCTION, Attempts, Waits, attempt_failed
 from lead_store.domain.rules import Target
 from lead_store.domain.settlement import Done, SettleCase, WriteResult, settle_write
-from lead_store.domain.work_item import WorkItem, backoff
+from lead_store.domain.work_item import WorkItem
 from lead_store.mongo.store import Store
 from lead_store.mongo.transaction import Contended, Session, is_unreachable
+from lead_store.usecases.commit import Commit
+from lead_store.usecases.context import Context, read_context
+from lead_store.usecases.decision_log import log_decisions
 from lead_store.usecases.lease import WorkSignal
-from lead_store.usecases.narration import tell
-from lead_store.usecases.world import World, read_world
 
 Item = TypeVar("Item", Observation, WriteResult)
 Decided = tuple[WorkItem | None, Decision]  # without a work item where the lease was lost
-FENCED = Decision(Outcome.FENCED, LeaseEnd.KEPT)
+FENCED = Decision(Outcome.FENCED, NextStep.KEEP)
 LONE_TRIES = 5
 log = structlog.get_logger()
 
@@ -41,6 +42,7 @@ class Work:
     store: Store
     signal: WorkSignal
     platform: str
+    waits: Waits = PRODUCTION
 
     def reconcile(self, worker_id: str, observations: list[Observation]) -> list[Decision]:
         """Decide on observed records. The answer has one decision per observation, in their order."""
@@ -54,11 +56,17 @@ class Work:
     def release(
         self, worker_id: str, work_item: str, fence: int, reason: str, wait: timedelta, *, counts: bool
     ) -> None:
-        """Give a work item back without a decision, due again after a wait; one that counts waits longer each time."""
+        """Give a work item back without a decision, due again after a wait. One that counts is a failed attempt."""
         held = self.store.work_items.held([work_item], worker_id).get((work_item, fence))
-        if held is not None:
-            jitter = backoff(held.attempts, random.random()) if counts else timedelta()  # noqa: S311 - no secret
-            self.store.work_items.release(held, reason, max(wait, jitter), counts=counts)
+        if held is None:
+            return
+        now, wait = self.store.now(), self.waits.bounded(wait)
+        if counts:
+            chance = random.random()  # noqa: S311 - no secret
+            attempts = attempt_failed(held.attempts, held.first_failed_at, wait, now, chance, self.waits)
+        else:
+            attempts = Attempts(held.attempts, held.first_failed_at, now + wait)
+        self.store.work_items.release(held, reason, attempts)
 
     def fail(self, worker_id: str, work_item: str, fence: int, reason: str) -> None:
         """Give a work item up until a person redrives it or its record changes again."""
@@ -77,13 +85,12 @@ class Work:
 
         def commit(some: list[Item], session: Session) -> list[Decided]:
             decided = decide_in(worker_id, some, now, session)
-            self.store.commit(
-                [(work_item, decision) for work_item, decision in decided if work_item is not None], now, session
-            )
+            held = [(work_item, decision) for work_item, decision in decided if work_item is not None]
+            Commit(self.store).decisions(held, now, session)
             return decided
 
         decided = self._commit(worker_id, items, commit)
-        tell(decided)
+        log_decisions(decided)
         if any(decision.touches for _, decision in decided):
             self.signal.notify()
         return [decision for _, decision in decided]
@@ -113,7 +120,7 @@ class Work:
         except Contended:
             if isinstance(item, Observation):
                 self.release(worker_id, item.work_item_id, item.fence, "contended", timedelta(), counts=False)
-                return None, Decision(Outcome.RELEASED, LeaseEnd.KEPT, "contended")
+                return None, Decision(Outcome.RELEASED, NextStep.KEEP, "contended")
             return None, FENCED
         except StoreError:
             raise
@@ -122,7 +129,7 @@ class Work:
                 raise
             log.exception("A record cannot be decided", work_item_id=item.work_item_id)
             self.fail(worker_id, item.work_item_id, item.fence, "cannot_be_stored")
-            return None, Decision(Outcome.FAILED, LeaseEnd.KEPT, "cannot_be_stored")
+            return None, Decision(Outcome.FAILED, NextStep.KEEP, "cannot_be_stored")
 
     def _reconcile_in(
         self, worker_id: str, observations: list[Observation], now: datetime, session: Session
@@ -132,19 +139,15 @@ class Work:
         target, others = self._targets(work_items, session)
         if target is None:
             return [(None, FENCED) for _ in observations]
-        world = read_world(self.store, target, others, list(zip(work_items, observations, strict=True)), now, session)
+        pairs = list(zip(work_items, observations, strict=True))
+        context = read_context(self.store, target, others, pairs, now, session)
         decided: list[Decided] = []
-        for work_item, seen in zip(work_items, observations, strict=True):
-            if (
-                work_item is None
-                or work_item.lease_until is None
-                or work_item.lease_until <= now
-                or work_item.integration_id != target.integration_id
-            ):
+        for work_item, seen in pairs:
+            if work_item is None or not _may_decide(work_item, target, now):
                 decided.append((None, FENCED))
                 continue
-            decision = reconcile(world.case(work_item, seen, self.platform))
-            world.take_in(decision)
+            decision = reconcile(context.case(work_item, seen, self.platform, self.waits))
+            context.apply(decision)
             decided.append((work_item, decision))
         return decided
 
@@ -154,25 +157,27 @@ class Work:
         target, _ = self._targets(work_items, session)
         if target is None:
             return [(None, FENCED) for _ in results]
-        world = World(target, (), now)
-        for lead in self.store.leads.by_ids(
-            target.tenant_id, {work_item.lead_id for work_item in work_items if work_item}, session
-        ).values():
-            world.keep(lead)
+        context = Context(target, (), now)
+        named = {work_item.lead_id for work_item in work_items if work_item}
+        for lead in self.store.leads.by_ids(target.tenant_id, named, session).values():
+            context.add(lead)
         written = {result.outcome.record_id for result in results if isinstance(result.outcome, Done)}
-        holders = self.store.leads.by_records(target, written, session)
+        holders = self.store.leads.by_records(target.tenant_id, target.account, written, session)
         holder_of = {link.record_id: lead for lead in holders if (link := lead.link(target.integration_id))}
         decided: list[Decided] = []
         for work_item, result in zip(work_items, results, strict=True):
-            holder = holder_of.get(result.outcome.record_id) if isinstance(result.outcome, Done) else None
-            case = work_item and SettleCase(work_item, result, target, now, world.leads.get(work_item.lead_id), holder)
-            decision = settle_write(case) if case else None
-            if work_item is None or decision is None:
+            if work_item is None:
                 decided.append((None, FENCED))
                 continue
-            world.take_in(decision)
-            if decision.lead is not None and isinstance(result.outcome, Done):
-                holder_of.setdefault(result.outcome.record_id, decision.lead)
+            named_lead, done = context.leads.get(work_item.lead_id), result.outcome
+            holder = holder_of.get(done.record_id) if isinstance(done, Done) else None
+            decision = settle_write(SettleCase(work_item, result, target, now, named_lead, holder, self.waits))
+            if decision is None:
+                decided.append((None, FENCED))
+                continue
+            context.apply(decision)
+            if decision.lead is not None and isinstance(done, Done):
+                holder_of.setdefault(done.record_id, decision.lead)
             decided.append((work_item, decision))
         return decided
 
@@ -184,3 +189,9 @@ class Work:
         targets = self.store.targets.of_tenant(first.tenant_id, session)
         own = next((target for target in targets if target.integration_id == first.integration_id), None)
         return own, tuple(target for target in targets if target is not own)
+
+
+def _may_decide(work_item: WorkItem, target: Target, now: datetime) -> bool:
+    """Whether the lease is not over, and the work item is the integration's."""
+    until = work_item.lease_until
+    return until is not None and until > now and work_item.integration_id == target.integration_id

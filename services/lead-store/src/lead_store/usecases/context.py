@@ -10,7 +10,8 @@ from lead_store.domain.decision import Case, Decision
 from lead_store.domain.keys import address_spellings
 from lead_store.domain.lead import Lead
 from lead_store.domain.observation import Absent, Archived, Observation, Present
-from lead_store.domain.references import identities, record_identities, sought
+from lead_store.domain.references import identities, lookup_references, record_identities
+from lead_store.domain.retry import Waits
 from lead_store.domain.rules import MatchKey, Target
 from lead_store.domain.work_item import WorkItem
 from lead_store.mongo.store import Store
@@ -18,8 +19,8 @@ from lead_store.mongo.transaction import Session
 
 
 @dataclass(slots=True)
-class World:
-    """The leads around a batch of work items of one target, and who of them was erased."""
+class Context:
+    """The leads that matter for a batch of work items of one target, and which records and e-mails were erased."""
 
     target: Target
     other_targets: tuple[Target, ...]
@@ -30,7 +31,7 @@ class World:
     erased_emails: set[str] = field(default_factory=set)
     deletions_left: int = 0
 
-    def case(self, work_item: WorkItem, seen: Observation, platform: str) -> Case:
+    def case(self, work_item: WorkItem, seen: Observation, platform: str, waits: Waits) -> Case:
         """Everything that the decision on one work item may look at."""
         present = seen.state if isinstance(seen.state, Present) else None
         lead = self.leads.get(work_item.lead_id) or self._former(work_item)
@@ -43,32 +44,33 @@ class World:
             new_lead_id=str(uuid6.uuid7()),
             new_write_id=str(uuid6.uuid7()),
             lead=lead,
-            marked=self._heir(present.marked_lead_id) if present else None,
-            hopeful=self._heir(work_item.notes.match_lead_id),
-            chosen=self._heir(work_item.notes.choice),
-            nearby=self._nearby(work_item, present) if present and not self.knows(work_item) else (),
-            heir=self._heir(lead.merged_into) if lead is not None and lead.merged_into else None,
+            marked=self._survivor(present.marked_lead_id) if present else None,
+            finder=self._survivor(work_item.notes.match_lead_id),
+            chosen=self._survivor(work_item.notes.choice),
+            similar=self._similar(work_item, present) if present and not self.knows(work_item) else (),
+            survivor=self._survivor(lead.merged_into) if lead is not None and lead.merged_into else None,
             merged=self._linked_to(present.merged_record_ids) if present else (),
             other_targets=self.other_targets,
             tombstoned=present is not None and self._is_erased(present),
             deletions_left=self.deletions_left,
+            waits=waits,
         )
 
-    def keep(self, lead: Lead) -> None:
+    def add(self, lead: Lead) -> None:
         """Note a lead's newest state."""
         self.leads[lead.lead_id] = lead
         for key in identities(lead.values, self.target.match_keys):
             self.by_key.setdefault(key, set()).add(lead.lead_id)
 
-    def take_in(self, decision: Decision) -> None:
-        """Note what a decision makes of its lead, at the revision that its commit will give it."""
+    def apply(self, decision: Decision) -> None:
+        """Note what a decision makes of its leads, at the revisions that its commit will give them."""
         if decision.erases and decision.before is not None:
             self.leads.pop(decision.before.lead_id, None)
         if decision.lead is not None:
             revision = decision.lead.revision + 1 if decision.before is not None else 1
-            self.keep(replace(decision.lead, revision=revision))
+            self.add(replace(decision.lead, revision=revision))
         for _, after in decision.duplicates:
-            self.keep(replace(after, revision=after.revision + 1))
+            self.add(replace(after, revision=after.revision + 1))
         self.deletions_left -= decision.counts["deletions"]
 
     def knows(self, work_item: WorkItem) -> bool:
@@ -78,7 +80,7 @@ class World:
         return link is not None and link.record_id == work_item.record_id
 
     def _former(self, work_item: WorkItem) -> Lead | None:
-        """A deleted lead that had this record, if the work item knows none: nobody wants it imported again."""
+        """A deleted lead that had this record, if the work item names none: the record must not be imported again."""
         had = (
             lead
             for lead in self.leads.values()
@@ -86,14 +88,14 @@ class World:
         )
         return next(had, None) if work_item.record_id and not work_item.lead_id else None
 
-    def _heir(self, lead_id: str) -> Lead | None:
-        """The lead itself, or the one that it was merged into. Chains end: whoever is merged into was alive (L8)."""
+    def _survivor(self, lead_id: str) -> Lead | None:
+        """The lead, or the one it was merged into. Chains end, since a lead is only merged into a live one (L8)."""
         lead = self.leads.get(lead_id)
         while lead is not None and lead.merged_into:
             lead = self.leads.get(lead.merged_into)
         return lead
 
-    def _nearby(self, work_item: WorkItem, present: Present) -> tuple[Lead, ...]:
+    def _similar(self, work_item: WorkItem, present: Present) -> tuple[Lead, ...]:
         """Leads that had this record through an earlier connection of its account, or that may share a key with it."""
         shared = record_identities(present.values, present.other_emails, self.target)
         ids = {lead_id for key in shared for lead_id in self.by_key.get(key, ())}
@@ -101,7 +103,7 @@ class World:
         return tuple(self.leads[lead_id] for lead_id in sorted(ids) if lead_id in self.leads)
 
     def _linked_to(self, record_ids: tuple[str, ...]) -> tuple[Lead, ...]:
-        """Leads whose link is to one of these records: in use, or let go when what they live on as was gone (R13)."""
+        """Leads whose link is to one of these records: in use, or detached because a record was gone (R13)."""
         links = ((lead, lead.link(self.target.integration_id)) for lead in self.leads.values())
         return tuple(
             lead for lead, link in links if link and (link.attached or link.was_gone) and link.record_id in record_ids
@@ -113,16 +115,16 @@ class World:
         return bool(records & self.erased_records or _emails_of(present) & self.erased_emails)
 
 
-def read_world(
+def read_context(
     store: Store,
     target: Target,
     other_targets: Iterable[Target],
     seen: Sequence[tuple[WorkItem | None, Observation]],
     now: datetime,
     session: Session | None,
-) -> World:
-    """Read what the decisions on these work items may look at; work items that are not held are left out."""
-    world = World(target, tuple(other_targets), now)
+) -> Context:
+    """Read what the decisions on these work items may look at. Work items that are not held are left out."""
+    context = Context(target, tuple(other_targets), now)
     held = [(work_item, observation.state) for work_item, observation in seen if work_item is not None]
     present = [(work_item, state) for work_item, state in held if isinstance(state, Present) and work_item.record_id]
     ids = {
@@ -132,37 +134,38 @@ def read_world(
     }
     ids |= {state.marked_lead_id for _, state in present}
     for lead in store.leads.by_ids(target.tenant_id, ids - {""}, session).values():
-        world.keep(lead)
+        context.add(lead)
     records = {work_item.record_id for work_item, _ in held}
     merged = {record_id for _, state in present for record_id in state.merged_record_ids}
-    # A record whose work item names no lead that has it is looked up by its id, by those merged into it, and by its
-    # keys.
-    strangers = [(work_item, state) for work_item, state in present if not world.knows(work_item)]
-    emails = {email for _, state in strangers for email in _emails_of(state)}
-    unknown = merged | {work_item.record_id for work_item, _ in strangers}
-    refs = {ref for _, state in strangers for ref in sought(state.values, target)}
+    # If a work item names no lead that has its record, leads are looked up by the record's id, the ids of records that
+    # were merged into it, and its keys.
+    unknown = [(work_item, state) for work_item, state in present if not context.knows(work_item)]
+    emails = {email for _, state in unknown for email in _emails_of(state)}
+    record_ids = merged | {work_item.record_id for work_item, _ in unknown}
+    refs = {ref for _, state in unknown for ref in lookup_references(state.values, target)}
     for lead in [
         *store.leads.by_emails(target.tenant_id, emails if MatchKey.EMAIL in target.match_keys else (), session),
         *store.leads.by_references(target.tenant_id, refs, session),
-        *store.leads.by_records(target, unknown, session),
+        *store.leads.by_records(target.tenant_id, target.account, record_ids, session),
     ]:
-        world.keep(lead)
-    _read_heirs(store, world, session)
-    world.erased_emails = store.tombstones.of_emails(target.tenant_id, emails, session)
-    world.erased_records = store.tombstones.of_records(target.integration_id, (records | merged) - {""}, session)
-    ended = any(lead.deleted_at is not None for lead in world.leads.values())  # their records may have to be archived
+        context.add(lead)
+    _read_survivors(store, context, session)
+    context.erased_emails = store.tombstones.of_emails(target.tenant_id, emails, session)
+    context.erased_records = store.tombstones.of_records(target.integration_id, (records | merged) - {""}, session)
+    ended = any(lead.deleted_at is not None for lead in context.leads.values())  # their records may have to be archived
     if ended or any(isinstance(observation.state, Archived | Absent) for _, observation in seen):
-        world.deletions_left = store.counters.deletions_left(target, now, session)
-    return world
+        linked, deleted = store.counters.linked_and_deleted(target.integration_id, now, session)
+        context.deletions_left = target.deletions.left(linked, deleted)
+    return context
 
 
-def _read_heirs(store: Store, world: World, session: Session | None) -> None:
+def _read_survivors(store: Store, context: Context, session: Session | None) -> None:
     """Read the leads that others were merged into, chain by chain."""
-    known = list(world.leads.values())
-    while ids := {lead.merged_into for lead in known} - {"", *world.leads}:
-        known = list(store.leads.by_ids(world.target.tenant_id, ids, session).values())
+    known = list(context.leads.values())
+    while ids := {lead.merged_into for lead in known} - {"", *context.leads}:
+        known = list(store.leads.by_ids(context.target.tenant_id, ids, session).values())
         for lead in known:
-            world.keep(lead)
+            context.add(lead)
 
 
 def _emails_of(present: Present) -> frozenset[str]:

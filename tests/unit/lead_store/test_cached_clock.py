@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from lead_store.mongo.recent_clock import OLDEST, RecentClock
+from lead_store.mongo.cached_clock import OLDEST, CachedClock
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
@@ -20,9 +20,9 @@ class World:
         self.seconds += self.answer_takes
         return told
 
-    def clock(self) -> RecentClock:
+    def clock(self) -> CachedClock:
         """A clock in this world."""
-        return RecentClock(self.ask, lambda: self.seconds)
+        return CachedClock(self.ask, lambda: self.seconds)
 
 
 def test_the_time_moves_on_between_two_answers() -> None:

@@ -1,8 +1,8 @@
 """Changing many documents by many single writes.
 
-Outside a transaction the embedded server's `update_many` and `delete_many` hold the collection while they wait for a
-document that an open transaction has changed; the transaction then waits for the collection, and neither ever ends.
-Single writes let go between tries. MongoDB takes them as well, in one round trip per chunk.
+Outside a transaction the embedded server's `update_many` and `delete_many` lock the collection while they wait for a
+document that an open transaction has changed. That transaction then waits for the collection, and neither ever ends.
+Single writes release the lock between tries. MongoDB takes them as well, in one round trip per chunk.
 """
 
 from collections.abc import Iterator
@@ -19,14 +19,14 @@ CHUNK = 500
 def when(condition: Document, values: Document) -> list[Document]:
     """An update that sets values only where a condition holds, decided by the server when the write is carried out.
 
-    As part of the update it leaves `_id` as the only thing that is looked up; the embedded server reads the whole
-    collection for a condition in the query.
+    As the condition is part of the update, only `_id` is looked up. For a condition in the query the embedded server
+    reads the whole collection.
     """
     return [{"$set": {name: {"$cond": [condition, value, f"${name}"]} for name, value in values.items()}}]
 
 
 def update_each(collection: Collection[Document], query: Document, update: list[Document]) -> int:
-    """Update every document that matches; answers how many changed. What has to hold still, `update` says by `when`."""
+    """Update every document that matches; answers how many changed. `when` makes the update check again."""
     changed = 0
     for ids in _chunks(collection, query):
         writes = [UpdateOne({"_id": _id}, update) for _id in ids]

@@ -1,4 +1,4 @@
-"""The database's clock for those who cannot ask each time: each answer costs a call of its own."""
+"""The database's clock without a call for each look at it."""
 
 import threading
 import time
@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 OLDEST = 1.0  # seconds after which the database is asked again
 
 
-class RecentClock:
-    """The last answer of `ask`, moved on by a steady clock: never ahead, and behind by at most an answer's way."""
+class CachedClock:
+    """The last answer of `ask` plus the time since. It is never ahead, and late only by the way of an answer."""
 
     def __init__(self, ask: Callable[[], datetime], steady: Callable[[], float] = time.monotonic) -> None:
         self._ask = ask
@@ -19,7 +19,7 @@ class RecentClock:
         self._answered_at = 0.0
 
     def now(self) -> datetime:
-        """The time, as exact as the database tells it: to the millisecond."""
+        """The time to the millisecond, as the database gives it."""
         with self._lock:
             passed = self._steady() - self._answered_at
             if self._answer is None or passed > OLDEST:
