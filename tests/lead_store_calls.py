@@ -12,11 +12,12 @@ import grpc
 import pymongo
 from google.protobuf.timestamp_pb2 import Timestamp
 from lead_store import bootstrap
-from lead_store.settings import Settings
+from lead_store.settings import Settings, Timing
 from leadsync.inbox.v1 import inbox_service_pb2 as inbox
 from leadsync.inbox.v1 import inbox_service_pb2_grpc
 from leadsync.lead.v1 import lead_pb2, lead_service_pb2, lead_service_pb2_grpc
 from leadsync.sync.v1 import sync_pb2, sync_service_pb2, sync_service_pb2_grpc
+from pymongo.collection import Collection
 
 TENANT = "tenant-1"
 INTEGRATION = "integration-1"
@@ -24,6 +25,13 @@ ACCOUNT = "48975575"
 WORKER = "worker-1"
 FIELDS = ("email", "first_name", "last_name", "phone", "company", "job_title", "website")
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
+WriteOutcome = sync_pb2.WriteDone | sync_pb2.WriteRefused | sync_pb2.EmailTaken | sync_pb2.WriteNotSent
+OUTCOMES: dict[type[WriteOutcome], str] = {
+    sync_pb2.WriteDone: "done",
+    sync_pb2.WriteRefused: "refused",
+    sync_pb2.EmailTaken: "email_taken",
+    sync_pb2.WriteNotSent: "not_sent",
+}
 
 
 def at(seconds: float) -> datetime:
@@ -46,7 +54,7 @@ def running(mongo_url: str, **changes: Any) -> Iterator["LeadStore"]:
         identity_key=b"k" * 32,
         database=f"test_{uuid.uuid4().hex[:12]}",
         port=0,
-        **{"lease": timedelta(seconds=12), **changes},
+        **{"timing": Timing(lease=timedelta(seconds=12)), **changes},
     )
     with bootstrap.run(settings, threading.Event()) as port, grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
         store = LeadStore(channel, mongo_url, settings.database)
@@ -87,7 +95,7 @@ class LeadStore:
                 **changes,
             }
         )
-        return self.sync.PutTarget(sync_service_pb2.PutTargetRequest(target=target, run_id=run_id), timeout=5).queued
+        return self.sync.PutTarget(sync_service_pb2.PutTargetRequest(target=target, run_id=run_id), timeout=30).queued
 
     def create(self, tenant: str = TENANT, request_id: str = "", **values: str) -> lead_pb2.Lead:
         """Create a lead."""
@@ -96,28 +104,28 @@ class LeadStore:
             request_id=request_id,
             lead=lead_pb2.Lead(**values),  # type: ignore[arg-type]
         )
-        return self.leads.CreateLead(request, timeout=5).lead
+        return self.leads.CreateLead(request, timeout=30).lead
 
     def get(self, lead_id: str, tenant: str = TENANT) -> lead_pb2.Lead:
         """Get a lead."""
         request = lead_service_pb2.GetLeadRequest(tenant_id=tenant, lead_id=lead_id)
-        return self.leads.GetLead(request, timeout=5).lead
+        return self.leads.GetLead(request, timeout=30).lead
 
     def update(self, lead_id: str, etag: str = "", **values: str) -> lead_pb2.Lead:
         """Set fields of a lead."""
         request = lead_service_pb2.UpdateLeadRequest(
             tenant_id=TENANT,
             lead_id=lead_id,
-            lead=lead_pb2.Lead(**values),
-            etag=etag,  # type: ignore[arg-type]
+            lead=lead_pb2.Lead(**values),  # type: ignore[arg-type]
+            etag=etag,
         )
         request.update_mask.paths.extend(values)
-        return self.leads.UpdateLead(request, timeout=5).lead
+        return self.leads.UpdateLead(request, timeout=30).lead
 
     def all_leads(self, tenant: str = TENANT) -> list[lead_pb2.Lead]:
         """The first page of leads."""
         request = lead_service_pb2.ListLeadsRequest(tenant_id=tenant, page_size=200)
-        return list(self.leads.ListLeads(request, timeout=5).leads)
+        return list(self.leads.ListLeads(request, timeout=30).leads)
 
     def deliver(
         self,
@@ -140,7 +148,7 @@ class LeadStore:
             event_count=events,
         )
         request = inbox.RecordDeliveriesRequest(deliveries=[delivery])
-        return self.inbox.RecordDeliveries(request, timeout=5).recorded[0].duplicate
+        return self.inbox.RecordDeliveries(request, timeout=30).recorded[0].duplicate
 
     def lease(self, wait: int = 5, worker: str = WORKER, **more: Any) -> sync_service_pb2.LeaseWorkResponse:
         """Lease due work items."""
@@ -155,31 +163,29 @@ class LeadStore:
     def reconcile(self, *seen: sync_pb2.Observation, worker: str = WORKER) -> list[sync_pb2.Decision]:
         """Report what was seen."""
         request = sync_service_pb2.ReconcileRequest(worker_id=worker, observations=seen)
-        return list(self.sync.Reconcile(request, timeout=10).decisions)
+        return list(self.sync.Reconcile(request, timeout=30).decisions)
 
-    def settle(self, lease: sync_pb2.Lease, write: sync_pb2.Write, worker: str = WORKER, **outcome: Any) -> bool:
+    def settle(self, lease: sync_pb2.Lease, write: sync_pb2.Write, outcome: WriteOutcome, worker: str = WORKER) -> bool:
         """Report what came of a write."""
-        result = sync_pb2.WriteResult(
-            work_item_id=lease.work_item_id, fence=lease.fence, write_id=write.write_id, **outcome
-        )
+        result = write_result(lease, write, outcome)
         request = sync_service_pb2.SettleWritesRequest(worker_id=worker, results=[result])
-        return self.sync.SettleWrites(request, timeout=10).settlements[0].settled
+        return self.sync.SettleWrites(request, timeout=30).settlements[0].settled
 
     def status(self, integration_id: str = INTEGRATION) -> sync_service_pb2.GetSyncStatusResponse:
         """The statistics of an integration."""
         request = sync_service_pb2.GetSyncStatusRequest(tenant_id=TENANT, integration_id=integration_id)
-        return self.sync.GetSyncStatus(request, timeout=5)
+        return self.sync.GetSyncStatus(request, timeout=30)
 
     def run_work(self, run_id: str) -> tuple[int, int]:
         """What a run still has to do, and what of it has failed."""
         request = sync_service_pb2.GetRunWorkRequest(tenant_id=TENANT, integration_id=INTEGRATION, run_id=run_id)
-        found = self.sync.GetRunWork(request, timeout=5)
+        found = self.sync.GetRunWork(request, timeout=30)
         return found.pending, found.failed
 
     def work(self, state: int = 0) -> list[sync_service_pb2.Work]:
         """Work items that are not idle."""
         request = sync_service_pb2.ListWorkRequest(tenant_id=TENANT, state=state)  # type: ignore[arg-type]
-        return list(self.sync.ListWork(request, timeout=5).work)
+        return list(self.sync.ListWork(request, timeout=30).work)
 
     def expire_lease(self, work_item_id: str) -> None:
         """Let a lease and all that waits for its end lie in the past, as if a minute had gone by."""
@@ -190,11 +196,28 @@ class LeadStore:
             {"$set": {"links.$[].pending.until": past - timedelta(seconds=60)}},
         )
 
-    def import_contact(self, record_id: str = "1", modified: float = 0, **values: str) -> str:
+    def import_contact(
+        self, record_id: str = "1", modified: float = 0, given: Mapping[str, str] | None = None, **values: str
+    ) -> str:
         """Bring a contact in the usual way; answers its lead's id."""
         self.deliver(touch(record_id, inbox.TOUCH_KIND_CREATED))
-        (decision,) = self.reconcile(present(self.lease_one(), at(modified), **values))
+        seen = present(self.lease_one(), at(modified), given={**(given or {}), **values})
+        (decision,) = self.reconcile(seen)
         return decision.lead_id
+
+
+def write_result(lease: sync_pb2.Lease, write: sync_pb2.Write, outcome: WriteOutcome) -> sync_pb2.WriteResult:
+    """What came of a write, under the lease that it was handed out with."""
+    result = sync_pb2.WriteResult(work_item_id=lease.work_item_id, fence=lease.fence, write_id=write.write_id)
+    getattr(result, OUTCOMES[type(outcome)]).CopyFrom(outcome)
+    return result
+
+
+def document(collection: Collection[dict[str, Any]], document_id: str) -> dict[str, Any]:
+    """A document that is there."""
+    found = collection.find_one({"_id": document_id})
+    assert found is not None, f"no {document_id} in {collection.name}"
+    return found
 
 
 def touch(record_id: str, kind: int = inbox.TOUCH_KIND_CHANGED, source: str = "") -> inbox.Touch:
@@ -211,11 +234,13 @@ def present(
     marked: str = "",
     history: Mapping[str, Iterable[tuple[str, datetime, bool]]] | None = None,
     before_lease: bool = False,
+    given: Mapping[str, str] | None = None,
     merged: Iterable[str] = (),
     other_emails: Iterable[str] = (),
     **values: str,
 ) -> sync_pb2.Observation:
-    """A present reading. `history` has (value, changed at, ours) per field, newest first; it is read when asked for."""
+    """A present reading of `given` and `values`. `history` has (value, changed at, ours) per field, newest first."""
+    values = {**(given or {}), **values}
     if history is None and lease.history and not before_lease:
         history = {}
     versions = {
@@ -251,10 +276,13 @@ def archived(lease: sync_pb2.Lease) -> sync_pb2.Observation:
     return sync_pb2.Observation(work_item_id=lease.work_item_id, fence=lease.fence, archived=sync_pb2.ArchivedRecord())
 
 
-def done(record_id: str, modified: datetime, **answer: str) -> dict[str, sync_pb2.WriteDone]:
+def done(
+    record_id: str, modified: datetime, given: Mapping[str, str] | None = None, **answer: str
+) -> sync_pb2.WriteDone:
     """The CRM took a write."""
-    readings = [sync_pb2.Reading(field=f, crm=v, value=v) for f, v in answer.items()]
-    return {"done": sync_pb2.WriteDone(record_id=record_id, modified_at=stamp(modified), readings=readings)}
+    answered = {**(given or {}), **answer}
+    readings = [sync_pb2.Reading(field=f, crm=v, value=v) for f, v in answered.items()]
+    return sync_pb2.WriteDone(record_id=record_id, modified_at=stamp(modified), readings=readings)
 
 
 def eventually(condition: Callable[[], Any], within: float = 10) -> Any:

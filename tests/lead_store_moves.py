@@ -1,6 +1,6 @@
 """What people, operators and workers do with a lead-store, a few calls at a time."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,12 +14,15 @@ from lead_store_calls import (
     TENANT,
     WORKER,
     LeadStore,
+    WriteOutcome,
     absent,
     at,
+    document,
     done,
     eventually,
     present,
     touch,
+    write_result,
 )
 from leadsync.inbox.v1 import inbox_service_pb2 as inbox
 from leadsync.lead.v1 import lead_pb2, lead_service_pb2
@@ -31,6 +34,7 @@ def refusal(call: Callable[[], Any]) -> tuple[grpc.StatusCode, str, str]:
     """The status, reason and first wrong field of a call that has to fail."""
     with pytest.raises(grpc.RpcError) as failure:
         call()
+    assert isinstance(failure.value, grpc.Call)
     status = rpc_status.from_call(failure.value)
     assert status is not None
     info, bad = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
@@ -70,28 +74,30 @@ def merged_into(lease: sync_pb2.Lease, record_id: str) -> sync_pb2.Observation:
 
 
 def pushed_out(
-    store: LeadStore, lead_id: str, record_id: str, modified: float, account: str = ACCOUNT, **values: str
+    store: LeadStore,
+    lead_id: str,
+    record_id: str,
+    modified: float,
+    account: str = ACCOUNT,
+    given: Mapping[str, str] | None = None,
+    **more: str,
 ) -> None:
     """Let the one lead that is due become this record, and read the record once, as its own webhook asks."""
+    values = {**(given or {}), **more}
     lease = store.lease_one()
     (decision,) = store.reconcile(absent(lease))
     assert decision.write.kind == sync_pb2.WRITE_KIND_CREATE
-    assert store.settle(lease, decision.write, **done(record_id, at(modified), **values))
+    assert store.settle(lease, decision.write, done(record_id, at(modified), given=values))
     store.deliver(touch(record_id), account=account)
-    seen = present(store.lease_one(), at(modified), marked=lead_id, source_system="jazzaam", **values)
+    seen = present(store.lease_one(), at(modified), marked=lead_id, source_system="jazzaam", given=values)
     store.reconcile(seen)
 
 
-def settle_all(store: LeadStore, *results: tuple[sync_pb2.Lease, sync_pb2.Decision, dict[str, Any]]) -> list[bool]:
+def settle_all(store: LeadStore, *results: tuple[sync_pb2.Lease, sync_pb2.Decision, WriteOutcome]) -> list[bool]:
     """Report what came of several writes in one call."""
-    written = [
-        sync_pb2.WriteResult(
-            work_item_id=lease.work_item_id, fence=lease.fence, write_id=decision.write.write_id, **outcome
-        )
-        for lease, decision, outcome in results
-    ]
+    written = [write_result(lease, decision.write, outcome) for lease, decision, outcome in results]
     request = pb.SettleWritesRequest(worker_id=WORKER, results=written)
-    return [settlement.settled for settlement in store.sync.SettleWrites(request, timeout=10).settlements]
+    return [settlement.settled for settlement in store.sync.SettleWrites(request, timeout=30).settlements]
 
 
 def give_back(store: LeadStore, lease: sync_pb2.Lease, kind: int, wait_ms: int = 0) -> None:
@@ -103,29 +109,29 @@ def give_back(store: LeadStore, lease: sync_pb2.Lease, kind: int, wait_ms: int =
         reason="crm_error",
         retry_after_ms=wait_ms,
     )
-    store.sync.ReleaseWork(pb.ReleaseWorkRequest(worker_id=WORKER, releases=[release]), timeout=5)
+    store.sync.ReleaseWork(pb.ReleaseWorkRequest(worker_id=WORKER, releases=[release]), timeout=30)
 
 
 def push(store: LeadStore, *lead_ids: str, run_id: str = "", integration_id: str = INTEGRATION) -> int:
     """Make leads due; answers how many work items that made."""
     request = pb.RequestSyncRequest(tenant_id=TENANT, integration_id=integration_id, lead_ids=lead_ids, run_id=run_id)
-    return store.sync.RequestSync(request, timeout=5).queued
+    return store.sync.RequestSync(request, timeout=30).queued
 
 
 def drop_run(store: LeadStore, run_id: str, tenant_id: str = TENANT) -> int:
     """Drop what nobody has begun of a run; answers how many work items that was."""
     request = pb.DropRunWorkRequest(tenant_id=tenant_id, integration_id=INTEGRATION, run_id=run_id)
-    return store.sync.DropRunWork(request, timeout=5).dropped
+    return store.sync.DropRunWork(request, timeout=30).dropped
 
 
 def disconnect(store: LeadStore, integration_id: str = INTEGRATION) -> None:
     """Remove a target."""
-    store.sync.RemoveTarget(pb.RemoveTargetRequest(tenant_id=TENANT, integration_id=integration_id), timeout=5)
+    store.sync.RemoveTarget(pb.RemoveTargetRequest(tenant_id=TENANT, integration_id=integration_id), timeout=30)
 
 
 def delete(store: LeadStore, lead_id: str, **more: Any) -> None:
     """Delete a lead."""
-    store.leads.DeleteLead(lead_service_pb2.DeleteLeadRequest(tenant_id=TENANT, lead_id=lead_id, **more), timeout=5)
+    store.leads.DeleteLead(lead_service_pb2.DeleteLeadRequest(tenant_id=TENANT, lead_id=lead_id, **more), timeout=30)
 
 
 def merge_leads(store: LeadStore, loser: str, survivor: str) -> None:
@@ -135,7 +141,7 @@ def merge_leads(store: LeadStore, loser: str, survivor: str) -> None:
 
 def link_of(store: LeadStore, lead_id: str, integration_id: str = INTEGRATION) -> dict[str, Any]:
     """A lead's link as it is stored, also of a deleted lead; empty if it has none."""
-    links = store.database.leads.find_one({"_id": lead_id})["links"]  # type: ignore[index]
+    links = document(store.database.leads, lead_id)["links"]
     return next((link for link in links if link["integration_id"] == integration_id), {})
 
 
@@ -151,7 +157,7 @@ def holders(store: LeadStore, record_id: str) -> list[str]:
 
 def conflicts(store: LeadStore) -> list[pb.Conflict]:
     """All open conflicts."""
-    return list(store.sync.ListConflicts(pb.ListConflictsRequest(tenant_id=TENANT), timeout=5).conflicts)
+    return list(store.sync.ListConflicts(pb.ListConflictsRequest(tenant_id=TENANT), timeout=30).conflicts)
 
 
 def resolve(store: LeadStore, conflict: pb.Conflict, **choice: object) -> str:
@@ -165,4 +171,4 @@ def resolve(store: LeadStore, conflict: pb.Conflict, **choice: object) -> str:
         actor="ann",
         **choice,  # type: ignore[arg-type]
     )
-    return str(store.sync.ResolveConflict(request, timeout=5).decision_id)
+    return str(store.sync.ResolveConflict(request, timeout=30).decision_id)

@@ -1,18 +1,20 @@
 """What changed rules do: each field its own way, and every record looked at again, as a run that people can follow."""
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
+from lead_store.domain.applying import AT_ONCE
 from lead_store.domain.work_item import WorkItemTouch
-from lead_store.mongo.applying import AT_ONCE, Applying
 from lead_store.mongo.store import Store
 from lead_store.mongo.work_item_updates import idle_work_item
-from lead_store.mongo.work_items import WorkItems
+from lead_store.mongo.work_lists import WorkLists
+from lead_store.usecases.applying import Apply
 from lead_store.usecases.arrivals import Arrivals
 from lead_store.usecases.targets import Targets
-from lead_store_calls import INTEGRATION, TENANT, LeadStore, absent, at, done, eventually, present, touch
+from lead_store_calls import INTEGRATION, TENANT, LeadStore, absent, at, document, done, eventually, present, touch
 from leadsync.lead.v1 import lead_pb2
 from leadsync.sync.v1 import sync_pb2, sync_service_pb2
 
@@ -53,7 +55,7 @@ def test_r18_each_field_goes_its_own_way(lead_store: LeadStore) -> None:
     lead_store.update(lead_id, phone="ours", company="ours")
     lease = lead_store.lease_one()
     seen = {"email": "a@x.org", "first_name": "Ann", "phone": "theirs", "company": "B"}
-    (decision,) = lead_store.reconcile(present(lease, at(5), **seen))
+    (decision,) = lead_store.reconcile(present(lease, at(5), given=seen))
 
     assert dict(decision.write.values) == {"phone": "ours"}
     assert lead_store.get(lead_id).company == "B"
@@ -68,7 +70,7 @@ def test_r18_a_new_record_gets_only_what_may_go_there(lead_store: LeadStore) -> 
     (decision,) = lead_store.reconcile(absent(lease))
 
     assert dict(decision.write.values) == {"email": "b@x.org", "phone": "1"}
-    assert lead_store.settle(lease, decision.write, **done("9", at(1)))
+    assert lead_store.settle(lease, decision.write, done("9", at(1)))
 
 
 def test_r18_a_field_without_a_common_direction_flows_nowhere(lead_store: LeadStore) -> None:
@@ -95,12 +97,12 @@ def test_r18_a_field_without_a_common_direction_flows_nowhere(lead_store: LeadSt
     ids=lambda change: next(iter(change)),
 )
 def test_r19_whatever_decides_makes_all_work_items_due_under_the_run(
-    lead_store: LeadStore, change: dict[str, object]
+    lead_store: LeadStore, change: dict[str, Any]
 ) -> None:
     """Each of these is a change; pausing, webhooks and deletions are not. Telling it twice gives the same answer."""
     lead_store.put_target()
     fill(lead_store, 3)
-    quiet = {"paused": False, "webhooks_enabled": False, "deletions": sync_pb2.Deletions(cap_number=7)}
+    quiet: dict[str, Any] = {"paused": False, "webhooks_enabled": False, "deletions": sync_pb2.Deletions(cap_number=7)}
 
     assert lead_store.put_target(run_id="run-0", revision=2, **quiet) == 0
     assert [lead_store.put_target(run_id="run-1", revision=3, **change) for _ in range(2)] == [3, 3]
@@ -124,7 +126,7 @@ def test_r19_a_large_integration_is_told_page_by_page(lead_store: LeadStore) -> 
     assert lead_store.put_target(run_id="run-1", revision=2, mapping_fingerprint="m2") == MANY
     assert lead_store.run_work("run-1") == (MANY, 0)
     lead_store.deliver(touch("r99"), key="live")
-    eventually(lambda: lead_store.database.deliveries.find_one({"_id": "live"})["state"] == "routed")
+    eventually(lambda: document(lead_store.database.deliveries, "live")["state"] == "routed")
 
     leases = lead_store.lease(max_leases=1).leases
     worked = [lease.record_id for lease in leases]
@@ -140,13 +142,16 @@ def test_r19_a_large_integration_is_told_page_by_page(lead_store: LeadStore) -> 
     assert len(worked) <= MANY + 1  # the one that was live meanwhile may come again
 
 
-class WorkItemsThatMove(WorkItems):
+@dataclass(frozen=True)
+class ListsThatMove(WorkLists):
     """Work items of which a worker makes the next part due just after they were counted."""
+
+    apply: Apply
 
     def run_work(self, integration_id: str, run_id: str) -> tuple[int, int]:
         """Count, then have the run go on."""
         counted = super().run_work(integration_id, run_id)
-        Applying.of(self.collection.database).go_on([integration_id])
+        self.apply.go_on([integration_id])
         return counted
 
 
@@ -161,15 +166,15 @@ def test_r19_a_run_that_goes_on_meanwhile_does_not_look_done(lead_store: LeadSto
             break
 
     store = Store.of(lead_store.client, lead_store.database.name, b"k" * 32)
-    moving = replace(store, work_items=WorkItemsThatMove(lead_store.database.work_items))
+    moving = replace(store, work_lists=ListsThatMove(lead_store.database.work_items, Apply(store)))
     target = store.targets.get(INTEGRATION)
     assert target is not None
 
-    assert Targets(moving, Arrivals()).run_work(target, "run-1")[0] == MANY - AT_ONCE
+    assert Targets(moving, Arrivals(), Apply(moving)).run_work(target, "run-1")[0] == MANY - AT_ONCE
     assert due(lead_store) == MANY - AT_ONCE
 
 
-def test_r19_a_later_change_begins_anew(lead_store: LeadStore) -> None:
+def test_r19_a_later_change_begins_again(lead_store: LeadStore) -> None:
     """A change on its way gives up for the next one, which goes through all work items."""
     lead_store.put_target()
     fill(lead_store, MANY)

@@ -127,7 +127,7 @@ def test_every_value_can_be_explained(lead_store: LeadStore) -> None:
     lead_store.update(lead_id, phone="2")
     lease = lead_store.lease_one()
     (decision,) = lead_store.reconcile(present(lease, at(0), email="a@x.org", phone="1"))
-    lead_store.settle(lease, decision.write, **done("1", at(1), phone="2"))
+    lead_store.settle(lease, decision.write, done("1", at(1), phone="2"))
     lead_store.deliver(touch("1", source="CRM_UI:userId:7"))
     lead_store.reconcile(present(lead_store.lease_one(), at(3), email="a@x.org", phone="3"))
     request = lead_service_pb2.ExplainLeadRequest(tenant_id=TENANT, lead_id=lead_id, field="phone", page_size=3)

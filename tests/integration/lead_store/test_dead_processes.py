@@ -9,7 +9,6 @@ import pytest
 from lead_store.domain.work_item import WorkItemTouch
 from lead_store.mongo.client import Document
 from lead_store.mongo.indexes import ensure_indexes
-from lead_store.mongo.processes import SILENT_AFTER
 from lead_store.mongo.store import Store
 from lead_store.mongo.transaction import Session
 from pymongo import MongoClient
@@ -33,7 +32,7 @@ def open_store(mongo_url: str) -> Iterator[Callable[[str], Store]]:
         client.close()
 
 
-def dies_with_the_work_item(store: Store) -> threading.Event:
+def stuck_in_transaction(store: Store) -> threading.Event:
     """Change a work item in a transaction that never ends by itself; the event lets its thread go."""
     locked, over = threading.Event(), threading.Event()
 
@@ -53,23 +52,23 @@ def dies_with_the_work_item(store: Store) -> threading.Event:
     return over
 
 
-@pytest.mark.parametrize("how", ["its successor starts", "it has fallen silent"])
+@pytest.mark.parametrize("how", ["its successor starts", "it gives no sign of life"])
 def test_work_goes_on_when_a_process_died_in_a_transaction(open_store: Callable[[str], Store], how: str) -> None:
-    """Neither the work item's next claim nor its next touch waits for the dead process's transaction to be given up."""
-    over = dies_with_the_work_item(open_store("dead"))
-    heir = open_store("dead" if how == "its successor starts" else "another")
+    """Neither the work item's next claim nor its next touch waits for the transaction of the process that died."""
+    over = stuck_in_transaction(open_store("died"))
+    survivor = open_store("died" if how == "its successor starts" else "another")
     if how == "its successor starts":
-        heir.processes.succeed()
+        survivor.processes.end_predecessor()
     else:
-        long_ago = datetime.now(UTC) - SILENT_AFTER - timedelta(seconds=1)
-        heir.database["processes"].update_one({"_id": "dead"}, {"$set": {"seen_at": long_ago}})
-        heir.processes.beat()
+        long_ago = datetime.now(UTC) - survivor.processes.silent - timedelta(seconds=1)
+        survivor.database["processes"].update_one({"_id": "died"}, {"$set": {"seen_at": long_ago}})
+        survivor.processes.heartbeat()
     claimed: list[str] = []
 
     def work_on() -> None:
-        heir.work_items.touch([TOUCH])
+        survivor.work_items.touch([TOUCH])
         claimed.extend(
-            one.work_item_id for one in heir.work_items.claim([TOUCH.work_item_id], "w", "t", timedelta(seconds=60))
+            one.work_item_id for one in survivor.work_items.claim([TOUCH.work_item_id], "w", "t", timedelta(seconds=60))
         )
 
     working = threading.Thread(target=work_on)
@@ -78,18 +77,18 @@ def test_work_goes_on_when_a_process_died_in_a_transaction(open_store: Callable[
     waiting = working.is_alive()
     over.set()
     working.join(90)
-    assert not waiting, "the dead process's transaction was in the way"
+    assert not waiting, "the transaction of the process that died was in the way"
     assert claimed == [TOUCH.work_item_id]
 
 
 def test_a_process_that_lives_keeps_its_transactions(open_store: Callable[[str], Store]) -> None:
-    """Nobody ends the transactions of a process that has said a moment ago that it lives."""
+    """No process ends the transactions of one that has just given a sign of life."""
     store, other = open_store("living"), open_store("other")
 
     def work(session: Session) -> int:
         store.work_items.touch([TOUCH], session)
-        store.processes.beat()
-        other.processes.beat()
+        store.processes.heartbeat()
+        other.processes.heartbeat()
         return store.work_items.touch([TOUCH], session)
 
     assert store.transact(work, tries=1) == 1

@@ -72,7 +72,7 @@ def test_work_that_ends_its_worker_is_kept_apart_and_given_up(lead_store: LeadSt
 
 
 def test_a_claim_that_comes_to_an_end_clears_the_suspicion(lead_store: LeadStore) -> None:
-    """A work item that was given back between two crashes starts counting anew."""
+    """A work item that was given back between two crashes starts to count again from zero."""
     lead_store.put_target()
     lead_store.deliver(touch("1"))
     for _ in range(2):
@@ -179,6 +179,6 @@ def test_l10_a_lead_that_is_being_created_does_not_fail_for_a_record_that_it_has
     own = leases.pop(found.work_item_id)
     (record,) = leases.values()
     _, create = lead_store.reconcile(present(record, at(1), email="other@x.org"), absent(own))
-    assert lead_store.settle(own, create.write, **done("2", at(2), email="a@x.org"))
+    assert lead_store.settle(own, create.write, done("2", at(2), email="a@x.org"))
     assert holders(lead_store, "2") == [lead.lead_id]
     assert lead_store.work(pb.WORK_STATE_FAILED) == []

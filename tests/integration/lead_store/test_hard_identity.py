@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from lead_store_calls import TENANT, LeadStore, absent, archived, at, done, eventually, present, touch
+from integration.lead_store.merging import two_linked_leads
+from lead_store_calls import LeadStore, absent, archived, at, done, eventually, present, touch
 from lead_store_moves import (
     delete,
     disconnect,
     holders,
     lease_of,
     merged_into,
-    minute_later,
     push,
     pushed_out,
     settle_all,
@@ -20,13 +20,6 @@ from leadsync.sync.v1 import sync_pb2
 from leadsync.sync.v1 import sync_service_pb2 as pb
 
 OTHER = "integration-2"
-
-
-def two_linked_leads(store: LeadStore) -> tuple[str, str]:
-    """Two leads, linked to the records 1 and 2."""
-    store.put_target()
-    first = store.import_contact("1", email="a@x.org", phone="1")
-    return first, store.import_contact("2", email="b@x.org", phone="2")
 
 
 def test_a_lead_made_again_after_its_deletion_gets_the_record(lead_store: LeadStore) -> None:
@@ -57,7 +50,7 @@ def test_r15_a_lead_follows_the_record_that_holds_its_email_through_a_merge(lead
     lead = lead_store.create(email="second@x.org", first_name="Ann")
     lease = lead_store.lease_one()
     (create,) = lead_store.reconcile(absent(lease))
-    lead_store.settle(lease, create.write, email_taken=sync_pb2.EmailTaken(record_id="5"))
+    lead_store.settle(lease, create.write, sync_pb2.EmailTaken(record_id="5"))
     lead_store.reconcile(merged_into(lead_store.lease_one(), "6"))
     history = {"email": [("first@x.org", at(1), False)]}
     survivor = present(lead_store.lease_one(), at(1), email="first@x.org", merged=["5"], history=history)
@@ -74,7 +67,7 @@ def test_r15_a_write_that_lands_on_the_survivor_makes_no_second_link(lead_store:
     lead_store.update(first, phone="2")
     lease = lead_store.lease_one()
     (decision,) = lead_store.reconcile(present(lease, at(0), email="a@x.org", phone="1"))
-    assert lead_store.settle(lease, decision.write, **done("3", at(2), phone="2"))
+    assert lead_store.settle(lease, decision.write, done("3", at(2), phone="2"))
     assert holders(lead_store, "3") == [survivor]
 
 
@@ -85,7 +78,7 @@ def test_r15_a_lead_follows_its_write_to_the_survivor_and_takes_the_edits_there(
     lead_store.update(lead_id, phone="2")
     lease = lead_store.lease_one()
     (decision,) = lead_store.reconcile(present(lease, at(0), email="a@x.org", phone="1"))
-    assert lead_store.settle(lease, decision.write, **done("3", at(2), phone="2"))
+    assert lead_store.settle(lease, decision.write, done("3", at(2), phone="2"))
     survivor = present(touched(lead_store, "3"), at(3), history={}, merged=["1"], email="a@x.org", phone="9")
     (decision,) = lead_store.reconcile(survivor)
     assert (decision.outcome, decision.lead_id) == (sync_pb2.OUTCOME_LINKED, lead_id)
@@ -97,7 +90,7 @@ def test_r15_the_surviving_mark_keeps_the_record(lead_store: LeadStore) -> None:
     first, second = two_linked_leads(lead_store)
     history = {"email": [("b@x.org", at(1), False)], "phone": [("2", at(1), False)]}
     seen: dict[str, Any] = {"email": "b@x.org", "phone": "2", "marked": first, "merged": ["1"]}
-    lead_store.reconcile(present(touched(lead_store, "2"), at(9), history=history, **seen))
+    lead_store.reconcile(present(touched(lead_store, "2"), at(9), history=history, given=seen))
     assert holders(lead_store, "2") == [first]
     assert lead_store.get(second).links[0].detached_reason == "duplicate_lead"
 
@@ -106,7 +99,7 @@ def test_r15_a_duplicate_remembers_the_record_that_replaced_its_own(lead_store: 
     """The lead that loses its record in a merge keeps the survivor's id, so that people can merge the leads too."""
     first, second = two_linked_leads(lead_store)
     seen: dict[str, Any] = {"email": "b@x.org", "phone": "2", "marked": second, "merged": ["1", "2"]}
-    lead_store.reconcile(present(touched(lead_store, "3"), at(9), history={}, **seen))
+    lead_store.reconcile(present(touched(lead_store, "3"), at(9), history={}, given=seen))
     lead = lead_store.database.leads.find_one({"_id": first})
     assert lead is not None
     assert lead["links"][0]["duplicate_of"] == "3"
@@ -118,7 +111,7 @@ def test_r15_a_merge_that_needs_history_first_changes_nothing(lead_store: LeadSt
     lead_store.update(second, phone="9")
     lead_store.deliver(touch("3"))
     seen: dict[str, Any] = {"email": "b@x.org", "phone": "77", "marked": second, "merged": ["1", "2"]}
-    (decision,) = lead_store.reconcile(present(lease_of(lead_store, "3"), at(9), **seen))
+    (decision,) = lead_store.reconcile(present(lease_of(lead_store, "3"), at(9), given=seen))
     assert decision.outcome == sync_pb2.OUTCOME_NEEDS_HISTORY
     assert holders(lead_store, "1") == [first]
     assert lead_store.status().from_crm_unlinked == 0
@@ -131,7 +124,7 @@ def test_r5_a_merge_waits_for_the_write_of_the_lead_that_loses(lead_store: LeadS
     (write,) = lead_store.reconcile(present(lead_store.lease_one(), at(0), email="a@x.org", phone="1"))
     assert write.HasField("write")
     seen: dict[str, Any] = {"email": "b@x.org", "phone": "2", "marked": second, "merged": ["1", "2"]}
-    (decision,) = lead_store.reconcile(present(touched(lead_store, "3"), at(9), history={}, **seen))
+    (decision,) = lead_store.reconcile(present(touched(lead_store, "3"), at(9), history={}, given=seen))
     assert (decision.outcome, decision.reason) == (sync_pb2.OUTCOME_RELEASED, "pair_busy")
     assert holders(lead_store, "1") == [first]
 
@@ -143,9 +136,9 @@ def test_r15_events_on_a_merged_away_record_leave_the_duplicate_alone(lead_store
     pushed_out(lead_store, first, "1", 0, email="a@x.org")
     second = lead_store.import_contact("2", email="b@x.org")
     seen: dict[str, Any] = {"email": "b@x.org", "marked": second, "merged": ["1", "2"]}
-    lead_store.reconcile(present(touched(lead_store, "3"), at(9), history={}, **seen))
+    lead_store.reconcile(present(touched(lead_store, "3"), at(9), history={}, given=seen))
     lead_store.reconcile(merged_into(touched(lead_store, "1"), "3"))
-    lead_store.reconcile(present(lead_store.lease_one(), at(9), **seen))
+    lead_store.reconcile(present(lead_store.lease_one(), at(9), given=seen))
     assert lead_store.work() == []
 
 
@@ -210,54 +203,6 @@ def test_an_account_that_is_connected_as_another_integration_finds_its_leads(lea
     assert [lead.lead_id for lead in lead_store.all_leads()] == holders(lead_store, "1") == [lead_id]
 
 
-def erased_in_two_accounts(store: LeadStore, **values: str) -> None:
-    """A person who was record 1 in one account and record 55 in another, and was erased in the first."""
-    store.put_target()
-    store.put_target(OTHER, account_id="222")
-    lead_id = store.import_contact("1", first_name="Ann", **values)
-    pushed_out(store, lead_id, "55", 1, account="222", first_name="Ann", **values)
-    lease = touched(store, "1", inbox.TOUCH_KIND_ERASED)
-    store.reconcile(absent(lease))
-    (decision,) = store.reconcile(absent(minute_later(store, lease.work_item_id)))
-    assert decision.outcome == sync_pb2.OUTCOME_ERASED
-
-
-def test_r17_an_erasure_buries_each_record_in_its_own_account_only(lead_store: LeadStore) -> None:
-    """Somebody else who has the erased person's record id in the other account is imported as usual."""
-    erased_in_two_accounts(lead_store, email="a@x.org")
-    lead_store.deliver(touch("55", inbox.TOUCH_KIND_CREATED))
-    seen = present(lease_of(lead_store, "55"), at(2), email="other@x.org", first_name="Somebody else")
-    (decision,) = lead_store.reconcile(seen)
-    assert decision.outcome == sync_pb2.OUTCOME_CREATED
-
-
-def test_l11_an_erasure_reaches_what_an_account_sent_that_is_disconnected_now(lead_store: LeadStore) -> None:
-    """The events about a person's record go from the inbox too if nobody is connected to its account any more."""
-    lead_store.put_target()
-    lead_store.put_target(OTHER, account_id="222")
-    lead_id = lead_store.import_contact("1", first_name="Ann")
-    pushed_out(lead_store, lead_id, "55", 1, account="222", first_name="Ann")
-    sent = b'[{"objectId":55,"propertyValue":"secret"}]'
-    lead_store.deliver(touch("55"), account="222", key="sent", raw=sent, records=["55"])
-    eventually(lambda: lead_store.database.deliveries.find_one({"_id": "sent"})["state"] == "routed")
-    disconnect(lead_store, OTHER)
-    lease = touched(lead_store, "1", inbox.TOUCH_KIND_ERASED)
-    lead_store.reconcile(absent(lease))
-    (decision,) = lead_store.reconcile(absent(minute_later(lead_store, lease.work_item_id)))
-    assert decision.outcome == sync_pb2.OUTCOME_ERASED
-    request = inbox.GetDeliveryRequest(tenant_id=TENANT, delivery_key="sent")
-    assert lead_store.inbox.GetDelivery(request, timeout=5).delivery.delivery.events == b"[]"
-
-
-def test_r17_an_erased_person_is_not_imported_again_from_another_account(lead_store: LeadStore) -> None:
-    """The person's record in the tenant's other account makes no lead either, even without an e-mail."""
-    erased_in_two_accounts(lead_store)
-    lead_store.deliver(touch("55"), account="222")
-    (decision,) = lead_store.reconcile(present(lease_of(lead_store, "55", OTHER), at(2), first_name="Ann"))
-    assert (decision.outcome, decision.reason) == (sync_pb2.OUTCOME_SKIPPED, "erased")
-    assert lead_store.all_leads() == []
-
-
 def test_l10_of_two_leads_that_find_one_record_neither_goes_unseen(lead_store: LeadStore) -> None:
     """Two leads with one e-mail find its contact at once: one is linked, the other waits for a person."""
     lead_store.put_target()
@@ -271,38 +216,6 @@ def test_l10_of_two_leads_that_find_one_record_neither_goes_unseen(lead_store: L
     assert (failed.lead_id != holder, failed.reason) == (True, "ambiguous_match")
     lead_store.reconcile(present(touched(lead_store, "7"), at(0), email="a@x.org"))
     assert len(lead_store.work(pb.WORK_STATE_FAILED)) == 1
-
-
-def test_r17_an_erasure_takes_the_lead_of_a_record_that_was_merged_into_the_erased_one(lead_store: LeadStore) -> None:
-    """People merged two records, so that one lead was left as a duplicate: it is the same person, and goes too."""
-    two_linked_leads(lead_store)
-    lead_store.reconcile(present(touched(lead_store, "3"), at(1), merged=["1", "2"], email="a@x.org", phone="1"))
-    assert len(holders(lead_store, "3")) == 1
-    lease = touched(lead_store, "3", inbox.TOUCH_KIND_ERASED)
-    lead_store.reconcile(absent(lease))
-    (decision,) = lead_store.reconcile(absent(minute_later(lead_store, lease.work_item_id)))
-    assert decision.outcome == sync_pb2.OUTCOME_ERASED
-    assert lead_store.all_leads() == []
-    (again,) = lead_store.reconcile(present(touched(lead_store, "2"), at(2), email="c@x.org"))
-    assert (again.outcome, again.reason) == (sync_pb2.OUTCOME_SKIPPED, "erased")
-
-
-def test_r17_an_erasure_takes_the_deleted_lead_that_had_the_record_before(lead_store: LeadStore) -> None:
-    """A lead was deleted, and its record went to a new one: what is left of the first is the same person's."""
-    lead_store.put_target()
-    first = lead_store.import_contact("1", email="a@x.org", company="Secret")
-    delete(lead_store, first)
-    lead_store.reconcile(present(lead_store.lease_one(), at(0), email="a@x.org", company="Secret"))
-    second = lead_store.create(email="a@x.org", company="Secret").lead_id
-    for _ in range(2):  # the new lead finds the record, whose work item links them
-        lead_store.reconcile(present(lead_store.lease_one(), at(0), record_id="1", email="a@x.org", company="Secret"))
-    assert holders(lead_store, "1") == [second]
-    lease = touched(lead_store, "1", inbox.TOUCH_KIND_ERASED)
-    lead_store.reconcile(absent(lease))
-    (decision,) = lead_store.reconcile(absent(minute_later(lead_store, lease.work_item_id)))
-    assert decision.outcome == sync_pb2.OUTCOME_ERASED
-    assert lead_store.database.leads.count_documents({}) == 0
-    assert "Secret" not in str(list(lead_store.database.decisions.find({})))
 
 
 def test_l10_a_lead_whose_contact_goes_before_it_is_linked_gets_one_of_its_own(lead_store: LeadStore) -> None:
@@ -327,7 +240,7 @@ def test_l10_a_lead_that_left_its_work_to_a_record_is_not_forgotten(lead_store: 
     first, second = (lead_store.create(email="a@x.org").lead_id for _ in range(2))
     leases = lead_store.lease().leases
     decisions = lead_store.reconcile(*(absent(lease) for lease in leases))
-    taken = {"email_taken": sync_pb2.EmailTaken(record_id="1")}
+    taken = sync_pb2.EmailTaken(record_id="1")
     settle_all(lead_store, *((lease, decision, taken) for lease, decision in zip(leases, decisions, strict=True)))
     (record,) = lead_store.lease().leases
     lead_store.reconcile(present(record, at(0), email="a@x.org"))

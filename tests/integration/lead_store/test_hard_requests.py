@@ -30,9 +30,9 @@ def contested_phone(store: LeadStore) -> str:
 def contested_email(store: LeadStore, theirs: str, record_id: str = "1", **values: str) -> str:
     """A lead whose e-mail was changed on both sides, and waits for a person."""
     store.put_target(rules=ASK_EMAIL)
-    lead_id = store.import_contact(record_id, email=f"old{record_id}@x.org", **values)
+    lead_id = store.import_contact(record_id, email=f"old{record_id}@x.org", given=values)
     store.update(lead_id, email=f"ours{record_id}@x.org")
-    store.reconcile(present(store.lease_one(), at(1), email=theirs, **values))
+    store.reconcile(present(store.lease_one(), at(1), email=theirs, given=values))
     return lead_id
 
 
@@ -115,11 +115,11 @@ def test_r21_a_refused_value_is_sent_again_when_the_rules_change(lead_store: Lea
     lead_store.update(lead_id, phone="bad", first_name="A")
     lease = lead_store.lease_one()
     (decision,) = lead_store.reconcile(present(lease, at(0), email="a@x.org", phone="1"))
-    lead_store.settle(lease, decision.write, refused=sync_pb2.WriteRefused(reason="invalid_value", fields=["phone"]))
+    lead_store.settle(lease, decision.write, sync_pb2.WriteRefused(reason="invalid_value", fields=["phone"]))
     lease = lead_store.lease_one()
     (decision,) = lead_store.reconcile(present(lease, at(0), email="a@x.org", phone="1"))
     assert dict(decision.write.values) == {"first_name": "A"}
-    lead_store.settle(lease, decision.write, **done("1", at(1), first_name="A"))
+    lead_store.settle(lease, decision.write, done("1", at(1), first_name="A"))
     lead_store.put_target(revision=2, mapping_fingerprint="m2")
     history = {"phone": [("1", at(0), False)]}
     seen = present(lead_store.lease_one(), at(1), history=history, email="a@x.org", phone="1", first_name="A")
@@ -128,7 +128,7 @@ def test_r21_a_refused_value_is_sent_again_when_the_rules_change(lead_store: Lea
 
 
 def test_r2_a_version_of_ours_from_before_does_not_prove_that_a_create_landed(lead_store: LeadStore) -> None:
-    """When a record of ours is restored instead of created anew, what was edited since still has to be written."""
+    """When a record of ours is restored instead of created again, what was edited since still has to be written."""
     lead_store.put_target()
     lead_id = lead_store.create(email="a@x.org", phone="1").lead_id
     pushed_out(lead_store, lead_id, "1", 0, email="a@x.org", phone="1")
@@ -143,7 +143,7 @@ def test_r2_a_version_of_ours_from_before_does_not_prove_that_a_create_landed(le
     seen = {"marked": lead_id, "source_system": "jazzaam", "email": "a@x.org", "phone": "1"}
     history = {"email": [("a@x.org", at(0), True)], "phone": [("1", at(0), True)]}
     restored = touched(lead_store, kind=inbox.TOUCH_KIND_RESTORED)
-    (decision,) = lead_store.reconcile(present(restored, at(0), history=history, **seen))
+    (decision,) = lead_store.reconcile(present(restored, at(0), history=history, given=seen))
     assert dict(decision.write.values) == {"phone": "2"}
 
 

@@ -170,7 +170,7 @@ def test_r19_an_older_revision_of_a_target_changes_nothing(lead_store: LeadStore
 
 
 def test_l10_new_work_on_a_failed_work_item_has_a_day_of_attempts_again(lead_store: LeadStore) -> None:
-    """An event on a work item that was given up starts its day anew: one more hiccup does not fail it at once."""
+    """An event on a work item that was given up starts its day again: one more failure does not fail it at once."""
     lead_store.put_target()
     lead_store.import_contact("1", email="a@x.org")
     lease = touched(lead_store)
@@ -236,7 +236,7 @@ def test_r12_a_conflict_that_names_no_email_fails_alone(lead_store: LeadStore) -
     bad, good = sorted(lead_store.lease().leases, key=lambda lease: lease.record_id)
     seen = (present(lease, at(0), email=f"{lease.record_id}@x.org", phone="1") for lease in (bad, good))
     refused, taken = lead_store.reconcile(*seen)
-    email_taken = {"email_taken": sync_pb2.EmailTaken(record_id="5")}
+    email_taken = sync_pb2.EmailTaken(record_id="5")
     assert settle_all(lead_store, (bad, refused, email_taken), (good, taken, done("2", at(1)))) == [True, True]
     (failed,) = lead_store.work()
     assert (failed.record_id, failed.state, failed.reason) == ("1", pb.WORK_STATE_FAILED, "conflict")

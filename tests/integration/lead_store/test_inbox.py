@@ -9,7 +9,7 @@ from lead_store.mongo.store import Store
 from lead_store.usecases.arrivals import Arrivals
 from lead_store.usecases.lease import WorkSignal
 from lead_store.usecases.router import LOOK_FROM, Router
-from lead_store_calls import ACCOUNT, INTEGRATION, LeadStore, at, eventually, present, touch
+from lead_store_calls import ACCOUNT, INTEGRATION, LeadStore, at, document, eventually, present, touch
 
 
 def state_of(store: LeadStore, key: str) -> str:
@@ -32,7 +32,7 @@ def test_a_delivery_of_an_unknown_account_waits_for_its_integration(lead_store: 
     """It is kept as unroutable, no tenant sees it, and it becomes work when the target appears."""
     lead_store.deliver(touch("1"), key="k")
     eventually(lambda: state_of(lead_store, "k") == "unroutable")
-    assert lead_store.database.deliveries.find_one({"_id": "k"})["tenant_id"] == ""
+    assert document(lead_store.database.deliveries, "k")["tenant_id"] == ""
     lead_store.put_target()
     assert lead_store.lease_one(wait=10).record_id == "1"
     eventually(lambda: state_of(lead_store, "k") == "routed")
@@ -43,7 +43,7 @@ def test_deliveries_of_a_disabled_integration_are_kept_and_ignored(lead_store: L
     lead_store.put_target(webhooks_enabled=False)
     lead_store.deliver(touch("1"), key="k")
     eventually(lambda: state_of(lead_store, "k") == "ignored")
-    assert lead_store.database.deliveries.find_one({"_id": "k"})["reason"] == "webhooks_disabled"
+    assert document(lead_store.database.deliveries, "k")["reason"] == "webhooks_disabled"
     assert lead_store.lease(wait=0).leases == []
 
 

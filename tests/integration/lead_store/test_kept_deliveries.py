@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import zstandard
-from lead_store.domain.delivery import Account, Delivery, DeliveryQuery, Touch, TouchKind
-from lead_store.domain.rules import Direction, Target
+from lead_store.domain.delivery import Delivery, DeliveryQuery, Touch, TouchKind, merged_into
+from lead_store.domain.rules import Account, Direction, Target
 from lead_store.mongo.client import connect
 from lead_store.mongo.deliveries import Deliveries
 from lead_store.mongo.indexes import ensure_indexes
@@ -64,21 +64,21 @@ def test_an_erasure_reaches_a_delivery_in_every_state(kept: Deliveries, state: s
     kept.insert(some, NOW)
     mark(kept, state, *some)
     for _ in range(2):
-        kept.strip(ACCOUNT, {"1"})
+        kept.remove_events(ACCOUNT, {"1"})
         assert events_of(kept, "touching") == events_of(kept, "naming") == b'[{"objectId":2}]'
         assert (events_of(kept, "neither"), events_of(kept, "elsewhere")) == (b'[{"objectId":2}]', b'[{"objectId":1}]')
 
 
 @pytest.mark.parametrize("state", MARKED)
 def test_a_merge_is_known_from_a_delivery_in_every_state(kept: Deliveries, state: str) -> None:
-    """Which records were merged into one is told also by deliveries that nobody has routed yet."""
+    """Deliveries that are not routed yet also say which records were merged into one."""
     lost = Touch("contact", "1", TouchKind.MERGED, None, "", "3")
     other = delivery("other", Touch("contact", "8", TouchKind.MERGED, None, "", "9"), changed("9"))
     some = [delivery("merge", lost, changed("3")), other]
     kept.insert(some, NOW)
     mark(kept, state, *some)
-    assert kept.merged_into(ACCOUNT, {"3"}) == {"1"}
-    assert kept.merged_into(Account("hubspot", "70"), {"3"}) == set()
+    assert merged_into(kept.touches_about(ACCOUNT, {"3"}), {"3"}) == {"1"}
+    assert merged_into(kept.touches_about(Account("hubspot", "70"), {"3"}), {"3"}) == set()
 
 
 def test_a_delivery_is_shown_as_it_came(kept: Deliveries) -> None:

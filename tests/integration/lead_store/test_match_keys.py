@@ -1,6 +1,7 @@
 """Records find their leads by the keys of their integration, on the real database."""
 
 import threading
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -27,7 +28,7 @@ def matching_by(store: LeadStore, *keys: int, region: str = "CH", **changes: Any
 
 def imported(store: LeadStore, record_id: str, **values: Any) -> sync_pb2.Decision:
     """A record that comes in."""
-    (decision,) = store.reconcile(present(touched(store, record_id, inbox.TOUCH_KIND_CREATED), at(0), **values))
+    (decision,) = store.reconcile(present(touched(store, record_id, inbox.TOUCH_KIND_CREATED), at(0), given=values))
     return decision
 
 
@@ -84,7 +85,7 @@ def test_records_of_one_batch_find_each_others_leads(lead_store: LeadStore) -> N
     eventually(lambda: lead_store.database.work_items.count_documents({"due_at": {"$type": "date"}}) == 2)
     first, second = lead_store.lease().leases
     number = {"phone": "044 668 18 00", "first_name": "Ada"}
-    decisions = lead_store.reconcile(present(first, at(0), **number), present(second, at(0), **number))
+    decisions = lead_store.reconcile(present(first, at(0), given=number), present(second, at(0), given=number))
     assert [decision.reason for decision in decisions] == ["", "ambiguous_match"]  # the first one's lead is not free
     assert len(lead_store.all_leads()) == 1
 
@@ -109,7 +110,8 @@ def test_r16_two_integrations_that_import_one_person_at_once_make_one_lead(
         for account in accounts.values():
             lead_store.deliver(touch(f"{n}"), account=account)
         leases = [lease_of(lead_store, f"{n}", integration_id) for integration_id in accounts]
-        barrier, decided = threading.Barrier(2), []
+        barrier = threading.Barrier(2)
+        decided: list[int] = []
 
         def bring(
             lease: sync_pb2.Lease,
@@ -118,7 +120,7 @@ def test_r16_two_integrations_that_import_one_person_at_once_make_one_lead(
             decided: list[int] = decided,
         ) -> None:
             barrier.wait()
-            (decision,) = lead_store.reconcile(present(lease, at(0), **values))
+            (decision,) = lead_store.reconcile(present(lease, at(0), given=values))
             decided.append(decision.outcome)
 
         threads = [threading.Thread(target=bring, args=(lease,)) for lease in leases]
@@ -181,7 +183,7 @@ def test_leads_of_an_earlier_version_keep_matching(lead_store: LeadStore, mongo_
     watch = lead_store.leads.WatchLeads(lead_service_pb2.WatchLeadsRequest(tenant_id=TENANT), timeout=10)
     next(iter(watch))  # it is open
     with connect(mongo_url) as client:
-        References(Store.of(client, lead_store.database.name, b"k" * 32)).run()
+        References(Store.of(client, lead_store.database.name, b"k" * 32), timedelta(seconds=1)).run()
     edited = lead_store.update(by_phone, first_name="Eva")
     assert next(one for one in watch if one.lead.lead_id).lead == edited  # nobody else has changed
     watch.cancel()

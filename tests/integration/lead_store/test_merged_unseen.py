@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from lead_store.mongo.delivery_documents import unpack
-from lead_store_calls import INTEGRATION, LeadStore, absent, at, eventually, present, touch
+from lead_store_calls import INTEGRATION, LeadStore, absent, at, document, eventually, present, touch
 from lead_store_moves import holders, lease_of, minute_later, push, pushed_out, touched
 from leadsync.inbox.v1 import inbox_service_pb2 as inbox
 from leadsync.sync.v1 import sync_pb2
@@ -14,7 +14,7 @@ def merge_event(store: LeadStore, old: str, into: str) -> None:
     """Deliver the event that a record was merged into another one, and have it routed."""
     lost = inbox.Touch(object_type="contact", record_id=old, kind=inbox.TOUCH_KIND_MERGED, into_record_id=into)
     store.deliver(lost, touch(into), key=f"merge-{old}", records=[old])
-    eventually(lambda: store.database.deliveries.find_one({"_id": f"merge-{old}"})["state"] == "routed")
+    eventually(lambda: document(store.database.deliveries, f"merge-{old}")["state"] == "routed")
 
 
 def erase(store: LeadStore, record_id: str) -> list[sync_pb2.Decision]:
@@ -31,12 +31,12 @@ def outcomes(decisions: Iterable[sync_pb2.Decision]) -> list[int]:
 
 def kept_events(store: LeadStore, key: str) -> int:
     """Number of events that a delivery still names a record for."""
-    return len(unpack(store.database.deliveries.find_one({"_id": key})["event_record_ids"]))
+    return len(unpack(document(store.database.deliveries, key)["event_record_ids"]))
 
 
 def counted(store: LeadStore) -> tuple[int, int]:
-    """Links in use, and links that were let go."""
-    found = store.database.counters.find_one({"_id": INTEGRATION})
+    """Links in use, and links that were detached."""
+    found = document(store.database.counters, INTEGRATION)
     return found["linked"], found["from_crm_unlinked"]
 
 

@@ -5,7 +5,8 @@ from typing import Any
 
 import grpc
 import pytest
-from lead_store_calls import INTEGRATION, TENANT, LeadStore, absent, archived, at, done, present, touch
+from integration.lead_store.merging import both_linked, duplicates, linked_and_free
+from lead_store_calls import INTEGRATION, TENANT, LeadStore, absent, archived, at, document, present, touch
 from lead_store_moves import (
     conflicts,
     delete,
@@ -22,28 +23,8 @@ from lead_store_moves import (
 from leadsync.inbox.v1 import inbox_service_pb2 as inbox
 from leadsync.lead.v1 import lead_pb2, lead_service_pb2
 from leadsync.sync.v1 import sync_pb2
-from leadsync.sync.v1 import sync_service_pb2 as pb
 
 DELETED = inbox.TOUCH_KIND_DELETED
-ASK = {"phone": {"rule": sync_pb2.MERGE_RULE_ASK}}
-
-
-def linked_and_free(store: LeadStore, **survivor: str) -> tuple[str, str]:
-    """A lead with record 1, and another one that has no link: the account only gave when it was made."""
-    store.put_target(direction=lead_pb2.DIRECTION_FROM_CRM, rules=ASK)
-    loser = store.import_contact("1", email="a@x.org", phone="1", company="Old Inc.")
-    free = store.create(**{"email": "b@x.org", **survivor}).lead_id
-    store.put_target(revision=2, rules=ASK)
-    lease = store.lease_one()
-    store.reconcile(present(lease, at(0), email="a@x.org", phone="1", company="Old Inc."))
-    return loser, free
-
-
-def both_linked(store: LeadStore) -> tuple[str, str]:
-    """Two leads with the records 1 and 2."""
-    store.put_target()
-    loser = store.import_contact("1", email="a@x.org", phone="1")
-    return loser, store.import_contact("2", email="b@x.org", phone="2")
 
 
 def test_a_link_is_handed_over_to_a_survivor_that_has_none(lead_store: LeadStore) -> None:
@@ -55,10 +36,10 @@ def test_a_link_is_handed_over_to_a_survivor_that_has_none(lead_store: LeadStore
     lease = lead_store.lease_one()
     assert (lease.record_id, lease.lead_id) == ("1", survivor)
     seen = {"email": "b@x.org", "phone": "1", "company": "Old Inc."}
-    (decision,) = lead_store.reconcile(present(lease, at(0), **seen))
+    (decision,) = lead_store.reconcile(present(lease, at(0), given=seen))
     assert (decision.outcome, decision.lead_id) == (sync_pb2.OUTCOME_UPDATED, survivor)
     lead_store.update(survivor, phone="3")
-    (decision,) = lead_store.reconcile(present(lead_store.lease_one(), at(0), **seen))
+    (decision,) = lead_store.reconcile(present(lead_store.lease_one(), at(0), given=seen))
     assert dict(decision.write.values) == {"phone": "3"}
     assert [lead.lead_id for lead in lead_store.all_leads()] == [survivor]
 
@@ -68,7 +49,7 @@ def test_l2_the_survivors_and_the_records_values_meet_without_a_base(lead_store:
     loser, survivor = linked_and_free(lead_store, phone="2")
     merge_leads(lead_store, loser, survivor)
     seen = {"email": "b@x.org", "phone": "1", "company": "Old Inc."}
-    (decision,) = lead_store.reconcile(present(lead_store.lease_one(), at(0), **seen))
+    (decision,) = lead_store.reconcile(present(lead_store.lease_one(), at(0), given=seen))
     assert "phone" not in decision.write.values
     lead = lead_store.get(survivor)
     assert (lead.company, lead.phone) == ("Old Inc.", "2")
@@ -80,25 +61,19 @@ def test_a_base_that_the_survivor_shares_still_counts(lead_store: LeadStore) -> 
     loser, survivor = linked_and_free(lead_store, phone="1")
     merge_leads(lead_store, loser, survivor)
     seen = {"email": "b@x.org", "phone": "9", "company": "Old Inc."}
-    lead_store.reconcile(present(lead_store.lease_one(), at(5), **seen))
+    lead_store.reconcile(present(lead_store.lease_one(), at(5), given=seen))
     assert lead_store.get(survivor).phone == "9"
     assert conflicts(lead_store) == []
 
 
-def duplicates(store: LeadStore) -> list[tuple[str, str, str]]:
-    """Record, lead and double of each pair that people have to look at."""
-    found = store.sync.ListDuplicates(pb.ListDuplicatesRequest(tenant_id=TENANT), timeout=5).duplicates
-    return [(pair.record_id, pair.lead_id, pair.duplicate_lead_id) for pair in found]
-
-
 def test_where_both_have_a_record_the_losers_is_left_alone(lead_store: LeadStore) -> None:
-    """It is neither imported again, nor written, nor created anew; it waits for people to merge it in the CRM."""
+    """It is neither imported again, nor written, nor created again; it waits for people to merge it in the CRM."""
     loser, survivor = both_linked(lead_store)
     merge_leads(lead_store, loser, survivor)
     link = link_of(lead_store, loser)
     assert (link["record_id"], link["detached_reason"], link["duplicate_of"]) == ("1", "duplicate_lead", "2")
     for values in ({"email": "a@x.org"}, {"email": "b@x.org", "marked": loser}):
-        (decision,) = lead_store.reconcile(present(touched(lead_store), at(5), phone="crm", **values))
+        (decision,) = lead_store.reconcile(present(touched(lead_store), at(5), phone="crm", given=values))
         assert (decision.outcome, decision.reason) == (sync_pb2.OUTCOME_SKIPPED, "duplicate_lead")
         assert not decision.HasField("write")
     assert [lead.lead_id for lead in lead_store.all_leads()] == [survivor]
@@ -123,7 +98,7 @@ def test_leads_whose_records_were_merged_before_are_no_duplicates_any_more(lead_
     """R15: once the leads of two records that people merged in the CRM are merged as well, nothing is left to do."""
     loser, survivor = both_linked(lead_store)
     lead_store.deliver(touch("3"))
-    seen = {"email": "b@x.org", "merged": ["1", "2"], "marked": survivor, "history": {}}
+    seen: dict[str, Any] = {"email": "b@x.org", "merged": ["1", "2"], "marked": survivor, "history": {}}
     lead_store.reconcile(present(lease_of(lead_store, "3"), at(9), **seen))
     assert duplicates(lead_store) == [("3", survivor, loser)]
     merge_leads(lead_store, loser, survivor)
@@ -216,92 +191,9 @@ def test_l8_a_chain_of_merges_leads_to_its_end(lead_store: LeadStore) -> None:
     merge_leads(lead_store, second, third)
     lead_store.deliver(touch("1", inbox.TOUCH_KIND_RESTORED))
     seen = {"email": "other@x.org", "marked": first, "source_system": "jazzaam"}
-    (decision,) = lead_store.reconcile(present(lease_of(lead_store, "1"), at(9), **seen))
+    (decision,) = lead_store.reconcile(present(lease_of(lead_store, "1"), at(9), given=seen))
     assert (decision.outcome, decision.lead_id) == (sync_pb2.OUTCOME_LINKED, third)
     assert holders(lead_store, "1") == [third]
-
-
-def test_r7_a_write_under_way_is_settled_for_the_survivor(lead_store: LeadStore) -> None:
-    """The loser's write lands on the survivor's link; only what the survivor has too becomes its base."""
-    loser, survivor = linked_and_free(lead_store, phone="2", company="New Inc.")
-    lead_store.update(loser, phone="2", company="Old Inc. & Co.")
-    lease = lead_store.lease_one()
-    history: dict[str, Any] = {}
-    seen = present(lease, at(0), history=history, email="a@x.org", phone="1", company="Old Inc.")
-    (decision,) = lead_store.reconcile(seen)
-    assert dict(decision.write.values) == {"phone": "2", "company": "Old Inc. & Co."}
-    merge_leads(lead_store, loser, survivor)
-    assert lead_store.lease(wait=0).leases == []  # R5: whoever writes has the pair
-    assert lead_store.settle(lease, decision.write, **done("1", at(1), phone="2", company="Old Inc. & Co."))
-    base = link_of(lead_store, survivor)["base"]
-    assert (base.get("phone"), base.get("company")) == (["2", "2"], None)
-    history = {"phone": [("2", at(1), True)], "company": [("Old Inc. & Co.", at(1), True)]}
-    again = present(
-        lead_store.lease_one(), at(1), history=history, email="b@x.org", phone="2", company="Old Inc. & Co."
-    )
-    (decision,) = lead_store.reconcile(again)
-    assert "phone" not in decision.write.values
-    assert lead_store.get(survivor).phone == "2"
-
-
-def test_r2_a_left_over_write_is_judged_for_the_survivor(lead_store: LeadStore) -> None:
-    """A write whose answer was lost and that landed is no change of the CRM's, and no base that the survivor lacks."""
-    loser, survivor = linked_and_free(lead_store, phone="5")
-    lead_store.update(loser, phone="2")
-    lease = lead_store.lease_one()
-    history: dict[str, Any] = {}
-    lead_store.reconcile(present(lease, at(0), history=history, email="a@x.org", phone="1", company="Old Inc."))
-    merge_leads(lead_store, loser, survivor)
-    lead_store.expire_lease(lease.work_item_id)
-    history = {"phone": [("2", at(1), True), ("1", at(0), False)]}
-    seen = present(lead_store.lease_one(), at(1), history=history, email="b@x.org", phone="2", company="Old Inc.")
-    (decision,) = lead_store.reconcile(seen)
-    assert "phone" not in decision.write.values
-    assert [(c.field, c.ours, c.theirs) for c in conflicts(lead_store)] == [("phone", "5", "2")]
-
-
-def creating(store: LeadStore) -> tuple[str, sync_pb2.Lease, sync_pb2.Decision]:
-    """A lead whose record is being created."""
-    loser = store.create(email="a@x.org").lead_id
-    lease = next(lease for lease in store.lease().leases if lease.lead_id == loser)
-    (decision,) = store.reconcile(absent(lease))
-    assert decision.write.kind == sync_pb2.WRITE_KIND_CREATE
-    return loser, lease, decision
-
-
-@pytest.mark.parametrize("answered", [True, False])
-def test_l6_a_record_that_is_being_created_goes_to_the_survivor(lead_store: LeadStore, *, answered: bool) -> None:
-    """Whether its answer comes or is lost, the record made for the loser is linked to the survivor."""
-    lead_store.put_target(direction=lead_pb2.DIRECTION_FROM_CRM)
-    survivor = lead_store.create(email="b@x.org").lead_id
-    lead_store.put_target(revision=2)
-    loser, lease, decision = creating(lead_store)
-    merge_leads(lead_store, loser, survivor)
-    if answered:
-        assert lead_store.settle(lease, decision.write, **done("7", at(1)))
-    else:
-        lead_store.expire_lease(lease.work_item_id)
-        lead_store.reconcile(present(lead_store.lease_one(), at(1), record_id="7", email="a@x.org", marked=loser))
-    seen = {"email": "a@x.org", "marked": loser, "source_system": "jazzaam", "history": {}}
-    (decision,) = lead_store.reconcile(present(lease_of(lead_store, "7"), at(1), **seen))
-    assert (decision.outcome, decision.lead_id) == (sync_pb2.OUTCOME_LINKED, survivor)
-    assert holders(lead_store, "7") == [survivor]
-
-
-def test_a_record_that_was_being_created_for_the_loser_is_a_duplicate(lead_store: LeadStore) -> None:
-    """L6: the survivor has a record already, so the new one waits for people and no work fails."""
-    lead_store.put_target()
-    survivor = lead_store.import_contact("2", email="b@x.org")
-    loser, lease, decision = creating(lead_store)
-    merge_leads(lead_store, loser, survivor)
-    assert lead_store.settle(lease, decision.write, **done("7", at(1)))
-    lead_store.deliver(touch("7"))
-    seen = {"email": "a@x.org", "marked": loser, "source_system": "jazzaam"}
-    (decision,) = lead_store.reconcile(present(lease_of(lead_store, "7"), at(1), **seen))
-    assert (decision.outcome, decision.reason) == (sync_pb2.OUTCOME_SKIPPED, "duplicate_lead")
-    link = link_of(lead_store, loser)
-    assert (link["record_id"], link["detached_reason"], link["duplicate_of"]) == ("7", "duplicate_lead", "2")
-    assert lead_store.work() == []
 
 
 def test_r17_an_erasure_takes_those_that_were_merged_into_the_lead_with_it(lead_store: LeadStore) -> None:
@@ -333,4 +225,4 @@ def test_a_merge_is_told_in_both_histories(lead_store: LeadStore) -> None:
 
     assert newest(loser) == ("deleted", "merged", "")
     assert newest(survivor) == ("linked", "lead_merged", "1")
-    assert lead_store.database.counters.find_one({"_id": INTEGRATION})["linked"] == 1
+    assert document(lead_store.database.counters, INTEGRATION)["linked"] == 1

@@ -114,9 +114,9 @@ def test_history_decides_what_only_history_can(lead_store: LeadStore) -> None:
     lead_store.update(lead_id, phone="2", company="B")
     theirs = {"email": "one@x.org", "phone": "3", "company": "C"}
 
-    (unsure,) = plan(lead_store, [record("1", **theirs)])
+    (unsure,) = plan(lead_store, [record("1", given=theirs)])
     lease = sync_pb2.Lease(work_item_id=unsure.work_item_id, record_id="1")
-    seen = present(lease, at(9), history={"phone": [("3", at(9), False)]}, **theirs)
+    seen = present(lease, at(9), history={"phone": [("3", at(9), False)]}, given=theirs)
     sure, again = plan(lead_store, [record("2", email="two@x.org")], [seen])
 
     assert outcomes([unsure, sure, again]) == ["needs_history", "created", "pushed"]
@@ -210,7 +210,7 @@ def test_a_settled_write_is_looked_at_with_history(lead_store: LeadStore) -> Non
     lead_store.update(lead_id, phone="2")
     lease = lead_store.lease_one()
     (decision,) = lead_store.reconcile(present(lease, at(5), email="one@x.org", phone="1"))
-    lead_store.settle(lease, decision.write, **done("1", at(6), phone="2"))
+    lead_store.settle(lease, decision.write, done("1", at(6), phone="2"))
 
     (planned_lease,) = plan_leads(lead_store, lead_id)
 

@@ -21,7 +21,7 @@ def request(number: int = 0, *, body: bytes = b"[{}]", key: str = "", **more: st
         body=body,
         headers={"x-signature": "abc"},
         received_at=stamp(at(number)),
-        **fields,  # type: ignore[arg-type]
+        **fields,
     )
 
 
@@ -38,7 +38,8 @@ def page(store: LeadStore, size: int = 0, token: str = "", provider: str = "") -
 
 def everything(store: LeadStore, size: int) -> list[pb.QuarantinedRequest]:
     """All requests, page by page."""
-    found, token = [], ""
+    found: list[pb.QuarantinedRequest] = []
+    token = ""
     while True:
         answer = page(store, size, token)
         found += answer.requests
@@ -145,4 +146,4 @@ def test_calls_are_bounded(lead_store: LeadStore, call: object) -> None:
     assert callable(call)
     with pytest.raises(grpc.RpcError) as caught:
         call(lead_store)
-    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT  # type: ignore[attr-defined]
+    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT

@@ -16,7 +16,7 @@ from lead_store.mongo.store import Store
 from lead_store.usecases.arrivals import Arrivals
 from lead_store.usecases.backlog import MOST_FOUND
 from lead_store.usecases.lease import WorkSignal
-from lead_store.usecases.router import Router
+from lead_store.usecases.router import Router, RouterTiming
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
@@ -75,10 +75,10 @@ def test_an_account_does_not_wait_for_the_flood_of_another(store: Store) -> None
 
 
 def test_what_comes_without_end_is_not_put_off_without_end(store: Store) -> None:
-    """An account that has been behind for long rests no longer than its turns take, however busy the way in is."""
+    """An account that has been behind for long pauses no longer than its turns take, however busy recording is."""
     now, arrivals = store.now(), Arrivals()
     store.deliveries.insert(deliveries("1", MOST_FOUND), now)
-    router = Router(store, WorkSignal(), arrivals, late_after=0.0)
+    router = Router(store, WorkSignal(), arrivals, timing=RouterTiming(late=timedelta()))
     router.sweep()
 
     with arrivals.recording(deliveries("1", 1), now):
@@ -86,7 +86,7 @@ def test_what_comes_without_end_is_not_put_off_without_end(store: Store) -> None
         router.take_turns()
         ended = time.monotonic()
 
-    (until,) = router.resting.values()
+    (until,) = router.pausing.values()
     assert until - ended <= ended - began
 
 
@@ -113,7 +113,7 @@ def test_accounts_are_told_apart_by_their_whole_names(store: Store) -> None:
 
 def test_a_delivery_that_only_names_an_erased_record_loses_its_events(store: Store) -> None:
     """An event of a kind that is not synced goes as well, though it was kept after the erasure of its person."""
-    store.transact(lambda session: store.tombstones.bury("tenant-1", "integration-1", ["7"], session))
+    store.transact(lambda session: store.tombstones.add_records("tenant-1", "integration-1", ["7"], session))
     events = b'[{"objectId":7},{"objectId":8}]'
     named = Delivery("named", "hubspot", "1", events, {}, (), 2, 2, NOW, ("7", "8"))
     store.deliveries.insert([named], NOW)

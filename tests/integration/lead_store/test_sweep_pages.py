@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from lead_store_calls import INTEGRATION, WORKER, LeadStore, archived, at, eventually, present, stamp, touch
+from lead_store_calls import INTEGRATION, WORKER, LeadStore, archived, at, document, eventually, present, stamp, touch
 from lead_store_moves import touched
 from leadsync.inbox.v1 import inbox_service_pb2 as inbox
 from leadsync.sync.v1 import sync_pb2
@@ -92,7 +92,7 @@ def test_only_what_no_event_told_of_counts_as_found(lead_store: LeadStore) -> No
     assert lead_store.status().found_by_sweep == 1
     (lease,) = page(lead_store, "1", seconds=7)
     lead_store.deliver(touch("1"), key="late")
-    eventually(lambda: lead_store.database.deliveries.find_one({"_id": "late"})["state"] == "routed")  # type: ignore[index]
+    eventually(lambda: document(lead_store.database.deliveries, "late")["state"] == "routed")
     lead_store.reconcile(present(lease, at(7), email="1@x.org", phone="1", before_lease=True))
     assert lead_store.status().found_by_sweep == 1
     lead_store.reconcile(present(lead_store.lease_one(), at(7), email="1@x.org", phone="1"))

@@ -11,10 +11,11 @@ from datetime import timedelta
 import grpc
 import pytest
 from lead_store import bootstrap
-from lead_store.settings import Settings
+from lead_store.settings import Settings, Timing
 from lead_store_calls import TENANT, LeadStore, at, eventually, present, touch
 from leadsync.lead.v1 import lead_service_pb2
 
+TIMING = Timing(lease=timedelta(seconds=12))
 Two = tuple[LeadStore, LeadStore]
 
 
@@ -23,7 +24,11 @@ def two(mongo_url: str) -> Iterator[Two]:
     """Two lead-stores that start at the same time on an empty database."""
     database = f"test_{uuid.uuid4().hex[:12]}"
     settings = Settings(
-        mongo_url=mongo_url, identity_key=b"k" * 32, database=database, port=0, lease=timedelta(seconds=12)
+        mongo_url=mongo_url,
+        identity_key=b"k" * 32,
+        database=database,
+        port=0,
+        timing=Timing(lease=timedelta(seconds=12)),
     )
     with ExitStack() as stack, ThreadPoolExecutor(2) as pool:
         starting = [bootstrap.run(settings, threading.Event()) for _ in range(2)]

@@ -28,7 +28,7 @@ def test_a_lead_made_here_is_created_once_and_its_echo_changes_nothing(lead_stor
     (decision,) = lead_store.reconcile(absent(lease))
     assert decision.write.kind == sync_pb2.WRITE_KIND_CREATE
     assert dict(decision.write.values) == {"email": "bob@x.org", "first_name": "Bob"}
-    assert lead_store.settle(lease, decision.write, **done("7", at(1), email="bob@x.org"))
+    assert lead_store.settle(lease, decision.write, done("7", at(1), email="bob@x.org"))
     lead_store.deliver(touch("7", inbox.TOUCH_KIND_CREATED))
     eventually(lambda: lead_store.status().total_received == 1)
     echo = lead_store.lease_one()
@@ -51,7 +51,7 @@ def test_edits_of_different_fields_on_both_sides_both_survive(lead_store: LeadSt
     (decision,) = lead_store.reconcile(present(lease, at(5), email="a@x.org", first_name="Anna", phone="1"))
     assert decision.outcome == sync_pb2.OUTCOME_UPDATED
     assert dict(decision.write.values) == {"phone": "2"}
-    assert lead_store.settle(lease, decision.write, **done("1", at(6), phone="2"))
+    assert lead_store.settle(lease, decision.write, done("1", at(6), phone="2"))
     lead = lead_store.get(lead_id)
     assert (lead.first_name, lead.phone) == ("Anna", "2")
     lead_store.deliver(touch("1"))

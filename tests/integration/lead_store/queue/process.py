@@ -7,6 +7,7 @@ from typing import Self
 
 from lead_store.mongo.client import Document
 from lead_store.mongo.store import Store
+from lead_store.usecases.applying import Apply
 from lead_store.usecases.arrivals import Arrivals
 from lead_store.usecases.inbox import Inbox
 from lead_store.usecases.leads import Leads
@@ -97,7 +98,7 @@ class Process:
         self.inbox = Inbox(self.store, Arrivals(), self.store.now)
         self.router = Router(self.store, signal, Arrivals())
         self.leads = Leads(self.store, signal, PLATFORM)
-        self.lease = LeaseWork(self.store, signal, lease)
+        self.lease = LeaseWork(self.store, signal, Apply(self.store), lease, timedelta(seconds=0.5))
         self.work = Work(self.store, signal, PLATFORM)
 
     @contextmanager

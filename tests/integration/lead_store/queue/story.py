@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 from integration.lead_store.queue.crm import FIELDS, Crm
 from integration.lead_store.queue.process import Process, Wire
-from lead_store.domain.decision import LeaseEnd, Outcome
+from lead_store.domain.decision import NextStep, Outcome
 from lead_store.domain.delivery import Delivery, Touch, TouchKind
 from lead_store.domain.rules import Direction, FieldRule, MergeRule, Target
 from lead_store.domain.settlement import WriteResult
@@ -146,7 +146,9 @@ class Story:
         for _ in range(2):
             decisions = process.work.reconcile(process.worker_id, seen)
             decided = list(zip(seen, decisions, strict=True))
-            writes += [(by_id[one.work_item_id], v.write) for one, v in decided if v.end is LeaseEnd.HELD and v.write]
+            writes += [
+                (by_id[one.work_item_id], v.write) for one, v in decided if v.next_step is NextStep.WRITE and v.write
+            ]
             again = [by_id[one.work_item_id] for one, v in decided if v.outcome is Outcome.NEEDS_HISTORY]
             if not again:
                 break
