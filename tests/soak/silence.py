@@ -7,7 +7,7 @@ from itertools import count
 
 import httpx
 from hubspot_simulator.client import ControlClient
-from leadsync_cli.hubspot.events import Origin, Subject, make_event
+from leadsync_cli.crms.hubspot.events import Origin, Subject, make_event
 from leadsync_cli.suite.catalogue import SIMULATED, SIMULATED_ACCOUNT
 
 QUIET_WITHIN = 600.0

@@ -6,15 +6,16 @@ import typer
 
 from leadsync_cli.commands import conflicts, events, integrations, leads, local, matches, runs, webhooks, work
 from leadsync_cli.commands.doctor import doctor
-from leadsync_cli.commands.send import send
 from leadsync_cli.commands.why import why
+from leadsync_cli.crms.hubspot.project_file import hubspot_project
+from leadsync_cli.crms.hubspot.send import send
 from leadsync_cli.errors import MEANINGS, CommandError
 from leadsync_cli.output import print_error
 
-EPILOG = "Exit codes:  " + "  ·  ".join(f"{code.value} {meaning}" for code, meaning in MEANINGS.items())
+EPILOG = "Exit codes:\n\n" + "\n".join(f"* `{code.value}` {meaning}" for code, meaning in MEANINGS.items())
 
 
-HELP = """Leads and CRM records, kept the same in both directions.
+HELP = """Keep leads and CRM records the same, in both directions.
 
 `leadsync --install-completion` lets your shell complete commands and options.
 """
@@ -45,16 +46,17 @@ def build_app() -> typer.Typer:
     groups |= {"runs": runs, "work": work, "conflicts": conflicts, "matches": matches}
     for name, group in groups.items():
         app.add_typer(group.app, name=name)
+    webhooks.app.command("hubspot-project")(hubspot_project)
     app.callback()(_root)
     return app
 
 
 def _root() -> None:
-    """Leads and CRM records, kept the same in both directions."""
+    """Keep leads and CRM records the same, in both directions."""
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run a command and exit with its code; errors are told on stderr without a traceback."""
+    """Run a command and exit with its code; print errors on stderr without a traceback."""
     given = sys.argv[1:] if arguments is None else arguments
     try:
         build_app()(given, prog_name="leadsync")

@@ -1,4 +1,4 @@
-"""Following a run until it ends: how far it is, how fast, when it will be done, and what came of it so far."""
+"""Following a run until it ends: progress, rate, forecast and outcomes so far."""
 
 import time
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from leadsync_cli.gateway.client import Gateway, segment
 
 RUNS = "/crm-integration/runs"
 POLL_SECONDS = 0.5
-PATIENCE_SECONDS = 60.0  # a run outlives its processes, so a gateway that is away for a moment is no reason to give up
+PATIENCE_SECONDS = 60.0  # the run continues without the gateway, so a short absence of the gateway is no error
 
 Run = dict[str, Any]
 
@@ -21,7 +21,7 @@ Run = dict[str, Any]
 def follow(gateway: Gateway, run_id: str, *, quiet: bool) -> Run:
     """Return the run once it has ended, with a progress bar on stderr meanwhile.
 
-    Raises CommandError: `interrupted` on Ctrl-C, which leaves the run alone; `gateway_unreachable` after a minute.
+    Raises CommandError: `interrupted` on Ctrl-C, while the run continues; `gateway_unreachable` after a minute.
     """
     run: Run = {}
     try:
@@ -31,13 +31,13 @@ def follow(gateway: Gateway, run_id: str, *, quiet: bool) -> Run:
                 progress.update(task, **described(run))
     except KeyboardInterrupt:
         hint = f"`leadsync runs follow {run_id}` follows it again, `leadsync runs cancel {run_id}` cancels it."
-        detail = f"Stopped following; run {run_id} goes on."
+        detail = f"Run {run_id} continues."
         raise CommandError("interrupted", detail, Exit.INTERRUPTED, hint) from None
     return run
 
 
 def described(run: Run) -> dict[str, Any]:
-    """Return what a progress bar shows of a run."""
+    """Return what the progress bar shows."""
     total, done, ended = run.get("total") or None, run.get("done") or 0, run["state"] != "running"
     rate, forecast = run.get("ratePerSecond"), run.get("forecastAt")
     ending = f", done at {datetime.fromisoformat(forecast).astimezone():%H:%M:%S}" if forecast and not ended else ""
@@ -52,16 +52,16 @@ def described(run: Run) -> dict[str, Any]:
 
 
 def _states(gateway: Gateway, run_id: str) -> Iterator[Run]:
-    """Give the run as it is, again and again, until it has ended."""
-    heard = time.monotonic()
+    """Yield the run, again and again, until it has ended."""
+    answered_at = time.monotonic()
     while True:
         try:
             run = gateway.get(f"{RUNS}/{segment(run_id)}")
         except CommandError as error:
-            if error.exit_code is not Exit.UNREACHABLE or time.monotonic() - heard > PATIENCE_SECONDS:
+            if error.exit_code is not Exit.UNREACHABLE or time.monotonic() - answered_at > PATIENCE_SECONDS:
                 raise
         else:
-            heard = time.monotonic()
+            answered_at = time.monotonic()
             yield run
             if run["state"] != "running":
                 return

@@ -1,4 +1,4 @@
-"""Secret files of the data directory: made on the first run, used again later, readable by their owner only."""
+"""Secret files of the data directory: made on the first run, readable by their owner only."""
 
 import base64
 import os
@@ -16,15 +16,15 @@ KEY_FILES = {
 
 
 def make_private_dir(path: Path) -> Path:
-    """Make a directory that only its owner may enter (mode 0700); one that is there is left as it is."""
+    """Make a directory that only its owner may enter (mode 0700); an existing one is left as it is."""
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     return path
 
 
 def write_private(path: Path, content: str, *, replace: bool) -> None:
-    """Write a file of mode 0600 so that it appears whole or not at all.
+    """Write a file of mode 0600 that appears completely or not at all.
 
-    Without `replace`, raises FileExistsError if it is there.
+    Without `replace`, raises FileExistsError if it exists.
     """
     handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mkstemp makes mode 0600
     try:
@@ -41,7 +41,7 @@ def write_private(path: Path, content: str, *, replace: bool) -> None:
 
 
 def read_private(path: Path) -> str:
-    """Read a secret file, first closing it to everybody but its owner.
+    """Read a secret file, after limiting its permissions to its owner.
 
     Raises FileNotFoundError, or CommandError if it is empty.
     """
@@ -49,17 +49,19 @@ def read_private(path: Path) -> str:
         path.chmod(0o600)
     content = path.read_text(encoding="utf-8").strip()
     if not content:
-        raise CommandError("empty_key_file", f"{path} is empty; restore it from a backup, or delete it for a new one.")
+        raise CommandError(
+            "empty_key_file", f"{path} is empty; restore it from a backup, or delete it to get a new one."
+        )
     return content
 
 
 def new_key() -> str:
-    """Return 32 random bytes in URL-safe base64, the form that Fernet takes and HS256 is content with."""
+    """Return 32 random bytes in URL-safe base64, a form for both Fernet and HS256."""
     return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
 
 
 def ensure_key(path: Path) -> str:
-    """Return the key in the file; make one first if there is none."""
+    """Return the key in the file; make one if there is none."""
     try:
         return read_private(path)
     except FileNotFoundError:

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from leadsync_cli.errors import CommandError
 
-PIPE_WIDTH = 200  # characters; a pipe has no width of its own
+PIPE_WIDTH = 200  # characters; a pipe has no width
 
 
 def print_json(value: Any) -> None:
@@ -24,7 +24,7 @@ def show(value: dict[str, Any], *, json: bool) -> None:
 
 
 def show_with_rows(value: dict[str, Any], items: str, columns: Sequence[tuple[str, str]], *, json: bool) -> None:
-    """Print an object that holds a list: for people, the list is a table of its own, and left out if it is empty."""
+    """Print an object with a list. For people, the list is a separate table, left out if it is empty."""
     if json:
         print_json(value)
         return
@@ -34,25 +34,25 @@ def show_with_rows(value: dict[str, Any], items: str, columns: Sequence[tuple[st
 
 
 def show_page(page: dict[str, Any], items: str, columns: Sequence[tuple[str, str]], empty: str, *, json: bool) -> None:
-    """Print one page of a list, and for people how to get the next one."""
+    """Print one page of a list; for people, also say how to get the next page."""
     if json:
         print_json(page)
         return
     print_rows(page[items], columns, empty)
-    tell_next_page(page)
+    print_next_page(page)
 
 
-def tell_next_page(page: Mapping[str, Any]) -> None:
+def print_next_page(page: Mapping[str, Any]) -> None:
     """Say how to get the next page, if there is one."""
     if page.get("nextPageToken"):
         print_facts({"next page": f"--page-token {page['nextPageToken']}"})
 
 
 def print_rows(rows: Iterable[Mapping[str, Any]], columns: Sequence[tuple[str, str]], empty: str) -> None:
-    """Print rows as a table of (heading, dotted path) columns, or say in words that there are none."""
+    """Print rows as a table of (heading, dotted path) columns, or `empty` if there are none."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading, _ in columns:
-        table.add_column(heading, overflow="fold", no_wrap=heading == "ID")  # ids are there to be copied
+        table.add_column(heading, overflow="fold", no_wrap=heading == "ID")  # ids are for copying
     for row in rows:
         table.add_row(*(text_of(look_up(row, path)) for _, path in columns))
     width = None if sys.stdout.isatty() else PIPE_WIDTH
@@ -71,10 +71,10 @@ def print_facts(facts: Mapping[str, Any], indent: str = "") -> None:
 
 
 def print_error(error: CommandError, *, as_json: bool) -> None:
-    """Print why a command ended and what to do, on stderr: `reason: detail` and a hint, or the same as JSON."""
+    """Print an error on stderr: `reason: detail` and a hint, or the same as JSON."""
     if as_json:
-        told = {"reason": error.reason, "detail": error.detail} | ({"hint": error.hint} if error.hint else {})
-        sys.stderr.write(json.dumps(told, ensure_ascii=False) + "\n")
+        body = {"reason": error.reason, "detail": error.detail} | ({"hint": error.hint} if error.hint else {})
+        sys.stderr.write(json.dumps(body, ensure_ascii=False) + "\n")
     else:
         first, *more = [*(error.detail.splitlines() or [""]), *error.hint.splitlines()]
         sys.stderr.write("\n".join([f"leadsync: {error.reason}: {first}", *(f"  {line}" for line in more)]) + "\n")
@@ -89,7 +89,7 @@ def look_up(row: Mapping[str, Any], path: str) -> Any:
 
 
 def text_of(value: Any) -> str:
-    """Return a value as people read it: nothing for a missing one, yes and no, lists with commas."""
+    """Return a value as text for people: empty for None, yes or no, lists with commas."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -100,5 +100,5 @@ def text_of(value: Any) -> str:
 
 
 def quoted(value: Any) -> str:
-    """Return a value in quotes for a sentence, or the word blank."""
+    """Return a value in quotes, or the word blank."""
     return f'"{value}"' if value not in {None, ""} else "blank"

@@ -1,10 +1,10 @@
-"""What a dry run found, in a sentence."""
+"""The result of a dry run, in a sentence."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-# What would be done, by its name in a run's `effects` or `outcomes`: the words, singular and plural where they differ.
-_DEEDS = (
+# Effects and outcomes of a run by name, with their words in singular and plural.
+_WORDS = (
     ("effects", "leads_created", "create {} lead", "create {} leads"),
     ("outcomes", "linked", "link {}", ""),
     ("effects", "leads_updated", "update {} lead", "update {} leads"),
@@ -17,21 +17,21 @@ _DEEDS = (
     ("outcomes", "unchanged", "find {} unchanged", ""),
     ("outcomes", "skipped", "skip {}", ""),
     ("outcomes", "failed", "fail on {}", ""),
-    ("outcomes", "waiting", "find {} not to be decided yet", ""),
+    ("outcomes", "waiting", "leave {} waiting", ""),
 )
 
 
 def in_words(run: Mapping[str, Any]) -> str:
-    """Say what the run would have done, why not, and what it would cost."""
-    deeds = ", ".join(_deeds(run)) or "do nothing"
+    """Return what the run would do, the reasons why not, and the number of calls."""
+    parts = ", ".join(_parts(run)) or "do nothing"
     reasons = ", ".join(f"{name} {number}" for name, number in _counts(run, "reasons").items())
     calls = run.get("callsNeeded") or 0
     because = f" ({reasons})" if reasons else ""
-    return f"would {deeds}{because}, and take {calls} call{'' if calls == 1 else 's'} to the CRM"
+    return f"would {parts}{because}, and take {calls} call{'' if calls == 1 else 's'} to the CRM"
 
 
-def _deeds(run: Mapping[str, Any]) -> Iterator[str]:
-    for place, name, one, more in _DEEDS:
+def _parts(run: Mapping[str, Any]) -> Iterator[str]:
+    for place, name, one, more in _WORDS:
         if number := _counts(run, place).get(name):
             yield (one if number == 1 or not more else more).format(number)
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
+from leadsync_cli.crms.hubspot.local import ACCESS_TOKEN
 from leadsync_cli.errors import ConfigurationError
 
 
@@ -70,12 +71,12 @@ class Settings:
 
     @property
     def admin_token_file(self) -> Path:
-        """Where `leadsync up` leaves the token of an administrator of tenant `default`."""
+        """File into which `leadsync up` writes the token of an administrator of tenant `default`."""
         return self.data_dir / "admin-token"
 
 
 def _port(given: Mapping[str, str], name: str, faults: list[str]) -> int:
-    """Return the port that the variable sets, or the default; note a fault if it is none."""
+    """Return the port that the variable sets, or the default; add a fault if the value is no port."""
     variable = PORT_VARIABLES[name]
     default: int = getattr(Ports(), name)
     text = given.get(variable, str(default))
@@ -86,8 +87,8 @@ def _port(given: Mapping[str, str], name: str, faults: list[str]) -> int:
 
 
 def _simulator(given: Mapping[str, str], faults: list[str]) -> bool:
-    """Say whether the simulator runs: as told, or when there is no HubSpot token to use instead."""
-    told = given.get("LEADSYNC_SIMULATOR", "").lower()
-    if told not in {"", "on", "off"}:
-        faults.append(f"LEADSYNC_SIMULATOR must be on or off, not {told!r}.")
-    return told == "on" if told else "HUBSPOT_ACCESS_TOKEN" not in given
+    """Return whether the simulator runs: as LEADSYNC_SIMULATOR says, else when no token of a real account is set."""
+    wanted = given.get("LEADSYNC_SIMULATOR", "").lower()
+    if wanted not in {"", "on", "off"}:
+        faults.append(f"LEADSYNC_SIMULATOR must be on or off, not {wanted!r}.")
+    return wanted == "on" if wanted else ACCESS_TOKEN not in given

@@ -1,4 +1,4 @@
-"""Making the tokens that the gateway accepts: JWT, HS256, tenant and role inside."""
+"""Makes the tokens that the gateway accepts: JWT with HS256, tenant and role."""
 
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -21,7 +21,7 @@ class Role(StrEnum):
 
 
 def local_token_key(settings: Settings) -> str:
-    """Return the key that tokens are signed with: LEADSYNC_TOKEN_KEY, else the data directory's.
+    """Return the key that signs tokens: LEADSYNC_TOKEN_KEY, else the data directory's.
 
     Raises CommandError if there is neither.
     """

@@ -1,4 +1,4 @@
-"""Waiting for something to become true in another process, by asking again and again."""
+"""Waits until something is true in another process, by asking repeatedly."""
 
 import time
 from collections.abc import Callable
@@ -12,7 +12,7 @@ PAUSE_SECONDS = 0.05
 def wait_for(condition: Callable[[], Found], within: float) -> tuple[Found, float]:
     """Ask until the answer is truthy or `within` seconds are over; return the last answer and the seconds it took.
 
-    Asks at least once, and once more after the time is over, so that a slow machine is not called a wrong answer.
+    Asks at least once, and once more after the time is over, so that a slow machine does not count as a wrong answer.
     """
     began = time.monotonic()
     while True:

@@ -29,7 +29,8 @@ from crm_connector.usecases.work import Job
 from crm_connector.vault import AesVault
 from lead_store.bootstrap import Services, build
 from lead_store.mongo.store import Store
-from lead_store.settings import Settings, Timing
+from lead_store.settings import Settings
+from lead_store.settings import Timing as StoreTiming
 from leadsync.inbox.v1 import inbox_service_pb2_grpc
 from leadsync.lead.v1 import lead_service_pb2_grpc
 from leadsync.sync.v1 import sync_service_pb2_grpc
@@ -50,7 +51,7 @@ SETTINGS = Settings(
     identity_key=b"k" * 32,
     database="machine_lead_store",
     platform=PLATFORM,
-    timing=Timing(lease=LEASE),
+    timing=StoreTiming(lease=LEASE),
 )
 OWN_DATABASE = "machine_connector"
 _VAULT = AesVault(("machine" * 5,))

@@ -1,4 +1,4 @@
-"""A canned gateway, and the command line as a process that talks to it."""
+"""A fake gateway, and the command line as a process that calls it."""
 
 import os
 import subprocess
@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from unit.cli.canned import CannedGateway
+from unit.cli.fake_gateway import FakeGateway
 
 
 @pytest.fixture
-def gateway() -> Iterator[CannedGateway]:
-    """Give a gateway that listens."""
-    with CannedGateway() as server:
+def gateway() -> Iterator[FakeGateway]:
+    """A gateway that listens."""
+    with FakeGateway() as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         yield server
@@ -23,8 +23,8 @@ def gateway() -> Iterator[CannedGateway]:
 
 
 @pytest.fixture
-def start(gateway: CannedGateway, tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
-    """Give a function that starts the command line against the gateway."""
+def start(gateway: FakeGateway, tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
+    """A function that starts the command line against the gateway."""
 
     def begin(*arguments: str, **more: str) -> subprocess.Popen[str]:
         environment = {"PATH": os.environ["PATH"], "LEADSYNC_URL": gateway.url, "LEADSYNC_TOKEN": "t0ken"}
@@ -38,7 +38,7 @@ def start(gateway: CannedGateway, tmp_path: Path) -> Callable[..., subprocess.Po
 
 @pytest.fixture
 def leadsync(start: Callable[..., subprocess.Popen[str]]) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Give a function that runs the command line against the gateway to its end."""
+    """A function that runs the command line against the gateway to its end."""
 
     def run(*arguments: str, stdin: str = "", **more: str) -> subprocess.CompletedProcess[str]:
         with start(*arguments, **more) as process:

@@ -1,4 +1,4 @@
-"""What each program of the suite is given."""
+"""The variables that each program of the suite gets."""
 
 from pathlib import Path
 
@@ -25,22 +25,22 @@ def given(**environment: str) -> dict[str, dict[str, str]]:
         ("LEADSYNC_IDENTITY_KEY", "lead-store"),
     ],
 )
-def test_a_key_reaches_its_owner_alone(key: str, owner: str) -> None:
-    """No program gets a key that is another one's, under any name."""
+def test_a_key_reaches_only_its_owner(key: str, owner: str) -> None:
+    """No program gets the key of another one, under any name."""
     found = given()
 
     assert [name for name, environment in found.items() if KEYS[key] in environment.values()] == [owner]
 
 
-def test_nobody_gets_what_nobody_asked_for() -> None:
-    """Variables of the user that no program needs stay with the user; so does the access token."""
+def test_no_program_gets_variables_that_it_does_not_need() -> None:
+    """No program gets variables that none needs, nor the access token."""
     found = given(AWS_SECRET_ACCESS_KEY="private", HUBSPOT_ACCESS_TOKEN="pat-real", LEADSYNC_TOKEN="jwt")
 
     assert not {"private", "pat-real", "jwt"} & {value for one in found.values() for value in one.values()}
 
 
 def test_the_gateway_never_sees_the_database() -> None:
-    """Only lead-store and crm-connector know where the data lies."""
+    """Only lead-store and crm-connector know the address of the database."""
     found = given(MONGO_URL="mongodb://user:password@db/")
 
     assert [name for name, environment in found.items() if "MONGO_URL" in environment] == [
@@ -49,8 +49,8 @@ def test_the_gateway_never_sees_the_database() -> None:
     ]
 
 
-def test_without_a_token_the_simulator_stands_in_for_hubspot() -> None:
-    """Everything that speaks to HubSpot is pointed at the simulator, with its credentials, whatever else is set."""
+def test_without_a_token_the_simulator_replaces_hubspot() -> None:
+    """All programs that call HubSpot call the simulator, with its credentials, whatever else is set."""
     connector = given(HUBSPOT_CLIENT_SECRET="real", SIMULATOR_PORT="9001")["crm-connector"]
 
     assert connector["HUBSPOT_BASE_URL"] == "http://127.0.0.1:9001"
@@ -58,7 +58,7 @@ def test_without_a_token_the_simulator_stands_in_for_hubspot() -> None:
 
 
 def test_the_simulator_keeps_its_state_beside_the_database() -> None:
-    """The simulator alone is told of a state file, and that lies in the data directory."""
+    """Only the simulator gets a state file, which is in the data directory."""
     found = given()
 
     assert found["simulator"]["SIMULATOR_STATE"] == "/data/simulator.json"
@@ -75,7 +75,7 @@ def test_with_a_token_there_is_no_simulator() -> None:
 
 
 def test_with_mongo_url_no_database_is_started() -> None:
-    """MONGO_URL replaces the embedded database, and its port is not asked for."""
+    """MONGO_URL replaces the embedded database, whose port is then not used."""
     settings = Settings.from_env({"MONGO_URL": "mongodb://elsewhere/", "LEADSYNC_SIMULATOR": "off"})
 
     names = {one.name for one in components(settings, suite_environment(settings, KEYS))}
@@ -83,8 +83,8 @@ def test_with_mongo_url_no_database_is_started() -> None:
     assert set(wanted_ports(settings)) == {"GATEWAY_PORT", "LEAD_STORE_PORT", "CRM_CONNECTOR_PORT"}
 
 
-def test_all_faults_of_the_configuration_are_told_together() -> None:
-    """Every wrong variable is named in one go."""
+def test_all_faults_of_the_configuration_are_reported_together() -> None:
+    """One error names every wrong variable."""
     with pytest.raises(ConfigurationError) as raised:
         Settings.from_env({"GATEWAY_PORT": "http", "MONGO_PORT": "70000", "LEADSYNC_SIMULATOR": "maybe"})
 

@@ -1,4 +1,4 @@
-"""The HTTP commands, run as a process against a gateway that answers what a test wants."""
+"""The HTTP commands, run as a process against a fake gateway."""
 
 import json
 import subprocess
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from unit.cli.canned import CannedGateway
+from unit.cli.fake_gateway import FakeGateway
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -14,10 +14,10 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 @pytest.mark.parametrize(
     ("status", "exit_code"), [(400, 2), (401, 4), (403, 4), (404, 5), (409, 6), (429, 3), (500, 1), (501, 2), (503, 3)]
 )
-def test_a_refusal_is_told_with_its_reason_and_an_exit_code(
-    gateway: CannedGateway, leadsync: Run, status: int, exit_code: int
+def test_a_refusal_shows_its_reason_and_sets_the_exit_code(
+    gateway: FakeGateway, leadsync: Run, status: int, exit_code: int
 ) -> None:
-    """Reason and detail of a problem come out on stderr with what to do; the exit code says which kind it was."""
+    """Standard error shows reason, detail and what to do; the exit code tells the kind of problem."""
     gateway.on("GET", "/leads/1", status, {"reason": "some_reason", "detail": "what it means"})
 
     result = leadsync("leads", "get", "1")
@@ -29,8 +29,8 @@ def test_a_refusal_is_told_with_its_reason_and_an_exit_code(
     assert result.stdout == ""
 
 
-def test_fields_at_fault_are_named(gateway: CannedGateway, leadsync: Run) -> None:
-    """Each field that the gateway does not accept is told with its message."""
+def test_wrong_fields_are_named(gateway: FakeGateway, leadsync: Run) -> None:
+    """Each field that the gateway does not accept is shown with its message."""
     faults = [{"field": "email", "message": "is not an address"}, {"field": "phone", "message": "is too long"}]
     gateway.on("POST", "/leads", 400, {"reason": "invalid_field", "detail": "two faults", "errors": faults})
 
@@ -40,7 +40,7 @@ def test_fields_at_fault_are_named(gateway: CannedGateway, leadsync: Run) -> Non
     assert "phone: is too long" in result.stderr
 
 
-def test_with_json_a_refusal_is_json_too(gateway: CannedGateway, leadsync: Run) -> None:
+def test_with_json_a_refusal_is_json_too(gateway: FakeGateway, leadsync: Run) -> None:
     """With --json, stderr holds one JSON object with reason, detail and what to do."""
     gateway.on("GET", "/leads/1", 404, {"reason": "lead_not_found", "detail": "no such lead"})
 
@@ -50,8 +50,8 @@ def test_with_json_a_refusal_is_json_too(gateway: CannedGateway, leadsync: Run) 
     assert json.loads(result.stderr) == {"reason": "lead_not_found", "detail": "no such lead", "hint": hint}
 
 
-def test_an_answer_that_is_no_problem_json_is_still_told(gateway: CannedGateway, leadsync: Run) -> None:
-    """A proxy's error page, or anything else in between, ends in a plain error and no traceback."""
+def test_an_answer_that_is_no_problem_json_gives_a_plain_error(gateway: FakeGateway, leadsync: Run) -> None:
+    """A proxy's error page, or any other answer, gives a plain error without a traceback."""
     gateway.on("GET", "/leads/1", 502, {})
 
     result = leadsync("leads", "get", "1")
@@ -59,8 +59,8 @@ def test_an_answer_that_is_no_problem_json_is_still_told(gateway: CannedGateway,
     assert (result.returncode, result.stderr.splitlines()[0]) == (3, "leadsync: http_502: Bad Gateway")
 
 
-def test_no_gateway_is_told_in_one_line(leadsync: Run) -> None:
-    """Without a gateway the command says where it looked, and how to start one."""
+def test_a_missing_gateway_is_reported_in_one_line(leadsync: Run) -> None:
+    """Without a gateway the command shows the address it called, and how to start one."""
     result = leadsync("leads", "list", LEADSYNC_URL="http://127.0.0.1:9")
 
     assert result.returncode == 3
@@ -68,22 +68,22 @@ def test_no_gateway_is_told_in_one_line(leadsync: Run) -> None:
     assert "Traceback" not in result.stderr
 
 
-def test_an_update_sends_only_what_is_given_guarded_by_the_etag(gateway: CannedGateway, leadsync: Run) -> None:
-    """An update names the given fields alone, an empty one clears, and the etag becomes If-Match."""
+def test_an_update_sends_only_the_given_fields_guarded_by_the_etag(gateway: FakeGateway, leadsync: Run) -> None:
+    """An update sends only the given fields; an empty value clears a field; the etag becomes If-Match."""
     gateway.on("PATCH", "/leads/1", 200, {"id": "1"}, ETag='"8"')
 
     result = leadsync("leads", "update", "1", "--phone", "", "--custom", "tier=gold", "--etag", "7", "--json")
 
-    (asked,) = gateway.asked
-    assert asked.sent == {"phone": "", "customFields": {"tier": "gold"}}
-    assert asked.headers["if-match"] == '"7"'
-    assert asked.headers["authorization"] == "Bearer t0ken"
+    (request,) = gateway.requests
+    assert request.sent == {"phone": "", "customFields": {"tier": "gold"}}
+    assert request.headers["if-match"] == '"7"'
+    assert request.headers["authorization"] == "Bearer t0ken"
     assert json.loads(result.stdout) == {"id": "1", "etag": "8"}
 
 
 @pytest.mark.parametrize("source", ["stdin", "environment"])
-def test_a_secret_comes_from_stdin_or_the_environment(gateway: CannedGateway, leadsync: Run, source: str) -> None:
-    """The credential of an account is read where no other user of the machine can see it, and never printed."""
+def test_a_secret_comes_from_stdin_or_the_environment(gateway: FakeGateway, leadsync: Run, source: str) -> None:
+    """The credential of an account is read from a place that other users cannot see, and never printed."""
     gateway.on("POST", "/crm-integration", 201, {"id": "i1", "provider": "hubspot", "portalId": "7"})
     arguments = ("integration", "create", "--portal-id", "7", "--map", "firstName=firstname")
 
@@ -93,16 +93,14 @@ def test_a_secret_comes_from_stdin_or_the_environment(gateway: CannedGateway, le
         result = leadsync(*arguments, LEADSYNC_CRM_SECRET="pat-secret")
 
     assert result.returncode == 0, result.stderr
-    body = gateway.asked[0].sent
+    body = gateway.requests[0].sent
     assert body["accessToken"] == "pat-secret"
     assert (body["portalId"], body["fieldMapping"]) == ("7", {"firstName": "firstname"})
     assert "pat-secret" not in result.stdout + result.stderr
 
 
-def test_settings_come_from_a_file_and_their_run_is_named(
-    gateway: CannedGateway, leadsync: Run, tmp_path: Path
-) -> None:
-    """What `get --json` shows can be changed and sent back: its settings go out, the rest stays, a typo is refused."""
+def test_settings_come_from_a_file_and_their_run_is_named(gateway: FakeGateway, leadsync: Run, tmp_path: Path) -> None:
+    """The output of `get --json` can be edited and sent back: only its settings are sent, and a typo is refused."""
     gateway.with_one_integration()
     settings = {"fieldRules": {"phone": {"rule": "crm"}}, "policies": {"matching": {"keys": ["email"]}}}
     file = tmp_path / "acme.json"
@@ -113,14 +111,14 @@ def test_settings_come_from_a_file_and_their_run_is_named(
     file.write_text('{"fieldMaping": {}}')
     typo = leadsync("integration", "update", "--settings", str(file))
 
-    assert gateway.asked[-1].sent == settings | {"direction": "to_crm"}
+    assert gateway.requests[-1].sent == settings | {"direction": "to_crm"}
     assert "leadsync runs follow r-7" in result.stdout
     assert typo.returncode == 2
-    assert "there is no setting fieldMaping" in typo.stderr
+    assert "unknown setting fieldMaping" in typo.stderr
 
 
-def test_the_only_integration_needs_no_name(gateway: CannedGateway, leadsync: Run) -> None:
-    """Where a tenant has one integration, commands use it; where it has two, they ask."""
+def test_the_only_integration_needs_no_name(gateway: FakeGateway, leadsync: Run) -> None:
+    """If a tenant has one integration, commands use it; if it has two, they ask for a choice."""
     gateway.with_one_integration()
     gateway.on("POST", "/work/redrive", 200, {"queued": 3})
     first = leadsync("redrive", "--json")
@@ -129,13 +127,13 @@ def test_the_only_integration_needs_no_name(gateway: CannedGateway, leadsync: Ru
     second = leadsync("redrive")
 
     assert json.loads(first.stdout) == {"queued": 3}
-    assert gateway.asked[1].sent == {"integrationId": "only"}
+    assert gateway.requests[1].sent == {"integrationId": "only"}
     assert second.returncode == 2
     assert "--integration: a, b" in second.stderr
 
 
 def test_the_local_token_is_never_sent_elsewhere(leadsync: Run, tmp_path: Path) -> None:
-    """The data directory's token is used on this machine only; another address needs a token of its own."""
+    """The data directory's token is used only on this machine; another address needs its own token."""
     (tmp_path / "admin-token").write_text("local\n")
 
     result = leadsync("leads", "list", "--url", "https://leads.example.com", LEADSYNC_TOKEN="")
@@ -144,7 +142,7 @@ def test_the_local_token_is_never_sent_elsewhere(leadsync: Run, tmp_path: Path) 
     assert "no_token: Give a token for https://leads.example.com" in result.stderr
 
 
-def test_ids_cannot_reach_other_paths(gateway: CannedGateway, leadsync: Run) -> None:
+def test_ids_cannot_reach_other_paths(gateway: FakeGateway, leadsync: Run) -> None:
     """An id with slashes or dots stays one segment of the path."""
     gateway.on("GET", "/leads/..%2Fwork%3Fa", 404, {"reason": "lead_not_found", "detail": "no"})
 
@@ -155,7 +153,7 @@ def test_ids_cannot_reach_other_paths(gateway: CannedGateway, leadsync: Run) -> 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_a_shell_can_complete_commands(leadsync: Run, shell: str) -> None:
-    """Completion can be installed, --help says so, and it knows commands and the values of options."""
+    """Completion can be installed, --help says so, and it completes commands and option values."""
     words = {"bash": "COMP_WORDS", "zsh": "_TYPER_COMPLETE_ARGS", "fish": "_TYPER_COMPLETE_ARGS"}[shell]
     more = {"COMP_CWORD": "1", "_TYPER_COMPLETE_FISH_ACTION": "get-args", "_LEADSYNC_COMPLETE": f"complete_{shell}"}
 
@@ -165,11 +163,11 @@ def test_a_shell_can_complete_commands(leadsync: Run, shell: str) -> None:
     assert "--install-completion" in leadsync("--help").stdout
 
 
-def test_a_lead_is_deleted_for_a_reason(gateway: CannedGateway, leadsync: Run) -> None:
-    """Why, and into which lead it was merged, go along as parameters; a reason that is none is refused at once."""
+def test_a_lead_is_deleted_for_a_reason(gateway: FakeGateway, leadsync: Run) -> None:
+    """Reason and surviving lead are sent as parameters; an unknown reason is refused before anything is sent."""
     gateway.on("DELETE", "/leads/1", 200, {})
 
     assert leadsync("leads", "delete", "1", "--reason", "merged", "--into", "2").returncode == 0
     assert leadsync("leads", "delete", "1", "--reason", "bored").returncode == 2
 
-    assert [one.sent for one in gateway.asked_for("/leads/1")] == [{"reason": "merged", "into": "2"}]
+    assert [one.sent for one in gateway.requests_for("/leads/1")] == [{"reason": "merged", "into": "2"}]

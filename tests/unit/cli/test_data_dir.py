@@ -35,7 +35,7 @@ def test_key_files_are_private(tmp_path: Path) -> None:
 
 
 def test_a_key_is_made_once(tmp_path: Path) -> None:
-    """A key that is there is used again; two directories never share one."""
+    """An existing key is used again; two directories never share one."""
     first = ensure_key(tmp_path / "one")
 
     assert ensure_key(tmp_path / "one") == first
@@ -43,8 +43,8 @@ def test_a_key_is_made_once(tmp_path: Path) -> None:
     assert len(first) >= 32
 
 
-def test_a_key_file_that_others_could_read_is_closed(tmp_path: Path) -> None:
-    """A key file that was copied with loose permissions is tightened before it is used."""
+def test_a_key_file_that_others_could_read_becomes_private(tmp_path: Path) -> None:
+    """A key file with loose permissions gets mode 0600 before it is used."""
     path = tmp_path / "token-key"
     path.write_text("a-key-that-was-restored-from-a-backup\n")
     path.chmod(0o644)
@@ -54,15 +54,15 @@ def test_a_key_file_that_others_could_read_is_closed(tmp_path: Path) -> None:
 
 
 def test_an_empty_key_file_is_never_used(tmp_path: Path) -> None:
-    """An empty key file is told, since a new key in its place would make sealed data unreadable."""
+    """An empty key file is an error, since a new key in its place would make encrypted data unreadable."""
     (tmp_path / "secret-key").touch(0o600)
 
     with pytest.raises(CommandError, match="is empty"):
         ensure_key(tmp_path / "secret-key")
 
 
-def test_private_files_are_replaced_whole(tmp_path: Path) -> None:
-    """Replacing a file keeps it private and leaves no scratch file; without `replace` it is not touched."""
+def test_private_files_are_replaced_completely(tmp_path: Path) -> None:
+    """Replacing a file keeps it private and leaves no temporary file; without `replace` it stays unchanged."""
     path = tmp_path / "admin-token"
     write_private(path, "old", replace=False)
     write_private(path, "new", replace=True)
@@ -73,7 +73,7 @@ def test_private_files_are_replaced_whole(tmp_path: Path) -> None:
 
 
 def test_a_second_suite_on_the_same_directory_names_the_first(tmp_path: Path) -> None:
-    """The lock is refused with the id of the process that holds it, and free again afterwards."""
+    """The error names the process that holds the lock; afterwards the lock is free."""
     program = (
         "import sys; from pathlib import Path; from leadsync_cli.suite.lock import locked\n"
         f"with locked(Path({str(tmp_path)!r})): print('held', flush=True); sys.stdin.read()"
@@ -91,7 +91,7 @@ def test_a_second_suite_on_the_same_directory_names_the_first(tmp_path: Path) ->
         assert (tmp_path / "lock").read_text().strip() == str(os.getpid())
 
 
-def test_a_token_says_tenant_role_and_end() -> None:
+def test_a_token_has_tenant_role_and_expiry() -> None:
     """A token is HS256 with audience, tenant, role, subject and expiry, signed with the first of several keys."""
     keys = "k" * 40 + "," + "o" * 40
 
@@ -103,7 +103,7 @@ def test_a_token_says_tenant_role_and_end() -> None:
 
 
 def test_without_a_key_there_is_no_token(tmp_path: Path) -> None:
-    """`leadsync token` never makes a key of its own; it says what to do."""
+    """`leadsync token` never makes a key; it says what to do."""
     settings = Settings.from_env({"LEADSYNC_DATA_DIR": str(tmp_path)})
 
     with pytest.raises(CommandError, match="start the suite once"):

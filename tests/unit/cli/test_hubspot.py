@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from leadsync_cli.hubspot.events import Origin, Subject, make_event
-from leadsync_cli.hubspot.project import webhooks_file
-from unit.cli.canned import Asked, CannedGateway, Json
+from leadsync_cli.crms.hubspot.events import Origin, Subject, make_event
+from leadsync_cli.crms.hubspot.project import webhooks_file
+from unit.cli.fake_gateway import FakeGateway, Json, SentRequest
 from webhook_gateway.problem import NotVerifiedError
 from webhook_gateway.providers.hubspot.signatures import SignedRequest, parse_secrets, verify
 from webhook_gateway.providers.hubspot.touches import parse
@@ -23,13 +23,13 @@ MAPPING = {"email": "email", "jobTitle": "jobtitle"}
 EVENTS = ["contact.creation", "contact.deletion", "contact.merge", "contact.restore"]
 
 
-def believed(asked: Asked, secret: str, address: str, *, v1: bool = False) -> bool:
-    """Say whether the gateway would believe a request that was signed for this address."""
-    headers = [(name.encode(), value.encode()) for name, value in asked.headers.items()]
+def verified(sent: SentRequest, secret: str, address: str, *, v1: bool = False) -> bool:
+    """Return whether the gateway accepts the signature of a request to this address."""
+    headers = [(name.encode(), value.encode()) for name, value in sent.headers.items()]
     if v1:
         headers = [(name, value) for name, value in headers if name != b"x-hubspot-signature-v3"]
     url = f"{address}/api/v1{DOOR}".encode()
-    request = SignedRequest(b"POST", url, headers, asked.raw)
+    request = SignedRequest(b"POST", url, headers, sent.raw)
     try:
         verify(request, parse_secrets(secret), now_ms=int(time.time() * 1000), allow_v1=v1)
     except NotVerifiedError:
@@ -38,59 +38,59 @@ def believed(asked: Asked, secret: str, address: str, *, v1: bool = False) -> bo
 
 
 @pytest.fixture
-def door(gateway: CannedGateway) -> CannedGateway:
-    """Give a gateway that takes webhooks."""
+def door(gateway: FakeGateway) -> FakeGateway:
+    """A gateway that accepts webhooks."""
     gateway.on("POST", DOOR, 200, {"accepted": 1, "duplicates": 0})
     return gateway
 
 
-def test_an_event_is_signed_as_the_simulator_signs(door: CannedGateway, leadsync: Run) -> None:
+def test_an_event_is_signed_as_the_simulator_signs(door: FakeGateway, leadsync: Run) -> None:
     """Without any setting, events are of the simulator's account and app, signed v3 and v1 with its secret."""
     result = leadsync("send", "contact.creation", "--object-id", "5", "--json")
 
     assert json.loads(result.stdout) == {"accepted": 1, "duplicates": 0}
-    (asked,) = door.asked
-    assert believed(asked, "simulator-secret", door.url)
-    assert believed(asked, "simulator-secret", door.url, v1=True)
-    assert not believed(asked, "another-secret", door.url)
-    (event,) = asked.sent
+    (request,) = door.requests
+    assert verified(request, "simulator-secret", door.url)
+    assert verified(request, "simulator-secret", door.url, v1=True)
+    assert not verified(request, "another-secret", door.url)
+    (event,) = request.sent
     assert (event["portalId"], event["appId"], event["objectId"]) == (48975575, 39522895, 5)
-    assert "authorization" not in asked.headers
+    assert "authorization" not in request.headers
 
 
-def test_a_real_app_signs_with_its_own_secret_over_the_public_address(door: CannedGateway, leadsync: Run) -> None:
-    """The app's entry of HUBSPOT_CLIENT_SECRET signs, over API_URL; another app has the secret of none."""
+def test_a_real_app_signs_with_its_own_secret_over_the_public_address(door: FakeGateway, leadsync: Run) -> None:
+    """An app signs with its entry of HUBSPOT_CLIENT_SECRET, over API_URL; other apps use the entry without an app."""
     public = "https://leads.example.com"
     arguments = ("send", "contact.deletion", "--object-id", "5", "--portal", "48")
     own = leadsync(*arguments, "--app", "7", API_URL=public, **REAL)
     leadsync(*arguments, "--app", "8", API_URL=public, **REAL)
 
     assert own.returncode == 0, own.stderr
-    assert believed(door.asked[0], "own", public)
-    assert believed(door.asked[1], "other", public)
+    assert verified(door.requests[0], "own", public)
+    assert verified(door.requests[1], "other", public)
     assert "own" not in own.stdout + own.stderr
 
 
-def test_several_events_go_in_one_request(door: CannedGateway, leadsync: Run) -> None:
-    """All events that are named make one array, generic ones where asked for."""
+def test_several_events_go_in_one_request(door: FakeGateway, leadsync: Run) -> None:
+    """All named events are sent in one array, in generic form if wanted."""
     names = ("contact.propertyChange", "contact.privacyDeletion")
 
     leadsync("send", *names, "--object-id", "5", "--property", "phone", "--value", "1", "--generic")
 
-    (asked,) = door.asked
-    assert [event["subscriptionType"] for event in asked.sent] == ["object.propertyChange", "contact.privacyDeletion"]
+    (request,) = door.requests
+    assert [event["subscriptionType"] for event in request.sent] == ["object.propertyChange", "contact.privacyDeletion"]
 
 
-def test_a_file_is_sent_byte_for_byte(door: CannedGateway, leadsync: Run, tmp_path: Path) -> None:
-    """A file of events is signed and sent as it is."""
+def test_a_file_is_sent_byte_for_byte(door: FakeGateway, leadsync: Run, tmp_path: Path) -> None:
+    """A file of events is signed and sent unchanged."""
     path = tmp_path / "events.json"
     path.write_bytes(b'[ {"portalId": 1,\n "subscriptionType":"contact.creation","objectId":9} ]\n')
 
     result = leadsync("send", "--file", str(path))
 
     assert result.returncode == 0, result.stderr
-    assert door.asked[0].raw == path.read_bytes()
-    assert believed(door.asked[0], "simulator-secret", door.url)
+    assert door.requests[0].raw == path.read_bytes()
+    assert verified(door.requests[0], "simulator-secret", door.url)
 
 
 @pytest.mark.parametrize(
@@ -106,17 +106,17 @@ def test_a_file_is_sent_byte_for_byte(door: CannedGateway, leadsync: Run, tmp_pa
         (("contact.creation", "--object-id", "5"), {"LEADSYNC_SIMULATOR": "off"}, "no_client_secret: HUBSPOT_CLIENT"),
     ],
 )
-def test_what_is_missing_is_told_before_anything_is_sent(
-    door: CannedGateway, leadsync: Run, arguments: tuple[str, ...], environment: dict[str, str], complaint: str
+def test_missing_facts_are_reported_before_anything_is_sent(
+    door: FakeGateway, leadsync: Run, arguments: tuple[str, ...], environment: dict[str, str], complaint: str
 ) -> None:
-    """Each kind of event says what it needs; nothing half-made is sent."""
+    """Each kind of event reports what it needs; no incomplete event is sent."""
     result = leadsync("send", *arguments, **environment)
 
-    assert (result.returncode, door.asked) == (2, [])
+    assert (result.returncode, door.requests) == (2, [])
     assert complaint in result.stderr
 
 
-def test_a_signature_that_is_not_believed_says_what_to_check(gateway: CannedGateway, leadsync: Run) -> None:
+def test_a_refused_signature_says_what_to_check(gateway: FakeGateway, leadsync: Run) -> None:
     """A gateway with another secret or address refuses; the hint names both."""
     gateway.on("POST", DOOR, 401, {"reason": "signature_invalid", "detail": "not signed with our secret"})
 
@@ -127,7 +127,7 @@ def test_a_signature_that_is_not_believed_says_what_to_check(gateway: CannedGate
 
 
 @pytest.mark.parametrize("generic", [False, True])
-def test_every_event_means_to_the_gateway_what_it_says(generic: bool) -> None:
+def test_the_gateway_understands_every_event(generic: bool) -> None:
     """The gateway's own translation understands each kind, classic and generic."""
     origin = Origin(48, 7, 1782371969536, "CRM_UI", "userId:9", generic)
     subject = Subject(5, "phone", "1", merged_ids=[6], new_id=8)
@@ -159,7 +159,7 @@ def test_an_event_looks_like_a_recorded_one() -> None:
 
 
 def test_a_project_file_declares_what_the_integration_wants(
-    gateway: CannedGateway, leadsync: Run, tmp_path: Path
+    gateway: FakeGateway, leadsync: Run, tmp_path: Path
 ) -> None:
     """The file holds address, lifecycle events, one change per mapped property, and the privacy deletion."""
     wanted = [*EVENTS, "contact.privacyDeletion", "contact.propertyChange"]
@@ -183,7 +183,7 @@ def test_a_project_file_declares_what_the_integration_wants(
     assert config["subscriptions"]["hubEvents"] == [{"subscriptionType": "contact.privacyDeletion", "active": True}]
 
 
-def test_what_is_not_wanted_is_not_declared() -> None:
+def test_unwanted_events_are_not_declared() -> None:
     """Without a wanted change event no property is declared, and without a privacy deletion no hub event."""
     subscriptions = webhooks_file("https://x", EVENTS, ["email"])["config"]["subscriptions"]
 

@@ -1,10 +1,10 @@
-"""Saying whose a record is, and looking at leads that are double."""
+"""Picking the lead of a record, and listing duplicate leads."""
 
 import json
 import subprocess
 from collections.abc import Callable
 
-from unit.cli.canned import CannedGateway, Json
+from unit.cli.fake_gateway import FakeGateway, Json
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -24,7 +24,7 @@ def page(*matches: Json, more: str | None = None) -> Json:
     return {"matches": list(matches), "nextPageToken": more}
 
 
-def test_matches_are_listed_with_their_candidates(gateway: CannedGateway, leadsync: Run) -> None:
+def test_matches_are_listed_with_their_candidates(gateway: FakeGateway, leadsync: Run) -> None:
     """`matches` shows a line per candidate; --json gives the gateway's page."""
     gateway.on("GET", "/matches", 200, page(match(), more="t"))
 
@@ -37,35 +37,35 @@ def test_matches_are_listed_with_their_candidates(gateway: CannedGateway, leadsy
         ["7", "b", "yes", "2026-01-01T10:00:00Z"],
     ]
     assert lines[2] == ["next", "page", "--page-token", "t"]
-    assert gateway.asked[0].sent == {"integrationId": "i1", "pageSize": "50"}
+    assert gateway.requests[0].sent == {"integrationId": "i1", "pageSize": "50"}
     assert json.loads(raw.stdout) == page(match(), more="t")
 
 
-def test_a_lead_is_picked_for_exactly_what_was_shown(gateway: CannedGateway, leadsync: Run) -> None:
+def test_a_pick_applies_to_exactly_what_was_shown(gateway: FakeGateway, leadsync: Run) -> None:
     """`pick` looks the record up on all pages, shows its candidates, and sends the etag of these."""
     gateway.on("GET", "/matches", 200, page(match("6"), more="t"), page(match("7")))
     gateway.on("POST", "/matches/pick", 204, {})
 
     result = leadsync("matches", "pick", "7", "--lead", "b")
 
-    assert [one.sent.get("pageToken") for one in gateway.asked_for("/matches")] == [None, "t"]
-    (sent,) = gateway.asked_for("/matches/pick")
+    assert [one.sent.get("pageToken") for one in gateway.requests_for("/matches")] == [None, "t"]
+    (sent,) = gateway.requests_for("/matches/pick")
     assert sent.sent == {"integrationId": "i1", "recordId": "7", "etag": "e7", "leadId": "b"}
     assert ["picked", "b"] in [line.split() for line in result.stdout.splitlines()]
 
 
-def test_a_new_lead_may_be_asked_for(gateway: CannedGateway, leadsync: Run) -> None:
-    """`--new` says that it is none of the candidates."""
+def test_a_new_lead_can_be_picked(gateway: FakeGateway, leadsync: Run) -> None:
+    """`--new` says that no candidate fits."""
     gateway.on("GET", "/matches", 200, page(match()))
     gateway.on("POST", "/matches/pick", 204, {})
 
     result = leadsync("matches", "pick", "7", "--new", "--json")
 
-    assert gateway.asked[1].sent["createNew"] is True
+    assert gateway.requests[1].sent["createNew"] is True
     assert json.loads(result.stdout) == {"recordId": "7", "picked": "a new lead"}
 
 
-def test_a_pick_that_says_too_little_is_told(gateway: CannedGateway, leadsync: Run) -> None:
+def test_an_incomplete_pick_is_refused(gateway: FakeGateway, leadsync: Run) -> None:
     """Nothing is sent without a choice, for a record that does not wait, or one that waits in two integrations."""
     gateway.on("GET", "/matches", 200, page(), page(match(), match(integration="i2")))
 
@@ -75,10 +75,10 @@ def test_a_pick_that_says_too_little_is_told(gateway: CannedGateway, leadsync: R
     assert [(one.returncode, "no_choice" in one.stderr) for one in (neither, both)] == [(2, True)] * 2
     assert (nothing.returncode, "match_not_found" in nothing.stderr) == (5, True)
     assert (several.returncode, "--integration: i1, i2" in several.stderr) == (2, True)
-    assert gateway.asked_for("/matches/pick") == []
+    assert gateway.requests_for("/matches/pick") == []
 
 
-def test_duplicates_are_listed(gateway: CannedGateway, leadsync: Run) -> None:
+def test_duplicates_are_listed(gateway: FakeGateway, leadsync: Run) -> None:
     """`duplicates` shows both leads of each pair."""
     pair = {"integrationId": "i1", "recordId": "7", "leadId": "a", "duplicateLeadId": "b"}
     gateway.on("GET", "/duplicates", 200, {"duplicates": [pair], "nextPageToken": None})

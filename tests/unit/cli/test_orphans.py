@@ -1,4 +1,4 @@
-"""What is left when the supervisor itself is killed: nothing."""
+"""A killed supervisor leaves no process behind."""
 
 import json
 import os
@@ -19,7 +19,7 @@ from leadsync_cli.suite.events import Reporter, as_json
 from leadsync_cli.suite.supervisor import Supervisor
 
 async def at_once(): return True
-async def nothing(): reporter.tell("up")
+async def nothing(): reporter.report("up")
 
 reporter = Reporter(as_json)
 components = [Component(name, ("/bin/sleep", "600"), "", at_once) for name in ("one", "two")]
@@ -33,7 +33,7 @@ asyncio.run(run())
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel ties children to their parent on Linux only")
 def test_a_killed_supervisor_leaves_no_child(tmp_path: Path) -> None:
-    """SIGKILL of the supervisor ends every child at once, though nothing of ours is left to do it."""
+    """SIGKILL of the supervisor ends every child at once: the kernel does it."""
     with subprocess.Popen(
         [sys.executable, "-c", PROGRAM, str(tmp_path)], stdout=subprocess.PIPE, text=True
     ) as supervisor:
@@ -55,7 +55,7 @@ def test_a_killed_supervisor_leaves_no_child(tmp_path: Path) -> None:
 
 
 def test_a_child_whose_parent_is_gone_does_not_start() -> None:
-    """The wrapper runs nothing if the process that it should be tied to is not its parent any more."""
+    """The wrapper runs nothing if its parent is no longer the process that started it."""
     command = [sys.executable, "-I", "-S", child.__file__, "1", "/bin/echo", "started"]
     if os.getpid() == 1:
         pytest.skip("this is process 1")

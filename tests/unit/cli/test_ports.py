@@ -8,7 +8,7 @@ from leadsync_cli.suite.ports import check_ports, free_ports
 
 
 def test_a_taken_port_is_named_with_its_variable() -> None:
-    """Every port that something listens on is told, with the variable that changes it."""
+    """Every taken port is named, with its variable."""
     with socket.create_server(("127.0.0.1", 0)) as first, socket.create_server(("127.0.0.1", 0)) as second:
         one, two, three = first.getsockname()[1], second.getsockname()[1], free_ports(1)[0]
 
@@ -21,8 +21,8 @@ def test_a_taken_port_is_named_with_its_variable() -> None:
     assert "LEAD_STORE_PORT" not in raised.value.detail
 
 
-def test_a_port_wanted_twice_is_told() -> None:
-    """Two variables with the same port are a fault of the configuration, though the port is free."""
+def test_a_port_set_twice_is_an_error() -> None:
+    """Two variables with the same port are a fault of the configuration, even if the port is free."""
     port = free_ports(1)[0]
 
     with pytest.raises(CommandError, match="set twice"):

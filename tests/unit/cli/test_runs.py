@@ -1,4 +1,4 @@
-"""Imports and pushes on the command line: started, followed, left, cancelled."""
+"""Imports and pushes on the command line: started, followed, cancelled."""
 
 import json
 import signal
@@ -9,7 +9,7 @@ import pytest
 from leadsync_cli.following import described
 from leadsync_cli.plans import in_words
 from leadsync_cli.waiting import wait_for
-from unit.cli.canned import CannedGateway, Json
+from unit.cli.fake_gateway import FakeGateway, Json
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 Start = Callable[..., subprocess.Popen[str]]
@@ -24,8 +24,8 @@ def run_of(state: str, done: int = 0, total: int | None = 200, **more: object) -
     return facts | nothing | more
 
 
-def test_an_import_is_followed_to_its_end(gateway: CannedGateway, leadsync: Run) -> None:
-    """An import of the only integration is started and asked about until it has ended; then it is shown."""
+def test_an_import_is_followed_to_its_end(gateway: FakeGateway, leadsync: Run) -> None:
+    """An import of the only integration is started and polled until it has ended; then it is shown."""
     gateway.with_one_integration()
     gateway.on("POST", IMPORT, 202, {"runId": "r1"})
     end = run_of("succeeded", 200, outcomes={"created": 190, "failed": 10})
@@ -34,16 +34,16 @@ def test_an_import_is_followed_to_its_end(gateway: CannedGateway, leadsync: Run)
     result = leadsync("import")
 
     assert result.returncode == 0, result.stderr
-    assert gateway.asked_for(IMPORT)[0].sent == {"integrationId": "only"}
-    assert len(gateway.asked_for(RUN)) == 2
+    assert gateway.requests_for(IMPORT)[0].sent == {"integrationId": "only"}
+    assert len(gateway.requests_for(RUN)) == 2
     assert "succeeded" in result.stdout
     assert "leadsync work list --state failed" in result.stdout
     assert "created 190" in result.stderr
 
 
 @pytest.mark.parametrize(("state", "exit_code"), [("succeeded", 0), ("failed", 1), ("cancelled", 1)])
-def test_the_exit_code_tells_whether_a_run_succeeded(
-    gateway: CannedGateway, leadsync: Run, state: str, exit_code: int
+def test_the_exit_code_shows_whether_a_run_succeeded(
+    gateway: FakeGateway, leadsync: Run, state: str, exit_code: int
 ) -> None:
     """With --json there is no bar, only the run as it ended; one that did not succeed exits with 1."""
     gateway.on("GET", RUN, 200, run_of(state))
@@ -55,23 +55,23 @@ def test_the_exit_code_tells_whether_a_run_succeeded(
     assert result.stderr == ""
 
 
-def test_ctrl_c_leaves_the_run_alone(gateway: CannedGateway, start: Start) -> None:
-    """Ctrl-C ends the following only: nothing is cancelled, and it is said how to follow or cancel."""
+def test_ctrl_c_leaves_the_run_alone(gateway: FakeGateway, start: Start) -> None:
+    """Ctrl-C only ends the display: nothing is cancelled, and the command says how to follow or cancel."""
     gateway.on("GET", RUN, 200, run_of("running", 1))
     with start("runs", "follow", "r1") as process:
-        assert wait_for(lambda: gateway.asked_for(RUN), 20)[0]
+        assert wait_for(lambda: gateway.requests_for(RUN), 20)[0]
         process.send_signal(signal.SIGINT)
         _, complaint = process.communicate(timeout=30)
 
     assert process.returncode == 130
-    assert "interrupted: Stopped following; run r1 goes on." in complaint
+    assert "interrupted: Run r1 continues." in complaint
     assert "`leadsync runs follow r1`" in complaint
     assert "`leadsync runs cancel r1`" in complaint
-    assert {one.method for one in gateway.asked} == {"GET"}
+    assert {one.method for one in gateway.requests} == {"GET"}
 
 
-def test_a_dry_run_ends_with_a_sentence(gateway: CannedGateway, leadsync: Run) -> None:
-    """A dry run is followed to its end, and then said what would be done, why not, and how many calls it takes."""
+def test_a_dry_run_ends_with_a_sentence(gateway: FakeGateway, leadsync: Run) -> None:
+    """After a dry run the command says what would be done, why not, and how many calls it takes."""
     counts = {"outcomes": {"created": 12, "linked": 3, "skipped": 2, "failed": 1}, "reasons": {"no_name": 2}}
     effects = {"leads_created": 12, "leads_updated": 1, "conflicts": 2}
     end = run_of("succeeded", 18, dryRun=True, effects=effects, callsNeeded=4) | counts
@@ -82,7 +82,9 @@ def test_a_dry_run_ends_with_a_sentence(gateway: CannedGateway, leadsync: Run) -
     result = leadsync("import", "-i", "i1", "--dry-run")
     leadsync("sync", "-i", "i1", "--all", "--dry-run")
 
-    assert [one.sent for one in gateway.asked if one.method == "POST"] == [{"integrationId": "i1", "dryRun": True}] * 2
+    assert [one.sent for one in gateway.requests if one.method == "POST"] == [
+        {"integrationId": "i1", "dryRun": True}
+    ] * 2
     assert (
         "would create 12 leads, link 3, update 1 lead, leave 2 fields to a person, skip 2, fail on 1 (no_name 2), "
         "and take 4 calls to the CRM"
@@ -92,8 +94,8 @@ def test_a_dry_run_ends_with_a_sentence(gateway: CannedGateway, leadsync: Run) -
     assert in_words({"callsNeeded": 1}) == "would do nothing, and take 1 call to the CRM"
 
 
-def test_a_plan_is_a_table(gateway: CannedGateway, leadsync: Run) -> None:
-    """What a dry run found is listed record by record, with the fields that would change on each side."""
+def test_a_plan_is_a_table(gateway: FakeGateway, leadsync: Run) -> None:
+    """The result of a dry run is listed by record, with the fields that would change on each side."""
     record = {"recordId": "7", "leadId": None, "outcome": "updated", "reason": None}
     fields = {"leadFields": ["phone", "email"], "crmFields": [], "conflictFields": ["company"]}
     page = {"records": [record | fields], "nextPageToken": None}
@@ -102,7 +104,7 @@ def test_a_plan_is_a_table(gateway: CannedGateway, leadsync: Run) -> None:
     shown = leadsync("runs", "plan", "r1", "--outcome", "updated")
     told = leadsync("runs", "plan", "r1", "--json")
 
-    assert gateway.asked[0].sent == {"outcome": "updated", "pageSize": "50"}
+    assert gateway.requests[0].sent == {"outcome": "updated", "pageSize": "50"}
     assert shown.stdout.splitlines()[1].split() == ["7", "updated", "phone,", "email", "company"]
     assert json.loads(told.stdout) == page
     gateway.on("GET", f"{RUN}/plan", 400, {"reason": "not_a_dry_run", "detail": "no plan"})
@@ -110,15 +112,15 @@ def test_a_plan_is_a_table(gateway: CannedGateway, leadsync: Run) -> None:
     assert (refused.returncode, "--dry-run" in refused.stderr) == (6, True)
 
 
-def test_a_push_names_its_leads_or_all(gateway: CannedGateway, leadsync: Run) -> None:
-    """`sync` pushes the leads that are given, or all with --all; with neither it asks which."""
+def test_a_push_names_its_leads_or_all(gateway: FakeGateway, leadsync: Run) -> None:
+    """`sync` pushes the given leads, or all with --all; with neither it asks for a choice."""
     gateway.on("POST", PUSH, 202, {"runId": "r1", "queued": 2})
     some = leadsync("sync", "-i", "i1", "--lead", "a", "--lead", "b", "--no-wait", "--json")
     everything = leadsync("sync", "-i", "i1", "--all", "--no-wait")
     neither = leadsync("sync", "-i", "i1")
 
     assert json.loads(some.stdout) == {"runId": "r1", "queued": 2}
-    assert [one.sent for one in gateway.asked] == [
+    assert [one.sent for one in gateway.requests] == [
         {"integrationId": "i1", "leadIds": ["a", "b"]},
         {"integrationId": "i1"},
     ]
@@ -126,7 +128,7 @@ def test_a_push_names_its_leads_or_all(gateway: CannedGateway, leadsync: Run) ->
     assert (neither.returncode, "--all" in neither.stderr) == (2, True)
 
 
-def test_runs_are_listed_and_cancelled(gateway: CannedGateway, leadsync: Run) -> None:
+def test_runs_are_listed_and_cancelled(gateway: FakeGateway, leadsync: Run) -> None:
     """Runs are listed with their progress; a cancelled one is shown as it is now."""
     gateway.on("GET", "/crm-integration/runs", 200, {"runs": [run_of("running", 7)], "nextPageToken": "next"})
     gateway.on("POST", f"{RUN}/cancel", 200, run_of("cancelled", 7))
@@ -134,14 +136,14 @@ def test_runs_are_listed_and_cancelled(gateway: CannedGateway, leadsync: Run) ->
     listed = leadsync("runs", "list", "--kind", "import")
     cancelled = leadsync("runs", "cancel", "r1", "--json")
 
-    assert gateway.asked[0].sent == {"kind": "import", "pageSize": "50"}
+    assert gateway.requests[0].sent == {"kind": "import", "pageSize": "50"}
     assert "r1" in listed.stdout
     assert "--page-token next" in listed.stdout
     assert json.loads(cancelled.stdout)["state"] == "cancelled"
 
 
-def test_a_bar_shows_pace_forecast_and_outcomes() -> None:
-    """A bar shows how far, how fast, until when, and what came of it; a run of unknown size has no total."""
+def test_the_progress_bar_shows_rate_forecast_and_outcomes() -> None:
+    """It shows progress, rate, forecast and outcomes; a run of unknown size has no total."""
     shown = described(run_of("running", 40, ratePerSecond=80.4, forecastAt="2026-01-01T10:00:00Z", outcomes={"a": 3}))
 
     assert (shown["completed"], shown["total"], shown["count"]) == (40, 200, "40 of 200")
@@ -150,8 +152,8 @@ def test_a_bar_shows_pace_forecast_and_outcomes() -> None:
     assert described(run_of("running", 40, total=None))["total"] is None
 
 
-def test_a_run_that_is_at_work_already_is_a_conflict(gateway: CannedGateway, leadsync: Run) -> None:
-    """A second run beside the first is refused by the present state, and the hint is to look at the first."""
+def test_a_second_run_of_a_kind_is_a_conflict(gateway: FakeGateway, leadsync: Run) -> None:
+    """A second run beside the first is refused, with the hint to look at the first."""
     gateway.on("POST", IMPORT, 400, {"reason": "run_in_progress", "detail": "run r1 is at work"})
 
     result = leadsync("import", "-i", "i1")

@@ -17,12 +17,12 @@ QUICK = Patience(first_delay=0.02, longest_delay=0.08, ready_within=10, stop_wit
 
 
 async def at_once() -> bool:
-    """Be ready as soon as the process is there."""
+    """Ready as soon as the process exists."""
     return True
 
 
 async def never() -> bool:
-    """Be never ready."""
+    """Never ready."""
     return False
 
 
@@ -31,17 +31,17 @@ def shell(name: str, script: str, *after: str, ready: Callable[[], Awaitable[boo
     return Component(name, ("/bin/sh", "-c", script), "nowhere", ready, after, {"PATH": os.environ["PATH"]})
 
 
-class Story:
-    """Collects what the supervisor tells, and lets a test wait for it."""
+class EventLog:
+    """Collects the supervisor's events, and lets a test wait for one."""
 
     def __init__(self) -> None:
         self.events: list[Event] = []
-        self._told = asyncio.Event()
+        self._changed = asyncio.Event()
         self.reporter = Reporter(self._note)
 
     def _note(self, event: Event) -> str:
         self.events.append(event)
-        self._told.set()
+        self._changed.set()
         return ""
 
     def named(self, name: str) -> list[Event]:
@@ -52,23 +52,23 @@ class Story:
         """Wait for the count-th event of a name."""
         async with asyncio.timeout(20):
             while len(self.named(name)) < count:
-                self._told.clear()
-                await self._told.wait()
+                self._changed.clear()
+                await self._changed.wait()
         return self.named(name)[count - 1]
 
 
 async def play(
-    story: Story,
+    event_log: EventLog,
     folder: Path,
     components: list[Component],
     script: Callable[[Supervisor], Awaitable[None]],
     patience: Patience = QUICK,
 ) -> None:
-    """Run a supervisor, let the script play with it, then stop it."""
-    supervisor = Supervisor(components, folder, story.reporter, patience)
+    """Run a supervisor, run the script against it, then stop it."""
+    supervisor = Supervisor(components, folder, event_log.reporter, patience)
 
     async def ready() -> None:
-        story.reporter.tell("up")
+        event_log.reporter.report("up")
 
     running = asyncio.create_task(supervisor.run(ready))
     try:
@@ -79,25 +79,25 @@ async def play(
 
 
 def test_a_dead_child_is_restarted_with_growing_delays(tmp_path: Path) -> None:
-    """A child that is killed again and again comes back, later each time, up to a bound."""
-    story = Story()
+    """A child that is killed repeatedly is restarted, after a longer delay each time, up to a limit."""
+    event_log = EventLog()
 
     async def kill_it(_: Supervisor) -> None:
         for turn in range(1, 5):
-            event = await story.until("ready", turn)
+            event = await event_log.until("ready", turn)
             os.kill(int(event.facts["pid"] or 0), signal.SIGKILL)
-        await story.until("ready", 5)
+        await event_log.until("ready", 5)
 
-    asyncio.run(play(story, tmp_path, [shell("one", "exec sleep 60")], kill_it))
+    asyncio.run(play(event_log, tmp_path, [shell("one", "exec sleep 60")], kill_it))
 
-    deaths = story.named("exited")
+    deaths = event_log.named("exited")
     assert [event.facts["delay"] for event in deaths] == [0.02, 0.04, 0.08, 0.08]
     assert deaths[0].facts["detail"] == "killed by SIGKILL"
-    assert len({event.facts["pid"] for event in story.named("started")}) == 5
+    assert len({event.facts["pid"] for event in event_log.named("started")}) == 5
 
 
-def test_a_steady_run_makes_the_next_restart_quick_again() -> None:
-    """Delays double up to the bound, and start over after a run of a minute."""
+def test_a_steady_run_makes_the_next_restart_quick() -> None:
+    """Delays double up to the limit, and start over after a run of a minute."""
     backoff = Backoff(Patience())
 
     assert [backoff.delay(1) for _ in range(8)] == [0.5, 1, 2, 4, 8, 16, 30, 30]
@@ -107,57 +107,57 @@ def test_a_steady_run_makes_the_next_restart_quick_again() -> None:
 
 def test_a_configuration_fault_stops_everything_and_shows_the_log(tmp_path: Path) -> None:
     """Exit code 2 is never retried: the end of the log is shown, the others are stopped."""
-    story = Story()
+    event_log = EventLog()
     components = [
         shell("good", "exec sleep 60"),
         shell("bad", "echo PORT is not a number; exit 2", "good", ready=never),
     ]
 
     async def wait(_: Supervisor) -> None:
-        await story.until("stopped", 1)
+        await event_log.until("stopped", 1)
 
     with pytest.raises(CannotStartError, match="configuration is faulty"):
-        asyncio.run(play(story, tmp_path, components, wait))
+        asyncio.run(play(event_log, tmp_path, components, wait))
 
-    assert story.named("failed")[0].facts["log_tail"] == "PORT is not a number"
-    assert_all_gone(story)
+    assert event_log.named("failed")[0].facts["log_tail"] == "PORT is not a number"
+    assert_all_gone(event_log)
 
 
-def test_a_child_that_never_gets_ready_ends_the_start(tmp_path: Path) -> None:
-    """A child that dies three times before it was ever ready is given up."""
-    story = Story()
+def test_a_child_that_never_becomes_ready_ends_the_start(tmp_path: Path) -> None:
+    """A child that exits three times before it was ever ready ends the suite."""
+    event_log = EventLog()
 
     async def wait(_: Supervisor) -> None:
-        await story.until("stopped", 1)
+        await event_log.until("stopped", 1)
 
     with pytest.raises(CannotStartError, match="exited with code 7"):
-        asyncio.run(play(story, tmp_path, [shell("bad", "exit 7", ready=never)], wait))
+        asyncio.run(play(event_log, tmp_path, [shell("bad", "exit 7", ready=never)], wait))
 
-    assert len(story.named("started")) == QUICK.first_tries
+    assert len(event_log.named("started")) == QUICK.first_tries
 
 
 def test_a_child_that_hangs_at_its_start_is_replaced(tmp_path: Path) -> None:
-    """A child that runs but is not ready in time is killed and started afresh."""
-    story, asked = Story(), []
+    """A child that runs but is not ready in time is killed and restarted."""
+    event_log, seen_starts = EventLog(), []
     patience = Patience(first_delay=0.02, ready_within=0.3)
 
     async def ready_in_the_second_run() -> bool:
-        asked.append(len(story.named("started")))
-        return asked[-1] == 2
+        seen_starts.append(len(event_log.named("started")))
+        return seen_starts[-1] == 2
 
     async def wait(_: Supervisor) -> None:
-        await story.until("ready", 1)
+        await event_log.until("ready", 1)
 
     components = [shell("slow", "exec sleep 60", ready=ready_in_the_second_run)]
-    asyncio.run(play(story, tmp_path, components, wait, patience))
+    asyncio.run(play(event_log, tmp_path, components, wait, patience))
 
-    assert story.named("exited")[0].facts["detail"] == "killed by SIGKILL"
-    assert_all_gone(story)
+    assert event_log.named("exited")[0].facts["detail"] == "killed by SIGKILL"
+    assert_all_gone(event_log)
 
 
-def test_components_start_after_their_needs_and_stop_in_reverse(tmp_path: Path) -> None:
-    """Each starts once those it comes after are ready, and everything stops the other way round."""
-    story, order = Story(), tmp_path / "order"
+def test_components_start_in_order_and_stop_in_reverse(tmp_path: Path) -> None:
+    """Each starts once those before it are ready, and all stop in reverse order."""
+    event_log, order = EventLog(), tmp_path / "order"
     script = "echo start-{0} >> {1}; trap 'echo stop-{0} >> {1}; exit 0' TERM; echo > {1}.{0}; sleep 60 & wait"
 
     def component(name: str, *after: str) -> Component:
@@ -167,56 +167,56 @@ def test_components_start_after_their_needs_and_stop_in_reverse(tmp_path: Path) 
         return shell(name, script.format(name, order), *after, ready=ready)
 
     async def wait(_: Supervisor) -> None:
-        await story.until("up", 1)
+        await event_log.until("up", 1)
 
-    asyncio.run(play(story, tmp_path, [component("a"), component("b", "a"), component("c", "b")], wait))
+    asyncio.run(play(event_log, tmp_path, [component("a"), component("b", "a"), component("c", "b")], wait))
 
     assert order.read_text().split() == ["start-a", "start-b", "start-c", "stop-c", "stop-b", "stop-a"]
 
 
-def test_a_child_that_ignores_sigterm_is_killed_in_the_end(tmp_path: Path) -> None:
-    """After the patience for stopping, SIGKILL ends the child and all that it has started."""
-    story = Story()
+def test_a_child_that_ignores_sigterm_is_killed(tmp_path: Path) -> None:
+    """After `stop_within`, SIGKILL ends the child and everything that it started."""
+    event_log = EventLog()
     stubborn = shell(
         "stubborn", f"trap '' TERM; echo > {tmp_path}/ready; while :; do sleep 0.1; done", ready=there(tmp_path)
     )
 
     async def wait(_: Supervisor) -> None:
-        await story.until("up", 1)
+        await event_log.until("up", 1)
 
-    asyncio.run(play(story, tmp_path, [stubborn], wait, Patience(stop_within=0.3)))
+    asyncio.run(play(event_log, tmp_path, [stubborn], wait, Patience(stop_within=0.3)))
 
-    assert [event.component for event in story.named("killed")] == ["stubborn"]
-    assert_all_gone(story)
+    assert [event.component for event in event_log.named("killed")] == ["stubborn"]
+    assert_all_gone(event_log)
 
 
 def test_a_second_request_to_stop_hurries(tmp_path: Path) -> None:
-    """Asking twice kills at once what would have had time left."""
-    story = Story()
+    """A second request kills the children at once."""
+    event_log = EventLog()
     stubborn = shell(
         "stubborn", f"trap '' TERM; echo > {tmp_path}/ready; while :; do sleep 0.1; done", ready=there(tmp_path)
     )
 
     async def ask_once(supervisor: Supervisor) -> None:
-        await story.until("up", 1)
+        await event_log.until("up", 1)
         supervisor.request_stop()
-        await story.until("stopping", 1)
+        await event_log.until("stopping", 1)
 
-    asyncio.run(play(story, tmp_path, [stubborn], ask_once, Patience(stop_within=3600)))
+    asyncio.run(play(event_log, tmp_path, [stubborn], ask_once, Patience(stop_within=3600)))
 
-    assert [event.component for event in story.named("killed")] == ["stubborn"]
+    assert [event.component for event in event_log.named("killed")] == ["stubborn"]
 
 
 def test_logs_of_the_previous_start_are_kept(tmp_path: Path) -> None:
     """A new start begins a new log and keeps one earlier log beside it."""
     for word in ("first", "second"):
-        story = Story()
+        event_log = EventLog()
         component = shell("one", f"echo {word}; echo > {tmp_path}/ready; exec sleep 60", ready=there(tmp_path))
 
-        async def wait(_: Supervisor, story: Story = story) -> None:
-            await story.until("up", 1)
+        async def wait(_: Supervisor, event_log: EventLog = event_log) -> None:
+            await event_log.until("up", 1)
 
-        asyncio.run(play(story, tmp_path, [component], wait))
+        asyncio.run(play(event_log, tmp_path, [component], wait))
         (tmp_path / "ready").unlink()
 
     assert (tmp_path / "one.log").read_text() == "second\n"
@@ -225,7 +225,7 @@ def test_logs_of_the_previous_start_are_kept(tmp_path: Path) -> None:
 
 def test_a_child_gets_only_the_environment_it_is_given(tmp_path: Path) -> None:
     """Nothing of the supervisor's own environment reaches a child."""
-    story, seen = Story(), tmp_path / "seen"
+    event_log, seen = EventLog(), tmp_path / "seen"
     script = f"import os; open({str(seen)!r}, 'w').write(' '.join(sorted(os.environ))); import time; time.sleep(60)"
 
     async def ready() -> bool:
@@ -236,9 +236,9 @@ def test_a_child_gets_only_the_environment_it_is_given(tmp_path: Path) -> None:
     )
 
     async def wait(_: Supervisor) -> None:
-        await story.until("up", 1)
+        await event_log.until("up", 1)
 
-    asyncio.run(play(story, tmp_path, [component], wait))
+    asyncio.run(play(event_log, tmp_path, [component], wait))
 
     assert seen.read_text() == "LC_CTYPE ONLY"
 
@@ -257,8 +257,8 @@ def is_there(path: Path | str) -> bool:
     return Path(path).exists()
 
 
-def assert_all_gone(story: Story) -> None:
+def assert_all_gone(event_log: EventLog) -> None:
     """Assert that no started process is left."""
-    for event in story.named("started"):
+    for event in event_log.named("started"):
         with pytest.raises(ProcessLookupError):
             os.kill(int(event.facts["pid"] or 0), 0)

@@ -1,1 +1,1 @@
-"""One module per group of commands; each only reads options, asks the gateway, and prints."""
+"""One module per group of commands; each only reads options, calls the gateway, and prints."""

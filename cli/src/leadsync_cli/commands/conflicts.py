@@ -1,4 +1,4 @@
-"""`leadsync conflicts …`: fields that both sides changed, and deciding on them."""
+"""`leadsync conflicts …`: list and resolve fields that both sides changed."""
 
 from enum import StrEnum
 from typing import Annotated, Any
@@ -21,7 +21,7 @@ from leadsync_cli.errors import CommandError, Exit
 from leadsync_cli.gateway.client import Gateway, segment
 from leadsync_cli.output import print_facts, print_json, quoted, show, show_page
 
-app = typer.Typer(no_args_is_help=True, help="Fields that both sides changed: list them, decide, take it back.")
+app = typer.Typer(no_args_is_help=True, help="Fields that both sides changed: list, resolve, undo.")
 
 LeadArgument = Annotated[str, typer.Argument(metavar="LEAD", help="Id of the lead.")]
 FieldArgument = Annotated[str, typer.Argument(help="The field, e.g. phone.")]
@@ -30,7 +30,7 @@ COLUMNS = [
     ("FIELD", "field"),
     ("PLATFORM", "ours"),
     ("CRM", "theirs"),
-    ("AGREED BEFORE", "base"),
+    ("BASE", "base"),
     ("SUGGESTED", "suggested"),
     ("RECORD", "recordId"),
     ("OVERWRITTEN", "overwritten"),
@@ -59,9 +59,10 @@ def list_conflicts(
     token: TokenOption = "",
     json: JsonOption = False,
 ) -> None:
-    """List fields that wait for a decision, one page of --limit leads.
+    """List fields that wait for a person, one page of --limit leads.
 
-    OVERWRITTEN: both sides hold the platform's value now, and the CRM's was replaced unseen by a write of ours.
+    BASE is the value that both sides had before. OVERWRITTEN: our write replaced the CRM's value before anybody saw
+    it, so both sides now have the platform's value.
     """
     query = {"leadId": lead, "field": field, "integrationId": integration, "pageToken": page_token}
     with open_gateway(url, token) as gateway:
@@ -80,7 +81,7 @@ def take(
     token: TokenOption = "",
     json: JsonOption = False,
 ) -> None:
-    """Take one side's value of a field. Shows what it decides on; refused as stale_etag if that changes meanwhile."""
+    """Resolve a conflict with one side's value. Shows both values; refused as stale_etag if they change meanwhile."""
     with open_gateway(url, token) as gateway:
         _resolve(gateway, lead_id, field, integration, {"take": side.value}, json=json)
 
@@ -89,14 +90,14 @@ def take(
 def set_value(
     lead_id: LeadArgument,
     field: FieldArgument,
-    value: Annotated[str, typer.Argument(help="The value for both sides; an empty one clears the field.")],
+    value: Annotated[str, typer.Argument(help="The value for both sides; an empty value clears the field.")],
     *,
     integration: OneIntegrationOption = "",
     url: UrlOption = "",
     token: TokenOption = "",
     json: JsonOption = False,
 ) -> None:
-    """Give a field another value than either side has. Otherwise like `take`."""
+    """Resolve a conflict with a new value. Otherwise like `take`."""
     with open_gateway(url, token) as gateway:
         _resolve(gateway, lead_id, field, integration, {"value": value}, json=json)
 
@@ -112,7 +113,7 @@ def take_all(
     token: TokenOption = "",
     json: JsonOption = False,
 ) -> None:
-    """Take one side's value in every conflict of a field. Each can be undone, one by one."""
+    """Resolve all conflicts of a field with one side's value. Each can be undone separately."""
     if not yes:
         typer.confirm(f"Take the value of {side.value} in all conflicts of {field}?", abort=True, err=True)
     resolved, more = 0, True
@@ -133,7 +134,7 @@ def undo(
     token: TokenOption = "",
     json: JsonOption = False,
 ) -> None:
-    """Set what a decision changed on a lead back to what it was, as an ordinary edit. Possible for 90 days."""
+    """Set the values that a decision changed on a lead back, as an ordinary edit. Possible for 90 days."""
     with open_gateway(url, token) as gateway:
         show(gateway.post(f"/decisions/{segment(decision_id)}/undo"), json=json)
 
@@ -141,7 +142,7 @@ def undo(
 def _resolve(
     gateway: Gateway, lead_id: str, field: str, integration: str, choice: dict[str, str], *, json: bool
 ) -> None:
-    """Show the conflict, decide on exactly what was shown, and say how to take it back."""
+    """Show the conflict, resolve exactly what was shown, and say how to undo it."""
     conflict = _the_conflict(gateway, lead_id, field, integration)
     if not json:
         print_facts(_described(conflict))
@@ -150,17 +151,19 @@ def _resolve(
     if json:
         print_json(answer | {"conflict": conflict})
         return
-    taken = choice["value"] if "value" in choice else conflict["ours" if choice["take"] == Side.PLATFORM else "theirs"]
-    print_facts({"taken": quoted(taken), "take it back": f"leadsync conflicts undo {answer['decisionId']}"})
+    value = choice["value"] if "value" in choice else conflict["ours" if choice["take"] == Side.PLATFORM else "theirs"]
+    print_facts({"resolved with": quoted(value), "undo": f"leadsync conflicts undo {answer['decisionId']}"})
 
 
 def _the_conflict(gateway: Gateway, lead_id: str, field: str, integration: str) -> dict[str, Any]:
-    """Return the conflict of a lead's field. Raises CommandError if there is none, or a choice of integrations."""
+    """Return the conflict of a lead's field. Raises CommandError if there is none, or one in several integrations."""
     page = gateway.get("/conflicts", leadId=lead_id, field=field, integrationId=integration)
     found: list[dict[str, Any]] = page["conflicts"]
     if not found:
-        detail = f"{field} of lead {lead_id} is in no conflict."
-        raise CommandError("conflict_not_found", detail, Exit.NOT_FOUND, "`leadsync conflicts list` shows what is.")
+        detail = f"Field {field} of lead {lead_id} has no conflict."
+        raise CommandError(
+            "conflict_not_found", detail, Exit.NOT_FOUND, "`leadsync conflicts list` shows all conflicts."
+        )
     if len(found) > 1:
         ids = ", ".join(str(one["integrationId"]) for one in found)
         raise CommandError("integration_required", f"Choose one with --integration: {ids}", Exit.USAGE)
@@ -168,12 +171,12 @@ def _the_conflict(gateway: Gateway, lead_id: str, field: str, integration: str) 
 
 
 def _described(conflict: dict[str, Any]) -> dict[str, str]:
-    """Return what a person needs to know to decide."""
+    """Return the facts that a person needs to decide."""
     since = {name: f"  ({', '.join(_who(conflict, name))})" for name in ("ours", "theirs") if _who(conflict, name)}
     facts = {
         "platform": f"{quoted(conflict['ours'])}{since.get('ours', '')}",
         "crm": f"{quoted(conflict['theirs'])}{since.get('theirs', '')}",
-        "agreed before": quoted(conflict.get("base")),
+        "base": quoted(conflict.get("base")),
     }
     return facts | ({"suggested": str(conflict["suggested"])} if conflict.get("suggested") else {})
 

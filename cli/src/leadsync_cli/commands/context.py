@@ -1,4 +1,4 @@
-"""How a command gets its settings and its connection."""
+"""Settings and connection of a command."""
 
 import os
 
@@ -13,12 +13,12 @@ def read_settings() -> Settings:
 
 
 def open_gateway(url: str, token: str) -> Gateway:
-    """Connect as the options and the environment say. Raises CommandError."""
+    """Connect with the options, else the environment. Raises CommandError."""
     return connect(read_settings(), url, token)
 
 
 def the_integration(gateway: Gateway, given: str) -> str:
-    """Return the id given, or that of the tenant's only integration. Raises CommandError if there is a choice."""
+    """Return the given id, else the id of the tenant's only integration. Raises CommandError if there are several."""
     if given:
         return given
     listed = gateway.get("/crm-integration")["integrations"]

@@ -1,4 +1,4 @@
-"""`leadsync doctor`: is everything there that a sync needs, and if not, what to do."""
+"""`leadsync doctor`: check everything that a sync needs, and say how to fix problems."""
 
 import sys
 
@@ -18,9 +18,9 @@ STYLES = {"ok": "green", "warning": "yellow", "failed": "red"}
 def doctor(
     *, integration: IntegrationOption = "", url: UrlOption = "", token: TokenOption = "", json: JsonOption = False
 ) -> None:
-    """Check token, scopes, properties, mapping, webhooks and quota of an account: what is wrong, and what to do.
+    """Check an account's token, scopes, properties, mapping, webhooks and quota, and say how to fix problems.
 
-    Exit code 1 if something does not work; a warning is none.
+    Exit code 1 if a check fails; warnings do not count.
     """
     with open_gateway(url, token) as gateway:
         found = gateway.get(f"/crm-integration/{segment(the_integration(gateway, integration))}/check")
@@ -33,7 +33,7 @@ def doctor(
 
 
 def _print(checks: list[dict[str, str]]) -> None:
-    """Print one line per check, and below it what to do."""
+    """Print one line per check, and below it the fix."""
     console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
     width = max((len(check["name"]) for check in checks), default=0)
     for check in checks:

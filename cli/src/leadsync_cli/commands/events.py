@@ -1,4 +1,4 @@
-"""`leadsync events`: which notifications came in, and what became of each."""
+"""`leadsync events`: the events that came in, and the outcome of each."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ from leadsync_cli.commands.options import (
     UrlOption,
 )
 from leadsync_cli.errors import CommandError, Exit
-from leadsync_cli.output import print_json, print_rows, show, show_page, tell_next_page
+from leadsync_cli.output import print_json, print_next_page, print_rows, show, show_page
 
 app = typer.Typer(help="Events that came in, and webhooks that could not be verified.")
 
@@ -29,7 +29,7 @@ COLUMNS = [
     ("VALUE", "value"),
     ("BY", "source"),
     ("LEAD", "work.leadId"),
-    ("WHAT BECAME OF IT", "became"),
+    ("OUTCOME", "outcome"),
 ]
 QUARANTINE_COLUMNS = [
     ("PROVIDER", "provider"),
@@ -37,11 +37,13 @@ QUARANTINE_COLUMNS = [
     ("WEBHOOKS", "requests"),
     ("OLDEST", "oldestReceivedAt"),
 ]
-TimeOption = typer.Option(metavar="TIME", help="A time such as 2026-11-24T10:00 (this machine's zone unless it says).")
+TimeOption = typer.Option(
+    metavar="TIME", help="A time such as 2026-11-24T10:00, in this machine's zone unless it has one."
+)
 
 
 class DeliveryState(StrEnum):
-    """What became of a delivery."""
+    """The state of a delivery."""
 
     NEW = "new"
     ROUTED = "routed"
@@ -55,7 +57,7 @@ def events(
     record: Annotated[str, typer.Option(help="Only events of webhooks that name this record.")] = "",
     lead: Annotated[str, typer.Option(help="Only events of webhooks that name a record of this lead.")] = "",
     state: Annotated[
-        DeliveryState | None, typer.Option(help="new: just kept; routed: made work; ignored: on purpose.")
+        DeliveryState | None, typer.Option(help="new: stored; routed: made work; ignored: on purpose.")
     ] = None,
     after: Annotated[str, TimeOption] = "",
     before: Annotated[str, TimeOption] = "",
@@ -66,7 +68,7 @@ def events(
     token: TokenOption = "",
     json: JsonOption = False,
 ) -> None:
-    """List the events that came in, newest webhook first, and what became of each. One page of --limit webhooks."""
+    """List the events that came in and their outcomes, newest webhook first. One page of --limit webhooks."""
     if context.invoked_subcommand is not None:
         return
     query = {
@@ -84,53 +86,53 @@ def events(
         print_json(page)
         return
     print_rows(rows_of(page["events"], record, lead), COLUMNS, "No events.")
-    tell_next_page(page)
+    print_next_page(page)
 
 
 @app.command("quarantine")
 def quarantine(*, url: UrlOption = "", token: TokenOption = "", json: JsonOption = False) -> None:
-    """Count webhooks that could not be verified and are kept for some days, by why; of all tenants together."""
+    """Count unverified webhooks by reason, of all tenants. They are kept for some days."""
     with open_gateway(url, token) as gateway:
-        show_page(gateway.get("/events/quarantine"), "counts", QUARANTINE_COLUMNS, "None.", json=json)
+        show_page(gateway.get("/events/quarantine"), "counts", QUARANTINE_COLUMNS, "No unverified webhooks.", json=json)
 
 
 @app.command("verify-again")
 def verify_again(*, url: UrlOption = "", token: TokenOption = "", json: JsonOption = False) -> None:
-    """Verify those webhooks again, after a secret or API_URL was mended, and keep the events of those that pass."""
+    """Verify these webhooks again, after a secret or API_URL was corrected, and accept those that pass."""
     with open_gateway(url, token) as gateway:
         found = gateway.post("/events/verify-again")
     show(found, json=json)
     if found["left"] and not json:
-        typer.echo("Run it again for those that are left.")
+        typer.echo("Run it again: some are left.")
 
 
 def rows_of(deliveries: list[dict[str, Any]], record_id: str = "", lead_id: str = "") -> Iterator[dict[str, Any]]:
-    """Give one row per event; with a record or a lead, only the events about it: a webhook may hold others too."""
+    """Yield one row per event; with a record or a lead, only events about it: a webhook may contain others too."""
     for delivery in deliveries:
         for event in delivery["events"]:
             records = {event.get("recordId"), *(event.get("mergedRecordIds") or [])}
             lead = (event.get("work") or {}).get("leadId")
             if (not record_id or record_id in records) and lead_id in {"", lead}:
-                yield event | {"receivedAt": delivery["receivedAt"], "became": became(delivery, event)}
+                yield event | {"receivedAt": delivery["receivedAt"], "outcome": outcome_of(delivery, event)}
 
 
-def became(delivery: dict[str, Any], event: dict[str, Any]) -> str:
-    """Say in words what became of an event: what the last decision on its record was, or what it waits for."""
+def outcome_of(delivery: dict[str, Any], event: dict[str, Any]) -> str:
+    """Return an event's outcome in words: the last decision on its record, or what the event waits for."""
     work = event.get("work") or {}
     if event.get("ignored"):
-        return "ignored: of a kind that is not synced"
+        return "ignored: this kind is not synced"
     if delivery["state"] == "ignored":
         return f"ignored: {delivery.get('reason')}"
     if delivery["state"] == "new":
-        return "kept, about to become work"
+        return "stored, about to become work"
     outcome = ": ".join(str(work[name]) for name in ("outcome", "reason") if work.get(name))
-    waits = {"due": "waiting for a worker", "leased": "being worked on", "failed": "failed, see `leadsync work list`"}
-    state = waits.get(work.get("state", ""), "")
+    states = {"due": "waiting for a worker", "leased": "in progress", "failed": "failed, see `leadsync work list`"}
+    state = states.get(work.get("state", ""), "")
     return "; ".join(part for part in (state, outcome) if part)
 
 
 def _instant(option: str, text: str) -> str:
-    """Return a time as RFC 3339 in UTC, nothing for nothing. Raises CommandError."""
+    """Return a time as RFC 3339 in UTC, or an empty text for an empty one. Raises CommandError."""
     if not text:
         return ""
     try:

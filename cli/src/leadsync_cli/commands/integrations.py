@@ -19,6 +19,7 @@ from leadsync_cli.commands.options import (
     UrlOption,
     YesOption,
 )
+from leadsync_cli.crms.hubspot.local import PROVIDER
 from leadsync_cli.errors import CommandError, Exit
 from leadsync_cli.gateway.client import segment
 from leadsync_cli.output import print_json, print_rows, show, show_page
@@ -28,7 +29,7 @@ app = typer.Typer(no_args_is_help=True, help="Connect and configure CRM accounts
 PATH = "/crm-integration"
 Mapping = Annotated[
     list[str] | None,
-    typer.Option("--map", help="A field as LEAD_FIELD=PROPERTY, e.g. firstName=firstname; repeatable."),
+    typer.Option("--map", help="Map a field: LEAD_FIELD=PROPERTY, e.g. firstName=firstname; repeatable."),
 ]
 SettingsFile = Annotated[
     Path | None,
@@ -36,8 +37,8 @@ SettingsFile = Annotated[
         "--settings",
         exists=True,
         dir_okay=False,
-        help="JSON file with any of direction, fieldMapping, fieldRules, fieldTransforms and policies, as `get --json` "
-        "shows them; what else that shows is ignored.",
+        help="JSON file with direction, fieldMapping, fieldRules, fieldTransforms or policies, as `get --json` prints "
+        "them; its other fields are ignored.",
     ),
 ]
 SETTINGS = {"direction", "fieldMapping", "fieldRules", "fieldTransforms", "policies"}
@@ -104,14 +105,14 @@ def list_fields(
 @app.command("create")
 def create_integration(
     *,
-    provider: Annotated[str, typer.Option(help="Which CRM.")] = "hubspot",
+    provider: Annotated[str, typer.Option(help="The CRM.")] = PROVIDER,
     credential: Annotated[
-        str, typer.Option(help="What the secret is: access-token, refresh-token or code.")
+        str, typer.Option(help="Kind of secret: access-token, refresh-token or code.")
     ] = "access-token",
-    redirect_uri: Annotated[str, typer.Option(help="With code: the redirect address that it was made for.")] = "",
-    portal_id: Annotated[str, typer.Option(help="Account that is expected; another one is refused.")] = "",
-    app_id: Annotated[str, typer.Option(help="App whose webhooks are managed.")] = "",
-    direction: Annotated[str, typer.Option(help=f"{DIRECTIONS}; bidirectional unless told.")] = "",
+    redirect_uri: Annotated[str, typer.Option(help="With code: its redirect address.")] = "",
+    portal_id: Annotated[str, typer.Option(help="Expected account; another one is refused.")] = "",
+    app_id: Annotated[str, typer.Option(help="App whose webhooks to manage.")] = "",
+    direction: Annotated[str, typer.Option(help=f"{DIRECTIONS}; default: bidirectional.")] = "",
     mapping: Mapping = None,
     settings: SettingsFile = None,
     paused: Annotated[bool, typer.Option("--paused", help="Connect, but sync nothing yet.")] = False,
@@ -121,8 +122,8 @@ def create_integration(
 ) -> None:
     """Connect a CRM account.
 
-    The secret is never an option, which other users of the machine could read: it comes from LEADSYNC_CRM_SECRET,
-    else from a prompt, else (when stdin is no terminal) from stdin.
+    The secret is never an option, since other users of the machine could read it. It comes from LEADSYNC_CRM_SECRET,
+    else from a prompt, or from stdin if stdin is no terminal.
     """
     if credential not in CREDENTIALS:
         raise CommandError("invalid_field", f"--credential is one of {', '.join(CREDENTIALS)}.", Exit.USAGE)
@@ -143,16 +144,16 @@ def update_integration(
     direction: Annotated[str, typer.Option(help=DIRECTIONS)] = "",
     mapping: Mapping = None,
     settings: SettingsFile = None,
-    paused: Annotated[bool | None, typer.Option("--paused/--resumed", help="Stop or go on syncing.")] = None,
+    paused: Annotated[bool | None, typer.Option("--paused/--resumed", help="Pause or resume the sync.")] = None,
     new_secret: Annotated[str, typer.Option(help="Replace this credential: access-token or refresh-token.")] = "",
     etag: EtagOption = "",
     url: UrlOption = "",
     token: TokenOption = "",
     json: JsonOption = False,
 ) -> None:
-    """Change what is given. `--map` replaces the whole mapping.
+    """Change the given settings. `--map` replaces the whole mapping.
 
-    What decides about records is applied to those that are linked already, by a run that can be followed.
+    A change that affects records is applied to existing links by a run, which you can follow.
     """
     body: dict[str, Any] = {"direction": direction or None, "fieldMapping": _mapping(mapping) or None, "paused": paused}
     if new_secret:
@@ -167,12 +168,12 @@ def update_integration(
         changed = gateway.patch(f"{PATH}/{segment(chosen)}", given, etag)
     show(changed, json=json)
     if (run := changed.get("applyRun")) and not json:
-        show({"what is linked already": f"leadsync runs follow {run['runId']}"}, json=False)
+        show({"applied to existing links by": f"leadsync runs follow {run['runId']}"}, json=False)
 
 
 @app.command("delete")
 def delete_integration(
-    integration_id: Annotated[str, typer.Argument(help="Id of the integration; always needed.")],
+    integration_id: Annotated[str, typer.Argument(help="Id of the integration; required.")],
     *,
     yes: YesOption = False,
     url: UrlOption = "",
@@ -199,7 +200,7 @@ def _secret(kind: str) -> str:
 
 
 def _mapping(pairs: list[str] | None) -> dict[str, str]:
-    """Return LEAD_FIELD=PROPERTY pairs as an object. Raises CommandError for one that is not a pair."""
+    """Return LEAD_FIELD=PROPERTY pairs as an object. Raises CommandError if one is no such pair."""
     found: dict[str, str] = {}
     for pair in pairs or []:
         name, _, target = pair.partition("=")
@@ -210,7 +211,7 @@ def _mapping(pairs: list[str] | None) -> dict[str, str]:
 
 
 def _settings(path: Path | None) -> dict[str, Any]:
-    """Return the settings in a file. Raises CommandError if it holds anything that is none."""
+    """Return the settings in a file. Raises CommandError if it has an unknown field."""
     if path is None:
         return {}
     try:
@@ -220,6 +221,6 @@ def _settings(path: Path | None) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise CommandError("malformed_json", f"{path} is not a JSON object.", Exit.USAGE)
     if unknown := sorted(found.keys() - SETTINGS - SHOWN):
-        detail = f"{path}: there is no setting {', '.join(unknown)}; known are {', '.join(sorted(SETTINGS))}."
+        detail = f"{path}: unknown setting {', '.join(unknown)}; the settings are {', '.join(sorted(SETTINGS))}."
         raise CommandError("invalid_field", detail, Exit.USAGE)
     return {name: value for name, value in found.items() if name in SETTINGS}

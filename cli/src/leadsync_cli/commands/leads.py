@@ -21,7 +21,7 @@ app = typer.Typer(no_args_is_help=True, help="List, get, create, update and dele
 
 EndReason = Literal["deleted", "converted", "merged"]
 LeadId = Annotated[str, typer.Argument(help="Id of the lead.")]
-Text = Annotated[str | None, typer.Option(help="New value; an empty one clears the field.")]
+Text = Annotated[str | None, typer.Option(help="New value; an empty value clears the field.")]
 Custom = Annotated[list[str] | None, typer.Option("--custom", help="A custom field as NAME=VALUE; repeatable.")]
 
 COLUMNS = [
@@ -45,7 +45,7 @@ def list_leads(
     token: TokenOption = "",
     json: JsonOption = False,
 ) -> None:
-    """List leads, oldest first, one page."""
+    """List one page of leads, oldest first."""
     with open_gateway(url, token) as gateway:
         page = gateway.get("/leads", email=email, pageSize=limit, pageToken=page_token)
     show_page(page, "leads", COLUMNS, "No leads.", json=json)
@@ -71,7 +71,7 @@ def create_lead(
     status: Text = None,
     custom: Custom = None,
     request_id: Annotated[
-        str, typer.Option(help="Makes the command repeatable: the same id again makes no second lead.")
+        str, typer.Option(help="Makes the command repeatable: the same id makes no second lead.")
     ] = "",
     url: UrlOption = "",
     token: TokenOption = "",
@@ -101,7 +101,7 @@ def update_lead(
     token: TokenOption = "",
     json: JsonOption = False,
 ) -> None:
-    """Change the fields that are given; the others stay."""
+    """Change the given fields; the others stay."""
     body = _body(email, first_name, last_name, phone, company, job_title, website, status, custom)
     with open_gateway(url, token) as gateway:
         show(gateway.patch(f"/leads/{segment(lead_id)}", body, etag), json=json)
@@ -111,7 +111,7 @@ def update_lead(
 def delete_lead(
     lead_id: LeadId,
     *,
-    reason: Annotated[EndReason, typer.Option(help="Deleted, a customer by now, or merged.")] = "deleted",
+    reason: Annotated[EndReason, typer.Option(help="Deleted, converted (now a customer), or merged.")] = "deleted",
     into: Annotated[str, typer.Option(help="With --reason merged: the lead that takes over its CRM records.")] = "",
     etag: EtagOption = "",
     url: UrlOption = "",
@@ -120,9 +120,8 @@ def delete_lead(
 ) -> None:
     """Delete a lead.
 
-    Its CRM records stay, unless the integration's policy puts those of deleted leads into the archive.
-
-    Those of a converted or merged lead always stay. Deleting twice is fine.
+    The CRM records of a deleted lead stay, unless the integration's policy archives them. Those of a converted or
+    merged lead always stay. Deleting twice is no error.
     """
     with open_gateway(url, token) as gateway:
         gateway.delete(f"/leads/{segment(lead_id)}", etag, reason=reason, into=into)
@@ -159,7 +158,7 @@ def _body(  # noqa: PLR0917 (one parameter per option)
 
 
 def _custom(pairs: list[str]) -> dict[str, str]:
-    """Return NAME=VALUE pairs as an object. Raises CommandError for one without `=`."""
+    """Return NAME=VALUE pairs as an object. Raises CommandError if one is no such pair."""
     found: dict[str, str] = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")

@@ -1,4 +1,4 @@
-"""`up`, `demo` and `token`: the commands that work on this machine's suite."""
+"""`up`, `demo` and `token`: commands for the suite on this machine."""
 
 import sys
 from datetime import timedelta
@@ -17,17 +17,17 @@ from leadsync_cli.tokens import Role, local_token_key, make_token
 
 
 def up(*, json: JsonOption = False) -> None:
-    """Run the whole suite here: database, services and, without a HubSpot token, the HubSpot simulator.
+    """Run the whole suite here: database, services and, unless a CRM token is set, a CRM simulator.
 
-    Ctrl-C stops it; a second Ctrl-C hurries. With --json, every status line is a JSON object.
+    Ctrl-C stops it; a second Ctrl-C kills it. With --json, every status line is a JSON object.
     """
     run_suite(read_settings(), Reporter(as_json if json else as_text))
 
 
 def demo(*, json: JsonOption = False) -> None:
-    """Play the test checklist against the running suite, or against a fresh one that is stopped afterwards.
+    """Play the test checklist on the running suite, or on a new one that is stopped afterwards.
 
-    Leaves what it made; names are unique per run. Exit code 1 if a check is red.
+    On a running suite, its leads and contacts remain; their names are unique per run. Exit code 1 if a check fails.
     """
     if not play_demo(read_settings(), as_json=json):
         raise typer.Exit(Exit.FAILED)
@@ -35,13 +35,13 @@ def demo(*, json: JsonOption = False) -> None:
 
 def token(
     *,
-    tenant: Annotated[str, typer.Option(help="Tenant that the bearer works for.")] = "default",
+    tenant: Annotated[str, typer.Option(help="Tenant of the bearer.")] = "default",
     role: Annotated[Role, typer.Option(help="What the bearer may do.")] = Role.VIEWER,
-    subject: Annotated[str, typer.Option(help="Who the bearer is, for the history.")] = "leadsync-cli",
-    days: Annotated[float, typer.Option(min=0.001, max=3650, help="Days until it ends.")] = 30,
+    subject: Annotated[str, typer.Option(help="Name of the bearer, for the history.")] = "leadsync-cli",
+    days: Annotated[float, typer.Option(min=0.001, max=3650, help="Days until it expires.")] = 30,
     json: JsonOption = False,
 ) -> None:
-    """Print a token made with the local token key."""
+    """Print a token, signed with the local token key."""
     keys = local_token_key(read_settings())
     made = make_token(keys, tenant=tenant, role=role, subject=subject, lifetime=timedelta(days=days))
     if json:

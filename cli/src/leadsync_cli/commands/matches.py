@@ -1,4 +1,4 @@
-"""`leadsync matches` and `leadsync duplicates`: who is who, where only a person can tell."""
+"""`leadsync matches` and `leadsync duplicates`: matches that only a person can decide."""
 
 from typing import Annotated, Any
 
@@ -15,9 +15,9 @@ from leadsync_cli.commands.options import (
 )
 from leadsync_cli.errors import CommandError, Exit
 from leadsync_cli.gateway.client import Gateway
-from leadsync_cli.output import print_json, print_rows, show, show_page, tell_next_page
+from leadsync_cli.output import print_json, print_next_page, print_rows, show, show_page
 
-app = typer.Typer(help="Records that match several leads, or one that is linked elsewhere: list them, pick the lead.")
+app = typer.Typer(help="Records that match several leads, or a lead that is linked elsewhere: list, pick.")
 
 COLUMNS = [
     ("RECORD", "recordId"),
@@ -41,9 +41,9 @@ def list_matches(
     token: TokenOption = "",
     json: JsonOption = False,
 ) -> None:
-    """List records that match several leads, or one that is linked elsewhere; `pick` says whose one of them is.
+    """List records that match several leads, or a lead that is linked elsewhere.
 
-    Each line is a lead that the record may belong to.
+    Each line is a lead that the record may belong to; `pick` decides.
     """
     if context.invoked_subcommand is not None:
         return
@@ -52,31 +52,31 @@ def list_matches(
     if json:
         print_json(page)
         return
-    print_rows(_lines(page["matches"]), COLUMNS, "No record waits.")
-    tell_next_page(page)
+    print_rows(_lines(page["matches"]), COLUMNS, "No record waits for a choice.")
+    print_next_page(page)
 
 
 @app.command("pick")
 def pick(
     record_id: Annotated[str, typer.Argument(metavar="RECORD", help="Id of the record.")],
     *,
-    lead: Annotated[str, typer.Option("--lead", "-l", help="The lead that it belongs to.")] = "",
-    new: Annotated[bool, typer.Option("--new", help="None of them: make a lead of it.")] = False,
+    lead: Annotated[str, typer.Option("--lead", "-l", help="The record belongs to this lead.")] = "",
+    new: Annotated[bool, typer.Option("--new", help="The record belongs to a new lead.")] = False,
     integration: OneIntegrationOption = "",
     url: UrlOption = "",
     token: TokenOption = "",
     json: JsonOption = False,
 ) -> None:
-    """Say which lead a record belongs to. A lead that is linked elsewhere is moved to this record.
+    """Say which lead a record belongs to. If the lead is linked elsewhere, its link moves to this record.
 
-    Shows what it decides on; refused as stale_etag if that changes meanwhile. The record is then read and linked.
+    Shows the candidates; refused as stale_etag if they change meanwhile. Then the record is read and linked.
     """
     if bool(lead) == new:
         raise CommandError("no_choice", "Give either --lead or --new.", Exit.USAGE)
     with open_gateway(url, token) as gateway:
         match = _the_match(gateway, record_id, integration)
         if not json:
-            print_rows(_lines([match]), COLUMNS, "No lead that it may belong to is left.")
+            print_rows(_lines([match]), COLUMNS, "No candidate is left.")
         body = {"integrationId": match["integrationId"], "recordId": record_id, "etag": match["etag"]}
         choice: dict[str, Any] = {"createNew": True} if new else {"leadId": lead}
         gateway.post("/matches/pick", body | choice)
@@ -92,9 +92,9 @@ def duplicates(
     token: TokenOption = "",
     json: JsonOption = False,
 ) -> None:
-    """List leads that seem to be one person, since their records were merged in the CRM.
+    """List leads that seem to be the same person, since their records were merged in the CRM.
 
-    LEAD has the record that is left, DUPLICATE has none any more.
+    LEAD has the surviving record; DUPLICATE has none.
     """
     with open_gateway(url, token) as gateway:
         page = gateway.get("/duplicates", integrationId=integration, pageSize=limit, pageToken=page_token)
@@ -102,12 +102,12 @@ def duplicates(
 
 
 def _lines(matches: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return a line per candidate; a record of which all candidates are gone has one too."""
+    """Return a line per candidate; a record without candidates has one too."""
     return [match | candidate for match in matches for candidate in match["candidates"] or [{}]]
 
 
 def _the_match(gateway: Gateway, record_id: str, integration: str) -> dict[str, Any]:
-    """Return what waits of a record. Raises CommandError if nothing does, or a choice of integrations."""
+    """Return a record's match. Raises CommandError if there is none, or one in several integrations."""
     found: list[dict[str, Any]] = []
     page: dict[str, Any] = {"nextPageToken": ""}
     while page["nextPageToken"] is not None:
@@ -115,8 +115,8 @@ def _the_match(gateway: Gateway, record_id: str, integration: str) -> dict[str, 
         page = gateway.get("/matches", pageSize=LARGEST_PAGE, **query)
         found += [match for match in page["matches"] if match["recordId"] == record_id]
     if not found:
-        hint = "`leadsync matches` shows what waits."
-        raise CommandError("match_not_found", f"Record {record_id} does not wait.", Exit.NOT_FOUND, hint)
+        hint = "`leadsync matches` shows the records that wait."
+        raise CommandError("match_not_found", f"Record {record_id} does not wait for a choice.", Exit.NOT_FOUND, hint)
     if len(found) > 1:
         ids = ", ".join(str(one["integrationId"]) for one in found)
         raise CommandError("integration_required", f"Choose one with --integration: {ids}", Exit.USAGE)

@@ -1,4 +1,4 @@
-"""`import`, `sync` and `runs …`: long work on many records, planning it, and following it."""
+"""`import`, `sync` and `runs …`: start, plan and follow work on many records."""
 
 from enum import StrEnum
 from typing import Annotated, Any
@@ -21,11 +21,11 @@ from leadsync_cli.gateway.client import Gateway, segment
 from leadsync_cli.output import show, show_page
 from leadsync_cli.plans import in_words
 
-app = typer.Typer(no_args_is_help=True, help="Imports, pushes and applied settings: list, get, follow, cancel; plan.")
+app = typer.Typer(no_args_is_help=True, help="Imports, pushes and applied settings: list, get, follow, plan, cancel.")
 
 RunId = Annotated[str, typer.Argument(help="Id of the run.")]
-DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Change nothing: only say what would come of it.")]
-NoWaitOption = Annotated[bool, typer.Option("--no-wait", help="Start the run and return; it goes on by itself.")]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Change nothing; only show what would happen.")]
+NoWaitOption = Annotated[bool, typer.Option("--no-wait", help="Start the run and return; it continues by itself.")]
 COLUMNS = [
     ("ID", "id"),
     ("KIND", "kind"),
@@ -65,9 +65,9 @@ def import_records(
     token: TokenOption = "",
     json: JsonOption = False,
 ) -> None:
-    """Bring all records of the CRM in, and follow how far it is. Ctrl-C stops following, not the import.
+    """Import all records of the CRM, and show the progress. Ctrl-C stops the display, not the import.
 
-    Repeating it is harmless. Exit code 1 if the run fails or is cancelled.
+    You may repeat it. Exit code 1 if the run fails or is cancelled.
     """
     with open_gateway(url, token) as gateway:
         body = {"integrationId": the_integration(gateway, integration)} | ({"dryRun": True} if dry_run else {})
@@ -85,12 +85,12 @@ def sync(
     token: TokenOption = "",
     json: JsonOption = False,
 ) -> None:
-    """Push leads to the CRM now, and follow how far it is. Ctrl-C stops following, not the push.
+    """Push leads to the CRM now, and show the progress. Ctrl-C stops the display, not the push.
 
     A lead whose record was detached gets a new record. Exit code 1 if the run fails or is cancelled.
     """
     if bool(lead) == everything:
-        raise CommandError("no_leads", "Give --lead, once or more, or --all.", Exit.USAGE)
+        raise CommandError("no_leads", "Give --lead (one or several) or --all.", Exit.USAGE)
     with open_gateway(url, token) as gateway:
         body: dict[str, Any] = {"integrationId": the_integration(gateway, integration)}
         body |= ({"leadIds": lead} if lead else {}) | ({"dryRun": True} if dry_run else {})
@@ -109,7 +109,7 @@ def list_runs(
     token: TokenOption = "",
     json: JsonOption = False,
 ) -> None:
-    """List runs, newest first, one page."""
+    """List one page of runs, newest first."""
     with open_gateway(url, token) as gateway:
         page = gateway.get(RUNS, kind=kind, integrationId=integration, pageSize=limit, pageToken=page_token)
     show_page(page, "runs", COLUMNS, "No runs yet.", json=json)
@@ -117,14 +117,14 @@ def list_runs(
 
 @app.command("get")
 def get_run(run_id: RunId, *, url: UrlOption = "", token: TokenOption = "", json: JsonOption = False) -> None:
-    """Show one run as it is now."""
+    """Show one run."""
     with open_gateway(url, token) as gateway:
         show(gateway.get(f"{RUNS}/{segment(run_id)}"), json=json)
 
 
 @app.command("follow")
 def follow_run(run_id: RunId, *, url: UrlOption = "", token: TokenOption = "", json: JsonOption = False) -> None:
-    """Follow a run until it ends. Ctrl-C stops following, not the run. Exit code 1 if it fails or is cancelled."""
+    """Show a run's progress until it ends. Ctrl-C stops the display, not the run. Exit code 1 unless it succeeds."""
     with open_gateway(url, token) as gateway:
         _follow(gateway, run_id, json=json)
 
@@ -133,14 +133,14 @@ def follow_run(run_id: RunId, *, url: UrlOption = "", token: TokenOption = "", j
 def show_plan(
     run_id: RunId,
     *,
-    outcome: Annotated[str, typer.Option(help="Only this conclusion, e.g. created, skipped or failed.")] = "",
+    outcome: Annotated[str, typer.Option(help="Only this outcome, e.g. created, skipped or failed.")] = "",
     limit: PageSizeOption = 50,
     page_token: PageTokenOption = "",
     url: UrlOption = "",
     token: TokenOption = "",
     json: JsonOption = False,
 ) -> None:
-    """List what a dry run found, one page: each record or lead that would not stay as it is. Kept for seven days."""
+    """List one page of a dry run's result: each record or lead that would change. Kept for seven days."""
     with open_gateway(url, token) as gateway:
         path = f"{RUNS}/{segment(run_id)}/plan"
         page = gateway.get(path, outcome=outcome, pageSize=limit, pageToken=page_token)
@@ -149,7 +149,7 @@ def show_plan(
 
 @app.command("cancel")
 def cancel_run(run_id: RunId, *, url: UrlOption = "", token: TokenOption = "", json: JsonOption = False) -> None:
-    """Cancel a run; what it has begun is finished. Cancelling twice, or too late, changes nothing."""
+    """Cancel a run. Records in progress are finished. Cancelling twice, or after its end, changes nothing."""
     with open_gateway(url, token) as gateway:
         show(gateway.post(f"{RUNS}/{segment(run_id)}/cancel"), json=json)
 
@@ -163,12 +163,12 @@ def _started(gateway: Gateway, answer: dict[str, Any], *, wait: bool, json: bool
 
 
 def _follow(gateway: Gateway, run_id: str, *, json: bool) -> None:
-    """Follow a run and show how it ended; exit with 1 unless it succeeded."""
+    """Follow a run and show its result; exit with 1 unless it succeeded."""
     run = follow(gateway, run_id, quiet=json)
     show(run, json=json)
     if not json and run.get("dryRun"):
         show({"plan": in_words(run), "record by record": f"leadsync runs plan {run_id}"}, json=False)
     elif not json and (run.get("outcomes") or {}).get("failed"):
-        show({"what failed": "leadsync work list --state failed"}, json=False)
+        show({"failed work": "leadsync work list --state failed"}, json=False)
     if run["state"] != "succeeded":
         raise typer.Exit(Exit.FAILED)

@@ -1,4 +1,4 @@
-"""`leadsync why`: why each value of a lead is what it is, in plain words."""
+"""`leadsync why`: the history of a lead's values, in words."""
 
 import sys
 from collections.abc import Iterator
@@ -9,16 +9,16 @@ import typer
 from leadsync_cli.commands.context import open_gateway
 from leadsync_cli.commands.options import JsonOption, PageSizeOption, PageTokenOption, TokenOption, UrlOption
 from leadsync_cli.gateway.client import segment
-from leadsync_cli.output import print_json, quoted, tell_next_page
+from leadsync_cli.output import print_json, print_next_page, quoted
 
 SIDES = {"platform": "on the platform", "crm": "in the CRM"}
-# What happened to a value; a write that was sent, or that the CRM did not take, has not become anything yet.
+# What happened to a value: a write that was only sent, or refused, did not change it.
 VERBS = {"pushed": "was sent as", "refused": "was refused as"}
 OTHER_SIDES = {"platform": "the CRM", "crm": "the platform"}
 
 
 def why(
-    lead_id: Annotated[str, typer.Argument(metavar="LEAD", help="Id of the lead; a deleted one can be explained too.")],
+    lead_id: Annotated[str, typer.Argument(metavar="LEAD", help="Id of the lead; it may be deleted.")],
     field: Annotated[str, typer.Argument(help="Only this field, e.g. firstName.", show_default=False)] = "",
     *,
     limit: PageSizeOption = 50,
@@ -27,9 +27,9 @@ def why(
     token: TokenOption = "",
     json: JsonOption = False,
 ) -> None:
-    """Explain the values of a lead: who set each, when, on which side, why, and what it replaced. Newest first.
+    """Explain a lead's values: who set each one, when, on which side, why, and what it replaced. Newest first.
 
-    `leadsync conflicts undo DECISION` takes a change of the lead back.
+    `leadsync conflicts undo DECISION` undoes a change of the lead.
     """
     with open_gateway(url, token) as gateway:
         path = f"/leads/{segment(lead_id)}/history"
@@ -37,25 +37,25 @@ def why(
     if json:
         print_json(page)
         return
-    told = [line for explanation in page["explanations"] for line in lines_of(explanation)]
-    sys.stdout.write("\n".join(told or ["Nothing has changed it in the time that is kept."]) + "\n")
-    tell_next_page(page)
+    lines = [line for explanation in page["explanations"] for line in lines_of(explanation)]
+    sys.stdout.write("\n".join(lines or ["No change is recorded."]) + "\n")
+    print_next_page(page)
 
 
 def lines_of(explanation: dict[str, Any]) -> Iterator[str]:
-    """Tell one decision: a line on what, who and when, then one per value."""
+    """Yield one decision: a line with its outcome, author and time, then one line per value."""
     integration, actor = explanation.get("integrationId"), explanation.get("actor") or "somebody"
     by_sync = bool(integration) and actor == integration
     facts = [f"{explanation['outcome']} by {f'the sync with {integration}' if by_sync else actor}"]
-    named = (("record", "recordId"), ("last event on it by", "eventSource"), ("reason", "reason"))
+    named = (("record", "recordId"), ("last event by", "eventSource"), ("reason", "reason"))
     facts += [f"{word} {explanation[name]}" for word, name in named if explanation.get(name)]
     yield f"{explanation['decidedAt']}  {', '.join(facts)}  (decision {explanation['decisionId']})"
     for change in explanation["fields"]:
-        yield f"  {_told(change, VERBS.get(explanation['outcome'], 'became'), by_sync=by_sync)}"
+        yield f"  {_value_line(change, VERBS.get(explanation['outcome'], 'became'), by_sync=by_sync)}"
 
 
-def _told(change: dict[str, Any], verb: str, *, by_sync: bool) -> str:
-    """Tell one value: where it is, what it replaced, whose it was, and why."""
+def _value_line(change: dict[str, Any], verb: str, *, by_sync: bool) -> str:
+    """Return one value: where it was set, what it replaced, where it came from, and why."""
     side = str(change["side"])
     origin = f", from {OTHER_SIDES.get(side, 'elsewhere')}" if by_sync else ""
     because = f": {change['because']}" if change.get("because") else ""

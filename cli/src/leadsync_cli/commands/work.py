@@ -1,4 +1,4 @@
-"""`sync-status`, `work` and `redrive`: what is to be done, and how far it is."""
+"""`sync-status`, `work` and `redrive`: open and failed work."""
 
 from enum import StrEnum
 from typing import Annotated, Any
@@ -18,7 +18,7 @@ from leadsync_cli.commands.options import (
 from leadsync_cli.commands.runs import COLUMNS as RUN_COLUMNS
 from leadsync_cli.output import show, show_page, show_with_rows
 
-app = typer.Typer(no_args_is_help=True, help="The work on records and leads.")
+app = typer.Typer(no_args_is_help=True, help="Due, leased and failed work on records and leads.")
 
 COLUMNS = [
     ("ID", "id"),
@@ -34,7 +34,7 @@ COLUMNS = [
 
 
 class WorkState(StrEnum):
-    """Where work stands."""
+    """State of work."""
 
     DUE = "due"
     LEASED = "leased"
@@ -52,16 +52,16 @@ def list_work(
     token: TokenOption = "",
     json: JsonOption = False,
 ) -> None:
-    """List what is due, leased or failed, one page."""
+    """List one page of due, leased and failed work."""
     with open_gateway(url, token) as gateway:
         page = gateway.get("/work", state=state, integrationId=integration, pageSize=limit, pageToken=page_token)
-    show_page(page, "work", COLUMNS, "Nothing to do.", json=json)
+    show_page(page, "work", COLUMNS, "No open or failed work.", json=json)
 
 
 def sync_status(
     *, integration: IntegrationOption = "", url: UrlOption = "", token: TokenOption = "", json: JsonOption = False
 ) -> None:
-    """Show what has been synced either way, and what is still to do."""
+    """Show how much was synced in each direction, and how much work is left."""
     with open_gateway(url, token) as gateway:
         found = gateway.get("/crm-integration/sync-status", integrationId=the_integration(gateway, integration))
     show_with_rows(found, "runs", RUN_COLUMNS, json=json)
@@ -70,17 +70,15 @@ def sync_status(
 def redrive(
     *,
     reason: Annotated[str, typer.Option(help="Only work that failed for this reason, e.g. ambiguous_match.")] = "",
-    work_item: Annotated[list[str] | None, typer.Option(help="Only this work, by its id; repeatable.")] = None,
-    per_second: Annotated[
-        int, typer.Option(min=0, help="How much of it becomes due in a second; 0 = all at once.")
-    ] = 0,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count it.")] = False,
+    work_item: Annotated[list[str] | None, typer.Option(help="Only the work with this id; repeatable.")] = None,
+    per_second: Annotated[int, typer.Option(min=0, help="Work that becomes due per second; 0 = all at once.")] = 0,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count the work.")] = False,
     integration: IntegrationOption = "",
     url: UrlOption = "",
     token: TokenOption = "",
     json: JsonOption = False,
 ) -> None:
-    """Make failed work due again: all of an integration, or only some of it."""
+    """Make failed work of an integration due again: all, or only some of it."""
     with open_gateway(url, token) as gateway:
         body: dict[str, Any] = {"integrationId": the_integration(gateway, integration)}
         wanted = {"reason": reason, "workItemIds": work_item, "perSecond": per_second, "dryRun": dry_run}

@@ -1,4 +1,4 @@
-"""The list of claims, each with a tick or a cross and how long it took to come true."""
+"""A list of checks, each passed or failed, with the seconds that it took."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -14,7 +14,7 @@ Found = TypeVar("Found")
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One claim and what came of it."""
+    """One claim and its result."""
 
     scenario: str
     claim: str
@@ -32,7 +32,7 @@ class Checklist:
 
     @property
     def passed(self) -> bool:
-        """True if there are checks and all have passed."""
+        """True if there are checks and all passed."""
         return bool(self.checks) and all(check.passed for check in self.checks)
 
     def scenario(self, title: str) -> None:
@@ -41,9 +41,9 @@ class Checklist:
         self._console.print(f"\n[bold]{title}[/bold]")
 
     def check(self, claim: str, condition: Callable[[], Found], within: float = 0.0) -> Found | None:
-        """Wait for the condition, note and show the outcome, and return what it found; None if that was nothing.
+        """Wait `within` seconds for the condition, record and show the result, and return what the condition found.
 
-        A refusal by the gateway counts as red, and is shown.
+        Returns None if it found nothing. If the gateway refuses a call, the check fails and the refusal is shown.
         """
         refused = ""
         try:
@@ -60,11 +60,11 @@ class Checklist:
         return found or None
 
     def summary(self) -> None:
-        """Show how many checks have passed."""
+        """Show how many checks passed."""
         passed = sum(check.passed for check in self.checks)
         style = "green" if self.passed else "red"
         self._console.print(f"\n[{style}]{passed} of {len(self.checks)} checks passed[/{style}]")
 
     def as_json(self) -> dict[str, Any]:
-        """Return the outcome for programs."""
+        """Return the results for programs."""
         return {"passed": self.passed, "checks": [asdict(check) for check in self.checks]}

@@ -1,4 +1,4 @@
-"""A connection to the gateway: where it is, who we are, and JSON in and out."""
+"""A connection to the gateway: address, token, JSON in and out."""
 
 from collections.abc import Mapping
 from types import TracebackType
@@ -12,14 +12,14 @@ from leadsync_cli.gateway.problems import raise_for_problem
 from leadsync_cli.keys import read_private
 from leadsync_cli.settings import Settings
 
-TIMEOUT_SECONDS = 30.0  # connecting an account lets the connector talk to the CRM meanwhile
+TIMEOUT_SECONDS = 30.0  # to connect an account, the connector calls the CRM meanwhile
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 Json = dict[str, Any]
 
 
 class Gateway:
-    """The HTTP API of one gateway, as one bearer."""
+    """The HTTP API of one gateway, called with one token."""
 
     def __init__(self, url: str, token: str) -> None:
         self.url = url
@@ -37,7 +37,7 @@ class Gateway:
         self._http.close()
 
     def get(self, path: str, **query: str | int | None) -> Json:
-        """GET; options that are None or empty are left out. Raises CommandError."""
+        """GET; None and empty options are left out. Raises CommandError."""
         return self.call("GET", path, query=query)
 
     def post(self, path: str, body: Json | None = None, request_id: str = "") -> Json:
@@ -77,36 +77,36 @@ class Gateway:
         return found
 
 
-def post_webhook(url: str, body: bytes, headers: Mapping[str, str]) -> Json:
-    """POST a webhook as a CRM would, without a token. Raises CommandError like `Gateway.call`."""
+def post_webhook(url: str, body: bytes, headers: Mapping[str, str], hints: Mapping[str, str]) -> Json:
+    """POST a webhook as a CRM does, without a token. Raises CommandError, with further hints by reason."""
     local = urlsplit(url).hostname in LOOPBACK
     try:
         answer = httpx.post(url, content=body, headers=headers, timeout=TIMEOUT_SECONDS, trust_env=not local)
     except (httpx.TransportError, httpx.InvalidURL) as error:
         raise _unreachable(url, error) from error
-    raise_for_problem(answer)
+    raise_for_problem(answer, hints)
     return _body(answer)
 
 
 def _unreachable(url: str, error: Exception) -> CommandError:
     detail = f"No answer from {url} ({type(error).__name__})."
-    return CommandError("gateway_unreachable", detail, Exit.UNREACHABLE, "Does it run? `leadsync up` starts it here.")
+    return CommandError("gateway_unreachable", detail, Exit.UNREACHABLE, "Is it running? `leadsync up` starts it here.")
 
 
 def _body(answer: httpx.Response) -> Json:
-    """Return the JSON object of a success, an empty one if it is empty. Raises CommandError if it is something else."""
+    """Return the JSON object of a success; an empty body gives an empty object. Raises CommandError otherwise."""
     try:
         found = answer.json() if answer.content else {}
     except ValueError:
         found = None
     if not isinstance(found, dict):
-        detail = f"{answer.url} answers, but not like a gateway of leadsync."
+        detail = f"{answer.url} answers, but is no leadsync gateway."
         raise CommandError("not_a_gateway", detail, Exit.FAILED, "Check --url or LEADSYNC_URL.")
     return found
 
 
 def segment(text: str) -> str:
-    """Return an id as one segment of a path, whatever it holds. Raises CommandError if it cannot be one."""
+    """Return an id as one segment of a path, whatever it contains. Raises CommandError if it cannot be one."""
     if text in {"", ".", ".."}:
         raise CommandError("invalid_id", f"{text!r} is not an id.", Exit.USAGE)
     return quote(text, safe="")
@@ -118,13 +118,13 @@ def _if_match(etag: str) -> dict[str, str]:
 
 
 def connect(settings: Settings, url: str = "", token: str = "") -> Gateway:
-    """Open a connection with what the options say, else the environment, else the local data directory.
+    """Open a connection with the options, else the environment, else the local data directory.
 
     Raises CommandError if there is no token anywhere.
     """
     address = (url or settings.url).rstrip("/")
     bearer = token or settings.token
-    if not bearer and urlsplit(address).hostname not in LOOPBACK:  # the local token is nobody else's business
+    if not bearer and urlsplit(address).hostname not in LOOPBACK:  # the local token is never sent to another machine
         raise CommandError("no_token", f"Give a token for {address} with --token or LEADSYNC_TOKEN.", Exit.REFUSED)
     if not bearer:
         try:

@@ -1,5 +1,6 @@
-"""What the gateway says when it refuses: application/problem+json, told to people and turned into an exit code."""
+"""Refusals of the gateway: application/problem+json, turned into a text for people and an exit code."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +24,7 @@ _EXITS = {
     503: Exit.UNREACHABLE,
     504: Exit.UNREACHABLE,
 }
-# Refusals of the present state that are no 409.
+# Refusals because of the present state that are no 409.
 _CONFLICTS = {
     "changed_since",
     "not_a_dry_run",
@@ -33,32 +34,29 @@ _CONFLICTS = {
     "undo_too_late",
 }
 _RENEW = "`leadsync integration update --new-secret access-token` replaces it."
-# What to do about a reason; about any other, what its exit code suggests.
+# What to do about a reason; for other reasons, what the exit code suggests.
 _HINTS_BY_REASON = {
     "account_connected": "`leadsync integration list` shows what is connected.",
-    "app_mismatch": "Give the app that the secret belongs to with --app.",
-    "changed_since": "`leadsync why LEAD` shows what came after; set the value by hand: `leadsync leads update`.",
+    "changed_since": "`leadsync why LEAD` shows the later changes; set the value by hand: `leadsync leads update`.",
     "conflict_not_found": "`leadsync conflicts list` shows which fields wait.",
     "crm_auth_expired": _RENEW,
     "crm_auth_failed": _RENEW,
     "decision_not_found": "`leadsync why LEAD` shows the decisions on a lead.",
     "integration_not_found": "`leadsync integration list` shows what is connected.",
     "lead_not_found": "`leadsync leads list` shows the leads.",
-    "missing_scopes": "Grant the app what is named above; `leadsync doctor` checks it again.",
+    "missing_scopes": "Grant the app the scopes named above; `leadsync doctor` checks it again.",
     "not_a_dry_run": "`leadsync import --dry-run` and `leadsync sync --dry-run` make plans.",
     "nothing_to_undo": "`leadsync why LEAD` shows which decisions changed the lead.",
-    "route_not_found": "The gateway does not know this command: is it as new as the command line?",
-    "run_in_progress": "`leadsync runs list` shows it; follow it, wait for its end, or cancel it.",
+    "route_not_found": "The gateway does not know this command: is it older than the command line?",
+    "run_in_progress": "`leadsync runs list` shows it; wait for its end, or cancel it.",
     "run_not_found": "`leadsync runs list` shows the runs.",
-    "signature_invalid": "Secret and address must be the gateway's own: see HUBSPOT_CLIENT_SECRET and API_URL.",
-    "signature_stale": "The clocks of this machine and of the gateway's differ by more than five minutes.",
     "stale_etag": "It was changed meanwhile: look at it again, then repeat the command.",
     "undo_too_late": "Set the value by hand: `leadsync leads update`.",
 }
 _HINTS = {
-    Exit.FAILED: "The services' logs say more; a local suite keeps them in `logs` of its data directory.",
-    Exit.USAGE: "Mend what is said above; --help shows what the command takes.",
-    Exit.UNREACHABLE: "This may pass: try again shortly.",
+    Exit.FAILED: "The services' logs say more; those of a local suite are in `logs` of its data directory.",
+    Exit.USAGE: "Correct this; --help shows what the command takes.",
+    Exit.UNREACHABLE: "This may be temporary: try again shortly.",
     Exit.REFUSED: "Give a token with --token or LEADSYNC_TOKEN; `leadsync token` makes one from the local key.",
     Exit.NOT_FOUND: "Check the id, and that the token is of the right tenant.",
     Exit.CONFLICT: "Look at the present state, then decide again.",
@@ -67,7 +65,7 @@ _HINTS = {
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A refusal: status, stable reason, what it means, and the fields that are wrong."""
+    """A refusal: status, stable reason, text for people, and the wrong fields."""
 
     status: int
     reason: str
@@ -76,7 +74,7 @@ class Problem:
 
 
 def problem_of(answer: httpx.Response) -> Problem:
-    """Read a refusal, also from something in between that does not speak problem+json."""
+    """Read a refusal, also one from a proxy that does not use problem+json."""
     try:
         body: Any = answer.json()
     except ValueError:
@@ -88,13 +86,13 @@ def problem_of(answer: httpx.Response) -> Problem:
     return Problem(answer.status_code, reason, detail, _fields(body))
 
 
-def raise_for_problem(answer: httpx.Response) -> None:
-    """Raise CommandError unless the answer is a success."""
+def raise_for_problem(answer: httpx.Response, hints: Mapping[str, str] | None = None) -> None:
+    """Raise CommandError unless the answer is a success. `hints` has further hints by reason."""
     if answer.is_success:
         return
     problem = problem_of(answer)
     exit_code = Exit.CONFLICT if problem.reason in _CONFLICTS else _EXITS.get(problem.status, Exit.FAILED)
-    hint = _HINTS_BY_REASON.get(problem.reason) or _HINTS.get(exit_code, "")
+    hint = (_HINTS_BY_REASON | dict(hints or {})).get(problem.reason) or _HINTS.get(exit_code, "")
     raise CommandError(problem.reason, "\n".join([problem.detail, *problem.fields]), exit_code, hint)
 
 

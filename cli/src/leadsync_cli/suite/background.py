@@ -1,4 +1,4 @@
-"""A suite of its own in the background, on free ports: for the demo and for tests."""
+"""A separate suite in the background, on free ports: for the demo and for tests."""
 
 import json
 import os
@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from leadsync_cli.crms.hubspot.local import PREFIX
 from leadsync_cli.errors import CommandError
 from leadsync_cli.settings import PORT_VARIABLES
 from leadsync_cli.suite import child, logs
@@ -19,8 +20,8 @@ from leadsync_cli.suite.ports import free_ports
 
 
 def isolated_environment(base: Mapping[str, str], data_dir: Path) -> dict[str, str]:
-    """Return an environment for a suite beside any other: free ports, the simulator, a data directory of its own."""
-    kept = {name: value for name, value in base.items() if not name.startswith(("HUBSPOT_", "SIMULATOR_"))}
+    """Return an environment for a suite beside others: free ports, the simulator, and this data directory."""
+    kept = {name: value for name, value in base.items() if not name.startswith((PREFIX, "SIMULATOR_"))}
     ports = zip(PORT_VARIABLES.values(), free_ports(len(PORT_VARIABLES)), strict=True)
     isolated = {variable: str(port) for variable, port in ports}
     for inherited in ("API_URL", "LEADSYNC_URL", "LEADSYNC_TOKEN"):
@@ -39,14 +40,14 @@ class BackgroundSuite:
         self._changed = threading.Condition()
         self._events: list[dict[str, Any]] = []
         self._over = False
-        self._complaints = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 (closed by `stop`)
+        self._stderr = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 (`stop` closes it)
         wrapper = (sys.executable, "-I", "-S", child.__file__, str(os.getpid()))
         self._process = subprocess.Popen(  # noqa: S603 (our own program)
             [*wrapper, sys.executable, "-P", "-m", "leadsync_cli", "up", "--json"],
             env=self.environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=self._complaints,
+            stderr=self._stderr,
             start_new_session=True,
             text=True,
         )
@@ -55,7 +56,7 @@ class BackgroundSuite:
 
     @property
     def data_dir(self) -> Path:
-        """Where keys, token, logs and the database lie."""
+        """Folder of keys, token, logs and database."""
         return Path(self.environment["LEADSYNC_DATA_DIR"])
 
     @property
@@ -72,7 +73,7 @@ class BackgroundSuite:
         self.wait_for(lambda event: bool(event["event"] == "up"), within, "the suite to be up")
 
     def wait_for(self, wanted: Callable[[dict[str, Any]], bool], within: float, what: str) -> dict[str, Any]:
-        """Return the newest event that is wanted, waiting for it up to `within` seconds."""
+        """Return the newest event that `wanted` accepts; wait up to `within` seconds for it."""
         end = time.monotonic() + within
         with self._changed:
             while True:
@@ -80,18 +81,18 @@ class BackgroundSuite:
                     return found[-1]
                 left = end - time.monotonic()
                 if self._over or left <= 0:
-                    raise CommandError("suite_not_ready", f"waited in vain for {what}\n{self._story()}")
+                    raise CommandError("suite_not_ready", f"waited in vain for {what}\n{self._report()}")
                 self._changed.wait(left)
 
     def pid(self, component: str) -> int:
-        """Return the id of the process that a component runs as now."""
+        """Return the id of the component's present process."""
         event = self.wait_for(
             lambda e: e["event"] == "started" and e["component"] == component, 0, f"{component}'s start"
         )
         return int(event["pid"])
 
     def wait_successor(self, component: str, pid: int, within: float) -> int:
-        """Wait until a component that ran as `pid` is ready again as another process; return that one's id."""
+        """Wait until a component that ran as `pid` is ready again in a new process; return the new process id."""
 
         def of(name: str, event: dict[str, Any]) -> bool:
             return bool(event["event"] == name and event["component"] == component)
@@ -120,7 +121,7 @@ class BackgroundSuite:
         self._reader.join(within)
         if self._process.stdout:
             self._process.stdout.close()
-        self._complaints.close()
+        self._stderr.close()
         return self._process.wait()
 
     def _read(self) -> None:
@@ -133,13 +134,13 @@ class BackgroundSuite:
             self._over = True
             self._changed.notify_all()
 
-    def _story(self) -> str:
-        """Tell what the suite said, for somebody who has to find out why it is not up."""
-        told = [str(event) for event in self._events if event["event"] in {"ready", "exited", "failed", "integration"}]
+    def _report(self) -> str:
+        """Return what the suite reported, for finding out why it is not up."""
+        lines = [str(event) for event in self._events if event["event"] in {"ready", "exited", "failed", "integration"}]
         if self._over:
-            self._complaints.seek(0)
-            told.append(self._complaints.read())
+            self._stderr.seek(0)
+            lines.append(self._stderr.read())
         elif self._events:
             component = str(self._events[-1]["component"])
-            told.append(logs.tail(self.data_dir / "logs" / f"{component}.log"))
-        return "\n".join(told)
+            lines.append(logs.tail(self.data_dir / "logs" / f"{component}.log"))
+        return "\n".join(lines)

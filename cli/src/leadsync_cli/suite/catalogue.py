@@ -1,9 +1,10 @@
-"""The programs of the suite: how each is started, what it may know, and how it shows that it is ready."""
+"""The programs of the suite: how each is started, which variables it gets, and how it shows that it is ready."""
 
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from leadsync_cli.crms.hubspot import local as hubspot
 from leadsync_cli.settings import PORT_VARIABLES, Ports, Settings
 from leadsync_cli.suite.component import Component, Probe
 from leadsync_cli.suite.probes import grpc_probe, http_probe, mongo_probe
@@ -33,69 +34,60 @@ GRANTS: Mapping[str, tuple[str, ...]] = {
     ),
     "crm-connector": (
         "CRM_CONNECTOR_PORT", "CRM_CONNECTOR_METRICS_PORT", "LEAD_STORE_PORT", "GATEWAY_PORT", "API_URL", "MONGO_URL",
-        "HUBSPOT_API_VERSION", "HUBSPOT_BASE_URL", "HUBSPOT_CLIENT_ID", "HUBSPOT_CLIENT_SECRET",
-        "HUBSPOT_DEVELOPER_API_KEY", "HUBSPOT_TIMEOUT_SECONDS", "LEADSYNC_DATABASE_PREFIX", "LEADSYNC_PLATFORM",
-        "LEADSYNC_SECRET_KEY", "LEADSYNC_SWEEP_SECONDS",
+        "LEADSYNC_DATABASE_PREFIX", "LEADSYNC_PLATFORM", "LEADSYNC_SECRET_KEY", "LEADSYNC_SWEEP_SECONDS",
+        *hubspot.OF_CONNECTOR,
     ),
     "webhook-gateway": (
         "GATEWAY_HOST", "GATEWAY_PORT", "GATEWAY_PROCESSES", "GATEWAY_ACCOUNT_PERCENT", "LEAD_STORE_PORT",
-        "CRM_CONNECTOR_PORT", "API_URL", "HUBSPOT_ALLOW_V1_SIGNATURES", "HUBSPOT_CLIENT_SECRET",
-        "HUBSPOT_WEBHOOK_SECRET", "LEADSYNC_ALLOW_UNSIGNED", "LEADSYNC_TOKEN_KEY",
+        "CRM_CONNECTOR_PORT", "API_URL", "LEADSYNC_ALLOW_UNSIGNED", "LEADSYNC_TOKEN_KEY", *hubspot.OF_GATEWAY,
     ),
 }  # fmt: skip
 
 # The account, app and credentials that the simulator has from the start.
-SIMULATED_ACCOUNT = "48975575"
-SIMULATED_TOKEN = "pat-na1-simulator"  # noqa: S105 (known to everybody, worth nothing)
-SIMULATED = {
-    "HUBSPOT_ACCESS_TOKEN": SIMULATED_TOKEN,
-    "HUBSPOT_APP_ID": "39522895",
-    "HUBSPOT_CLIENT_ID": "simulator-client-id",
-    "HUBSPOT_CLIENT_SECRET": "simulator-secret",
-    "HUBSPOT_DEVELOPER_API_KEY": "simulator-developer-key",
-}
+SIMULATED_ACCOUNT = hubspot.SIMULATED_ACCOUNT
+SIMULATED = hubspot.SIMULATED
 
 
 def suite_environment(settings: Settings, keys: Mapping[str, str]) -> dict[str, str]:
     """Return every variable of the suite: the user's, completed with ports, keys and what the simulator implies."""
     ports = settings.ports
-    everything = dict(settings.environment)
-    everything |= {variable: str(getattr(ports, name)) for name, variable in PORT_VARIABLES.items()}
-    everything |= keys
-    everything.setdefault("API_URL", gateway_url(ports))
-    everything["LEADSYNC_PLATFORM"] = settings.platform
+    variables = dict(settings.environment)
+    variables |= {variable: str(getattr(ports, name)) for name, variable in PORT_VARIABLES.items()}
+    variables |= keys
+    variables.setdefault("API_URL", gateway_url(ports))
+    variables["LEADSYNC_PLATFORM"] = settings.platform
     if settings.embedded_database:
-        everything["MONGO_URL"] = embedded_mongo_url(ports)
+        variables["MONGO_URL"] = embedded_mongo_url(ports)
     if settings.simulator:
-        everything |= SIMULATED | {"HUBSPOT_BASE_URL": simulator_url(ports)}
+        variables |= SIMULATED | {hubspot.BASE_URL: simulator_url(ports)}
         # Beside the embedded database: one without the other would link leads to other people's records.
-        everything["SIMULATOR_STATE"] = str(settings.data_dir / "simulator.json")
-        for name in (*PROXIES, "HUBSPOT_WEBHOOK_SECRET"):
-            everything.pop(name, None)
-    return everything
+        variables["SIMULATOR_STATE"] = str(settings.data_dir / "simulator.json")
+        for name in (*PROXIES, hubspot.WEBHOOK_SECRET):
+            variables.pop(name, None)
+    return variables
 
 
-def components(settings: Settings, everything: Mapping[str, str]) -> list[Component]:
-    """Return the programs to run, each after those it needs at its start."""
+def components(settings: Settings, variables: Mapping[str, str]) -> list[Component]:
+    """Return the programs to run, each after those that it needs at its start."""
     ports, found = settings.ports, []
     if settings.embedded_database:
-        found.append(_database(settings, everything))
+        found.append(_database(settings, variables))
     if settings.simulator:
         ready = http_probe(f"{simulator_url(ports)}/_control")
-        found.append(_python("simulator", "hubspot_simulator", ports.simulator, ready, (), everything))
+        found.append(_python("simulator", hubspot.SIMULATOR, ports.simulator, ready, (), variables))
     store, connector = grpc_probe(ports.lead_store), grpc_probe(ports.crm_connector)
     first = tuple(component.name for component in found)
     return [
         *found,
-        _python("lead-store", "lead_store", ports.lead_store, store, first, everything),
-        _python("crm-connector", "crm_connector", ports.crm_connector, connector, ("lead-store",), everything),
+        _python("lead-store", "lead_store", ports.lead_store, store, first, variables),
+        _python("crm-connector", "crm_connector", ports.crm_connector, connector, ("lead-store",), variables),
         _python(
             "webhook-gateway",
             "webhook_gateway",
             ports.gateway,
             http_probe(f"{gateway_url(ports)}/readyz"),
             ("lead-store",),
-            everything,
+            variables,
         ),
     ]
 
@@ -114,7 +106,7 @@ def gateway_url(ports: Ports) -> str:
 
 
 def simulator_url(ports: Ports) -> str:
-    """Return the address of the HubSpot simulator."""
+    """Return the address of the CRM simulator."""
     return f"http://127.0.0.1:{ports.simulator}"
 
 
@@ -123,7 +115,7 @@ def embedded_mongo_url(ports: Ports) -> str:
     return f"mongodb://127.0.0.1:{ports.mongo}/?directConnection=true"
 
 
-def _database(settings: Settings, everything: Mapping[str, str]) -> Component:
+def _database(settings: Settings, variables: Mapping[str, str]) -> Component:
     """The embedded MongoDB server: a program of its own, never imported. Each commit is on disk before its answer."""
     program = Path(sys.executable).with_name("secantusd-py")
     port = settings.ports.mongo
@@ -133,12 +125,12 @@ def _database(settings: Settings, everything: Mapping[str, str]) -> Component:
         command=(*command, "--storage-path", str(settings.data_dir / "mongo")),
         address=f"127.0.0.1:{port}",
         ready=mongo_probe(embedded_mongo_url(settings.ports)),
-        environment=_granted("database", everything),
+        environment=_granted("database", variables),
     )
 
 
 def _python(
-    name: str, package: str, port: int, ready: Probe, after: tuple[str, ...], everything: Mapping[str, str]
+    name: str, package: str, port: int, ready: Probe, after: tuple[str, ...], variables: Mapping[str, str]
 ) -> Component:
     """One of our own packages; -P keeps the current directory out of its import path."""
     return Component(
@@ -147,12 +139,12 @@ def _python(
         address=f"127.0.0.1:{port}",
         ready=ready,
         after=after,
-        environment=_granted(name, everything),
+        environment=_granted(name, variables),
     )
 
 
-def _granted(name: str, everything: Mapping[str, str]) -> dict[str, str]:
-    """Return what a component may know."""
+def _granted(name: str, variables: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that a component gets."""
     allowed = (*SYSTEM, *GRANTS[name], *(PROXIES if name == "crm-connector" else ()))
-    granted = {variable: everything[variable] for variable in allowed if variable in everything}
+    granted = {variable: variables[variable] for variable in allowed if variable in variables}
     return granted | {"PYTHONUNBUFFERED": "1"}

@@ -1,8 +1,9 @@
-"""Become another program that the kernel ends together with the process that started us.
+"""Become another program, which the kernel ends together with the process that started us.
 
-Run as a file with `python -I -S child.py PARENT_PID PROGRAM ARGUMENTS…`: nothing but the standard library is loaded,
+Run as a file with `python -I -S child.py PARENT_PID PROGRAM ARGUMENTS…`: only the standard library is loaded,
 and nothing of this project. On Linux the kernel sends SIGKILL when the parent's thread that started us ends, even when
-the parent itself was killed (prctl(2), PR_SET_PDEATHSIG; it outlives exec). Elsewhere only an orderly stop ends us.
+the parent itself was killed (prctl(2), PR_SET_PDEATHSIG; it outlives exec). On other systems only an orderly stop ends
+us.
 """
 
 import ctypes

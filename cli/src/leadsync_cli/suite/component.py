@@ -1,4 +1,4 @@
-"""What the supervisor has to know of a program that it keeps running."""
+"""What the supervisor must know of a program that it keeps running."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ Probe = Callable[[], Awaitable[bool]]
 
 @dataclass(frozen=True, slots=True)
 class Component:
-    """One program of the suite. Its environment is all that it gets, and is kept out of the repr."""
+    """One program of the suite. It gets exactly this environment, which is kept out of the repr."""
 
     name: str
     command: tuple[str, ...]
@@ -24,14 +24,14 @@ class Patience:
 
     first_delay: float = 0.5
     longest_delay: float = 30.0
-    steady_after: float = 60.0  # a run this long counts as healthy: the next restart is quick again
+    steady_after: float = 60.0  # a run this long counts as healthy: the next restart is quick
     ready_within: float = 60.0
     stop_within: float = 10.0
-    first_tries: int = 3  # deaths before it was ever ready until the suite gives up
+    first_tries: int = 3  # exits before it was ever ready, until the suite gives up
 
 
 class Backoff:
-    """How long to wait before each restart: twice as long each time, from the start after a steady run."""
+    """How long to wait before each restart: twice as long each time, and `first_delay` again after a steady run."""
 
     def __init__(self, patience: Patience) -> None:
         self._patience = patience

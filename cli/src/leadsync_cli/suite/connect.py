@@ -7,17 +7,18 @@ from typing import Any
 
 import httpx
 
+from leadsync_cli.crms.hubspot.local import NAME, integration_body
 from leadsync_cli.gateway.problems import problem_of
 from leadsync_cli.suite.catalogue import SIMULATED_ACCOUNT
 from leadsync_cli.suite.events import Reporter
 
 PATH = "/api/v1/crm-integration"
-CONNECT_SECONDS = 60.0  # the connector makes the CRM's properties meanwhile
+CONNECT_SECONDS = 60.0  # meanwhile the connector makes properties in the CRM
 
 
 @dataclass(frozen=True, slots=True)
 class Connected:
-    """The integration that the suite has, and whether it was made just now."""
+    """The integration that the suite has, and whether it is new."""
 
     integration_id: str
     account: str
@@ -26,38 +27,39 @@ class Connected:
 
 
 async def ensure_integration(
-    url: str, token: str, hubspot: Mapping[str, str], reporter: Reporter, *, simulated: bool
+    url: str, token: str, variables: Mapping[str, str], reporter: Reporter, *, simulated: bool
 ) -> None:
-    """Connect the HubSpot account unless it is connected, and enable its webhooks; tell how it went.
+    """Connect the account of the configured token unless it is connected, and enable its webhooks; report the outcome.
 
-    Webhooks that somebody disabled on a real account stay disabled. A failure is told, and stops nothing.
+    Without a token nothing happens. Webhooks that somebody disabled on a real account stay disabled. A failure is
+    reported and stops nothing.
     """
+    body = integration_body(variables)
+    if body is None:
+        return
     began = time.monotonic()
     headers = {"Authorization": f"Bearer {token}"}
     async with httpx.AsyncClient(base_url=url, headers=headers, timeout=CONNECT_SECONDS, trust_env=False) as client:
         try:
-            found = await _connect(client, hubspot, SIMULATED_ACCOUNT if simulated else "")
+            found = await _connect(client, body, SIMULATED_ACCOUNT if simulated else "")
             if found.new or simulated or found.webhooks_enabled:
                 _checked(await client.post(f"{PATH}/{found.integration_id}/enable-webhooks"))
         except httpx.HTTPStatusError as error:
             problem = problem_of(error.response)
-            reporter.tell("integration", reason=problem.reason, detail=problem.detail)
+            reporter.report("integration", reason=problem.reason, detail=problem.detail)
         except httpx.TransportError as error:
-            reporter.tell("integration", reason="gateway_unreachable", detail=type(error).__name__)
+            reporter.report("integration", reason="gateway_unreachable", detail=type(error).__name__)
         else:
             seconds = round(time.monotonic() - began, 2)
-            reporter.tell("integration", id=found.integration_id, account=found.account, seconds=seconds)
+            reporter.report("integration", id=found.integration_id, crm=NAME, account=found.account, seconds=seconds)
 
 
-async def _connect(client: httpx.AsyncClient, hubspot: Mapping[str, str], account: str) -> Connected:
-    """Return the integration of the token's account; make it unless it is there."""
-    wanted = {"provider": "hubspot", "accessToken": hubspot["HUBSPOT_ACCESS_TOKEN"], "direction": "bidirectional"}
-    if app_id := hubspot.get("HUBSPOT_APP_ID"):
-        wanted["appId"] = app_id
-    answer = await client.post(PATH, json=wanted)
+async def _connect(client: httpx.AsyncClient, body: dict[str, Any], account: str) -> Connected:
+    """Return the integration of the token's account; create it unless it exists."""
+    answer = await client.post(PATH, json=body)
     if answer.status_code == httpx.codes.CONFLICT and problem_of(answer).reason == "account_connected":
         listed = _checked(await client.get(PATH)).get("integrations", [])
-        known = [item for item in listed if item["provider"] == "hubspot" and account in {"", _account(item)}]
+        known = [item for item in listed if item["provider"] == body["provider"] and account in {"", _account(item)}]
         if known:
             return _connected(known[0], new=False)
     return _connected(_checked(answer), new=True)

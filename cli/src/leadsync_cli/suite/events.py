@@ -1,4 +1,4 @@
-"""What the supervisor tells about itself, as a line for people or as a line of JSON."""
+"""What the supervisor reports, as a line for people or as a line of JSON."""
 
 import json
 import os
@@ -20,22 +20,22 @@ class Event:
 
 
 class Reporter:
-    """Writes events as they happen. A reader that has gone away is no reason to stop."""
+    """Writes events as they happen, and goes on if nobody reads them any more."""
 
     def __init__(self, render: Callable[[Event], str], out: TextIO | None = None) -> None:
         self._render = render
         self._out = out or sys.stdout
 
-    def tell(self, name: str, component: str = "", **facts: Fact) -> None:
-        """Write one event; events that the rendering has no line for are left out."""
+    def report(self, name: str, component: str = "", **facts: Fact) -> None:
+        """Write one event; events without a line in the rendering are left out."""
         text = self._render(Event(name, component, facts))
         if not text:
             return
         try:
             self._out.write(text + "\n")
             self._out.flush()
-        except OSError:  # the pipe's other end or the terminal has gone
-            self._render = _silence
+        except OSError:  # the pipe's other end or the terminal is closed
+            self._render = _nothing
             with open(os.devnull, "w", encoding="utf-8") as nowhere:  # noqa: PTH123 (what is still buffered goes there)
                 os.dup2(nowhere.fileno(), self._out.fileno())
 
@@ -51,7 +51,7 @@ def as_text(event: Event) -> str:
     return render(event) if render else ""
 
 
-def _silence(_event: Event) -> str:
+def _nothing(_event: Event) -> str:
     return ""
 
 
@@ -64,7 +64,8 @@ def _integration(event: Event) -> str:
     facts = event.facts
     if facts.get("reason"):
         return f"  ! {'integration':<16} not connected: {facts['reason']}: {facts['detail']}"
-    return f"  ✓ {'integration':<16} HubSpot account {facts['account']!s:<18} {facts['seconds']:5.1f} s"
+    account = f"{facts['crm']} account {facts['account']}"
+    return f"  ✓ {'integration':<16} {account:<34} {facts['seconds']:5.1f} s"
 
 
 def _up(event: Event) -> str:
@@ -78,7 +79,7 @@ def _up(event: Event) -> str:
         f"  Logs        {facts['logs']}",
         f'  Try         curl -H "Authorization: Bearer $(cat {token})" {address}/api/v1/leads',
         "",
-        "  Everything runs. Ctrl-C stops it all.",
+        "  Everything is running. Ctrl-C stops it.",
     ]
     if facts.get("hint"):
         lines.append(f"  ! {facts['hint']}")

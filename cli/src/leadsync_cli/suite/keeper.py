@@ -46,13 +46,13 @@ class Keeper:
             began = time.monotonic()
             code = await self._run(began)
             deaths += 1
-            self._give_up_if_hopeless(code, deaths)
+            self._give_up_on_repeated_failure(code, deaths)
             delay = backoff.delay(time.monotonic() - began)
-            self._tell("exited", detail=describe_exit(code), code=code, delay=delay)
+            self._report("exited", detail=describe_exit(code), code=code, delay=delay)
             await asyncio.sleep(delay)
 
     async def stop(self, hurry: asyncio.Event) -> None:
-        """End the process: SIGTERM, then SIGKILL once patience or the user's runs out."""
+        """End the process: SIGTERM, then SIGKILL after `stop_within`, or at once when the user hurries."""
         process = self._process
         if process is None or process.returncode is not None:
             return
@@ -63,13 +63,13 @@ class Keeper:
         hurried.cancel()
         if not gone.done():
             _signal(process, signal.SIGKILL)
-            self._tell("killed")
-        self._tell("ended", code=await gone, seconds=round(time.monotonic() - began, 2))
+            self._report("killed")
+        self._report("ended", code=await gone, seconds=round(time.monotonic() - began, 2))
 
     async def _run(self, began: float) -> int:
-        """Start the process, tell when it is ready, and return its exit code."""
+        """Start the process, report when it is ready, and return its exit code."""
         process = self._process = await self._spawn()
-        self._tell("started", pid=process.pid)
+        self._report("started", pid=process.pid)
         gone = asyncio.ensure_future(process.wait())
         answers = asyncio.ensure_future(until_ready(self.component.ready))
         try:
@@ -79,9 +79,9 @@ class Keeper:
             if answers.done() and not gone.done():
                 answers.result()
                 seconds = round(time.monotonic() - began, 2)
-                self._tell("ready", pid=process.pid, seconds=seconds, address=self.component.address)
+                self._report("ready", pid=process.pid, seconds=seconds, address=self.component.address)
                 self.ready.set()
-            elif not gone.done():  # it hangs: a fresh start is the only help
+            elif not gone.done():  # it hangs: only a restart helps
                 _signal(process, signal.SIGKILL)
             return await gone
         finally:
@@ -101,16 +101,16 @@ class Keeper:
                 start_new_session=True,
             )
 
-    def _give_up_if_hopeless(self, code: int, deaths: int) -> None:
+    def _give_up_on_repeated_failure(self, code: int, deaths: int) -> None:
         never_ready = not self.ready.is_set()
         if code != CONFIGURATION_FAULT and not (never_ready and deaths >= self._patience.first_tries):
             return
         detail = describe_exit(code) if code != CONFIGURATION_FAULT else "its configuration is faulty"
-        self._tell("failed", detail=detail, log=str(self._log), log_tail=logs.tail(self._log))
-        raise CannotStartError(self.component.name, f"{detail}; its whole log is {self._log}")
+        self._report("failed", detail=detail, log=str(self._log), log_tail=logs.tail(self._log))
+        raise CannotStartError(self.component.name, f"{detail}; the whole log is {self._log}")
 
-    def _tell(self, event: str, **facts: str | float | None) -> None:
-        self._reporter.tell(event, self.component.name, **facts)
+    def _report(self, event: str, **facts: str | float | None) -> None:
+        self._reporter.report(event, self.component.name, **facts)
 
 
 def describe_exit(code: int) -> str:

@@ -1,4 +1,4 @@
-"""Log files of the children: one per component, the one of the previous start is kept beside it."""
+"""Log files of the children: one per component, and beside it the log of the previous start."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ TAIL_BYTES = 4_000
 
 
 def rotate(path: Path) -> None:
-    """Put an earlier log aside as `<name>.log.1`, so that a new start begins with an empty one."""
+    """Rename an earlier log to `<name>.log.1`, so that a new start begins with an empty one."""
     if path.exists():
         path.replace(path.with_suffix(".log.1"))
 

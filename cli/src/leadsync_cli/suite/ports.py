@@ -1,4 +1,4 @@
-"""TCP ports on 127.0.0.1: which are taken, and which are free for a suite of its own."""
+"""TCP ports on 127.0.0.1: which are taken, and which are free."""
 
 import random
 import socket
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from leadsync_cli.errors import CommandError
 
-# Below Linux's range for outgoing connections (32768 and up), so that no such connection sits on the port of a service
+# Below Linux's range for outgoing connections (32768 and up), so that no such connection takes the port of a service
 # while that service restarts.
 FREE_RANGE = range(20_000, 32_000)
 
@@ -24,7 +24,7 @@ def is_free(port: int) -> bool:
 
 
 def check_ports(wanted: Mapping[str, int]) -> None:
-    """Raise CommandError that names every port that is taken or asked for twice, with its variable."""
+    """Raise CommandError if a port is taken or set twice; it names each such port and its variable."""
     counts = Counter(wanted.values())
     faults = [
         f"{variable}: port {port} is {'set twice' if counts[port] > 1 else 'taken by another process'}"

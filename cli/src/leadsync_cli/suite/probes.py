@@ -1,4 +1,4 @@
-"""How to see from outside that a component is ready to serve. Each probe asks once, waits at most two seconds."""
+"""How to see from outside that a component is ready. Each probe asks once and waits two seconds at most."""
 
 import asyncio
 from typing import Any
@@ -66,7 +66,7 @@ def http_probe(url: str) -> Probe:
 
 
 async def until_ready(probe: Probe) -> None:
-    """Return once the probe says yes; ask often at first, then four times a second."""
+    """Return once the probe answers True; ask often at first, then four times a second."""
     pause = 0.05
     while not await probe():
         await asyncio.sleep(pause)

@@ -1,4 +1,4 @@
-"""Keeping all components running, in the order of their needs, until told to stop."""
+"""Keeping all components running until a stop is requested; each starts after those that it needs."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -40,13 +40,13 @@ class Supervisor:
             for task in (stop, greeting, *keeping):
                 task.cancel()
             await asyncio.gather(stop, greeting, *keeping, return_exceptions=True)
-            self._reporter.tell("stopping")
+            self._reporter.report("stopping")
             for keeper in reversed(self._keepers.values()):
                 await keeper.stop(self._hurry)
-            self._reporter.tell("stopped")
+            self._reporter.report("stopped")
 
     async def _until_stop(self, stop: asyncio.Task[bool], tasks: list[asyncio.Task[None]]) -> None:
-        """Return when told to stop; raise as soon as a task fails."""
+        """Return when a stop is requested; raise as soon as a task fails."""
         waiting: set[asyncio.Task[None] | asyncio.Task[bool]] = {stop, *tasks}
         while not stop.done():
             done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)

@@ -1,4 +1,4 @@
-"""`leadsync up`: prepare the data directory, run everything, connect the account, stop cleanly."""
+"""`leadsync up`: prepare the data directory, run variables, connect the account, stop cleanly."""
 
 import asyncio
 import signal
@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from urllib.parse import urlsplit
 
+from leadsync_cli.crms.hubspot.local import NAME
 from leadsync_cli.errors import CommandError, Exit
 from leadsync_cli.gateway.client import LOOPBACK
 from leadsync_cli.keys import KEY_FILES, ensure_key, make_private_dir, write_private
@@ -46,7 +47,7 @@ def run_suite(settings: Settings, reporter: Reporter) -> None:
 
 
 def _keys(settings: Settings) -> dict[str, str]:
-    """Return the suite's keys: those of the environment, else those of the data directory, made now if need be."""
+    """Return the suite's keys: from the environment, else from the data directory, where missing ones are made."""
     given = settings.environment
     return {
         variable: given.get(variable) or ensure_key(settings.data_dir / file) for variable, file in KEY_FILES.items()
@@ -54,7 +55,7 @@ def _keys(settings: Settings) -> dict[str, str]:
 
 
 async def _check_database(mongo_url: str) -> None:
-    """Raise CommandError if the user's own database does not answer. Its address may hold a password: never told."""
+    """Raise CommandError if the user's own database does not answer. Its address may hold a password: never shown."""
     try:
         await asyncio.wait_for(until_ready(mongo_probe(mongo_url)), DATABASE_SECONDS)
     except TimeoutError:
@@ -63,33 +64,32 @@ async def _check_database(mongo_url: str) -> None:
 
 
 def _hint(settings: Settings, api_url: str) -> str | None:
-    """Say what keeps a real HubSpot from calling us, if anything is sure to."""
+    """Say why a real CRM cannot call us, if that is certain."""
     if settings.simulator or urlsplit(api_url).hostname not in LOOPBACK:
         return None
-    return f"HubSpot cannot call {api_url}: set API_URL to a public address that leads here."
+    return f"{NAME} cannot call {api_url}: set API_URL to a public address that leads here."
 
 
-async def _supervise(settings: Settings, everything: Mapping[str, str], token: str, reporter: Reporter) -> None:
+async def _supervise(settings: Settings, variables: Mapping[str, str], token: str, reporter: Reporter) -> None:
     log_dir = settings.data_dir / "logs"
     if not settings.embedded_database:
-        await _check_database(everything["MONGO_URL"])
-    supervisor = Supervisor(components(settings, everything), log_dir, reporter)
+        await _check_database(variables["MONGO_URL"])
+    supervisor = Supervisor(components(settings, variables), log_dir, reporter)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, supervisor.request_stop)
-    reporter.tell("starting", data_dir=str(settings.data_dir))
+    reporter.report("starting", data_dir=str(settings.data_dir))
 
     async def greet() -> None:
-        """Connect the account, then say where everything is."""
+        """Connect the account, then report the addresses."""
         url = gateway_url(settings.ports)
-        if everything.get("HUBSPOT_ACCESS_TOKEN"):
-            await ensure_integration(url, token, everything, reporter, simulated=settings.simulator)
-        reporter.tell(
+        await ensure_integration(url, token, variables, reporter, simulated=settings.simulator)
+        reporter.report(
             "up",
             url=url,
             simulator=simulator_url(settings.ports) if settings.simulator else None,
             token_file=str(settings.admin_token_file),
             logs=str(log_dir),
-            hint=_hint(settings, everything["API_URL"]),
+            hint=_hint(settings, variables["API_URL"]),
         )
 
     await supervisor.run(greet)

@@ -157,7 +157,7 @@ async def test_settings_change_and_the_account_does_not() -> None:
 
 
 async def test_how_deletions_are_followed() -> None:
-    """Without a policy the defaults are shown; PATCH replaces it whole, alone; a refusal names the field as HTTP does."""
+    """The defaults are shown without a policy; PATCH replaces it whole; a refusal names the field as HTTP does."""
     async with run_gateway() as gateway:
         created = (await gateway.call("POST", CRM, json={"provider": "hubspot", "accessToken": "x"})).json()
         defaults = {"policy": "unlink", "graceSeconds": 0, "capNumber": 500, "capPercent": 20, "recordPolicy": "leave"}

@@ -1,4 +1,4 @@
-"""HubSpot's webhook events, made by hand. Pure: ids and time come in.
+"""HubSpot's webhook events, made by hand. Pure: the caller gives ids and time.
 
 Fields and their order are those of recorded deliveries; merge, restore and privacyDeletion follow HubSpot's "Webhooks
 API" guide, of which no recording is public. Generic events are those of "Create generic webhook subscriptions".
@@ -15,7 +15,7 @@ _FLAGS = {"creation": "CREATED", "deletion": "DELETED", "privacyDeletion": "DELE
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What all events of one request share. `at_ms` is a Unix time in milliseconds."""
+    """Facts that all events of one request share. `at_ms` is a Unix time in milliseconds."""
 
     portal_id: int
     app_id: int
@@ -27,7 +27,7 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """The record that events are about; what is None or empty is left out of them."""
+    """The record that events are about; None and empty values are left out of them."""
 
     object_id: int | None = None
     property_name: str | None = None
@@ -37,7 +37,7 @@ class Subject:
 
 
 def make_event(name: str, subject: Subject, origin: Origin, event_id: int) -> dict[str, Any]:
-    """Return one event, e.g. `contact.creation`. Raises ValueError, in plain words, for what cannot be one."""
+    """Return one event, e.g. `contact.creation`. Raises ValueError, with a text for people, if a fact is missing."""
     noun, _, action = name.partition(".")
     if not noun or action not in ACTIONS:
         raise ValueError(
@@ -63,14 +63,14 @@ def make_event(name: str, subject: Subject, origin: Origin, event_id: int) -> di
 
 
 def _facts(action: str, subject: Subject) -> dict[str, Any]:
-    """Return what only this kind of event says."""
+    """Return the fields that only this kind of event has."""
     if action == "propertyChange":
         if not subject.property_name:
             raise ValueError("propertyChange needs --property, and --value unless the property was cleared")
         return {"propertyName": subject.property_name, "propertyValue": subject.value or ""}
     if action == "merge":
         if not subject.merged_ids:
-            raise ValueError("merge needs --merged, the id of the record that goes away")
+            raise ValueError("merge needs --merged, the id of the record that is merged away")
         merge = {"primaryObjectId": subject.object_id, "mergedObjectIds": list(subject.merged_ids)}
         # since January 2025 a merge makes a new record
         return merge | ({"newObjectId": subject.new_id} if subject.new_id is not None else {})

@@ -1,4 +1,4 @@
-"""As whom to send webhooks to a gateway: the app, its client secret, and the address that the signature is over."""
+"""The app that sends webhooks to a gateway: its client secret, and the address that it signs."""
 
 import time
 from dataclasses import dataclass, field
@@ -9,12 +9,12 @@ from leadsync_cli.errors import CommandError, Exit
 from leadsync_cli.settings import Settings
 from leadsync_cli.suite.catalogue import SIMULATED, SIMULATED_ACCOUNT
 
-DOOR = "/api/v1/webhooks/hubspot"
+WEBHOOK_PATH = "/api/v1/webhooks/hubspot"
 
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """A HubSpot app, as one gateway knows it. `account` is 0 if it is not known."""
+    """A HubSpot app, as one gateway knows it. `account` is 0 if unknown."""
 
     account: int
     app_id: int
@@ -22,12 +22,12 @@ class Sender:
     public_url: str
 
     def headers(self, body: bytes) -> dict[str, str]:
-        """Return the whole header set of a delivery made now, with v3 and v1 signatures."""
-        return signed_headers(self.secret, self.public_url + DOOR, body, time.time_ns() // 1_000_000)
+        """Return all headers of a delivery made now, with v3 and v1 signatures."""
+        return signed_headers(self.secret, self.public_url + WEBHOOK_PATH, body, time.time_ns() // 1_000_000)
 
 
 def sender_of(settings: Settings, target: str, *, local: bool, app_id: int | None, public_url: str) -> Sender:
-    """Return whom the gateway at `target` believes; on this machine that is what `leadsync up` would tell it.
+    """Return a sender that the gateway at `target` accepts; on this machine, with the settings of `leadsync up`.
 
     Raises CommandError if no client secret is known.
     """
@@ -40,7 +40,7 @@ def sender_of(settings: Settings, target: str, *, local: bool, app_id: int | Non
 
 
 def _secret(configured: str, app_id: int) -> str:
-    """Return the app's own secret of `secret` and `appId:secret` entries, else the first that is of no app."""
+    """Return the app's secret from `secret` and `appId:secret` entries, else the first entry without an app."""
     entries = [entry.strip().rpartition(":") for entry in configured.split(",") if entry.strip()]
     own = [secret for app, _, secret in entries if app == str(app_id)]
     free = [secret for app, _, secret in entries if not app]

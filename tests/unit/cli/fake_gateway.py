@@ -1,4 +1,4 @@
-"""A gateway that answers what a test wants, and keeps what it was asked."""
+"""A gateway that gives planned answers and records its requests."""
 
 import json
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ Json = dict[str, Any]
 
 @dataclass
 class Answer:
-    """What the gateway answers to one request."""
+    """A planned answer to one request."""
 
     status: int
     body: Json
@@ -19,8 +19,8 @@ class Answer:
 
 
 @dataclass
-class Asked:
-    """One request: its JSON body, or else its query; its headers in lower case; and the body as it came."""
+class SentRequest:
+    """A recorded request. `sent` is its JSON body, or else its query; header names are in lower case."""
 
     method: str
     path: str
@@ -29,35 +29,35 @@ class Asked:
     raw: bytes
 
 
-class CannedGateway(ThreadingHTTPServer):
-    """Answers by method and path; of several answers planned for the same, the last is repeated."""
+class FakeGateway(ThreadingHTTPServer):
+    """Answers by method and path. If several answers are planned, they are given in order; the last one repeats."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.answers: dict[tuple[str, str], list[Answer]] = {}
-        self.asked: list[Asked] = []
+        self.requests: list[SentRequest] = []
 
     @property
     def url(self) -> str:
-        """Its address."""
+        """Address of the gateway."""
         return f"http://127.0.0.1:{self.server_address[1]}"
 
     def on(self, method: str, path: str, status: int, body: Json, *later: Json, **headers: str) -> None:
-        """Plan an answer, and others for the requests after the first."""
+        """Plan an answer, and further ones for later requests."""
         planned = [Answer(status, content, headers) for content in (body, *later)]
         self.answers[method, f"/api/v1{path}"] = planned
 
     def with_one_integration(self) -> None:
-        """Have the tenant have one integration, called `only`."""
+        """Plan that the tenant has one integration, called `only`."""
         self.on("GET", "/crm-integration", 200, {"integrations": [{"id": "only"}], "nextPageToken": None})
 
-    def asked_for(self, path: str) -> list[Asked]:
+    def requests_for(self, path: str) -> list[SentRequest]:
         """Return the requests for a path."""
-        return [one for one in self.asked if one.path == f"/api/v1{path}"]
+        return [one for one in self.requests if one.path == f"/api/v1{path}"]
 
 
 class _Handler(BaseHTTPRequestHandler):
-    server: CannedGateway
+    server: FakeGateway
 
     def do_GET(self) -> None:
         """Answer as planned."""
@@ -65,7 +65,7 @@ class _Handler(BaseHTTPRequestHandler):
         raw = self.rfile.read(int(self.headers.get("content-length") or 0))
         headers = {name.lower(): value for name, value in self.headers.items()}
         sent = json.loads(raw) if raw else dict(parse_qsl(query))
-        self.server.asked.append(Asked(self.command, path, headers, sent, raw))
+        self.server.requests.append(SentRequest(self.command, path, headers, sent, raw))
         planned = self.server.answers[self.command, path]
         answer = planned.pop(0) if len(planned) > 1 else planned[0]
         self.send_response(answer.status)
@@ -74,7 +74,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(json.dumps(answer.body).encode())
 
-    do_POST = do_PATCH = do_DELETE = do_GET  # noqa: N815 (so does the base class)
+    do_POST = do_PATCH = do_DELETE = do_GET  # noqa: N815 (names of the base class)
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the base class calls it so)
-        """Say nothing."""
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (a name of the base class)
+        """Log nothing."""

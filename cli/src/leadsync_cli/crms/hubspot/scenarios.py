@@ -1,14 +1,19 @@
-"""The test checklist: platform to HubSpot, HubSpot to platform, edits, webhook status."""
+"""The demo's checklist: platform to HubSpot, HubSpot to platform, edits, webhook status."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from hubspot_simulator.client import ControlClient
+import httpx
+from hubspot_simulator.client import ControlClient, ControlError
 
 from leadsync_cli.demo.checklist import Checklist
-from leadsync_cli.gateway.client import Gateway
+from leadsync_cli.errors import CommandError
+from leadsync_cli.gateway.client import Gateway, connect
+from leadsync_cli.settings import Settings
+from leadsync_cli.suite.catalogue import SIMULATED_ACCOUNT, simulator_url
 
 Json = dict[str, Any]
 
@@ -18,7 +23,7 @@ RECENT = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """What the scenarios play with. `run` makes names unique; `log` returns what a component has logged."""
+    """A suite to play on. `run` makes names unique; `log` returns what a component has logged."""
 
     gateway: Gateway
     hubspot: ControlClient
@@ -51,6 +56,33 @@ class Stage:
         return int(status["fromCrm"]["skipped"])
 
 
+def play(settings: Settings, log: Callable[[str], str], checklist: Checklist) -> None:
+    """Play all scenarios on a suite.
+
+    Raises CommandError if the simulator fails, or if its account is not connected.
+    """
+    with connect(settings) as gateway, ControlClient(simulator_url(settings.ports)) as hubspot:
+        stage = _stage(gateway, hubspot, settings, log)
+        try:
+            platform_to_hubspot(stage, checklist)
+            if pair := hubspot_to_platform(stage, checklist):
+                edits(stage, checklist, *pair)
+            webhook_status(stage, checklist)
+        except (ControlError, httpx.HTTPError) as error:
+            raise CommandError("simulator_failed", f"{type(error).__name__}: {error}") from error
+
+
+def _stage(gateway: Gateway, hubspot: ControlClient, settings: Settings, log: Callable[[str], str]) -> Stage:
+    """Return the suite with the integration of the simulator's account. Raises CommandError if there is none."""
+    for item in gateway.get("/crm-integration")["integrations"]:
+        if str(item.get("portalId")) == SIMULATED_ACCOUNT:
+            run = f"{time.time_ns():x}"[-10:]
+            return Stage(gateway, hubspot, str(item["id"]), settings.platform, run, log)
+    raise CommandError(
+        "integration_not_found", f"HubSpot account {SIMULATED_ACCOUNT} of the simulator is not connected."
+    )
+
+
 def platform_to_hubspot(stage: Stage, checklist: Checklist) -> None:
     """Test 1: a lead made on the platform reaches HubSpot, and its own webhook makes no duplicate."""
     checklist.scenario("Test 1: platform to HubSpot, no duplicate")
@@ -65,8 +97,8 @@ def platform_to_hubspot(stage: Stage, checklist: Checklist) -> None:
     checklist.check(f"its lead_source_system is {stage.platform}", lambda: marked)
     checklist.check("HubSpot's webhook about it was delivered", lambda: _delivered(stage, contact_id), SOON)
     checklist.check("the skipped counter went up", lambda: stage.skipped() > before, SOON)
-    said = f"Skipping contact {contact_id} - originated from our platform"
-    checklist.check(f'the log says "{said}"', lambda: said in stage.log("lead-store"), SOON)
+    logged = f"Skipping contact {contact_id} - originated from our platform"
+    checklist.check(f'the log says "{logged}"', lambda: logged in stage.log("lead-store"), SOON)
     alone = lambda: [one["id"] for one in stage.leads(email)] == [lead["id"]] and len(stage.contacts(email)) == 1  # noqa: E731
     checklist.check("there is still one lead and one contact", alone)
 
@@ -86,8 +118,8 @@ def hubspot_to_platform(stage: Stage, checklist: Checklist) -> tuple[str, str] |
     origin = lead["crmMetadata"]["sourceSystem"]
     checklist.check("its crmMetadata.sourceSystem is hubspot", lambda: origin == "hubspot")
     checklist.check("it is one lead", lambda: len(stage.leads(email)) == 1)
-    said = f"Lead created: {lead['id']}"
-    checklist.check(f'the log says "{said}"', lambda: said in stage.log("lead-store"), SOON)
+    logged = f"Lead created: {lead['id']}"
+    checklist.check(f'the log says "{logged}"', lambda: logged in stage.log("lead-store"), SOON)
     return contact_id, str(lead["id"])
 
 
@@ -100,8 +132,8 @@ def edits(stage: Stage, checklist: Checklist, contact_id: str, lead_id: str) -> 
     )
     arrived = lambda: stage.gateway.get(f"/leads/{lead_id}")["jobTitle"] == title  # noqa: E731
     checklist.check("the lead shows it", arrived, SOON)
-    said = f"Lead updated: {lead_id}"
-    checklist.check(f'the log says "{said}"', lambda: said in stage.log("lead-store"), SOON)
+    logged = f"Lead updated: {lead_id}"
+    checklist.check(f'the log says "{logged}"', lambda: logged in stage.log("lead-store"), SOON)
     checklist.check(
         "the lead is edited on the platform", lambda: stage.gateway.patch(f"/leads/{lead_id}", {"company": company})
     )
@@ -121,7 +153,7 @@ def webhook_status(stage: Stage, checklist: Checklist) -> None:
 
 
 def _delivered(stage: Stage, contact_id: str) -> bool:
-    """Say whether a webhook that names the contact has been taken."""
+    """Return whether a webhook that names the contact was delivered."""
     return any(
         delivery["state"] == "delivered"
         and any(str(event.get("objectId")) == contact_id for event in delivery["events"])
@@ -130,5 +162,5 @@ def _delivered(stage: Stage, contact_id: str) -> bool:
 
 
 def _recent(text: str | None) -> bool:
-    """Say whether an RFC 3339 time lies within the last minute."""
+    """Return whether an RFC 3339 time lies within the last minute."""
     return bool(text) and datetime.now(UTC) - datetime.fromisoformat(str(text)) < RECENT

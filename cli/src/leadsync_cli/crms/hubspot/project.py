@@ -5,13 +5,13 @@ from pathlib import PurePosixPath
 from typing import Any
 
 PATH = PurePosixPath("src/app/webhooks/webhooks-hsmeta.json")
-CONCURRENT_REQUESTS = 10  # that HubSpot keeps in flight per account; its default
+CONCURRENT_REQUESTS = 10  # open requests per account; HubSpot's default
 _PROPERTY_CHANGE = "propertyChange"
 _PRIVACY_DELETION = "contact.privacyDeletion"  # has no generic form
 
 
 def webhooks_file(url: str, events: Iterable[str], properties: Iterable[str]) -> dict[str, Any]:
-    """Return the file's content: `url` is what HubSpot calls, events are `contact.*`; one change event per property."""
+    """Return the file's content for the address that HubSpot calls, `contact.*` events, and the mapped properties."""
     wanted = dict.fromkeys(events)
     actions = [name.removeprefix("contact.") for name in wanted if name != _PRIVACY_DELETION]
     lifecycle = [_subscription(action) for action in actions if action != _PROPERTY_CHANGE]

@@ -1,0 +1,1 @@
+"""What the command line knows of each CRM: one folder per CRM. `suite/catalogue.py` lists them."""
