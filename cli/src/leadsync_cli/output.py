@@ -1,6 +1,7 @@
 """Printing results: JSON for programs, tables for people."""
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -11,6 +12,8 @@ from rich.table import Table
 from leadsync_cli.errors import CommandError
 
 PIPE_WIDTH = 200  # characters; a pipe has no width
+GAP = 2  # characters between the columns of a table
+_FRACTION = re.compile(r"^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\.\d+Z$")
 
 
 def print_json(value: Any) -> None:
@@ -45,27 +48,42 @@ def show_page(page: dict[str, Any], items: str, columns: Sequence[tuple[str, str
 def print_next_page(page: Mapping[str, Any]) -> None:
     """Say how to get the next page, if there is one."""
     if page.get("nextPageToken"):
+        sys.stdout.write("\n" if sys.stdout.isatty() else "")
         print_facts({"next page": f"--page-token {page['nextPageToken']}"})
 
 
 def print_rows(rows: Iterable[Mapping[str, Any]], columns: Sequence[tuple[str, str]], empty: str) -> None:
-    """Print rows as a table of (heading, dotted path) columns, or `empty` if there are none."""
+    """Print rows as a table of (heading, dotted path) columns, or `empty` if there are none.
+
+    On a terminal that is too narrow for the table, each row is a block of `heading  value` lines.
+    """
+    headings = [heading for heading, _ in columns]
+    lines = [[short_time(text_of(look_up(row, path))) for _, path in columns] for row in rows]
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
+    widest = [max(map(len, cells)) for cells in zip(headings, *lines, strict=True)]
+    if lines and sys.stdout.isatty() and sum(widest) + GAP * (len(widest) - 1) > console.width:
+        for number, line in enumerate(lines):
+            sys.stdout.write("\n" if number else "")
+            print_facts({heading: cell for heading, cell in zip(headings, line, strict=True) if cell})
+        return
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading, _ in columns:
+    for heading in headings:
         table.add_column(heading, overflow="fold", no_wrap=heading == "ID")  # ids are for copying
-    for row in rows:
-        table.add_row(*(text_of(look_up(row, path)) for _, path in columns))
-    width = None if sys.stdout.isatty() else PIPE_WIDTH
-    Console(highlight=False, width=width).print(table if table.rows else empty, markup=False)
+    for line in lines:
+        table.add_row(*line)
+    console.print(table if lines else empty, markup=False)
 
 
 def print_facts(facts: Mapping[str, Any], indent: str = "") -> None:
     """Print an object as one `name  value` line each, inner objects indented below their name."""
     width = max((len(name) for name in facts), default=0)
     for name, value in facts.items():
-        if isinstance(value, dict) and value:
+        inner = value if isinstance(value, list) else [value]
+        if value and all(isinstance(item, dict) for item in inner):
             sys.stdout.write(f"{indent}{name}\n")
-            print_facts(value, indent + "  ")
+            for number, item in enumerate(inner):
+                sys.stdout.write("\n" if number else "")
+                print_facts(item, indent + "  ")
         else:
             sys.stdout.write(f"{indent}{name:<{width}}  {text_of(value)}\n")
 
@@ -97,6 +115,11 @@ def text_of(value: Any) -> str:
     if isinstance(value, list) and not any(isinstance(item, dict) for item in value):
         return ", ".join(str(item) for item in value)
     return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else str(value)
+
+
+def short_time(text: str) -> str:
+    """Return a UTC time without its fraction of a second; any other text unchanged."""
+    return _FRACTION.sub(r"\1Z", text)
 
 
 def quoted(value: Any) -> str:

@@ -1,6 +1,7 @@
 """`leadsync doctor`: check everything that a sync needs, and say how to fix problems."""
 
 import sys
+import textwrap
 
 import typer
 from rich.console import Console
@@ -38,6 +39,12 @@ def _print(checks: list[dict[str, str]]) -> None:
     width = max((len(check["name"]) for check in checks), default=0)
     for check in checks:
         state, style = check["state"], STYLES.get(check["state"], "")
-        console.print(f"{MARKS.get(state, '?')} {check['name']:<{width}}  {check['finding']}", style=style)
+        first = f"{MARKS.get(state, '?')} {check['name']:<{width}}  "
+        console.print(_wrapped(check["finding"], first, console.width), style=style)
         if check.get("fix"):
-            console.print(f"  {'':<{width}}  → {check['fix']}")
+            console.print(_wrapped(check["fix"], f"  {'':<{width}}  → ", console.width))
+
+
+def _wrapped(text: str, first: str, width: int) -> str:
+    """Return a text that begins with `first` and goes on below itself where the line is too long."""
+    return textwrap.fill(text, width, initial_indent=first, subsequent_indent=" " * len(first))
