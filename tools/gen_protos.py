@@ -1,4 +1,4 @@
-"""Generate the Python code of the contracts into protos/src; `--check` only says whether it is fresh."""
+"""Generate the Python code of the contracts into protos/src; `--check` only checks that it is up to date."""
 
 import filecmp
 import sys
@@ -29,7 +29,7 @@ def generate(out: Path) -> None:
 
 
 def main() -> None:
-    """Generate, or compare with what is committed."""
+    """Generate, or compare with the committed code."""
     if "--check" not in sys.argv:
         generate(ROOT / "src")
         return

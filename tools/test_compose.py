@@ -1,7 +1,7 @@
-"""Bring docker-compose.yml up for real, play the demo through its published port, look at what was built, take it down.
+"""Start docker-compose.yml, play the demo through its published port, check containers and images, take it down.
 
-Exit codes: 0 everything held, 1 something did not, 3 there is no Docker to try it on. Containers, networks and volumes
-are gone afterwards, also after a failure; images stay, as the cache of the next build.
+Exit codes: 0 all checks passed, 1 a check failed, 3 there is no Docker here. Containers, networks and volumes
+are removed afterwards, also after a failure; images stay as a cache for the next build.
 """
 
 import signal
@@ -23,13 +23,13 @@ from tools.test_compose_project import Project, StepFailedError, find_compose, n
 
 NO_DOCKER = 3
 SERVICES = [name for name in PACKAGES if name != "hubspot-simulator"]
-# Seconds that a step may take.
+# Time limits of the steps, in seconds.
 BUILD, UP, HEALTHY, DEMO, DOWN = 1800.0, 600.0, 120.0, 240.0, 120.0
-RESTARTS = 3  # more, and a container will not come up
+RESTARTS = 3  # with more, a container counts as broken
 
 
 def main() -> int:
-    """Play everything; the exit code."""
+    """Run all checks; return the exit code."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     compose = find_compose()
     if not compose:
@@ -45,7 +45,7 @@ def main() -> int:
 
 
 def _play(started: Project, folder: Path) -> None:
-    """Use what was started. Raises StepFailedError if a check is red."""
+    """Check the running project. Raises StepFailedError if a check fails."""
     checklist = Checklist(quiet=False)
     project = _connect(started)
     _demo(project, folder, checklist)
@@ -55,12 +55,12 @@ def _play(started: Project, folder: Path) -> None:
     _restart(project, checklist)
     checklist.summary()
     if not checklist.passed:
-        raise StepFailedError("checks are red")
+        raise StepFailedError("checks failed")
 
 
 @contextmanager
 def _up(compose: tuple[str, ...], folder: Path) -> Iterator[Project]:
-    """Build and start a project, and take it down whatever happens; after a failure, show what its containers said."""
+    """Build and start a project, and take it down in any case; after a failure, show the logs of its containers."""
     project = new_project(compose, folder)
     try:
         _timed("images are built", lambda: project.control("build", seconds=BUILD))
@@ -75,7 +75,7 @@ def _up(compose: tuple[str, ...], folder: Path) -> Iterator[Project]:
 
 
 def _timed(what: str, step: Callable[[], object]) -> None:
-    """Take a step of the way up, and tell how long it took."""
+    """Run a step of the start, and print its duration."""
     began = time.monotonic()
     step()
     sys.stdout.write(f"{what}: {time.monotonic() - began:.0f} s\n")
@@ -83,7 +83,7 @@ def _timed(what: str, step: Callable[[], object]) -> None:
 
 
 def _wait_healthy(project: Project) -> None:
-    """Wait until every container says that it is healthy. Raises StepFailedError if one does not."""
+    """Wait until every container is healthy. Raises StepFailedError if one does not become healthy."""
 
     def settled() -> bool:
         containers = project.containers()
@@ -111,30 +111,30 @@ def _connect(project: Project) -> Project:
 
 
 def _demo(project: Project, folder: Path, checklist: Checklist) -> None:
-    """Play the demo, which reads lead-store's log where `leadsync up` would have put it."""
+    """Play the demo, which reads lead-store's log from the place where `leadsync up` writes it."""
     (folder / "logs").mkdir()
     store = project.containers()["lead-store"]["Id"]
     with (folder / "logs" / "lead-store.log").open("w") as file:
         following = subprocess.Popen(  # noqa: S603 (docker)
-            ("docker", "logs", "--follow", store),  # noqa: S607 (as DOCKER_HOST, so the PATH: the caller's)
+            ("docker", "logs", "--follow", store),  # noqa: S607 (PATH is the caller's, like DOCKER_HOST)
             env=project.environment,
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=subprocess.STDOUT,
         )
         try:
-            said = project.leadsync("demo", seconds=DEMO)
+            output = project.leadsync("demo", seconds=DEMO)
         finally:
             following.terminate()
             following.wait()
-    sys.stdout.write(f"{said}\n")
+    sys.stdout.write(f"{output}\n")
     here = f"Playing on the suite at http://127.0.0.1:{project.environment['GATEWAY_PORT']}"
     checklist.scenario("Demo")
-    checklist.check("the demo is green, and was played on these containers", lambda: here in said)
+    checklist.check("the demo passes, and was played on these containers", lambda: here in output)
 
 
 def _restart(project: Project, checklist: Checklist) -> None:
-    """Stop everything and start it again: services end in order, and what was there still is."""
+    """Stop everything and start it again: services exit with 0, and the data is still there."""
     checklist.scenario("Restart")
     before = project.leadsync("leads", "list", "--json")
     project.control("stop", seconds=DOWN)
@@ -146,7 +146,7 @@ def _restart(project: Project, checklist: Checklist) -> None:
 
 
 def _show_logs(project: Project) -> None:
-    """Show the end of the logs of every container that is not well; of all if none is to blame."""
+    """Show the end of the logs of each unhealthy container; of all if all are healthy."""
     containers = project.containers()
     sick = {name: one for name, one in containers.items() if not _healthy(one)}
     for name, one in (sick or containers).items():

@@ -1,4 +1,4 @@
-"""What has to hold for the containers and images of a project that is up."""
+"""Checks of the containers and images of a running project."""
 
 import json
 import os
@@ -9,7 +9,7 @@ from leadsync_cli.demo.checklist import Checklist
 
 from tools.test_compose_project import OWNERS, Project
 
-# Ours, with the one package of our own that each image may hold besides the contracts.
+# Our services, each with its own package; beside it an image contains only the contracts.
 PACKAGES = {
     "lead-store": "lead_store",
     "crm-connector": "crm_connector",
@@ -25,7 +25,7 @@ FIND_DATABASE = "import socket\ntry: print(socket.gethostbyname('mongo'))\nexcep
 
 
 def check_containers(project: Project, checklist: Checklist) -> None:
-    """Check as whom each runs, what it holds and what it may write."""
+    """Check each container's user, its code, and what it may write."""
     checklist.scenario("Containers")
     for service, package in PACKAGES.items():
         user = _python(project, service, USER)
@@ -37,7 +37,7 @@ def check_containers(project: Project, checklist: Checklist) -> None:
 
 
 def check_reach(project: Project, checklist: Checklist) -> None:
-    """Check which keys each knows, and who can reach whom."""
+    """Check which keys each container has, and which others it can reach."""
     checklist.scenario("Keys and networks")
     containers = project.containers()
     for key, owner in OWNERS.items():
@@ -51,7 +51,7 @@ def check_reach(project: Project, checklist: Checklist) -> None:
 
 
 def check_secrets(project: Project, checklist: Checklist) -> None:
-    """Check that no image and no log holds a key."""
+    """Check that no image and no log contains a key."""
     checklist.scenario("Secrets")
     secrets = [project.environment[key] for key in OWNERS]
     if index := os.environ.get("PIP_INDEX_URL"):

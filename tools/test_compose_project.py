@@ -1,4 +1,4 @@
-"""One compose project of its own: fresh keys, free ports, nothing of the caller's settings."""
+"""A separate compose project: new keys, free ports, none of the caller's settings."""
 
 import json
 import os
@@ -22,13 +22,13 @@ OWNERS = {
     "LEADSYNC_SECRET_KEY": "crm-connector",
     "LEADSYNC_TOKEN_KEY": "webhook-gateway",
 }
-STAND_IN = "secantusdb:local"  # for mongo:8, where this machine has it
+STAND_IN = "secantusdb:local"  # replaces mongo:8 if this machine has it
 # What Docker gets of the caller's environment; a test must not depend on settings that somebody has.
 KEPT = ("PATH", "HOME", "DOCKER_", "COMPOSE_DOCKER_CLI_BUILD", "PYTHON_IMAGE", "PIP_INDEX_URL")
 
 
 class StepFailedError(Exception):
-    """A step went wrong, so that those after it make no sense."""
+    """A step failed, so the later ones cannot run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Project:
     environment: Mapping[str, str]
 
     def run(self, *command: str, seconds: float = SECONDS, show: bool = False) -> str:
-        """Run a program; return what it printed, or let it through. Raises StepFailedError if it fails or hangs."""
+        """Run a program; return its output, or show it. Raises StepFailedError if it fails or takes too long."""
         try:
             done = subprocess.run(  # noqa: S603 (docker, or our own command line)
                 command,
@@ -68,7 +68,7 @@ class Project:
         return self.run(sys.executable, "-m", "leadsync_cli", *arguments, seconds=seconds).strip()
 
     def containers(self) -> dict[str, Any]:
-        """Return what Docker knows of each container, by the service's name."""
+        """Return Docker's description of each container, by the service's name."""
         label = f"label=com.docker.compose.project={self.name}"
         ids = self.run("docker", "ps", "--all", "--quiet", "--filter", label).split()
         found = json.loads(self.run("docker", "inspect", *ids)) if ids else []
@@ -95,7 +95,7 @@ def _works(*command: str) -> bool:
 
 
 def new_project(compose: tuple[str, ...], folder: Path) -> Project:
-    """Make a project whose state lies in the folder; nothing runs yet."""
+    """Make a project with its state in the folder; start nothing yet."""
     gateway, simulator = free_ports(2)
     name = f"leadsync-test-{os.getpid()}"
     settings = {variable: SIMULATED[variable] for variable in SIMULATED if variable != "HUBSPOT_ACCESS_TOKEN"}
@@ -108,7 +108,7 @@ def new_project(compose: tuple[str, ...], folder: Path) -> Project:
         "LEADSYNC_TAG": "test",
         "LEADSYNC_DATA_DIR": str(folder),
     }
-    nothing = folder / "env"  # in place of the .env that a person may have here
+    nothing = folder / "env"  # replaces the .env that a person may have here
     nothing.touch()
     files = ["--file", "docker-compose.yml"]
     if _works("docker", "image", "inspect", STAND_IN):

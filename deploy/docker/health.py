@@ -1,4 +1,4 @@
-"""Exit code 0 if a service says it is ready: `health.py grpc://host:port` or `health.py http://host:port/path`."""  # noqa: INP001
+"""Exit with 0 if a service is ready: `health.py grpc://host:port` or `health.py http://host:port/path`."""  # noqa: INP001
 
 import sys
 import urllib.request
@@ -8,7 +8,7 @@ SECONDS = 3.0
 
 
 def main(address: str) -> int:
-    """Ask once; the exit code."""
+    """Ask once; return the exit code."""
     try:
         ready = grpc_ready(urlsplit(address).netloc) if address.startswith("grpc:") else http_ready(address)
     except OSError as error:
@@ -18,15 +18,15 @@ def main(address: str) -> int:
 
 
 def http_ready(address: str) -> bool:
-    """Say whether a GET answers 200. Raises OSError if it answers with an error, or not at all."""
-    # The service is in this container, so no proxy leads there.
+    """Return whether a GET answers 200. Raises OSError if it answers with an error, or not at all."""
+    # The service is in this container, so no proxy is used.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     with opener.open(address, timeout=SECONDS) as answer:
         return bool(answer.status == 200)
 
 
 def grpc_ready(target: str) -> bool:
-    """Say whether the standard health service answers SERVING for the whole server."""
+    """Return whether the standard health service answers SERVING for the whole server."""
     # Not every image has gRPC.
     import grpc  # noqa: PLC0415
     from grpc_health.v1 import health_pb2  # noqa: PLC0415

@@ -22,7 +22,7 @@ CONTACTS = "/crm/v3/objects/contacts"
 
 
 def wait_until(condition: Callable[[], bool], timeout: float = 10.0) -> None:
-    """Wait for a condition; fails when it does not come true in time."""
+    """Wait for a condition; fail if it does not become true in time."""
     end = time.monotonic() + timeout
     while not condition():
         assert time.monotonic() < end, "the condition did not come true in time"

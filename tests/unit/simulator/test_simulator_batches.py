@@ -30,7 +30,7 @@ def test_newest_version_answers_200_instead_of_207(hubspot: RunningSimulator) ->
 
 
 def test_read_with_history_takes_fifty(hubspot: RunningSimulator) -> None:
-    """A batch read takes 100 inputs, or 50 when history is asked for."""
+    """A batch read accepts 100 inputs, or 50 with history."""
     inputs = [{"id": one} for one in hubspot.control.create_contacts(101)]
     assert len(hubspot.post("/batch/read", {"inputs": inputs[:100]})["results"]) == 100
     hubspot.post("/batch/read", {"inputs": inputs}, 400)
@@ -110,7 +110,7 @@ def test_update_with_trace_ids_fails_field_by_field(hubspot: RunningSimulator) -
 
 
 def test_upsert_creates_or_updates(hubspot: RunningSimulator) -> None:
-    """An upsert tells with `new` whether it created; again with the same values it changes nothing."""
+    """`new` says whether an upsert created; a second upsert with the same values changes nothing."""
     hubspot.unique_property()
     inputs = [upsert("leadsync_lead_id", f"L{n}", f"t{n}", email=f"p{n}@example.com") for n in range(3)]
     first = hubspot.post("/batch/upsert", {"inputs": inputs})

@@ -16,7 +16,7 @@ def test_create_echoes_what_was_written_and_computed(hubspot: RunningSimulator) 
 
 
 def test_taken_email_is_a_conflict_that_names_the_owner(hubspot: RunningSimulator) -> None:
-    """A second contact with an e-mail, in any case, is a 409 whose message tells the existing id."""
+    """A second contact with an e-mail, in any letter case, is a 409 whose message has the existing id."""
     first = hubspot.create(email="ada@example.com")
     body = hubspot.post("", {"properties": {"email": "ADA@example.com"}}, 409)
     assert body["category"] == "CONFLICT"
@@ -30,7 +30,7 @@ def test_additional_email_is_taken_too(hubspot: RunningSimulator) -> None:
 
 
 def test_patch_to_taken_email_is_a_conflict(hubspot: RunningSimulator) -> None:
-    """A PATCH to somebody else's e-mail is a 409 and changes nothing."""
+    """A PATCH to another contact's e-mail is a 409 and changes nothing."""
     hubspot.create(email="ada@example.com")
     other = hubspot.create(email="bob@example.com", firstname="Bob")
     wanted = {"email": "ada@example.com", "firstname": "X"}
@@ -109,7 +109,7 @@ def test_only_an_effective_write_moves_the_time(hubspot: RunningSimulator) -> No
 
 
 def test_history_is_newest_first_with_its_author(hubspot: RunningSimulator) -> None:
-    """A read with propertiesWithHistory lists versions newest first, and tells apps from people."""
+    """A read with propertiesWithHistory lists versions newest first, with apps and people as sources."""
     made = hubspot.create(phone="1")
     hubspot.control.edit_contact(made, {"phone": "2"}, user_id=7)
     shown = hubspot.api.get(f"{CONTACTS}/{made}?propertiesWithHistory=phone").json()
@@ -130,7 +130,7 @@ def test_history_keeps_fifty_versions(hubspot: RunningSimulator) -> None:
 
 
 def test_archive_and_restore(hubspot: RunningSimulator) -> None:
-    """An archived contact reads as 404 unless archived ones are asked for, frees its e-mail, and can come back."""
+    """An archived contact reads as 404 unless archived ones are wanted, frees its e-mail, and can be restored."""
     made = hubspot.create(email="ada@example.com")
     assert hubspot.api.delete(f"{CONTACTS}/{made}").status_code == 204
     assert hubspot.api.delete(f"{CONTACTS}/{made}").status_code == 204
@@ -168,7 +168,7 @@ def test_list_pages_by_id(hubspot: RunningSimulator) -> None:
 
 
 def test_gdpr_delete_leaves_nothing(hubspot: RunningSimulator) -> None:
-    """A privacy deletion removes the contact for good; an e-mail nobody has is blocked instead."""
+    """A privacy deletion removes the contact for good; an e-mail without a contact is blocked instead."""
     made = hubspot.create(email="ada@example.com")
     hubspot.post("/gdpr-delete", {"objectId": "ada@example.com", "idProperty": "email"}, 204)
     assert hubspot.api.get(f"{CONTACTS}/{made}?archived=true").status_code == 404

@@ -45,7 +45,7 @@ def test_delay_lets_the_caller_time_out(hubspot: RunningSimulator) -> None:
 
 
 def test_late_answer_comes_after_the_write(hubspot: RunningSimulator) -> None:
-    """With answer_delay_seconds the write is there before its answer, so a caller that gives up does not know."""
+    """With answer_delay_seconds the write lands before its answer, so a caller that gives up cannot know."""
     hubspot.control.fault("POST", CONTACTS, answer_delay_seconds=0.5)
     with pytest.raises(httpx.ReadTimeout):
         hubspot.api.post(CONTACTS, json={"properties": {"firstname": "A"}}, timeout=0.1)
@@ -68,7 +68,7 @@ def test_calls_are_counted_by_route(hubspot: RunningSimulator) -> None:
 
 
 def test_writes_are_counted_by_author_and_contact(hubspot: RunningSimulator) -> None:
-    """Effective writes of apps and people are told apart, and those without effect are counted too."""
+    """Effective writes of apps and people are counted separately, and those without effect too."""
     made = hubspot.create(firstname="Ada")
     for name in ("Ada", "Eva", "Eva"):
         hubspot.api.patch(f"{CONTACTS}/{made}", json={"properties": {"firstname": name}})
@@ -120,7 +120,7 @@ def test_unknown_path_is_a_404_in_hubspots_shape(hubspot: RunningSimulator) -> N
 
 
 def test_thousands_of_contacts_stay_fast(hubspot: RunningSimulator) -> None:
-    """With 5,000 contacts a batch of 100 takes the simulator a few milliseconds."""
+    """With 5,000 contacts, a batch of 100 takes a few milliseconds."""
     made = hubspot.control.create_contacts(5000)
     hubspot.control.reset_calls()
     for number in range(5):
@@ -134,7 +134,7 @@ def test_thousands_of_contacts_stay_fast(hubspot: RunningSimulator) -> None:
 
 
 def test_contact_can_be_read_under_its_old_id(hubspot: RunningSimulator) -> None:
-    """The control API also follows merged ids, and knows archived contacts."""
+    """The control API also follows merged ids and shows archived contacts."""
     one, two = hubspot.control.create_contacts(2)
     new = hubspot.control.merge(one, two)
     hubspot.control.delete_contact(new)

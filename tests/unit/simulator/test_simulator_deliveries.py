@@ -69,7 +69,7 @@ def test_edit_by_a_person_has_another_source(hubspot: RunningSimulator, receiver
 
 
 def test_no_event_without_an_effect(hubspot: RunningSimulator, receiver: Receiver) -> None:
-    """Writing the same value tells nothing, unless emit_unchanged is on."""
+    """Writing the same value makes no event, unless emit_unchanged is on."""
     made = hubspot.create(phone="1")
     receiver.wait_for(2)
     hubspot.api.patch(f"{CONTACTS}/{made}", json={"properties": {"phone": "1"}})
@@ -217,7 +217,7 @@ def test_odd_fields(hubspot: RunningSimulator, receiver: Receiver) -> None:
 
 
 def test_hand_made_events(hubspot: RunningSimulator, receiver: Receiver) -> None:
-    """Any array can be sent to the target, signed, as it is."""
+    """Any array can be sent to the target, signed and unchanged."""
     event = {"eventId": 100, "objectId": 123, "subscriptionType": "contact.propertyChange"}
     answer = hubspot.control.send_events([event, "nonsense"])
     assert answer["attempts"][0]["status"] == 200
@@ -261,7 +261,7 @@ def test_accounts_can_share_a_delivery(hubspot: RunningSimulator, receiver: Rece
 
 
 def test_merge_can_tell_more(hubspot: RunningSimulator, receiver: Receiver) -> None:
-    """With merge_extra_events a merge also tells the creation of the new record and the deletion of the old ones."""
+    """With merge_extra_events a merge also sends a creation for the new record and deletions for the old ones."""
     hubspot.control.set(merge_extra_events=True)
     hubspot.hold_events()
     one, two = hubspot.create(city="a"), hubspot.create(city="b")

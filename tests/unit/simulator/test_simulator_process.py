@@ -48,7 +48,7 @@ def started(log: Path, **own: str) -> Iterator[tuple[subprocess.Popen[bytes], st
 
 
 def test_starts_from_the_environment_and_stops_on_sigterm(tmp_path: Path) -> None:
-    """`python -m hubspot_simulator` takes its account from SIMULATOR_* and stops soon, also with work in flight."""
+    """`python -m hubspot_simulator` reads its account from SIMULATOR_* and stops soon, also with open calls."""
     own = {"SIMULATOR_TOKEN": "pat-own", "SIMULATOR_PORTAL_ID": "42"}
     with Receiver() as target, started(tmp_path / "log", **own) as (process, url):
         header = {"Authorization": "Bearer pat-own"}
@@ -66,7 +66,7 @@ def test_starts_from_the_environment_and_stops_on_sigterm(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_clean_stop_keeps_everything(tmp_path: Path, number: signal.Signals) -> None:
-    """What was there at SIGTERM or Ctrl-C is there after the next start, in a file for its owner's eyes only."""
+    """The state at SIGTERM or Ctrl-C is there after the next start, from a file that only its owner can read."""
     state = tmp_path / "simulator.json"
     with started(tmp_path / "log", SIMULATOR_STATE=str(state)) as (process, url), ControlClient(url) as control:
         ids = control.create_contacts(300)
@@ -81,7 +81,7 @@ def test_a_clean_stop_keeps_everything(tmp_path: Path, number: signal.Signals) -
 
 
 def test_after_a_sigkill_no_id_is_given_twice(tmp_path: Path) -> None:
-    """However soon after its last write it is killed, a simulator never gives an id again, and saved contacts stay."""
+    """Even if killed right after a write, a simulator never uses an id again, and saved contacts stay."""
     state = tmp_path / "simulator.json"
     given: list[str] = []
     for _ in range(3):
@@ -100,7 +100,7 @@ def test_after_a_sigkill_no_id_is_given_twice(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", [b"", b'{"version":1,"starts":', b'{"version":9}', b"[]", b"\xff"])
 def test_a_broken_state_file_is_refused_by_name_and_left_alone(tmp_path: Path, content: bytes) -> None:
-    """The simulator does not start on a state file that it cannot read, says which one it is, and exits with 2."""
+    """With an unreadable state file the simulator does not start, names the file, and exits with 2."""
     state = tmp_path / "simulator.json"
     state.write_bytes(content)
     own = {**os.environ, "SIMULATOR_STATE": str(state), "SIMULATOR_PORT": str(free_port())}
@@ -112,7 +112,7 @@ def test_a_broken_state_file_is_refused_by_name_and_left_alone(tmp_path: Path, c
 
 
 def test_a_state_file_that_cannot_be_written_is_refused_at_the_start(tmp_path: Path) -> None:
-    """The simulator does not start in the hope that the folder of its state file appears later."""
+    """The simulator does not start if the folder of its state file is missing."""
     state = tmp_path / "missing" / "simulator.json"
     own = {**os.environ, "SIMULATOR_STATE": str(state), "SIMULATOR_PORT": str(free_port())}
     done = subprocess.run(COMMAND, env=own, capture_output=True, timeout=20, check=False, text=True)

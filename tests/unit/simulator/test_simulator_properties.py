@@ -14,7 +14,7 @@ def definition(**more: Any) -> dict[str, Any]:
 
 
 def test_default_properties_are_described(hubspot: RunningSimulator) -> None:
-    """HubSpot's own properties are there, with what may be changed about them."""
+    """HubSpot's own properties exist, and say what may be changed."""
     results = hubspot.api.get(PATH).json()["results"]
     found = {one["name"]: one for one in results}
     assert found["lastmodifieddate"]["modificationMetadata"]["readOnlyValue"] is True

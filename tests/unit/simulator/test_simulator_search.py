@@ -35,7 +35,7 @@ def names(found: Any) -> list[str]:
     ],
 )
 def test_operators(hubspot: RunningSimulator, rule: dict[str, Any], expected: list[str]) -> None:
-    """Each operator finds what the search guide says, oldest first."""
+    """Each operator finds the contacts that the search guide promises, oldest first."""
     hubspot.create(firstname="Ada", email="a@example.com", phone="1", numemployees="10")
     hubspot.create(firstname="Bob", email="b@corp.com", phone="2", numemployees="100")
     hubspot.create(firstname="Cy", email="c@example.com", numemployees="9")

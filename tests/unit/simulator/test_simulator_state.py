@@ -1,4 +1,4 @@
-"""The state file: what is in it comes back, as plain data and over the API."""
+"""The state file: its content is restored, as plain data and over the API."""
 
 from dataclasses import replace
 from typing import Any
@@ -13,7 +13,7 @@ from hubspot_simulator.core.merging import merge
 from hubspot_simulator.core.simulator import Simulator
 from hubspot_simulator.core.state import dump, load
 from hubspot_simulator.settings import Settings
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from unit.simulator.support import APP_ID, CONTACTS, RunningSimulator
 
@@ -62,13 +62,14 @@ def step(simulator: Simulator, action: str, one: int, other: int, values: dict[s
 
 
 def identities(simulator: Simulator, ids: range) -> list[int | None]:
-    """Who is found by each old or present id, each e-mail and each unique value."""
+    """Return who is found by each old or present id, each e-mail and each unique value."""
     store = simulator.portal().contacts
     found: list[Contact | None] = [store.get(one) for one in ids]
     found += [store.find(email, "email") for email in PEOPLE] + [store.find(lead, "lead") for lead in "123"]
     return [None if contact is None else contact.id for contact in found]
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # slow machines are not at fault
 @given(st.lists(STEPS, max_size=40))
 def test_any_contacts_come_back(steps: list[tuple[str, int, int, dict[str, str]]]) -> None:
     """After any writes a restart changes no contact, no identity and no search result, and ids go on."""
@@ -87,7 +88,7 @@ def test_any_contacts_come_back(steps: list[tuple[str, int, int, dict[str, str]]
 
 
 def readable(simulator: RunningSimulator, contact_ids: list[str], tokens: list[str]) -> dict[str, Any]:
-    """Everything that the API tells."""
+    """Everything that the API shows."""
     schemas, hooks = "/crm/v3/properties/contacts", f"/webhooks/v3/{APP_ID}"
     key = "?hapikey=simulator-developer-key"
     paths = [f"{CONTACTS}?limit=100&propertiesWithHistory=email,firstname,city", f"{CONTACTS}?archived=true"]
@@ -136,13 +137,13 @@ def busy(simulator: RunningSimulator) -> tuple[list[str], list[str]]:
 
 
 def test_everything_that_the_api_tells_is_the_same_after_a_restart() -> None:
-    """Contacts with history, archived, merged and erased ones, properties, apps, webhooks and tokens all come back."""
+    """Contacts with history, archived, merged and erased ones, properties, apps, webhooks and tokens are restored."""
     old = new_simulator()
     first = RunningSimulator(old)
     try:
         ids, tokens = busy(first)
         before = readable(first, ids, tokens)
-        before["/_control"][1]["outstanding"] = 0  # the target never answers; what is under way is not kept
+        before["/_control"][1]["outstanding"] = 0  # the target never answers; open deliveries are not kept
     finally:
         first.stop()
     second = RunningSimulator(restarted(old))
@@ -155,7 +156,7 @@ def test_everything_that_the_api_tells_is_the_same_after_a_restart() -> None:
 
 
 def test_ids_are_reserved_ahead() -> None:
-    """Whatever a killed simulator gave after its last save is not given again: ids, subscription ids, tokens, codes."""
+    """A killed simulator repeats nothing that it issued after its last save: ids, subscription ids, tokens, codes."""
     old = new_simulator()
     document = dump(old, ahead=True)
     app, tokens = old.app(), old.tokens
@@ -200,7 +201,7 @@ def test_another_version_is_refused_and_changes_nothing() -> None:
 
 
 def test_text_that_no_state_could_hold_is_refused(hubspot: RunningSimulator) -> None:
-    """Half a surrogate pair is no text: neither HubSpot's API nor the control API takes it."""
+    """Half a surrogate pair is no text: HubSpot's API and the control API refuse it."""
     for path in (CONTACTS, "/_control/contacts"):
         answer = hubspot.api.post(path, content=b'{"properties": {"firstname": "\\ud800"}}')
         assert answer.status_code == 400

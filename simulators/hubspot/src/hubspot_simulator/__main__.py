@@ -10,8 +10,8 @@ import uvicorn
 from hubspot_simulator.core.simulator import Simulator
 from hubspot_simulator.http.app import build_app
 from hubspot_simulator.http.cutting import CuttableProtocol
-from hubspot_simulator.keeping import StateError, StateKeeper
 from hubspot_simulator.settings import Settings, settings_from
+from hubspot_simulator.state_file import StateError, StateFile
 
 
 def main() -> int:
@@ -21,7 +21,7 @@ def main() -> int:
     try:
         settings = settings_from(os.environ)
         simulator = Simulator(settings)
-        keeper = StateKeeper(settings.state, simulator) if settings.state else None
+        keeper = StateFile(settings.state, simulator) if settings.state else None
         if keeper:
             keeper.open()
     except (ValueError, StateError) as error:
@@ -36,8 +36,8 @@ def main() -> int:
     return 0
 
 
-def _serve(settings: Settings, simulator: Simulator, keeper: StateKeeper | None) -> bool:
-    """Serve until told to stop; whether it ever served."""
+def _serve(settings: Settings, simulator: Simulator, keeper: StateFile | None) -> bool:
+    """Serve until stopped; return whether it ever served."""
     config = uvicorn.Config(
         build_app(simulator, keeper),
         host=settings.host,

@@ -15,7 +15,7 @@ class ControlError(Exception):
 
 
 class ControlClient:
-    """Does to the simulator what a person in HubSpot, or the network, would do."""
+    """Controls the simulator: acts of people in HubSpot, faults of the network, and counts."""
 
     def __init__(self, base_url: str = "http://127.0.0.1:8090", portal_id: int | None = None) -> None:
         self._http = httpx.Client(base_url=base_url, timeout=30, trust_env=False)
@@ -36,20 +36,20 @@ class ControlClient:
     # A person in HubSpot
 
     def create_contact(self, properties: Mapping[str, str], **author: object) -> str:
-        """Create a contact; answers its id. `author`: source, source_id, user_id."""
+        """Create a contact; returns its id. `author`: source, source_id, user_id."""
         return str(self._call("POST", "/contacts", {"properties": dict(properties), **author})["id"])
 
     def create_contacts(
         self, count: int = 0, prefix: str = "person", contacts: Sequence[Mapping[str, str]] | None = None
     ) -> list[str]:
-        """Create many contacts: made-up ones, or the given ones; answers their ids."""
+        """Create many contacts: made-up ones, or the given ones; returns their ids."""
         body: Json = {"count": count, "prefix": prefix}
         if contacts is not None:
             body["contacts"] = [dict(one) for one in contacts]
         return [str(one) for one in self._call("POST", "/contacts/bulk", body)["ids"]]
 
     def edit_contact(self, contact_id: str, properties: Mapping[str, str], **author: object) -> Json:
-        """Edit a contact; answers the whole of it. `author`: source, source_id, user_id."""
+        """Edit a contact; returns the whole of it. `author`: source, source_id, user_id."""
         return self._call("PATCH", f"/contacts/{contact_id}", {"properties": dict(properties), **author})
 
     def delete_contact(self, contact_id: str) -> None:
@@ -57,11 +57,11 @@ class ControlClient:
         self._call("DELETE", f"/contacts/{contact_id}")
 
     def restore_contact(self, contact_id: str) -> Json:
-        """Take a contact out of the archive."""
+        """Restore a contact from the archive."""
         return self._call("POST", f"/contacts/{contact_id}/restore")
 
     def merge(self, primary_id: str, other_id: str) -> str:
-        """Merge the other contact into the primary one; answers the id of the result."""
+        """Merge the other contact into the primary one; returns the id of the result."""
         body = {"primaryObjectId": primary_id, "objectIdToMerge": other_id}
         return str(self._call("POST", "/contacts/merge", body)["id"])
 
@@ -78,7 +78,7 @@ class ControlClient:
         """One contact with all its properties and their history."""
         return self._call("GET", f"/contacts/{contact_id}")
 
-    # What happened
+    # What has happened
 
     def calls(self) -> dict[str, int]:
         """API calls since the last reset, by method and v3 route."""
@@ -106,13 +106,13 @@ class ControlClient:
         return {name: count for name, count in found.items() if name != "deliveries"}
 
     def wait_idle(self, timeout: float = 10.0) -> None:
-        """Wait until no delivery is outstanding; TimeoutError if that takes longer."""
+        """Wait until no delivery is outstanding. Raises TimeoutError if that takes longer."""
         self._wait(lambda: self.delivery_counts()["outstanding"] == 0, timeout)
 
-    # What shall happen
+    # What will happen
 
     def set(self, **settings: object) -> Json:
-        """Change settings; answers all of them."""
+        """Change settings; returns all of them."""
         return self._call("PATCH", "/settings", settings)
 
     def settings(self) -> Json:
@@ -132,11 +132,11 @@ class ControlClient:
         return list(self._call("GET", "/faults")["faults"])
 
     def clear_faults(self) -> None:
-        """Plan no more faults."""
+        """Remove all faults."""
         self._call("DELETE", "/faults")
 
     def send_events(self, events: Sequence[Any], **options: object) -> Json:
-        """POST hand-made events to the target, signed; answers the delivery with its attempt.
+        """POST given events to the target, signed; returns the delivery with its attempt.
 
         `options`: app_id, url, max_retries.
         """
@@ -147,7 +147,7 @@ class ControlClient:
         self._call("POST", "/clock", {"advance_seconds": seconds})
 
     def reset(self, keep_apps: bool = False) -> None:
-        """Begin again, with or without apps, tokens, target URLs and subscriptions."""
+        """Reset all state, with or without apps, tokens, target URLs and subscriptions."""
         self._call("POST", "/reset", {"keep_apps": keep_apps})
 
     # Accounts and apps

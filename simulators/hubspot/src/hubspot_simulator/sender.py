@@ -1,4 +1,4 @@
-"""Posts what the outbox says is due, each attempt with a fresh time and signature, and tells how it went."""
+"""Posts the deliveries that are due, each attempt with a new time and signature, and reports the results."""
 
 import asyncio
 import logging
@@ -48,7 +48,7 @@ class Sender:
         """POST a delivery once and settle it."""
         simulator = self._simulator
         secret, body = delivery.app.client_secret, delivery.body()
-        # Signed with wall time, whatever the simulated time is: receivers compare it with their own clock.
+        # Signed with wall time, not with simulated time, since receivers compare it with their own clock.
         headers = signed_headers(secret, delivery.url, body, int(time.time() * 1000))
         outbox, started, at_ms = simulator.outbox, time.perf_counter(), simulator.clock.now_ms()
         status, error = None, None

@@ -1,1 +1,1 @@
-"""State and rules: no HTTP, no sleeping; the time and the randomness are handed in."""
+"""State and rules: no HTTP, no sleeping; callers give time and randomness."""

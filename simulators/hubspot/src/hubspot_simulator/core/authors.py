@@ -1,4 +1,4 @@
-"""Who makes a change, as property history and webhook events tell it."""
+"""The author of a change, as property history and webhook events show it."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Batch calls on contacts: at most 100 inputs; what fails together and what fails alone."""
+"""Batch calls on contacts: at most 100 inputs; some faults fail the whole batch, others one input."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -17,7 +17,7 @@ Input = Mapping[str, Any]
 
 
 class Outcome:
-    """What a batch call answers."""
+    """The answer to a batch call."""
 
     def __init__(self, store: ContactStore, success: int = 200) -> None:
         self._clock = store.clock
@@ -45,7 +45,7 @@ class Outcome:
 
 
 def read(store: ContactStore, body: Input, archived: bool = False) -> Outcome:
-    """Read by id (merged ids give the survivor) or unique value; one 207 entry names the missing."""
+    """Read by id (merged ids give the survivor) or unique value; one 207 entry names the missing ones."""
     history = [str(name) for name in body.get("propertiesWithHistory") or []]
     inputs = inputs_of(body, MAX_INPUTS_WITH_HISTORY if history else MAX_INPUTS)
     properties = [str(name) for name in body.get("properties") or []]
@@ -117,7 +117,7 @@ def update(store: ContactStore, body: Input, author: Author) -> Outcome:
 
 
 def upsert(store: ContactStore, body: Input, author: Author) -> Outcome:
-    """Update the contact that has the e-mail or unique value, or create it; `new` tells which."""
+    """Update the contact that has the e-mail or unique value, or create it; `new` says whether it was created."""
     inputs = inputs_of(body)
     _refuse_repeated(inputs)
     for item in inputs:
@@ -149,7 +149,7 @@ def upsert(store: ContactStore, body: Input, author: Author) -> Outcome:
 
 
 def archive(store: ContactStore, body: Input, author: Author) -> None:
-    """Archive; ids that are not there are passed over in silence."""
+    """Archive; unknown ids are ignored."""
     for item in inputs_of(body):
         contact = store.get(_id(item))
         if contact is not None:
@@ -181,7 +181,7 @@ def _write_all(
     apply: Callable[[Input], dict[str, Any]],
     outcome: Outcome,
 ) -> Outcome:
-    """With trace ids each input succeeds or fails alone; without them the first fault refuses everything."""
+    """With trace ids each input succeeds or fails alone; without them the first fault refuses the whole batch."""
     if _is_traced(inputs):
         for item in inputs:
             try:

@@ -1,4 +1,4 @@
-"""The switches of the simulator: how late, how shuffled, how strict."""
+"""The settings of the simulator: lags, losses, disorder, limits."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
@@ -14,7 +14,7 @@ class Behaviour:
     search_lag_seconds: float = 0.5
     """How late the search index sees a change."""
     read_lag_seconds: float = 0.0
-    """How late the other reads show an update. Not known of HubSpot; a receiver should bear it."""
+    """How late other reads show an update. HubSpot documents no such lag, but a client should tolerate it."""
     delivery_delay_seconds: float = 0.05
     """How long events are collected before a delivery leaves."""
     delivery_timeout_seconds: float = 5.0
@@ -32,11 +32,11 @@ class Behaviour:
     drop_probability: float = 0.0
     """Chance that an event is never delivered."""
     disorder_seconds: float = 0.0
-    """Events are late by up to so much, and shuffled."""
+    """Events are late by up to this time, and shuffled."""
     same_event_ids: bool = False
     """Give every event the same eventId."""
     extra_fields: bool = False
-    """Put a field that nobody knows into every event."""
+    """Put an unknown field into every event."""
     omit_source_id: bool = False
     """Leave sourceId out, as in old events."""
     mix_portals: bool = False
@@ -48,7 +48,7 @@ class Behaviour:
     merge_extra_events: bool = False
     """Merging also emits a creation and deletions."""
     background_bump_seconds: float = 0.0
-    """So long after a creation lastmodifieddate moves by itself; 0 = never (recorded: about 20 s)."""
+    """Time after a creation at which lastmodifieddate moves by itself; 0 = never (recorded: about 20 s)."""
     rate_limit_per_10_seconds: int = 190
     """Calls per token in any ten seconds; 0 = no limit."""
     search_limit_per_second: int = 5

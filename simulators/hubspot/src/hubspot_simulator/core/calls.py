@@ -1,4 +1,4 @@
-"""What was called and what was written: the counts that tests look at."""
+"""Counts of calls and writes, for tests."""
 
 from collections import Counter, deque
 from dataclasses import asdict, dataclass

@@ -1,4 +1,4 @@
-"""What happened to a contact. The source of events, of the search copy and of the write counts."""
+"""Changes of a contact: the source of events, of the search index and of the write counts."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ Kind = Literal["creation", "update", "deletion", "restore", "merge", "privacyDel
 
 @dataclass(frozen=True, slots=True)
 class MergeFacts:
-    """The ids that a merge event tells."""
+    """The ids in a merge event."""
 
     primary_id: int
     merged_ids: tuple[int, ...]

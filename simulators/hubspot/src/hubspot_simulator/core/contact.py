@@ -48,7 +48,7 @@ class Contact:
 
     @property
     def archived(self) -> bool:
-        """Whether it lies in the archive."""
+        """Whether it is archived."""
         return self.archived_ms is not None
 
     def value(self, name: str) -> str | None:
@@ -73,7 +73,7 @@ class Contact:
             del versions[:-HISTORY_LIMIT]
 
     def remember(self, until_ms: int) -> None:
-        """Keep the present state as what a lagging read still shows after the next write."""
+        """Keep the present state, which lagging reads still show after the next write."""
         values, versions = dict(self.values), {name: list(found) for name, found in self.versions.items()}
         merged = list(self.merged_ids)
         state = Contact(self.id, self.created_ms, self.modified_ms, values, versions, None, merged)
@@ -81,11 +81,11 @@ class Contact:
         del self.past[:-HISTORY_LIMIT]
 
     def as_of(self, at_ms: int) -> "Contact":
-        """The state at a past moment, as far as it was kept."""
+        """Return the state at a past moment, as far as it was kept."""
         return next((state for until_ms, state in self.past if until_ms > at_ms), self)
 
     def touch(self, at_ms: int) -> int:
-        """Move `lastmodifieddate`, always forward, and answer the new time."""
+        """Move `lastmodifieddate` forward, and return the new time."""
         self.modified_ms = max(at_ms, self.modified_ms + 1)
         self.values["lastmodifieddate"] = iso(self.modified_ms)
         return self.modified_ms

@@ -47,10 +47,10 @@ class ContactStore:
         self.blocked_emails: set[str] = set()
         self.read_lag_ms = 0
 
-    # Finding
+    # Reading
 
     def get(self, record_id: int | str) -> Contact | None:
-        """The contact of an id, archived ones too; a merged-away id gives the survivor (changelog)."""
+        """Return the contact with this id, archived or not; a merged id gives the survivor (changelog)."""
         if isinstance(record_id, str):
             if not record_id.isdecimal():
                 return None
@@ -58,7 +58,7 @@ class ContactStore:
         return self._by_id.get(self._merged_into.get(record_id, record_id))
 
     def is_merged_away(self, record_id: str) -> bool:
-        """Whether the id belonged to a contact that a merge dissolved."""
+        """Whether the id belonged to a contact that was merged away."""
         return record_id.isdecimal() and int(record_id) in self._merged_into
 
     def find(self, value: str, id_property: str | None = None) -> Contact | None:
@@ -75,7 +75,7 @@ class ContactStore:
         return None if owner is None else self._by_id[owner]
 
     def shown(self, contact: Contact) -> Contact:
-        """The contact as a read shows it now: with `read_lag_ms`, as it was that long ago."""
+        """Return the contact as a read shows it now: with `read_lag_ms`, as it was that long ago."""
         if not self.read_lag_ms or contact.archived:
             return contact
         return contact.as_of(self.clock.now_ms() - self.read_lag_ms)
@@ -98,10 +98,10 @@ class ContactStore:
     def __len__(self) -> int:
         return len(self._order)
 
-    # Writing: values handed in here are clean already (see validation.clean)
+    # Writing: the values are already checked (see validation.clean)
 
     def check(self, properties: Mapping[str, str], contact: Contact | None) -> None:
-        """Refuse a write whose identifiers somebody else has: 409 for e-mails, 400 for other values."""
+        """Refuse a write whose identifiers another contact has: 409 for e-mails, 400 for other values."""
         for name, key in _identifiers(properties, self.catalog.unique_names()):
             if name == "email" and key in self.blocked_emails:
                 fault = PropertyFault("email", "INVALID_EMAIL", f"Email address {key} is blocked")
@@ -112,7 +112,7 @@ class ContactStore:
             raise conflict(owner) if name == "email" else unique_value_taken(name, key, owner, self.portal_id)
 
     def create(self, properties: Mapping[str, str], author: Author) -> Contact:
-        """A new contact with the values that HubSpot computes; 409 if its e-mail is taken."""
+        """Create a contact, with the values that HubSpot computes; 409 if another contact has its e-mail."""
         self.check(properties, None)
         now = self.clock.now_ms()
         contact = Contact(self.next_id(), now, now)
@@ -125,7 +125,7 @@ class ContactStore:
         return contact
 
     def update(self, contact: Contact, properties: Mapping[str, str], author: Author) -> dict[str, str]:
-        """Write values; answers those that changed. Nothing moves when nothing changes; what is archived takes none."""
+        """Write values; return those that changed. Without a change nothing is updated. Archived contacts refuse."""
         if contact.archived:
             raise not_found(str(contact.id))
         wanted = swap_own_email(contact, keep_stage_forward(contact, properties))
@@ -153,7 +153,7 @@ class ContactStore:
         self.announce("deletion", contact, author, contact.archived_ms)
 
     def restore(self, contact: Contact, author: Author) -> None:
-        """Take a contact out of the archive; 409 if somebody else has its e-mail now."""
+        """Restore a contact from the archive; 409 if another contact has its e-mail now."""
         if not contact.archived:
             return
         self.check(contact.values, contact)
@@ -162,7 +162,7 @@ class ContactStore:
         self.announce("restore", contact, author, contact.touch(self.clock.now_ms()))
 
     def purge(self, contact: Contact, author: Author) -> None:
-        """Privacy deletion: gone for good, with both events (webhooks guide)."""
+        """Privacy deletion: delete the contact for good, with both events (webhooks guide)."""
         was_archived = contact.archived
         self.remove(contact)
         contact.archived_ms = contact.touch(self.clock.now_ms())
@@ -170,7 +170,7 @@ class ContactStore:
         if not was_archived:
             self.announce("deletion", contact, author, contact.archived_ms)
 
-    # Building blocks, also used by merging
+    # Steps that merging uses too
 
     def next_id(self) -> int:
         """A new record id: 12 digits, growing, with gaps."""
@@ -178,23 +178,23 @@ class ContactStore:
         return self.last_id
 
     def identifiers(self, values: Mapping[str, str]) -> list[tuple[str, str]]:
-        """What identifies a contact of these values: e-mails and unique values."""
+        """Return the identifiers in these values: e-mails and unique values."""
         return _identifiers(values, self.catalog.unique_names())
 
     def add(self, contact: Contact) -> None:
-        """Take a contact in."""
+        """Add a contact."""
         self._by_id[contact.id] = contact
         self._order.append(contact.id)
         self._claim(contact)
 
     def put_back(self, contact: Contact) -> None:
-        """Take a contact in under an id that was in use before."""
+        """Add a contact under an id that was in use before."""
         self._by_id[contact.id] = contact
         insort(self._order, contact.id)
         self._claim(contact)
 
     def load(self, contacts: Iterable[Contact], blocked_emails: Iterable[str]) -> None:
-        """Take in contacts of before, in id order, with the merged ids that lead to them. Nothing is announced."""
+        """Load saved contacts, in id order, with the merged ids that lead to them. This makes no events."""
         for contact in contacts:
             self._by_id[contact.id] = contact
             self._order.append(contact.id)
@@ -224,11 +224,11 @@ class ContactStore:
         changed: Mapping[str, str] | None = None,
         unchanged: Mapping[str, str] | None = None,
     ) -> None:
-        """Tell what happened."""
+        """Report a change."""
         self._notify(Change(kind, contact, at_ms, author, changed or {}, unchanged or {}))
 
     def announce_change(self, change: Change) -> None:
-        """Tell what happened, in full."""
+        """Report a change with all its facts."""
         self._notify(change)
 
     def _claim(self, contact: Contact) -> None:

@@ -1,4 +1,4 @@
-"""The contact properties that every HubSpot account has, as far as a contact sync can meet them."""
+"""The contact properties that every HubSpot account has, as far as a contact sync may see them."""
 
 from dataclasses import dataclass, field, replace
 from typing import Any

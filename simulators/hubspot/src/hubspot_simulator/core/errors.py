@@ -7,7 +7,7 @@ from typing import Any
 
 
 class ApiError(Exception):
-    """A refusal: an HTTP status and the fields of the body that goes with it."""
+    """A refusal: an HTTP status and the fields of its body."""
 
     def __init__(
         self,
@@ -64,7 +64,7 @@ class ApiError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class PropertyFault:
-    """What is wrong with one written property."""
+    """The fault of one written property."""
 
     name: str
     code: str
@@ -136,7 +136,7 @@ def missing_scopes(scopes: Sequence[str]) -> ApiError:
 
 
 def unauthenticated() -> ApiError:
-    """401 without a token, or with one that nobody issued."""
+    """401 without a token, or with an unknown one."""
     message = (
         "Authentication credentials not found. This API supports OAuth 2.0 authentication and you can "
         "find more details at https://developers.hubspot.com/docs/methods/auth/oauth-overview"

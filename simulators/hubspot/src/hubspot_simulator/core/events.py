@@ -1,4 +1,4 @@
-"""Webhook events: what a change of a contact tells the subscriptions of an app."""
+"""Webhook events: what the subscriptions of an app get for a change of a contact."""
 
 from collections.abc import Iterator, Mapping
 from random import Random
@@ -99,7 +99,7 @@ def _facts(change: Change) -> dict[str, Any]:
 
 
 def _value(catalog: Catalog, name: str, value: str) -> dict[str, Any]:
-    """New value as a string; sensitive ones are not told (sensitive data guide)."""
+    """Return the new value as a string; sensitive values are left out (sensitive data guide)."""
     found = catalog.find(name)
     hidden = found is not None and found.sensitivity != "non_sensitive"
     return {"propertyName": name, "propertyValue": "REDACTED" if hidden else value}

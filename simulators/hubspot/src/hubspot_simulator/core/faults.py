@@ -22,7 +22,7 @@ _KEYS = {
 
 @dataclass(slots=True)
 class Fault:
-    """What happens to calls of a method (any, if None) whose path starts with a prefix."""
+    """A fault for calls of a method (any, if None) whose path starts with a prefix."""
 
     id: int
     method: str | None

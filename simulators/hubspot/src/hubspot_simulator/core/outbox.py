@@ -1,4 +1,4 @@
-"""Deliveries: collecting events, packing, retrying. It decides what is due; `sender` posts it."""
+"""Deliveries: collects events, packs them, retries. It decides what is due; `sender` posts it."""
 
 import json
 from collections import Counter, deque
@@ -18,7 +18,7 @@ State = Literal["waiting", "sending", "delivered", "lost"]
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One POST: when, and what came of it."""
+    """One POST: its time and its result."""
 
     number: int
     at_ms: int
@@ -70,7 +70,7 @@ class Outbox:
         self.counts = {"events": 0, "dropped_events": 0, "attempts": 0, "delivered": 0, "lost": 0}
 
     def add(self, app: App, event: dict[str, Any], now_ms: int) -> None:
-        """Take in an event; the disturbances of the settings happen here."""
+        """Add an event; losses, repetitions and disorder from the settings happen here."""
         behaviour = self.behaviour
         if behaviour.drop_probability and self._rng.random() < behaviour.drop_probability:
             self.counts["dropped_events"] += 1
@@ -108,7 +108,7 @@ class Outbox:
         return min(moments, default=None)
 
     def enclose(self, app: App, events: list[Any], now_ms: int, max_retries: int, url: str | None = None) -> Delivery:
-        """Make a delivery of given events as they are."""
+        """Make a delivery of the given events, unchanged."""
         self._last_id += 1
         delivery = Delivery(self._last_id, app, url or app.target_url or "", events, now_ms, max_retries)
         self._open[delivery.id] = delivery
@@ -148,7 +148,7 @@ class Outbox:
         return sorted([*self._ended, *self._open.values()], key=lambda one: one.id)
 
     def forget(self) -> None:
-        """Drop the record of what ended."""
+        """Forget ended deliveries."""
         self._ended.clear()
         self.counts = dict.fromkeys(self.counts, 0)
 

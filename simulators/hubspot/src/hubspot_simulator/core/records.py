@@ -28,13 +28,13 @@ def record(
 
 
 def written(contact: Contact, portal_id: int, names: Iterable[str], trace_id: str | None = None) -> dict[str, Any]:
-    """The answer to an update: what was written (cleared ones as ""), and the times; not the full record."""
+    """The answer to an update: the written values (cleared ones as "") and the times; not the full record."""
     shown: dict[str, str | None] = {name: contact.values.get(name, "") for name in sorted({*names, *ALWAYS})}
     return traced(envelope(contact, portal_id, shown), trace_id)
 
 
 def created(contact: Contact, portal_id: int, trace_id: str | None = None) -> dict[str, Any]:
-    """The answer to a create: what was written and what HubSpot computed."""
+    """The answer to a create: the written values and those that HubSpot computed."""
     shown: dict[str, str | None] = {name: value for name, value in sorted(contact.values.items()) if value != ""}
     return traced(envelope(contact, portal_id, shown), trace_id)
 

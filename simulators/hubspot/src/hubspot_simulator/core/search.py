@@ -1,4 +1,4 @@
-"""Contact search: a copy of the contacts that lags behind, and the rules of the search body."""
+"""Contact search: an index that lags behind the contacts, and the rules of the search body."""
 
 from collections import deque
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ _QUERY_IN = (
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A contact as the index knows it."""
+    """A contact as the index has it."""
 
     contact: Contact
     values: Mapping[str, str]
@@ -37,7 +37,7 @@ class Snapshot:
 
 
 class SearchIndex:
-    """What search sees: every change, `lag_ms` late (search guide: "a few moments"; 17 to 30 s recorded)."""
+    """The search index: it gets every change `lag_ms` late (search guide: "a few moments"; 17 to 30 s recorded)."""
 
     def __init__(self, store: ContactStore) -> None:
         self._store = store
@@ -46,18 +46,18 @@ class SearchIndex:
         self._lag_ms = 0
 
     def set_lag(self, lag_ms: int) -> None:
-        """Change the lag, also for what is on its way."""
+        """Change the lag, also for changes that are not indexed yet."""
         self._lag_ms = lag_ms
         latest = self._store.clock.now_ms() + lag_ms
         self._coming = deque((min(due, latest), record_id, shot) for due, record_id, shot in self._coming)
 
     def load(self) -> None:
-        """See every contact of the store as it is, without lag."""
+        """Index every contact of the store as it is, without lag."""
         live = [contact for contact in self._store if not contact.archived]
         self._known = {one.id: Snapshot(one, dict(one.values), one.modified_ms) for one in live}
 
     def note(self, change: Change) -> None:
-        """Take in a change, to be seen later."""
+        """Add a change, to be indexed later."""
         contact = change.contact
         due_ms = self._store.clock.now_ms() + self._lag_ms
         gone = contact.archived or change.kind in ("deletion", "privacyDeletion")

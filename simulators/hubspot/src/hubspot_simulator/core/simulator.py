@@ -1,4 +1,4 @@
-"""The whole simulated HubSpot: accounts, apps, tokens, and what follows from a change."""
+"""The simulated HubSpot: accounts, apps, tokens, and the consequences of a change."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -50,7 +50,7 @@ class Simulator:
         self.started()
 
     def started(self, keep_apps: bool = False) -> None:
-        """Begin again, with the account and app of the settings; `keep_apps` keeps apps and tokens."""
+        """Reset all state to the account and app of the settings; `keep_apps` keeps apps and tokens."""
         self.clock.reset()
         self.rng = Random(self._seed())  # noqa: S311 - repeatable, and guards nothing
         self.behaviour = Behaviour()
@@ -69,7 +69,7 @@ class Simulator:
             self.add_portal(portal_id)
 
     def resume(self, starts: int, last_id: int, clock_offset_ms: int) -> None:
-        """Go on after so many starts, without accounts yet. Ids and event ids of before are not given again."""
+        """Prepare a restart without accounts; ids and event ids of earlier starts are not used again."""
         self.starts, self._first_id, self.clock.offset_ms = starts, last_id, clock_offset_ms
         self.rng.seed(self._seed())
         self.portals.clear()
@@ -129,7 +129,7 @@ class Simulator:
         return self.apps[app_id]
 
     def install_default(self) -> None:
-        """Have the account, app and credentials of the settings, whatever else there is."""
+        """Add the account, app and credentials of the settings if they are missing."""
         given = self.settings
         app = self.apps.get(given.app_id)
         if app is None:
@@ -156,7 +156,7 @@ class Simulator:
         self.on_work()
 
     def background(self) -> None:
-        """Let time do its part: lastmodifieddate moves by itself some time after a creation (recorded)."""
+        """Apply what happens with time: lastmodifieddate moves some time after a creation (recorded)."""
         now = self.clock.now_ms()
         while self._bumps and self._bumps[0][0] <= now:
             _, portal, contact_id = self._bumps.pop(0)
@@ -166,7 +166,7 @@ class Simulator:
                 portal.search.note(Change("update", contact, now, Author("CRM", None)))
 
     def _seed(self) -> int | str:
-        """Another one after each restart, so that event ids and tokens do not come again."""
+        """A different one after each restart, so that event ids and tokens do not repeat."""
         return f"{self.settings.seed}/{self.starts}" if self.starts else self.settings.seed
 
     def _apply_lags(self, portal: Portal) -> None:

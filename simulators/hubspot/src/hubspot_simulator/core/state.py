@@ -1,4 +1,4 @@
-"""What survives a restart, as plain data and back: everything but faults, logs, switches and what is on its way."""
+"""The state that survives a restart, as plain data: all but faults, logs, settings and open deliveries."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -15,7 +15,7 @@ from hubspot_simulator.core.tokens import Issued
 from hubspot_simulator.settings import Settings
 
 ID_BLOCK = 10_000_000
-"""How far ahead record ids are reserved: some 400,000 contacts, far more than two saves can lie apart."""
+"""How far ahead record ids are reserved: some 400,000 contacts, far more than are made between two saves."""
 SUBSCRIPTION_ID_BLOCK = 1_000
 
 
@@ -40,7 +40,7 @@ class Subscriptions:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """The document. `origin` are the settings whose account and app are in it."""
+    """The state document. `origin` are the settings whose account and app are in it."""
 
     version: Literal[1]
     starts: int
@@ -53,7 +53,7 @@ class State:
 
 
 def dump(simulator: Simulator, ahead: bool) -> bytes:
-    """The state as JSON; `ahead` reserves ids, for a simulator that goes on and may be killed before the next save."""
+    """Return the state as JSON; `ahead` reserves ids, in case the simulator is killed before the next save."""
     state = State(
         version=1,
         starts=simulator.starts + 1,
@@ -68,7 +68,7 @@ def dump(simulator: Simulator, ahead: bool) -> bytes:
 
 
 def load(simulator: Simulator, document: bytes) -> None:
-    """Put a dumped state into a new simulator. Raises ValueError, and changes nothing, if it is none."""
+    """Load a dumped state into a new simulator. Raises ValueError, and changes nothing, if it is invalid."""
 
     def book(_kind: type, plain: object) -> SubscriptionBook:
         found = msgspec.convert(plain, Subscriptions)
@@ -89,7 +89,7 @@ def load(simulator: Simulator, document: bytes) -> None:
 
 def _portal(portal: Portal) -> PortalState:
     catalog, store = portal.catalog, portal.contacts
-    # What a lagging read still shows is no part of the present.
+    # Past states for lagging reads are not part of the present state.
     contacts = [replace(contact, past=[]) if contact.past else contact for contact in store]
     definitions = [*catalog.all(), *catalog.all(archived=True)]
     groups = {str(group["name"]): group for group in catalog.groups()}

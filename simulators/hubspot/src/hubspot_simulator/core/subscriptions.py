@@ -1,4 +1,4 @@
-"""Webhook subscriptions of one app, and what they may be."""
+"""Webhook subscriptions of one app, and their limits."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ _NOT_SUBSCRIBABLE = {"num_unique_conversion_events", "hs_lastmodifieddate"}
 
 @dataclass(slots=True)
 class Subscription:
-    """One wish to hear about one kind of event."""
+    """A subscription to one kind of event."""
 
     id: int
     event_type: str
@@ -34,7 +34,7 @@ class Subscription:
 
     @property
     def action(self) -> str:
-        """What happened: creation, propertyChange, and so on."""
+        """The kind of change: creation, propertyChange, and so on."""
         return self.event_type.partition(".")[2]
 
     @property
@@ -84,7 +84,7 @@ class SubscriptionBook:
         return found
 
     def create(self, body: Mapping[str, Any]) -> Subscription:
-        """Subscribe; inactive unless asked otherwise, at most 1,000 per app (webhooks guide)."""
+        """Subscribe; inactive by default, at most 1,000 per app (webhooks guide)."""
         event_type = str(body.get("eventType") or body.get("subscriptionType") or "")
         if event_type not in EVENT_TYPES:
             raise validation(f"'{event_type}' is not a supported eventType")
@@ -133,7 +133,7 @@ class SubscriptionBook:
 
 
 def same(one: Subscription, other: Subscription) -> bool:
-    """Whether two subscriptions ask for the same events. Refusing a second one is a guess."""
+    """Whether two subscriptions are for the same events. That HubSpot refuses the second one is a guess."""
     return (one.event_type, one.property_name, one.object_type_id) == (
         other.event_type,
         other.property_name,

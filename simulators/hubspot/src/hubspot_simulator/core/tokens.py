@@ -1,4 +1,4 @@
-"""Access tokens: private app tokens without an end, OAuth tokens of 30 minutes, refresh tokens, codes."""
+"""Access tokens: private app tokens that never expire, OAuth tokens for 30 minutes, refresh tokens, codes."""
 
 from dataclasses import dataclass, field
 from random import Random
@@ -24,7 +24,7 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What a refresh token or an authorization code stands for."""
+    """The app and account of a refresh token or an authorization code."""
 
     value: str
     app_id: int
@@ -42,7 +42,7 @@ class Issued:
 
 
 class TokenRegistry:
-    """Issues tokens and knows them again."""
+    """Issues tokens and looks them up."""
 
     def __init__(self, clock: Clock, rng: Random) -> None:
         self._clock = clock
@@ -50,7 +50,7 @@ class TokenRegistry:
         self.issued = Issued()
 
     def add(self, token: Token) -> None:
-        """Make a token known."""
+        """Add a token."""
         self.issued.access[token.value] = token
 
     def revoke(self, value: str) -> bool:
@@ -84,7 +84,7 @@ class TokenRegistry:
         return code
 
     def issue_refresh(self, app: App, portal_id: int, value: str | None = None) -> str:
-        """A refresh token without an end; not rotated (whether HubSpot rotates is undocumented)."""
+        """A refresh token that never expires and is not rotated (HubSpot documents neither)."""
         value = value or self._random("na1-refresh")
         self.issued.refresh[value] = Grant(value, app.id, portal_id, app.scopes)
         return value

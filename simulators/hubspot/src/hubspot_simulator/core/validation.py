@@ -1,4 +1,4 @@
-"""What HubSpot does to the properties of a write before it stores them: check, normalise, refuse."""
+"""Checks, normalises and refuses the properties of a write, as HubSpot does before it stores them."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -34,7 +34,7 @@ def clean(catalog: Catalog, properties: object, portal_id: int) -> dict[str, str
 
 
 def is_email(text: str) -> bool:
-    """Whether HubSpot would take the text as an e-mail address (roughly)."""
+    """Return whether HubSpot accepts the text as an e-mail address (roughly)."""
     return len(text) <= 254 and _EMAIL.fullmatch(text) is not None
 
 

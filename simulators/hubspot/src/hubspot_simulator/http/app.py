@@ -1,4 +1,4 @@
-"""The ASGI application: HubSpot's API, the control API, and the sender's life."""
+"""The ASGI application: HubSpot's API, the control API, and the sender."""
 
 import asyncio
 import contextlib
@@ -15,12 +15,12 @@ from hubspot_simulator.core.simulator import Simulator
 from hubspot_simulator.http.control import control_routes
 from hubspot_simulator.http.replies import json_response
 from hubspot_simulator.http.routes import api_routes
-from hubspot_simulator.keeping import StateKeeper
 from hubspot_simulator.sender import Sender
+from hubspot_simulator.state_file import StateFile
 
 
-def build_app(simulator: Simulator, keeper: StateKeeper | None = None) -> Starlette:
-    """The application over one simulator; the sender, and a keeper if there is one, run while it does."""
+def build_app(simulator: Simulator, keeper: StateFile | None = None) -> Starlette:
+    """The application of one simulator; the sender, and the state file if there is one, run with it."""
     sender = Sender(simulator)
 
     @contextlib.asynccontextmanager

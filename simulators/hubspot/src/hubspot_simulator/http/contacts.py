@@ -13,7 +13,7 @@ MAX_PAGE_WITH_HISTORY = 50
 
 
 def get_contact(call: Call) -> Reply:
-    """GET one, by id (also a merged-away one), e-mail or unique property."""
+    """GET one, by id (also a merged one), e-mail or unique property."""
     contact = _found(call, call.flag("archived"))
     portal = call.portal
     contact = portal.contacts.shown(contact)
@@ -49,7 +49,7 @@ def create_contact(call: Call) -> Reply:
 
 
 def update_contact(call: Call) -> Reply:
-    """PATCH one; the answer holds what was written, not the full record."""
+    """PATCH one; the answer has the written values, not the full record."""
     contact = _found(call, False)
     portal = call.portal
     values = clean(portal.catalog, call.body.get("properties", {}), portal.id)
@@ -82,7 +82,7 @@ def merge_contacts(call: Call) -> Reply:
 
 
 def gdpr_delete(call: Call) -> Reply:
-    """POST gdpr-delete: gone for good; an e-mail that nobody has is blocked instead (contacts guide)."""
+    """POST gdpr-delete: delete for good; an e-mail without a contact is blocked instead (contacts guide)."""
     store = call.portal.contacts
     wanted, by = str(call.body.get("objectId", "")), call.body.get("idProperty")
     contact = store.find(wanted, by)
@@ -99,7 +99,7 @@ def gdpr_delete(call: Call) -> Reply:
 
 
 def search_contacts(call: Call) -> Reply:
-    """POST search, on the copy that lags behind."""
+    """POST search, on the index, which lags."""
     return Reply(200, call.portal.search.search(call.body, call.portal.id))
 
 

@@ -1,4 +1,4 @@
-"""The control API under /_control: what a test, or a person at a terminal, can do to the simulator."""
+"""The control API under /_control, for tests and for people at a terminal."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -45,7 +45,7 @@ class SystemControl:
         ]
 
     async def overview(self, _request: Request) -> Answer:
-        """What there is."""
+        """List the accounts and what they contain."""
         simulator = self._simulator
         return 200, {
             "now_ms": simulator.clock.now_ms(),
@@ -72,7 +72,7 @@ class SystemControl:
         return 201, self._simulator.faults.add(await body_of(request)).to_json()
 
     async def clear_faults(self, _request: Request) -> Answer:
-        """Plan none."""
+        """Remove all faults."""
         self._simulator.faults.clear()
         return 204, None
 
@@ -81,12 +81,12 @@ class SystemControl:
         return 200, {**self._simulator.calls.to_json(), "writes": self._simulator.writes.to_json()}
 
     async def reset_calls(self, _request: Request) -> Answer:
-        """Count from zero."""
+        """Reset the counts."""
         self._simulator.reset_logs()
         return 204, None
 
     async def deliveries(self, request: Request) -> Answer:
-        """What was sent and what is outstanding; `limit` newest ones."""
+        """List sent and outstanding deliveries; the newest `limit` ones."""
         outbox = self._simulator.outbox
         limit = int(request.query_params.get("limit", _SHOWN))
         shown = outbox.deliveries()[-limit:] if limit else []
@@ -99,7 +99,7 @@ class SystemControl:
         return 204, None
 
     async def send(self, request: Request) -> Answer:
-        """POST a hand-made array of events, signed, and wait for the answer."""
+        """POST a given array of events, signed, and wait for the answer."""
         body, simulator = await body_of(request), self._simulator
         app = simulator.app(body.get("app_id"))
         events, url = body.get("events"), body.get("url") or app.target_url
@@ -120,7 +120,7 @@ class SystemControl:
         return 200, {"now_ms": self._simulator.clock.now_ms()}
 
     async def reset(self, request: Request) -> Answer:
-        """Begin again; `keep_apps` keeps apps, tokens, target URLs and subscriptions."""
+        """Reset all state; `keep_apps` keeps apps, tokens, target URLs and subscriptions."""
         body = await body_of(request)
         self._simulator.started(keep_apps=bool(body.get("keep_apps", False)))
         return 204, None

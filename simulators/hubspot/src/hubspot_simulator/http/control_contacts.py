@@ -1,4 +1,4 @@
-"""The control API's contacts: a person at work in HubSpot's own pages."""
+"""The control API's contacts: acts of a person in HubSpot's own pages."""
 
 from typing import Any
 
@@ -43,7 +43,7 @@ class ContactControl:
         return 200, {"total": len(shown), "results": shown}
 
     async def get(self, request: Request) -> Answer:
-        """One contact, archived ones too; a merged-away id gives the survivor."""
+        """Return one contact, archived or not; a merged id gives the survivor."""
         contact = self._contact(request)
         history = {name: contact.history(name) for name in contact.versions}
         return 200, _whole(contact) | {"propertiesWithHistory": history}
@@ -95,7 +95,7 @@ class ContactControl:
         return 200, _whole(merge(store, primary, other, _author(body), new_id, extra))
 
     async def erase(self, request: Request) -> Answer:
-        """A person deletes a contact for privacy's sake."""
+        """A person deletes a contact for privacy."""
         author = _author(await body_of(request))
         self._portal(request).contacts.purge(self._contact(request), author)
         return 204, None

@@ -1,4 +1,4 @@
-"""What the parts of the control API share."""
+"""Helpers that all parts of the control API use."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -13,7 +13,7 @@ ControlRoute = tuple[str, str, Callable[[Request], Awaitable[Answer]]]
 
 
 async def body_of(request: Request) -> dict[str, Any]:
-    """The JSON object that was sent; nothing is an empty object."""
+    """Return the JSON object that was sent; an empty body is an empty object."""
     raw = await request.body()
     try:
         body = msgspec.json.decode(raw) if raw else {}
@@ -25,6 +25,6 @@ async def body_of(request: Request) -> dict[str, Any]:
 
 
 def portal_id_of(request: Request) -> int | None:
-    """The account that is meant: `?portal_id=`, else the one of the settings."""
+    """Return the account: that of `?portal_id=`, else that of the settings."""
     given = request.query_params.get("portal_id")
     return int(given) if given else None

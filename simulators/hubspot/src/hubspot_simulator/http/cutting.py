@@ -10,7 +10,7 @@ _KEY = "simulator.abort"
 
 
 class CuttableProtocol(HttpToolsProtocol):
-    """uvicorn's HTTP protocol, which tells the application how to abort the connection."""
+    """uvicorn's HTTP protocol, with a way for the application to abort the connection."""
 
     def on_message_begin(self) -> None:
         """Put the abort function into the ASGI scope."""
@@ -20,11 +20,11 @@ class CuttableProtocol(HttpToolsProtocol):
 
 
 class ConnectionCutError(Exception):
-    """Stands for a cut connection where there is no real one (in-process tests)."""
+    """Replaces a cut connection if there is no real one (in-process tests)."""
 
 
 async def cut(request: Request) -> Response:
-    """Abort the connection; the returned answer goes nowhere."""
+    """Abort the connection; the returned answer is never sent."""
     extension = request.scope.get("extensions", {}).get(_KEY)
     if extension is None:
         raise ConnectionCutError("the connection was cut by a planned fault")

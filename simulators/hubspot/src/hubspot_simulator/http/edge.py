@@ -1,4 +1,4 @@
-"""What every API call goes through: fault, token, scopes, rate limit, the endpoint itself, and the log."""
+"""The steps of every API call: fault, token, scopes, rate limit, the endpoint itself, and the log."""
 
 import asyncio
 import logging
@@ -21,7 +21,7 @@ from hubspot_simulator.http.cutting import cut
 from hubspot_simulator.http.replies import Call, Endpoint, Reply, json_response
 
 log = logging.getLogger(__name__)
-# Deep inside, a body of the wrong shape shows as one of these; HubSpot's own parser answers 400 as well.
+# A body of the wrong shape raises one of these somewhere inside; HubSpot's own parser answers 400 too.
 _MISSHAPEN = (TypeError, ValueError, AttributeError, KeyError)
 Auth = Literal["token", "developer", "none"]
 
@@ -49,7 +49,7 @@ class Edge:
         """The 2026-09 spec documents only 200 where older versions answer 207."""
 
     async def __call__(self, request: Request) -> Response:
-        """Answer, or cut the connection where a fault says so."""
+        """Answer, or abort the connection if a fault says so."""
         started = time.perf_counter()
         raw = await request.body()
         canonical = self._canonical(request)
@@ -110,7 +110,7 @@ class Edge:
         return Call(request, simulator, token=token)
 
     def _developer(self, call: Call) -> Call:
-        """A developer API key, or a bearer token of the app: the specs disagree, so either is taken."""
+        """A developer API key, or a bearer token of the app: the specs disagree, so both are accepted."""
         simulator, request = self._simulator, call.request
         app_id = str(request.path_params["appId"])
         app = simulator.app(int(app_id) if app_id.isdecimal() else -1)

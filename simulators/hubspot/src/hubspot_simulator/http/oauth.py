@@ -9,7 +9,7 @@ from hubspot_simulator.http.replies import Call, Reply
 
 
 def authorize(call: Call) -> Reply:
-    """GET authorize: a person agrees at once, and is sent back with a code (OAuth guide)."""
+    """GET authorize: redirect at once with a code, as if a person agreed (OAuth guide)."""
     back = call.text("redirect_uri")
     app = next((one for one in call.simulator.apps.values() if one.client_id == call.text("client_id")), None)
     if app is None or back is None:
@@ -95,7 +95,7 @@ def delete_refresh_token(call: Call) -> Reply:
 
 
 def introspect(call: Call) -> Reply:
-    """POST v3 token/introspect; docs and spec name the field differently, both are taken."""
+    """POST v3 token/introspect; docs and spec name the field differently, so both are accepted."""
     _client(call)
     value = _given_token(call)
     found = call.simulator.tokens.find(value)

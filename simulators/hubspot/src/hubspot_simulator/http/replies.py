@@ -17,7 +17,7 @@ from hubspot_simulator.core.tokens import Token
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One API call: who calls, and what was sent."""
+    """One API call: its caller and its content."""
 
     request: Request
     simulator: Simulator
@@ -42,7 +42,7 @@ class Call:
 
     @property
     def called_app(self) -> App:
-        """The app whose webhooks are administered."""
+        """The app whose webhooks the call manages."""
         if self.app is None:
             raise unauthenticated()
         return self.app
@@ -76,7 +76,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What an endpoint answers."""
+    """The answer of an endpoint."""
 
     status: int = 200
     body: object = None

@@ -54,7 +54,7 @@ def delete_subscription(call: Call) -> Reply:
 
 
 def update_subscriptions(call: Call) -> Reply:
-    """POST batch/update of `active`; unknown ids are told in a 207 (public spec)."""
+    """POST batch/update of `active`; a 207 names unknown ids (public spec)."""
     book = call.called_app.subscriptions
     started = iso(call.simulator.clock.now_ms())
     results, errors = [], []

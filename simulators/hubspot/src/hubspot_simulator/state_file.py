@@ -16,7 +16,7 @@ class StateError(Exception):
     """The state file cannot be used; the message names it and says what to do."""
 
 
-class StateKeeper:
+class StateFile:
     """Keeps one simulator's state in one file, which is private to its owner and always whole."""
 
     def __init__(self, path: Path, simulator: Simulator) -> None:
@@ -46,7 +46,7 @@ class StateKeeper:
         self._wake.set()
 
     async def run(self) -> None:
-        """Save what changes, at most once a second, until cancelled. A save that fails is tried again."""
+        """Save changes, at most once a second, until cancelled. A failed save is tried again."""
         while True:
             await self._wake.wait()
             self._wake.clear()
@@ -62,7 +62,7 @@ class StateKeeper:
         self._write(dump(self._simulator, ahead=False))
 
     async def _save(self) -> None:
-        """Take the state at one moment here (30 ms for 5,000 contacts), and leave the disk to a thread."""
+        """Copy the state at one moment (30 ms for 5,000 contacts); a thread writes it to disk."""
         document = dump(self._simulator, ahead=True)
         if document != self._saved:
             await asyncio.to_thread(self._write, document)
