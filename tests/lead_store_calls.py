@@ -15,8 +15,16 @@ from lead_store import bootstrap
 from lead_store.settings import Settings, Timing
 from leadsync.inbox.v1 import inbox_service_pb2 as inbox
 from leadsync.inbox.v1 import inbox_service_pb2_grpc
-from leadsync.lead.v1 import lead_pb2, lead_service_pb2, lead_service_pb2_grpc
-from leadsync.sync.v1 import sync_pb2, sync_service_pb2, sync_service_pb2_grpc
+from leadsync.lead.v1 import lead_field_service_pb2_grpc, lead_pb2, lead_service_pb2, lead_service_pb2_grpc
+from leadsync.sync.v1 import (
+    conflict_service_pb2_grpc,
+    match_service_pb2_grpc,
+    plan_service_pb2_grpc,
+    policy_pb2,
+    sync_pb2,
+    work_service_pb2,
+    work_service_pb2_grpc,
+)
 from pymongo.collection import Collection
 
 TENANT = "tenant-1"
@@ -24,12 +32,17 @@ INTEGRATION = "integration-1"
 ACCOUNT = "48975575"
 WORKER = "worker-1"
 FIELDS = ("email", "first_name", "last_name", "phone", "company", "job_title", "website")
+TIMING = Timing(lease=timedelta(seconds=12), look_for_work=timedelta(milliseconds=50))
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
-WriteOutcome = sync_pb2.WriteDone | sync_pb2.WriteRefused | sync_pb2.EmailTaken | sync_pb2.WriteNotSent
+LIKE_HUBSPOT = sync_pb2.Capabilities(history=True, erasure_events=True, objects=["contact"])
+WriteOutcome = (
+    sync_pb2.WriteDone | sync_pb2.WriteRefused | sync_pb2.WriteDuplicate | sync_pb2.WriteNotSent | sync_pb2.WriteStale
+)
 OUTCOMES: dict[type[WriteOutcome], str] = {
     sync_pb2.WriteDone: "done",
     sync_pb2.WriteRefused: "refused",
-    sync_pb2.EmailTaken: "email_taken",
+    sync_pb2.WriteDuplicate: "duplicate",
+    sync_pb2.WriteStale: "stale",
     sync_pb2.WriteNotSent: "not_sent",
 }
 
@@ -54,7 +67,7 @@ def running(mongo_url: str, **changes: Any) -> Iterator["LeadStore"]:
         identity_key=b"k" * 32,
         database=f"test_{uuid.uuid4().hex[:12]}",
         port=0,
-        **{"timing": Timing(lease=timedelta(seconds=12)), **changes},
+        **{"timing": TIMING, **changes},
     )
     with bootstrap.run(settings, threading.Event()) as port, grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
         store = LeadStore(channel, mongo_url, settings.database)
@@ -67,8 +80,12 @@ class LeadStore:
 
     def __init__(self, channel: grpc.Channel, mongo_url: str, database: str) -> None:
         self.leads = lead_service_pb2_grpc.LeadServiceStub(channel)
+        self.lead_fields = lead_field_service_pb2_grpc.LeadFieldServiceStub(channel)
         self.inbox = inbox_service_pb2_grpc.InboxServiceStub(channel)
-        self.sync = sync_service_pb2_grpc.SyncServiceStub(channel)
+        self.work_stub = work_service_pb2_grpc.WorkServiceStub(channel)
+        self.plan_stub = plan_service_pb2_grpc.PlanServiceStub(channel)
+        self.conflict_stub = conflict_service_pb2_grpc.ConflictServiceStub(channel)
+        self.match_stub = match_service_pb2_grpc.MatchServiceStub(channel)
         self.client: pymongo.MongoClient[dict[str, Any]] = pymongo.MongoClient(mongo_url, tz_aware=True)
         self.database = self.client[database]
 
@@ -79,23 +96,8 @@ class LeadStore:
 
     def put_target(self, integration_id: str = INTEGRATION, *, run_id: str = "", **changes: Any) -> int:
         """Set a target; the number of work items that the run has to look at."""
-        rules = changes.pop("rules", {})
-        fields = [sync_pb2.FieldRule(field=f, **rules.get(f, {})) for f in changes.pop("fields", FIELDS)]
-        target = sync_pb2.Target(
-            **{
-                "integration_id": integration_id,
-                "tenant_id": TENANT,
-                "provider": "hubspot",
-                "account_id": ACCOUNT,
-                "direction": lead_pb2.DIRECTION_BIDIRECTIONAL,
-                "fields": fields,
-                "mapping_fingerprint": "m1",
-                "webhooks_enabled": True,
-                "revision": 1,
-                **changes,
-            }
-        )
-        return self.sync.PutTarget(sync_service_pb2.PutTargetRequest(target=target, run_id=run_id), timeout=30).queued
+        request = work_service_pb2.PutTargetRequest(target=target(integration_id, **changes), run_id=run_id)
+        return self.work_stub.PutTarget(request, timeout=30).queued
 
     def create(self, tenant: str = TENANT, request_id: str = "", **values: str) -> lead_pb2.Lead:
         """Create a lead."""
@@ -150,10 +152,10 @@ class LeadStore:
         request = inbox.RecordDeliveriesRequest(deliveries=[delivery])
         return self.inbox.RecordDeliveries(request, timeout=30).recorded[0].duplicate
 
-    def lease(self, wait: int = 5, worker: str = WORKER, **more: Any) -> sync_service_pb2.LeaseWorkResponse:
+    def lease(self, wait: int = 5, worker: str = WORKER, **more: Any) -> work_service_pb2.LeaseWorkResponse:
         """Lease due work items."""
-        request = sync_service_pb2.LeaseWorkRequest(worker_id=worker, wait_seconds=wait, **more)
-        return self.sync.LeaseWork(request, timeout=30)
+        request = work_service_pb2.LeaseWorkRequest(worker_id=worker, wait_seconds=wait, **more)
+        return self.work_stub.LeaseWork(request, timeout=30)
 
     def lease_one(self, wait: int = 5, worker: str = WORKER) -> sync_pb2.Lease:
         """Lease the one work item that is due."""
@@ -162,30 +164,30 @@ class LeadStore:
 
     def reconcile(self, *seen: sync_pb2.Observation, worker: str = WORKER) -> list[sync_pb2.Decision]:
         """Report what was seen."""
-        request = sync_service_pb2.ReconcileRequest(worker_id=worker, observations=seen)
-        return list(self.sync.Reconcile(request, timeout=30).decisions)
+        request = work_service_pb2.ReconcileRequest(worker_id=worker, observations=seen)
+        return list(self.work_stub.Reconcile(request, timeout=30).decisions)
 
     def settle(self, lease: sync_pb2.Lease, write: sync_pb2.Write, outcome: WriteOutcome, worker: str = WORKER) -> bool:
         """Report what came of a write."""
         result = write_result(lease, write, outcome)
-        request = sync_service_pb2.SettleWritesRequest(worker_id=worker, results=[result])
-        return self.sync.SettleWrites(request, timeout=30).settlements[0].settled
+        request = work_service_pb2.SettleWritesRequest(worker_id=worker, results=[result])
+        return self.work_stub.SettleWrites(request, timeout=30).settlements[0].settled
 
-    def status(self, integration_id: str = INTEGRATION) -> sync_service_pb2.GetSyncStatusResponse:
+    def status(self, integration_id: str = INTEGRATION) -> work_service_pb2.GetSyncStatusResponse:
         """The statistics of an integration."""
-        request = sync_service_pb2.GetSyncStatusRequest(tenant_id=TENANT, integration_id=integration_id)
-        return self.sync.GetSyncStatus(request, timeout=30)
+        request = work_service_pb2.GetSyncStatusRequest(tenant_id=TENANT, integration_id=integration_id)
+        return self.work_stub.GetSyncStatus(request, timeout=30)
 
     def run_work(self, run_id: str) -> tuple[int, int]:
         """What a run still has to do, and what of it has failed."""
-        request = sync_service_pb2.GetRunWorkRequest(tenant_id=TENANT, integration_id=INTEGRATION, run_id=run_id)
-        found = self.sync.GetRunWork(request, timeout=30)
+        request = work_service_pb2.GetRunWorkRequest(tenant_id=TENANT, integration_id=INTEGRATION, run_id=run_id)
+        found = self.work_stub.GetRunWork(request, timeout=30)
         return found.pending, found.failed
 
-    def work(self, state: int = 0) -> list[sync_service_pb2.Work]:
+    def work(self, state: int = 0) -> list[work_service_pb2.Work]:
         """Work items that are not idle."""
-        request = sync_service_pb2.ListWorkRequest(tenant_id=TENANT, state=state)  # type: ignore[arg-type]
-        return list(self.sync.ListWork(request, timeout=30).work)
+        request = work_service_pb2.ListWorkRequest(tenant_id=TENANT, state=state)  # type: ignore[arg-type]
+        return list(self.work_stub.ListWork(request, timeout=30).work)
 
     def expire_lease(self, work_item_id: str) -> None:
         """Let a lease and all that waits for its end lie in the past, as if a minute had gone by."""
@@ -206,6 +208,32 @@ class LeadStore:
         return decision.lead_id
 
 
+def target(integration_id: str = INTEGRATION, **changes: Any) -> sync_pb2.Target:
+    """An integration as a connector describes it. `fields` are mapped, `rules` have what is not the default."""
+    fields, rules = changes.pop("fields", FIELDS), changes.pop("rules", {})
+    policy = changes.pop("policy", None) or policy_pb2.SyncPolicy(
+        direction=changes.pop("direction", lead_pb2.DIRECTION_BIDIRECTIONAL),
+        fields=[policy_pb2.FieldRule(field=field, **rule) for field, rule in rules.items()],
+        deletions=changes.pop("deletions", None),
+        matching=policy_pb2.Matching(keys=changes.pop("match_keys", ()), phone_region=changes.pop("phone_region", "")),
+    )
+    return sync_pb2.Target(
+        **{
+            "integration_id": integration_id,
+            "tenant_id": TENANT,
+            "provider": "hubspot",
+            "account_id": ACCOUNT,
+            "policy": policy,
+            "mapped_fields": fields,
+            "mapping_fingerprint": "m1",
+            "webhooks_enabled": True,
+            "revision": 1,
+            "capabilities": LIKE_HUBSPOT,
+            **changes,
+        }
+    )
+
+
 def write_result(lease: sync_pb2.Lease, write: sync_pb2.Write, outcome: WriteOutcome) -> sync_pb2.WriteResult:
     """What came of a write, under the lease that it was handed out with."""
     result = sync_pb2.WriteResult(work_item_id=lease.work_item_id, fence=lease.fence, write_id=write.write_id)
@@ -220,9 +248,11 @@ def document(collection: Collection[dict[str, Any]], document_id: str) -> dict[s
     return found
 
 
-def touch(record_id: str, kind: int = inbox.TOUCH_KIND_CHANGED, source: str = "") -> inbox.Touch:
-    """A touch of a contact."""
-    return inbox.Touch(object_type="contact", record_id=record_id, kind=kind, source=source)  # type: ignore[arg-type]
+def touch(
+    record_id: str, kind: int = inbox.TOUCH_KIND_CHANGED, source: str = "", object_type: str = "contact"
+) -> inbox.Touch:
+    """A touch of a record."""
+    return inbox.Touch(object_type=object_type, record_id=record_id, kind=kind, source=source)  # type: ignore[arg-type]
 
 
 def present(
@@ -237,6 +267,10 @@ def present(
     given: Mapping[str, str] | None = None,
     merged: Iterable[str] = (),
     other_emails: Iterable[str] = (),
+    landed: str = "",
+    object_name: str = "",
+    url: str = "",
+    custom: Mapping[str, str] | None = None,
     **values: str,
 ) -> sync_pb2.Observation:
     """A present reading of `given` and `values`. `history` has (value, changed at, ours) per field, newest first."""
@@ -247,9 +281,10 @@ def present(
         name: [sync_pb2.Version(crm=v, value=v, changed_at=stamp(t), ours=ours) for v, t, ours in entries]
         for name, entries in (history or {}).items()
     }
+    held = {field: values.get(field, "") for field in FIELDS} | dict(custom or {})
     readings = [
-        sync_pb2.Reading(field=f, crm=values.get(f, ""), value=values.get(f, ""), versions=versions.get(f, []))
-        for f in FIELDS
+        sync_pb2.Reading(field=field, crm=value, value=value, versions=versions.get(field, []))
+        for field, value in held.items()
     ]
     record = sync_pb2.PresentRecord(
         record_id=record_id or lease.record_id,
@@ -258,6 +293,10 @@ def present(
         source_system=source_system,
         marked_lead_id=marked,
         with_history=history is not None,
+        history_of=held if history is not None else (),
+        landed_write_id=landed,
+        object=object_name,
+        record_url=url,
         merged_record_ids=merged,
         other_emails=other_emails,
     )

@@ -26,8 +26,9 @@ from lead_store_calls import (
 )
 from leadsync.inbox.v1 import inbox_service_pb2 as inbox
 from leadsync.lead.v1 import lead_pb2, lead_service_pb2
+from leadsync.sync.v1 import conflict_service_pb2 as conflict_pb
 from leadsync.sync.v1 import sync_pb2
-from leadsync.sync.v1 import sync_service_pb2 as pb
+from leadsync.sync.v1 import work_service_pb2 as work_pb
 
 
 def refusal(call: Callable[[], Any]) -> tuple[grpc.StatusCode, str, str]:
@@ -96,37 +97,41 @@ def pushed_out(
 def settle_all(store: LeadStore, *results: tuple[sync_pb2.Lease, sync_pb2.Decision, WriteOutcome]) -> list[bool]:
     """Report what came of several writes in one call."""
     written = [write_result(lease, decision.write, outcome) for lease, decision, outcome in results]
-    request = pb.SettleWritesRequest(worker_id=WORKER, results=written)
-    return [settlement.settled for settlement in store.sync.SettleWrites(request, timeout=30).settlements]
+    request = work_pb.SettleWritesRequest(worker_id=WORKER, results=written)
+    return [settlement.settled for settlement in store.work_stub.SettleWrites(request, timeout=30).settlements]
 
 
 def give_back(store: LeadStore, lease: sync_pb2.Lease, kind: int, wait_ms: int = 0) -> None:
     """End a lease without a decision."""
-    release = pb.Release(
+    release = work_pb.Release(
         work_item_id=lease.work_item_id,
         fence=lease.fence,
         kind=kind,  # type: ignore[arg-type]
         reason="crm_error",
         retry_after_ms=wait_ms,
     )
-    store.sync.ReleaseWork(pb.ReleaseWorkRequest(worker_id=WORKER, releases=[release]), timeout=30)
+    store.work_stub.ReleaseWork(work_pb.ReleaseWorkRequest(worker_id=WORKER, releases=[release]), timeout=30)
 
 
 def push(store: LeadStore, *lead_ids: str, run_id: str = "", integration_id: str = INTEGRATION) -> int:
     """Make leads due; answers how many work items that made."""
-    request = pb.RequestSyncRequest(tenant_id=TENANT, integration_id=integration_id, lead_ids=lead_ids, run_id=run_id)
-    return store.sync.RequestSync(request, timeout=30).queued
+    request = work_pb.RequestSyncRequest(
+        tenant_id=TENANT, integration_id=integration_id, lead_ids=lead_ids, run_id=run_id
+    )
+    return store.work_stub.RequestSync(request, timeout=30).queued
 
 
 def drop_run(store: LeadStore, run_id: str, tenant_id: str = TENANT) -> int:
     """Drop what nobody has begun of a run; answers how many work items that was."""
-    request = pb.DropRunWorkRequest(tenant_id=tenant_id, integration_id=INTEGRATION, run_id=run_id)
-    return store.sync.DropRunWork(request, timeout=30).dropped
+    request = work_pb.DropRunWorkRequest(tenant_id=tenant_id, integration_id=INTEGRATION, run_id=run_id)
+    return store.work_stub.DropRunWork(request, timeout=30).dropped
 
 
 def disconnect(store: LeadStore, integration_id: str = INTEGRATION) -> None:
     """Remove a target."""
-    store.sync.RemoveTarget(pb.RemoveTargetRequest(tenant_id=TENANT, integration_id=integration_id), timeout=30)
+    store.work_stub.RemoveTarget(
+        work_pb.RemoveTargetRequest(tenant_id=TENANT, integration_id=integration_id), timeout=30
+    )
 
 
 def delete(store: LeadStore, lead_id: str, **more: Any) -> None:
@@ -155,14 +160,16 @@ def holders(store: LeadStore, record_id: str) -> list[str]:
     ]
 
 
-def conflicts(store: LeadStore) -> list[pb.Conflict]:
+def conflicts(store: LeadStore) -> list[conflict_pb.Conflict]:
     """All open conflicts."""
-    return list(store.sync.ListConflicts(pb.ListConflictsRequest(tenant_id=TENANT), timeout=30).conflicts)
+    return list(
+        store.conflict_stub.ListConflicts(conflict_pb.ListConflictsRequest(tenant_id=TENANT), timeout=30).conflicts
+    )
 
 
-def resolve(store: LeadStore, conflict: pb.Conflict, **choice: object) -> str:
+def resolve(store: LeadStore, conflict: conflict_pb.Conflict, **choice: object) -> str:
     """Settle a conflict as its person would."""
-    request = pb.ResolveConflictRequest(
+    request = conflict_pb.ResolveConflictRequest(
         tenant_id=TENANT,
         lead_id=conflict.lead_id,
         integration_id=conflict.integration_id,
@@ -171,4 +178,4 @@ def resolve(store: LeadStore, conflict: pb.Conflict, **choice: object) -> str:
         actor="ann",
         **choice,  # type: ignore[arg-type]
     )
-    return str(store.sync.ResolveConflict(request, timeout=30).decision_id)
+    return str(store.conflict_stub.ResolveConflict(request, timeout=30).decision_id)

@@ -18,8 +18,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 DOMAIN = "lead_store/domain"
-MODULES = ("merge", "work_item", "identity", "retry")
-TESTS = "test_[lmirw]*.py"  # those of merge, work item, lead, identity and retry
+MODULES = ("merge", "work_item", "identity", "retry", "landing")
+# Those of merge, work item, lead, landing and identity, and of the others by name.
+TESTS = ("test_[lmiw]*.py", "test_retry.py", "test_typed_merge.py", "test_capabilities.py")
 NOTICED = {"killed", "timeout"}  # the others: survived, no tests, skipped, suspicious, segfault
 SETTINGS = f"""
 [tool.pytest.ini_options]
@@ -84,7 +85,7 @@ def _listed() -> Iterator[tuple[Mutant, str]]:
 def _stage(folder: Path) -> None:
     shutil.copytree(ROOT / "services/lead-store/src/lead_store", folder / "src/lead_store")
     (folder / "tests").mkdir()
-    for test in (ROOT / "tests/unit/lead_store").glob(TESTS):
+    for test in (test for pattern in TESTS for test in (ROOT / "tests/unit/lead_store").glob(pattern)):
         shutil.copy(test, folder / "tests")
     (folder / "tests/conftest.py").write_text(SAME_EACH_TIME, encoding="utf-8")
     (folder / "pyproject.toml").write_text(SETTINGS, encoding="utf-8")

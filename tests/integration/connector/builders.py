@@ -5,14 +5,49 @@ from collections.abc import Sequence
 from typing import Any
 
 from crm_connector.bootstrap import now
-from crm_connector.domain.changes import NewIntegration
-from crm_connector.domain.integration import Credential, CredentialKind, Direction, Integration
+from crm_connector.clients.policy import merged, policy_of
+from crm_connector.domain.changes import Changes, NewIntegration
+from crm_connector.domain.integration import Credential, CredentialKind, Integration
 from crm_connector.domain.observation import Lease, LeaseBatch
+from crm_connector.domain.policy import Policy
 from crm_connector.providers.hubspot.defaults import DEFAULT_MAPPING
 from integration.connector.hub import APP_ID, PORTAL_ID, TOKEN
-from leadsync.sync.v1 import sync_pb2
+from leadsync.lead.v1 import lead_pb2
+from leadsync.sync.v1 import policy_pb2, sync_pb2
 
 TENANT = "tenant-1"
+TO_CRM, FROM_CRM = lead_pb2.DIRECTION_TO_CRM, lead_pb2.DIRECTION_FROM_CRM
+BOTH = lead_pb2.DIRECTION_BIDIRECTIONAL
+
+
+def a_policy(direction: lead_pb2.Direction.ValueType = BOTH, **more: Any) -> Policy:
+    """Make a policy."""
+    return policy_of(policy_pb2.SyncPolicy(direction=direction, **more))
+
+
+def rule(
+    field: str,
+    rule: policy_pb2.MergeRule.ValueType = policy_pb2.MERGE_RULE_UNSPECIFIED,
+    blank: policy_pb2.BlankRule.ValueType = policy_pb2.BLANK_RULE_UNSPECIFIED,
+    direction: lead_pb2.Direction.ValueType = lead_pb2.DIRECTION_UNSPECIFIED,
+) -> policy_pb2.FieldRule:
+    """Make the rule of a field."""
+    return policy_pb2.FieldRule(field=field, rule=rule, blank=blank, direction=direction)
+
+
+def changes(
+    direction: lead_pb2.Direction.ValueType | None = None,
+    rules: Sequence[policy_pb2.FieldRule] | None = None,
+    deletions: policy_pb2.Deletions | None = None,
+    matching: policy_pb2.Matching | None = None,
+    **more: Any,
+) -> Changes:
+    """Change these parts of the policy, and more of an integration."""
+    parts: dict[str, Any] = {"direction": direction, "fields": rules, "deletions": deletions, "matching": matching}
+    given = {name: value for name, value in parts.items() if value is not None}
+    message = policy_pb2.SyncPolicy(**given)
+    policy = (lambda current: merged(current, message, given.keys())) if given else None
+    return Changes(policy=policy, rules_given=rules is not None, **more)
 
 
 def an_integration(**changes: Any) -> Integration:
@@ -24,20 +59,22 @@ def an_integration(**changes: Any) -> Integration:
         "account_id": PORTAL_ID,
         "app_id": APP_ID,
         "credential_kind": CredentialKind.ACCESS_TOKEN,
-        "direction": Direction.BIDIRECTIONAL,
+        "policy": a_policy(),
         "mapping": DEFAULT_MAPPING,
         "created_at": now(),
     }
     return Integration(**(values | changes))
 
 
-def new_integration(**changes: Any) -> NewIntegration:
+def new_integration(
+    direction: lead_pb2.Direction.ValueType = BOTH, rules: Sequence[policy_pb2.FieldRule] = (), **changes: Any
+) -> NewIntegration:
     """Ask to connect the simulator's account by its token."""
     values: dict[str, Any] = {
         "tenant_id": TENANT,
         "provider": "hubspot",
-        "credential": Credential(CredentialKind.ACCESS_TOKEN, TOKEN),
-        "direction": Direction.BIDIRECTIONAL,
+        "credential": Credential.access_token(TOKEN),
+        "policy": a_policy(direction, fields=rules),
     }
     return NewIntegration(**(values | changes))
 

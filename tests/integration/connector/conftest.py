@@ -1,7 +1,7 @@
 """One HubSpot simulator for all tests of this folder, and a database for each; each test finds both empty."""
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -10,9 +10,9 @@ from crm_connector.metrics import Metrics
 from crm_connector.mongo import indexes
 from crm_connector.mongo.client import connect
 from crm_connector.providers.hubspot.provider import HubSpot, HubSpotCrm
-from crm_connector.usecases.connections import StaticToken
 from integration.connector import hub, rig
 from integration.connector.builders import an_integration
+from integration.connector.crms.provider import MemoryProvider
 from integration.connector.hub import Simulator
 from integration.connector.lead_store_double import StoreDouble, client_of, served
 from integration.connector.rig import Parts
@@ -62,7 +62,7 @@ def provider(simulator: Simulator, metrics: Metrics) -> Iterator[HubSpot]:
 @pytest.fixture
 def crm(provider: HubSpot, simulator: Simulator) -> HubSpotCrm:
     """An account of the simulator that is set up; calls are counted from here."""
-    crm = provider.connect(an_integration(), StaticToken(hub.TOKEN))
+    crm = provider.connect(an_integration(), hub.StaticToken())
     crm.prepare(crm.mapping, set(crm.mapping.properties))
     simulator.control.reset_calls()
     return crm
@@ -87,6 +87,21 @@ def parts(db: Database[dict[str, Any]], provider: HubSpot, store: GrpcLeadStore,
     return rig.wired(db, {"hubspot": provider}, store, metrics)
 
 
+Wire = Callable[[MemoryProvider], Parts]
+
+
+@pytest.fixture
+def wire(db: Database[dict[str, Any]], store: GrpcLeadStore) -> Wire:
+    """Wires the use cases to a CRM in memory and to the double."""
+    return lambda provider: rig.wired(db, {"memory": provider}, store)
+
+
+@pytest.fixture
+def wire_real(db: Database[dict[str, Any]], real: GrpcLeadStore) -> Wire:
+    """Wires the use cases to a CRM in memory and to a real lead-store."""
+    return lambda provider: rig.wired(db, {"memory": provider}, real)
+
+
 @pytest.fixture
 def lead_store(mongo_url: str) -> Iterator[tuple[LeadStore, str]]:
     """A running lead-store."""
@@ -103,7 +118,7 @@ def inside(lead_store: tuple[LeadStore, str]) -> LeadStore:
 @pytest.fixture
 def real(lead_store: tuple[LeadStore, str]) -> Iterator[GrpcLeadStore]:
     """Our client of it."""
-    with client_of(lead_store[1]) as store:
+    with client_of(lead_store[1], patient=True) as store:
         yield store
 
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import httpx
-from crm_connector.crm import ProviderContext
+from crm_connector.crm import Access, ProviderContext
 from crm_connector.providers.hubspot.provider import HubSpot
 from crm_connector.providers.hubspot.settings import HubSpotSettings
 from hubspot_simulator.client import ControlClient
@@ -45,7 +45,7 @@ class Simulator:
 def simulator() -> Iterator[Simulator]:
     """Run the HubSpot simulator."""
     port = free_port()
-    with child([sys.executable, "-m", "hubspot_simulator"], port, SIMULATOR_PORT=str(port)):
+    with child([sys.executable, "-m", "hubspot_simulator"], port, {"SIMULATOR_PORT": str(port)}):
         url = f"http://127.0.0.1:{port}"
         with ControlClient(url) as control:
             yield Simulator(url, control)
@@ -68,6 +68,20 @@ def hubspot(
         yield provider
     finally:
         provider.close()
+
+
+@dataclass(frozen=True)
+class StaticToken:
+    """A token of the simulator."""
+
+    token: str = TOKEN
+
+    def get(self) -> Access:
+        """Give it."""
+        return Access(self.token)
+
+    def reject(self, token: str) -> None:
+        """There is no other one."""
 
 
 def http(base_url: str) -> httpx.Client:

@@ -4,7 +4,7 @@ import os
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 
@@ -31,17 +31,19 @@ def listens(port: int) -> bool:
 
 
 @contextmanager
-def child(command: Sequence[str], port: int, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a child process that listens on a port, and end it afterwards."""
+def child(
+    command: Sequence[str], port: int, environment: Mapping[str, str], *, kill: bool = False
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a child process that listens on a port, and end it afterwards: in order, or by a kill."""
     with subprocess.Popen(
-        command, env=os.environ | environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        command, env={**os.environ, **environment}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as process:
         try:
             wait_until(lambda: listens(port) or process.poll() is not None, 60)
             assert process.poll() is None, f"{command[0]} ended with {process.poll()}"
             yield process
         finally:
-            process.terminate()
+            (process.kill if kill else process.terminate)()
             try:
                 process.wait(10)
             except subprocess.TimeoutExpired:

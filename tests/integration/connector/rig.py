@@ -4,8 +4,8 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import grpc
@@ -29,6 +29,8 @@ from crm_connector.usecases.loop import Busy
 from crm_connector.usecases.planner import Planner
 from crm_connector.usecases.runner import Runner
 from crm_connector.usecases.runs import Runs
+from crm_connector.usecases.streams import Streams
+from crm_connector.usecases.subscriptions import Subscriptions
 from crm_connector.usecases.sweep import Sweep
 from crm_connector.usecases.targets import Targets
 from crm_connector.usecases.upkeep import Upkeep
@@ -36,14 +38,14 @@ from crm_connector.usecases.webhooks import Webhooks
 from crm_connector.usecases.work import Job
 from crm_connector.vault import AesVault
 from integration.connector.builders import TENANT, new_integration
+from integration.connector.lead_store_double import SHORT
 from lead_store import bootstrap
 from lead_store.settings import Settings
+from lead_store.settings import Timing as StoreTiming
 from lead_store_calls import LeadStore
 from pymongo.database import Database
 
 TIMING = Timing()
-# For what really waits.
-SHORT = Timing().scaled(50)
 PUBLIC = "https://leads.example.com"
 
 
@@ -64,10 +66,13 @@ class Parts:
     stored_runs: MongoRuns
     planned: MongoPlannedRecords
     runs: Runs
-    stop: threading.Event = field(default_factory=threading.Event)
+    of_accounts: Subscriptions
+    streams: Streams
+    swept_soon: list[str]
+    stop: threading.Event
 
     def connect(self, **changes: Any) -> Integration:
-        """Connect the simulator's account."""
+        """Connect the account."""
         return self.integrations.create(new_integration(**changes))
 
     def start(self, made: Integration, kind: RunKind, *lead_ids: str, **more: Any) -> Run:
@@ -87,14 +92,14 @@ class Parts:
         while (batch := self.store.lease(0, [])).leases:
             self.job().run(batch)
 
-    def runner(self) -> Runner:
+    def runner(self, timing: Timing = SHORT) -> Runner:
         """Make a runner."""
         crm, calls = self.connections.crm, self.metrics.calls_of_thread
         planner = Planner(self.store, crm, self.planned, calls, now)
         stored = (self.stored_runs, self.repository)
         return Runner(
             *(*stored, self.store, crm, self.job(), planner, self.targets, Busy(TIMING.batching)),
-            timing=SHORT,
+            timing=timing,
             calls=calls,
             now=now,
             stop=self.stop,
@@ -117,7 +122,7 @@ class Parts:
 
     def upkeep(self) -> Upkeep:
         """Make an upkeep."""
-        return Upkeep(self.repository, self.integrations, self.targets, SHORT)
+        return Upkeep(self.repository, self.integrations, self.targets, self.of_accounts, SHORT)
 
     def doctor(self, api_url: str = PUBLIC) -> Doctor:
         """Make a doctor."""
@@ -129,15 +134,21 @@ def wired(
     providers: Mapping[str, CrmProvider],
     store: GrpcLeadStore,
     metrics: Metrics | None = None,
+    clock: Callable[[], datetime] = now,
 ) -> Parts:
     """Wire the use cases. `metrics` has to be what the providers count their calls with."""
     repository, cursors, subscriptions = MongoIntegrations(db), MongoCursors(db), MongoSubscriptions(db)
-    vault, targets = AesVault(("test-key" * 4,)), Targets(store)
-    connections = Connections(repository, vault, providers)
-    webhooks = Webhooks(repository, subscriptions, connections, targets, PUBLIC)
+    vault, targets, stop = AesVault(("test-key" * 4,)), Targets(store, providers), threading.Event()
+    connections, swept_soon = Connections(repository, vault, providers), list[str]()
+    of_accounts = Subscriptions(cursors, connections.crm, clock, TIMING.retries)
+    patient = replace(SHORT, stream_silent=TIMING.stream_silent)  # a slow machine is no silent stream
+    streams = Streams(
+        *(repository, cursors, store, connections, swept_soon.append), timing=patient, now=clock, stop=stop
+    )
+    webhooks = Webhooks(repository, subscriptions, connections, targets, of_accounts, streams, PUBLIC)
     stored_runs, planned = MongoRuns(db, TIMING.run_lease), MongoPlannedRecords(db)
     integrations = Integrations(
-        *(repository, cursors, stored_runs, vault, connections, targets, webhooks), new_id=_new_id, now=now
+        *(repository, cursors, stored_runs, vault, connections, targets, webhooks, store), new_id=_new_id, now=now
     )
     return Parts(
         store=store,
@@ -152,14 +163,20 @@ def wired(
         integrations=integrations,
         stored_runs=stored_runs,
         planned=planned,
+        of_accounts=of_accounts,
+        streams=streams,
+        swept_soon=swept_soon,
+        stop=stop,
         runs=Runs(stored_runs, planned, repository, store, _new_id, now),
     )
 
 
 @contextmanager
 def real_lead_store(mongo_url: str) -> Iterator[tuple[LeadStore, str]]:
-    """Run a lead-store with a database of its own: for looking inside, and its address."""
-    settings = Settings(mongo_url=mongo_url, identity_key=b"k" * 32, database=f"test_{uuid.uuid4().hex[:12]}", port=0)
+    """Run a lead-store with a database of its own: for looking inside, and its address. Its leases outlast any test."""
+    database = f"test_{uuid.uuid4().hex[:12]}"
+    timing = StoreTiming(lease=timedelta(seconds=600))
+    settings = Settings(mongo_url=mongo_url, identity_key=b"k" * 32, database=database, port=0, timing=timing)
     with bootstrap.run(settings, threading.Event()) as port, grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
         inside = LeadStore(channel, mongo_url, settings.database)
         yield inside, f"127.0.0.1:{port}"

@@ -9,20 +9,17 @@ from crm_connector.bootstrap import now
 from crm_connector.domain.changes import Changes
 from crm_connector.domain.errors import StaleEtagError
 from crm_connector.domain.integration import (
-    BlankRule,
-    Deletions,
-    Direction,
-    FieldRule,
     Integration,
-    MatchKey,
-    MergeRule,
 )
 from crm_connector.domain.run import Run, RunKind, RunState
 from crm_connector.domain.transforms import Transform, TransformKind
+from integration.connector import builders
+from integration.connector.builders import FROM_CRM, TO_CRM
 from integration.connector.hub import BATCH_UPDATE, Simulator
 from integration.connector.lead_store_double import StoreDouble
 from integration.connector.rig import Parts
 from lead_store_calls import LeadStore
+from leadsync.sync.v1 import policy_pb2
 
 TENANT = "tenant-1"
 MAPPING = {"email": "email", "phone": "phone", "status": "hs_lead_status"}
@@ -32,7 +29,7 @@ PHONE = {"phone": (Transform(TransformKind.PHONE_E164, region="CH"),)}
 
 def changed(parts: Parts, made: Integration, **changes: Any) -> Run:
     """Change an integration; the run that applies it."""
-    _, run = parts.integrations.update(TENANT, made.integration_id, Changes(**changes), "")
+    _, run = parts.integrations.update(TENANT, made.integration_id, builders.changes(**changes), "")
     assert run is not None
     return run
 
@@ -48,7 +45,7 @@ def test_r19_changed_steps_reach_what_was_imported_before(
     """The run goes through all that is linked, says how far it is, and is listed among the others."""
     for name, status in {"a": "OPEN", "b": "NEW", "c": "CONNECTED"}.items():
         simulator.control.create_contact({"email": f"{name}@example.com", "hs_lead_status": status})
-    made = real_parts.connect(mapping=MAPPING, direction=Direction.FROM_CRM)
+    made = real_parts.connect(mapping=MAPPING, direction=FROM_CRM)
     imported(real_parts, made)
     assert sorted(lead.status for lead in inside.all_leads()) == ["CONNECTED", "NEW", "OPEN"]
 
@@ -112,35 +109,35 @@ def test_a_refused_option_waits_alone(real_parts: Parts, inside: LeadStore, simu
 @pytest.mark.parametrize(
     ("changes", "applies"),
     [
-        ({"direction": Direction.TO_CRM}, True),
+        ({"direction": TO_CRM}, True),
         ({"mapping": {"email": "email"}}, True),
-        ({"rules": (FieldRule("phone", MergeRule.CRM),)}, True),
-        ({"rules": (FieldRule("phone", blank=BlankRule.CLEAR),)}, True),
-        ({"rules": (FieldRule("phone", direction=Direction.TO_CRM),)}, True),
+        ({"rules": (builders.rule("phone", policy_pb2.MERGE_RULE_CRM),)}, True),
+        ({"rules": (builders.rule("phone", blank=policy_pb2.BLANK_RULE_CLEAR),)}, True),
+        ({"rules": (builders.rule("phone", direction=TO_CRM),)}, True),
         ({"transforms": PHONE}, True),
-        ({"match_keys": (MatchKey.PHONE, MatchKey.EMAIL)}, True),
-        ({"phone_region": "CH"}, True),
-        ({"rules": (FieldRule("phone", MergeRule.NEWEST, BlankRule.KEEP),)}, False),
+        ({"matching": policy_pb2.Matching(keys=[policy_pb2.MATCH_KEY_PHONE])}, True),
+        ({"matching": policy_pb2.Matching(phone_region="CH")}, True),
+        ({"rules": (builders.rule("phone", policy_pb2.MERGE_RULE_NEWEST, policy_pb2.BLANK_RULE_KEEP),)}, False),
         ({"paused": True}, False),
-        ({"deletions": Deletions(cap_number=7)}, False),
+        ({"deletions": policy_pb2.Deletions(cap_number=7)}, False),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else None,
 )
 def test_only_what_decides_about_records_is_applied(
     parts: Parts, double: StoreDouble, changes: dict[str, Any], *, applies: bool
 ) -> None:
-    """A run is started for what may change what becomes of a record, and lead-store hears of it."""
+    """A run is started for what decisions about records depend on, and lead-store gets its id."""
     made = parts.connect(mapping=MAPPING)
 
-    after, run = parts.integrations.update(TENANT, made.integration_id, Changes(**changes), "")
+    after, run = parts.integrations.update(TENANT, made.integration_id, builders.changes(**changes), "")
 
     assert (run is not None) is applies
     assert double.applied == ["", run.run_id if run else ""]
     assert after == parts.integrations.get(TENANT, made.integration_id)
 
 
-def test_a_run_waits_until_lead_store_has_heard_of_its_change(parts: Parts, double: StoreDouble) -> None:
-    """lead-store being away, or this process ending before it was told, delays the run, and it says so."""
+def test_a_run_waits_until_lead_store_knows_its_change(parts: Parts, double: StoreDouble) -> None:
+    """If lead-store is away, or this process ends before it has put the target, the run waits and says so."""
     made = parts.connect(mapping=MAPPING)
     double.queued, double.pending, double.unavailable = 5, 5, 2
     run = changed(parts, made, transforms=STATUS)
@@ -149,12 +146,12 @@ def test_a_run_waits_until_lead_store_has_heard_of_its_change(parts: Parts, doub
     waiting = parts.runs.get(TENANT, run.run_id)
     parts.upkeep().turn()
     parts.runner().turn()
-    told = parts.runs.get(TENANT, run.run_id)
+    looked_at = parts.runs.get(TENANT, run.run_id)
     double.pending = 0
     parts.runner().turn()
 
     assert (waiting.state, waiting.reason, waiting.total) == (RunState.RUNNING, "store_unavailable", 0)
-    assert (told.total, told.done, told.reason) == (5, 0, "")
+    assert (looked_at.total, looked_at.done, looked_at.reason) == (5, 0, "")
     done = parts.runs.get(TENANT, run.run_id)
     assert (done.state, done.done, set(double.applied)) == (RunState.SUCCEEDED, 5, {"", run.run_id})
 

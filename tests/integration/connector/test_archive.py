@@ -6,18 +6,18 @@ from datetime import datetime, timedelta
 import pytest
 from crm_connector.bootstrap import now
 from crm_connector.clients.lead_store import GrpcLeadStore
-from crm_connector.domain.integration import Direction, Integration
+from crm_connector.domain.integration import Integration
 from crm_connector.providers.hubspot.provider import HubSpotCrm
-from crm_connector.usecases.archive import ArchiveSweep
+from crm_connector.usecases.removals import Removals
 from crm_connector.usecases.sweep import Sweep
 from crm_connector.usecases.work import Job
 from integration.connector import builders
-from integration.connector.builders import a_batch, record_leases
+from integration.connector.builders import TO_CRM, a_batch, record_leases
 from integration.connector.hub import BATCH_ARCHIVE, BATCH_READ, LIST, Simulator
 from integration.connector.lead_store_double import StoreDouble, lease_all
 from integration.connector.rig import TIMING, Parts
 from lead_store_calls import LeadStore
-from leadsync.sync.v1 import sync_pb2, sync_service_pb2
+from leadsync.sync.v1 import sync_pb2, work_service_pb2
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ class Clock:
         self.at = now()
 
     def __call__(self) -> datetime:
-        """Tell the time."""
+        """Give the time."""
         return self.at
 
 
@@ -105,11 +105,11 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def offered(double: StoreDouble) -> list[sync_service_pb2.PageRecord]:
+def offered(double: StoreDouble) -> list[work_service_pb2.PageRecord]:
     """What was offered to lead-store from the archive, all of which is leased."""
-    seen: list[sync_service_pb2.PageRecord] = []
+    seen: list[work_service_pb2.PageRecord] = []
 
-    def page(request: sync_service_pb2.LeaseWorkRequest) -> sync_service_pb2.LeaseWorkResponse:
+    def page(request: work_service_pb2.LeaseWorkRequest) -> work_service_pb2.LeaseWorkResponse:
         assert request.sweep
         seen.extend(record for record in request.records if record.archived)
         return lease_all(request)
@@ -121,7 +121,7 @@ def offered(double: StoreDouble) -> list[sync_service_pb2.PageRecord]:
 @pytest.fixture
 def integration(parts: Parts, simulator: Simulator) -> Integration:
     """A connected account; calls are counted from here."""
-    made = parts.connect(direction=Direction.TO_CRM)
+    made = parts.connect(direction=TO_CRM)
     simulator.control.reset_calls()
     return made
 
@@ -134,7 +134,7 @@ def sweep(parts: Parts, clock: Clock) -> Sweep:
 
 @pytest.mark.usefixtures("integration")
 def test_the_archive_is_looked_through_once_an_hour(
-    sweep: Sweep, clock: Clock, offered: list[sync_service_pb2.PageRecord], double: StoreDouble, simulator: Simulator
+    sweep: Sweep, clock: Clock, offered: list[work_service_pb2.PageRecord], double: StoreDouble, simulator: Simulator
 ) -> None:
     """A record that was archived while its event was lost is offered, read under its lease, and seen as archived."""
     record_id = simulator.control.create_contacts(2)[0]
@@ -154,7 +154,7 @@ def test_the_archive_is_looked_through_once_an_hour(
 
 @pytest.mark.usefixtures("integration")
 def test_only_what_was_archived_since_the_last_pass_is_offered(
-    sweep: Sweep, clock: Clock, offered: list[sync_service_pb2.PageRecord], simulator: Simulator
+    sweep: Sweep, clock: Clock, offered: list[work_service_pb2.PageRecord], simulator: Simulator
 ) -> None:
     """An older one has been offered before; the pass costs a listing call and nothing else."""
     first, second = simulator.control.create_contacts(2)
@@ -185,11 +185,11 @@ def test_a_pass_goes_on_where_it_was(
     simulator.control.fault(path="/crm/v3/objects/contacts", method="GET", skip=1, status=503)
 
     sweep.turn()
-    before = parts.cursors.archive_pass(integration.integration_id)
+    before = parts.cursors.removed_pass(integration.integration_id)
     assert before is not None
     assert before.position
     parts.sweep(clock).turn()
-    after = parts.cursors.archive_pass(integration.integration_id)
+    after = parts.cursors.removed_pass(integration.integration_id)
 
     assert after is not None
     assert (after.position, after.began_at, after.since) == ("", before.began_at, before.since)
@@ -200,7 +200,7 @@ def test_a_large_archive_takes_a_few_calls_at_a_time(
     parts: Parts, integration: Integration, clock: Clock, simulator: Simulator
 ) -> None:
     """However many records are in the archive, one turn lists only so many pages of it."""
-    few = ArchiveSweep(
+    few = Removals(
         *(parts.cursors, parts.connections.crm, parts.job(), clock, parts.stop, time.monotonic, TIMING),
         pages_at_once=1,
     )

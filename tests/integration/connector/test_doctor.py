@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from crm_connector.clients.lead_store import GrpcLeadStore
 from crm_connector.domain.errors import NotFoundError
-from crm_connector.domain.integration import Credential, CredentialKind, Integration
+from crm_connector.domain.integration import Credential, Integration
 from crm_connector.domain.transforms import Transform, TransformKind
 from crm_connector.providers.hubspot.defaults import DEFAULT_MAPPING
 from crm_connector.providers.hubspot.provider import HubSpot
@@ -69,7 +69,7 @@ def test_a_crm_that_is_away_is_reported(parts: Parts, made: Integration, simulat
 def test_a_token_of_another_account_is_reported(parts: Parts, made: Integration, simulator: Simulator) -> None:
     """The account must still be the one that was connected."""
     simulator.control.add_portal(777, int(hub.APP_ID))
-    credential = Credential(CredentialKind.ACCESS_TOKEN, simulator.control.add_token(portal_id=777))
+    credential = Credential.access_token(simulator.control.add_token(portal_id=777))
     sealed = parts.vault.seal(made.integration_id, credential)
     parts.repository.replace(replace(made, revision=9, webhooks_enabled=True), 2, sealed)
 
@@ -81,7 +81,7 @@ def test_a_token_of_another_account_is_reported(parts: Parts, made: Integration,
 
 def test_an_unreadable_credential_is_reported(parts: Parts, made: Integration) -> None:
     """A lost key is a failed check."""
-    sealed = parts.vault.seal("another", Credential(CredentialKind.ACCESS_TOKEN, hub.TOKEN))
+    sealed = parts.vault.seal("another", Credential.access_token(hub.TOKEN))
     parts.repository.replace(replace(made, revision=9, webhooks_enabled=True), 2, sealed)
 
     assert "LEADSYNC_SECRET_KEY" in examined(parts, made)["token"].fix

@@ -6,13 +6,14 @@ import pytest
 from crm_connector.domain.changes import Changes
 from crm_connector.domain.errors import InvalidError, NotFoundError, PreconditionError
 from crm_connector.domain.forecast import PlannedRecord
-from crm_connector.domain.integration import Direction, FieldRule, MergeRule
 from crm_connector.domain.run import Run, RunKind, RunState
 from crm_connector.usecases.runner import Runner
-from integration.connector.builders import TENANT
+from integration.connector import builders
+from integration.connector.builders import BOTH, FROM_CRM, TENANT, TO_CRM
 from integration.connector.hub import BATCH_READ, LIST, SEARCH, Simulator
 from integration.connector.rig import Parts
 from lead_store_calls import LeadStore
+from leadsync.sync.v1 import policy_pb2
 from pymongo.database import Database
 
 
@@ -41,8 +42,8 @@ def plan_of(parts: Parts, run: Run, outcome: str = "") -> list[PlannedRecord]:
 
 
 def everything(inside: LeadStore) -> dict[str, list[Any]]:
-    """All that lead-store holds, but for who works an integration until when."""
-    names = set(inside.database.list_collection_names()) - {"targets"}
+    """All that lead-store holds, but for which process works an integration until when, and which processes live."""
+    names = set(inside.database.list_collection_names()) - {"targets", "processes"}
     return {name: list(inside.database[name].find().sort("_id", 1)) for name in sorted(names)}
 
 
@@ -106,11 +107,11 @@ def test_history_is_read_for_those_that_need_it(
 ) -> None:
     """Where both sides changed a field, the history is read in batches, and the newest value would flow."""
     ids = simulator.control.create_contacts(contacts=[{"email": f"p{n}@example.com", "phone": "1"} for n in range(60)])
-    integration_id = connected(parts, simulator, direction=Direction.FROM_CRM)
+    integration_id = connected(parts, simulator, direction=FROM_CRM)
     parts.ended(parts.runs.start(TENANT, integration_id, RunKind.IMPORT, ""), runner)
     for lead in inside.all_leads():
         inside.update(lead.lead_id, phone="2")
-    parts.integrations.update(TENANT, integration_id, Changes(direction=Direction.BIDIRECTIONAL), "")
+    parts.integrations.update(TENANT, integration_id, builders.changes(direction=BOTH), "")
     for record_id in ids[:55]:
         simulator.control.edit_contact(record_id, {"phone": "3"})
     simulator.control.reset_calls()
@@ -156,9 +157,9 @@ def test_settings_are_tried_out_before_they_are_set(
     (lead,) = inside.all_leads()
     inside.update(lead.lead_id, company="A")
     mapping = {"email": "email", "company": "city", "custom_fields.tel": "phone"}
-    rules = (FieldRule("company", MergeRule.ASK),)
+    rules = (builders.rule("company", policy_pb2.MERGE_RULE_ASK),)
 
-    proposed = parts.integrations.as_proposed(TENANT, integration_id, Changes(mapping=mapping, rules=rules))
+    proposed = parts.integrations.as_proposed(TENANT, integration_id, builders.changes(mapping=mapping, rules=rules))
     run = parts.runs.start(TENANT, integration_id, RunKind.IMPORT, "", dry_run=True, proposed=proposed)
     done = parts.ended(run, runner)
 
@@ -170,7 +171,7 @@ def test_settings_are_tried_out_before_they_are_set(
     with pytest.raises(InvalidError) as caught:
         parts.integrations.as_proposed(TENANT, integration_id, Changes(mapping={"email": "no_such_property"}))
     assert (caught.value.reason, caught.value.field) == ("invalid_field_mapping", "field_mapping.email")
-    out = parts.integrations.as_proposed(TENANT, integration_id, Changes(direction=Direction.TO_CRM))
+    out = parts.integrations.as_proposed(TENANT, integration_id, builders.changes(direction=TO_CRM))
     with pytest.raises(PreconditionError) as refused:
         parts.runs.start(TENANT, integration_id, RunKind.IMPORT, "", dry_run=True, proposed=out)
     assert refused.value.reason == "direction"

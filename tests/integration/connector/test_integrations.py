@@ -19,17 +19,18 @@ from crm_connector.domain.errors import (
     StaleEtagError,
     StoreUnavailableError,
 )
-from crm_connector.domain.integration import Credential, CredentialKind, Direction, FieldRule, MergeRule
+from crm_connector.domain.integration import Credential, CredentialKind, Integration
 from crm_connector.domain.run import RunKind
 from crm_connector.domain.transforms import Transform, TransformKind
 from crm_connector.providers.hubspot.defaults import DEFAULT_MAPPING
 from crm_connector.usecases.upkeep import Upkeep
 from integration.connector import builders, hub
+from integration.connector.builders import FROM_CRM
 from integration.connector.hub import Simulator
 from integration.connector.lead_store_double import StoreDouble
 from integration.connector.rig import Parts
 from leadsync.lead.v1 import lead_pb2
-from leadsync.sync.v1 import sync_pb2
+from leadsync.sync.v1 import policy_pb2
 from pymongo.database import Database
 
 
@@ -40,7 +41,13 @@ def _properties(simulator: Simulator) -> dict[str, Any]:
     return {definition["name"]: definition for definition in found}
 
 
-def test_connecting_reads_the_account_and_tells_lead_store(parts: Parts, double: StoreDouble) -> None:
+def _secret(parts: Parts, made: Integration) -> str:
+    """The secret that is sealed in the database."""
+    (secret,) = parts.vault.open(made.integration_id, parts.repository.sealed(made.integration_id)).secrets.values()
+    return secret
+
+
+def test_connecting_reads_the_account_and_puts_the_target(parts: Parts, double: StoreDouble) -> None:
     """Account and app come from the token; the target names every mapped field."""
     made = parts.connect()
 
@@ -48,8 +55,8 @@ def test_connecting_reads_the_account_and_tells_lead_store(parts: Parts, double:
     assert made == parts.integrations.get("tenant-1", made.integration_id)
     target = double.targets[made.integration_id]
     assert (made.account_id, 1) == (target.account_id, target.revision)
-    assert target.direction == lead_pb2.DIRECTION_BIDIRECTIONAL
-    assert sorted(DEFAULT_MAPPING) == [rule.field for rule in target.fields]
+    assert target.policy.direction == lead_pb2.DIRECTION_BIDIRECTIONAL
+    assert sorted(DEFAULT_MAPPING) == list(target.mapped_fields)
     assert made.field_mapping.fingerprint == target.mapping_fingerprint
 
 
@@ -108,7 +115,7 @@ def test_a_mapping_that_hubspot_cannot_take_names_its_field(parts: Parts, mappin
 
 def test_the_default_mapping_speaks_of_the_lead_status_in_the_platforms_words(parts: Parts) -> None:
     """A new integration that names no mapping maps all standard fields, and HubSpot's statuses by a table."""
-    made = parts.connect(rules=(FieldRule("status", direction=Direction.FROM_CRM),))
+    made = parts.connect(rules=(builders.rule("status", direction=FROM_CRM),))
 
     assert made.mapping == DEFAULT_MAPPING
     assert made.field_mapping.to_crm({"status": "open_deal"}) == {"hs_lead_status": "OPEN_DEAL"}
@@ -145,22 +152,27 @@ def test_settings_that_need_the_crm_wait_for_it(parts: Parts, simulator: Simulat
 
     for changes in (
         Changes(transforms={}),
-        Changes(rules=(FieldRule("phone", direction=Direction.FROM_CRM),)),
-        Changes(direction=Direction.FROM_CRM),
+        builders.changes(rules=(builders.rule("phone", direction=FROM_CRM),)),
+        builders.changes(direction=FROM_CRM),
     ):
         with pytest.raises(CrmError):
             parts.integrations.update(*key, changes, "")
 
     assert made == parts.integrations.get(*key)
-    assert parts.integrations.update(*key, Changes(rules=(FieldRule("phone", MergeRule.ASK),)), "")[1] is not None
+    assert (
+        parts.integrations.update(
+            *key, builders.changes(rules=(builders.rule("phone", policy_pb2.MERGE_RULE_ASK),)), ""
+        )[1]
+        is not None
+    )
 
 
 def test_a_read_only_property_may_be_mapped_one_way(parts: Parts) -> None:
     """What HubSpot calculates can still flow from it."""
     mapping = {"status": "hs_object_id"}
-    made = parts.connect(mapping=mapping, direction=Direction.FROM_CRM)
+    made = parts.connect(mapping=mapping, direction=FROM_CRM)
     parts.integrations.delete("tenant-1", made.integration_id)
-    rules = (FieldRule("status", direction=Direction.FROM_CRM),)
+    rules = (builders.rule("status", direction=FROM_CRM),)
 
     assert dict(made.mapping) == parts.connect(mapping=mapping, rules=rules).mapping
 
@@ -168,7 +180,7 @@ def test_a_read_only_property_may_be_mapped_one_way(parts: Parts) -> None:
 def test_a_wrong_token_is_refused_and_nothing_is_kept(parts: Parts) -> None:
     """A token that HubSpot does not know connects nothing."""
     with pytest.raises(AuthFailedError) as caught:
-        parts.connect(credential=Credential(CredentialKind.ACCESS_TOKEN, "pat-na1-wrong"))
+        parts.connect(credential=Credential.access_token("pat-na1-wrong"))
 
     assert caught.value.reason == "crm_auth_failed"
     assert "pat-na1-wrong" not in f"{caught.value!r}{caught.value.message}"
@@ -180,7 +192,7 @@ def test_missing_scopes_are_named(parts: Parts, simulator: Simulator) -> None:
     simulator.control.add_token(token="pat-na1-weak", scopes=["oauth", "crm.objects.contacts.read"])
 
     with pytest.raises(MissingScopesError) as caught:
-        parts.connect(credential=Credential(CredentialKind.ACCESS_TOKEN, "pat-na1-weak"))
+        parts.connect(credential=Credential.access_token("pat-na1-weak"))
 
     assert caught.value.scopes == ("crm.objects.contacts.write", "crm.schemas.contacts.write")
     assert "crm.objects.contacts.write" in caught.value.message
@@ -219,7 +231,7 @@ def test_the_credential_is_sealed_in_the_database(parts: Parts, db: Database[dic
 
     document = db.integrations.find_one({"_id": made.integration_id})
     assert hub.TOKEN.encode() not in repr(document).encode()
-    assert parts.vault.open(made.integration_id, parts.repository.sealed(made.integration_id)).secret == hub.TOKEN
+    assert _secret(parts, made) == hub.TOKEN
 
 
 def test_other_tenants_see_nothing(parts: Parts) -> None:
@@ -235,11 +247,13 @@ def test_other_tenants_see_nothing(parts: Parts) -> None:
     assert made == parts.integrations.get("tenant-1", made.integration_id)
 
 
-def test_an_update_bumps_the_revision_and_tells_lead_store(parts: Parts, double: StoreDouble) -> None:
+def test_an_update_raises_the_revision_and_puts_the_target(parts: Parts, double: StoreDouble) -> None:
     """A change reaches lead-store with a higher revision; the same change again is none."""
     made = parts.connect()
-    changes = Changes(
-        paused=True, mapping={"email": "email", "status": "hs_lead_status"}, rules=(FieldRule("status", MergeRule.ASK),)
+    changes = builders.changes(
+        paused=True,
+        mapping={"email": "email", "status": "hs_lead_status"},
+        rules=(builders.rule("status", policy_pb2.MERGE_RULE_ASK),),
     )
 
     changed, run = parts.integrations.update("tenant-1", made.integration_id, changes, made.etag)
@@ -250,7 +264,8 @@ def test_an_update_bumps_the_revision_and_tells_lead_store(parts: Parts, double:
     assert (run.kind, run.run_id, none) == (RunKind.APPLY, changed.apply_run_id, None)
     target = double.targets[made.integration_id]
     assert (target.revision, target.paused) == (2, True)
-    assert [(rule.field, rule.rule) for rule in target.fields] == [("email", 0), ("status", sync_pb2.MERGE_RULE_ASK)]
+    rules = [(rule.field, rule.rule) for rule in target.policy.fields]
+    assert (list(target.mapped_fields), rules) == (["email", "status"], [("status", policy_pb2.MERGE_RULE_ASK)])
 
 
 def test_a_stale_etag_changes_nothing(parts: Parts) -> None:
@@ -272,22 +287,68 @@ def test_a_new_token_has_to_be_of_the_same_account(parts: Parts, simulator: Simu
     simulator.control.add_token(token="pat-na1-777", portal_id=777)
     simulator.control.add_token(token="pat-na1-new")
 
-    def change(kind: CredentialKind, secret: str) -> None:
-        parts.integrations.update("tenant-1", made.integration_id, Changes(credential=Credential(kind, secret)), "")
+    def change(credential: Credential) -> None:
+        parts.integrations.update("tenant-1", made.integration_id, Changes(credential=credential), "")
 
     with pytest.raises(InvalidError, match="another account"):
-        change(CredentialKind.ACCESS_TOKEN, "pat-na1-777")
+        change(Credential.access_token("pat-na1-777"))
     with pytest.raises(InvalidError, match="same kind"):
-        change(CredentialKind.OAUTH, hub.REFRESH_TOKEN)
-    change(CredentialKind.ACCESS_TOKEN, "pat-na1-new")
-    assert parts.vault.open(made.integration_id, parts.repository.sealed(made.integration_id)).secret == "pat-na1-new"
+        change(Credential.refresh_token(hub.REFRESH_TOKEN))
+    change(Credential.access_token("pat-na1-new"))
+    assert _secret(parts, made) == "pat-na1-new"
 
 
 def test_a_refresh_token_connects_too(parts: Parts) -> None:
     """An OAuth refresh token is turned into an access token at once."""
-    made = parts.connect(credential=Credential(CredentialKind.OAUTH, hub.REFRESH_TOKEN))
+    made = parts.connect(credential=Credential.refresh_token(hub.REFRESH_TOKEN))
 
     assert (made.account_id, made.credential_kind) == (hub.PORTAL_ID, CredentialKind.OAUTH)
+
+
+@pytest.mark.parametrize("kind", [CredentialKind.CLIENT_CREDENTIALS, CredentialKind.JWT_BEARER])
+def test_credentials_that_hubspot_has_not_are_refused(parts: Parts, kind: CredentialKind) -> None:
+    """The error names the credential, and nothing is stored."""
+    with pytest.raises(InvalidError) as caught:
+        parts.connect(credential=Credential(kind, {"client_id": "a"}))
+
+    assert (caught.value.reason, caught.value.field) == ("credential_not_supported", kind.value)
+    assert parts.repository.all() == []
+
+
+def test_a_policy_that_lead_store_refuses_connects_nothing(
+    parts: Parts, double: StoreDouble, simulator: Simulator
+) -> None:
+    """Its reason and paths are passed on, and no code is used up and nothing is created in HubSpot before."""
+    double.policy_faults = ["policy.fields[0].field", "policy.matching.phone_region"]
+    simulator.control.reset_calls()
+
+    with pytest.raises(InvalidError) as caught:
+        parts.connect(rules=[builders.rule("website")])
+
+    assert (caught.value.reason, caught.value.field) == ("invalid_policy", "policy.fields[0].field")
+    assert caught.value.more == (("policy.matching.phone_region", "no"),)
+    assert (simulator.calls(), parts.repository.all()) == ({}, [])
+
+
+def test_an_integration_that_was_stored_before_is_read(
+    parts: Parts, db: Database[dict[str, Any]], double: StoreDouble
+) -> None:
+    """A document without a policy has its directions and rules in fields; the upkeep adds what it lacks."""
+    made = parts.connect(rules=[builders.rule("phone", policy_pb2.MERGE_RULE_ASK)])
+    old = {"direction": "bidirectional", "rules": [{"field": "phone", "rule": "ask"}]}
+    gone = dict.fromkeys(("policy", "effective", "mapping.$[].type", "mapping.$[].kind"), "")
+    db.integrations.update_one({"_id": made.integration_id}, {"$unset": gone, "$set": old})
+    read = parts.integrations.get("tenant-1", made.integration_id)
+    assert (read.policy.direction, read.written_fields, read.kinds) == ("bidirectional", made.written_fields, {})
+
+    parts.upkeep().turn()
+
+    fresh = parts.integrations.get("tenant-1", made.integration_id)
+    assert (fresh.kinds, bool(fresh.effective)) == (made.kinds, True)
+    assert fresh.field_mapping.fingerprint == read.field_mapping.fingerprint
+    assert (fresh.apply_run_id, parts.runs.page("tenant-1", "", None, "", 10)) == ("", [])
+    rule = double.targets[made.integration_id].policy.fields[0]
+    assert (rule.field, rule.rule) == ("phone", policy_pb2.MERGE_RULE_ASK)
 
 
 def test_an_authorization_code_is_exchanged_once(parts: Parts, simulator: Simulator) -> None:
@@ -298,15 +359,14 @@ def test_an_authorization_code_is_exchanged_once(parts: Parts, simulator: Simula
     made = parts.integrations.create(asked)
 
     assert made == parts.integrations.create(asked)
-    sealed = parts.repository.sealed(made.integration_id)
-    assert parts.vault.open(made.integration_id, sealed).secret not in ("", code)
+    assert _secret(parts, made) not in ("", code)
     with pytest.raises(AuthFailedError):
         parts.connect(credential=OAuthCode("used-up", "https://leads.example.com/callback"))
 
 
 def test_an_access_token_is_refreshed_once_for_all_threads(parts: Parts, simulator: Simulator) -> None:
     """Many threads that need a token at once cause one refresh."""
-    made = parts.connect(credential=Credential(CredentialKind.OAUTH, hub.REFRESH_TOKEN))
+    made = parts.connect(credential=Credential.refresh_token(hub.REFRESH_TOKEN))
     simulator.control.reset_calls()
     crm = parts.connections.crm(made.integration_id)
     start = threading.Barrier(8)
@@ -322,7 +382,7 @@ def test_an_access_token_is_refreshed_once_for_all_threads(parts: Parts, simulat
 
 def test_an_expired_access_token_is_refreshed(parts: Parts, simulator: Simulator) -> None:
     """When HubSpot calls a token expired, whatever its lifetime said, the next call has a new one."""
-    made = parts.connect(credential=Credential(CredentialKind.OAUTH, hub.REFRESH_TOKEN))
+    made = parts.connect(credential=Credential.refresh_token(hub.REFRESH_TOKEN))
     crm = parts.connections.crm(made.integration_id)
     crm.observe(builders.record_leases(["1"]), builders.soon())
     simulator.control.advance(3600)
@@ -335,18 +395,18 @@ def test_an_expired_access_token_is_refreshed(parts: Parts, simulator: Simulator
 
 def test_a_rotated_refresh_token_is_kept(parts: Parts, simulator: Simulator) -> None:
     """If HubSpot hands out another refresh token, that one is stored, and the revision stays."""
-    made = parts.connect(credential=Credential(CredentialKind.OAUTH, hub.REFRESH_TOKEN))
+    made = parts.connect(credential=Credential.refresh_token(hub.REFRESH_TOKEN))
     answer = {"access_token": hub.TOKEN, "refresh_token": "rotated-1", "expires_in": 1800, "token_type": "bearer"}
     simulator.control.fault(path="/oauth/v1/token", status=200, body=answer)
 
     parts.connections.crm(made.integration_id).observe(builders.record_leases(["1"]), builders.soon())
 
-    assert parts.vault.open(made.integration_id, parts.repository.sealed(made.integration_id)).secret == "rotated-1"
+    assert _secret(parts, made) == "rotated-1"
     assert made == parts.integrations.get("tenant-1", made.integration_id)
 
 
 def test_a_target_that_was_not_put_is_put_later(parts: Parts, double: StoreDouble) -> None:
-    """lead-store being away does not stop a connection; the upkeep tells it."""
+    """A target that lead-store did not take while an account was connected is put by the upkeep."""
     double.unavailable = 1
     made = parts.connect()
     assert double.targets == {}
@@ -357,7 +417,7 @@ def test_a_target_that_was_not_put_is_put_later(parts: Parts, double: StoreDoubl
 
 
 def test_all_targets_are_put_at_the_start(parts: Parts, double: StoreDouble) -> None:
-    """A lead-store that has forgotten everything hears of all integrations when we start."""
+    """A lead-store that has lost everything gets all targets when we start."""
     made = parts.connect()
     double.targets.clear()
 

@@ -11,20 +11,20 @@ from crm_connector.clients.lead_store import GrpcLeadStore
 from crm_connector.domain.batch_size import BatchSize
 from crm_connector.domain.observation import LeaseBatch
 from crm_connector.domain.timing import Timing
-from crm_connector.usecases.connections import StaticToken
 from crm_connector.usecases.loop import WorkLoop
 from crm_connector.usecases.work import Job
 from integration.connector import builders, hub, processes
 from integration.connector.hub import Simulator
 from integration.connector.lead_store_double import StoreDouble, client_of, served
 from integration.connector.processes import wait_until
-from leadsync.sync.v1 import sync_pb2, sync_service_pb2
+from integration.connector.rig import TIMING
+from leadsync.sync.v1 import sync_pb2, work_service_pb2
 
 
-def work(integration_id: str) -> sync_service_pb2.LeaseWorkResponse:
+def work(integration_id: str) -> work_service_pb2.LeaseWorkResponse:
     """One due record of an integration."""
     lease = sync_pb2.Lease(work_item_id=f"work-{integration_id}", fence=1, record_id="1")
-    return sync_service_pb2.LeaseWorkResponse(integration_id=integration_id, leases=[lease], lease_ms=60_000)
+    return work_service_pb2.LeaseWorkResponse(integration_id=integration_id, leases=[lease], lease_ms=60_000)
 
 
 class Jobs:
@@ -62,7 +62,7 @@ class SlowStore(StoreDouble):
                 sync_pb2.Lease(work_item_id=f"work-{one}", fence=1, record_id=one)
                 for one in self.due[: request.max_leases]
             ]
-            self.queue = [sync_service_pb2.LeaseWorkResponse(integration_id="a", leases=leases, lease_ms=self.lease_ms)]
+            self.queue = [work_service_pb2.LeaseWorkResponse(integration_id="a", leases=leases, lease_ms=self.lease_ms)]
         return super().LeaseWork(request, context)
 
     def SettleWrites(self, request: Any, context: Any) -> Any:  # noqa: N802
@@ -74,11 +74,14 @@ class SlowStore(StoreDouble):
 
 @contextmanager
 def looping(
-    store: GrpcLeadStore, jobs: Callable[[LeaseBatch], object], size: BatchSize | None = None
+    store: GrpcLeadStore,
+    jobs: Callable[[LeaseBatch], object],
+    size: BatchSize | None = None,
+    timing: Timing = TIMING,
 ) -> Iterator[threading.Thread]:
     """Run the loop on a thread; stop it as the bootstrap does."""
     stop = threading.Event()
-    thread = threading.Thread(target=WorkLoop(store, jobs, stop, Timing(), size=size).run)
+    thread = threading.Thread(target=WorkLoop(store, jobs, stop, timing, size=size).run)
     thread.start()
     try:
         yield thread
@@ -175,11 +178,11 @@ def test_lead_store_may_come_later() -> None:
 def test_a_batch_that_outlasts_its_leases_is_tried_in_smaller_ones(simulator: Simulator) -> None:
     """A machine that decides too slowly for a hundred records at once still writes every one of them, in time (R4)."""
     ids = simulator.control.create_contacts(100)
-    double, size = SlowStore(lease_ms=12_500), BatchSize()  # one second for the call, ten for its late landing
+    double, size = SlowStore(lease_ms=11_700), BatchSize()  # one second for the call, ten for its late landing
     double.lease_due(ids)
 
     def decide(seen: sync_pb2.Observation) -> sync_pb2.Decision:
-        time.sleep(0.03)
+        time.sleep(0.01)
         return builders.update(seen, first_name="Ada")
 
     double.decide = decide
@@ -188,9 +191,9 @@ def test_a_batch_that_outlasts_its_leases_is_tried_in_smaller_ones(simulator: Si
         client_of(target) as store,
         hub.hubspot(simulator.url, timeout=1.0) as provider,
     ):
-        crm = provider.connect(builders.an_integration(), StaticToken(hub.TOKEN))
+        crm = provider.connect(builders.an_integration(), hub.StaticToken())
         crm.prepare(crm.mapping, set(crm.mapping.properties))
-        with looping(store, Job(store, lambda _: crm, Timing(), size=size).run, size):
+        with looping(store, Job(store, lambda _: crm, TIMING, size=size).run, size):
             wait_until(lambda: not double.due, 60)
 
     done = {result.done.record_id for result in double.results if result.HasField("done")}

@@ -1,8 +1,8 @@
 """The law of dry runs: what a run does while the world stands still is a subset of what its plan said.
 
 A world is made in which every field of every person is in one of all the states that base, platform and CRM can be in,
-under every rule, besides people who are new, matched, marked, nameless, deleted, binned or erased. It is planned, then
-run, with all work that was due anyway, and both sides are compared with what they were.
+under every rule, besides people who are new, matched, marked, nameless, deleted, archived or erased. It is planned,
+then run, with all work that was due anyway, and both sides are compared with what they were.
 """
 
 import itertools
@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import pytest
-from crm_connector.domain.changes import Changes
 from crm_connector.domain.forecast import PlannedRecord
-from crm_connector.domain.integration import BlankRule, Direction, FieldRule, MergeRule
 from crm_connector.domain.run import Run, RunKind, RunState
+from integration.connector import builders
+from integration.connector.builders import BOTH, FROM_CRM, TO_CRM
 from integration.connector.hub import Simulator
 from integration.connector.rig import Parts
 from lead_store.domain.lead import Lead
@@ -21,17 +21,18 @@ from lead_store.mongo.identities import Identities
 from lead_store.mongo.leads import lead_from
 from lead_store.mongo.tombstones import Tombstones
 from lead_store_calls import LeadStore
-from leadsync.lead.v1 import lead_service_pb2
+from leadsync.lead.v1 import lead_pb2, lead_service_pb2
+from leadsync.sync.v1 import policy_pb2
 
 TENANT = "tenant-1"
 # One field per rule, and the property that it is mapped to.
 RULES = {
-    "first_name": FieldRule("first_name", MergeRule.CRM),
-    "last_name": FieldRule("last_name", MergeRule.PLATFORM),
-    "phone": FieldRule("phone", MergeRule.NEWEST),
-    "company": FieldRule("company", MergeRule.ASK),
-    "job_title": FieldRule("job_title", MergeRule.ASK, BlankRule.CLEAR),
-    "website": FieldRule("website", MergeRule.NEWEST, BlankRule.CLEAR),
+    "first_name": builders.rule("first_name", policy_pb2.MERGE_RULE_CRM),
+    "last_name": builders.rule("last_name", policy_pb2.MERGE_RULE_PLATFORM),
+    "phone": builders.rule("phone", policy_pb2.MERGE_RULE_NEWEST),
+    "company": builders.rule("company", policy_pb2.MERGE_RULE_ASK),
+    "job_title": builders.rule("job_title", policy_pb2.MERGE_RULE_ASK, policy_pb2.BLANK_RULE_CLEAR),
+    "website": builders.rule("website", policy_pb2.MERGE_RULE_NEWEST, policy_pb2.BLANK_RULE_CLEAR),
 }
 PROPERTIES = {
     "email": "email",
@@ -70,9 +71,9 @@ class World:
     integration_id: str
     contacts: dict[str, str] = field(default_factory=dict)  # e-mail → record id
 
-    def settings(self, direction: Direction) -> None:
+    def settings(self, direction: lead_pb2.Direction.ValueType) -> None:
         """Change the direction, and let what becomes due by that be done."""
-        self.parts.integrations.update(TENANT, self.integration_id, Changes(direction=direction), "")
+        self.parts.integrations.update(TENANT, self.integration_id, builders.changes(direction=direction), "")
         self.drain()
 
     def drain(self) -> None:
@@ -99,7 +100,7 @@ class World:
 def world(real_parts: Parts, inside: LeadStore, simulator: Simulator) -> World:
     """An integration that only reads, so that leads make no work of their own."""
     rules = tuple(RULES.values())
-    made = real_parts.connect(direction=Direction.FROM_CRM, mapping=PROPERTIES, rules=rules)
+    made = real_parts.connect(direction=FROM_CRM, mapping=PROPERTIES, rules=rules)
     return World(real_parts, inside, simulator, made.integration_id)
 
 
@@ -170,7 +171,7 @@ def bury(world: World, email: str) -> None:
     """Refuse an address, as after an erasure."""
     identities = Identities.of(world.inside.database, b"k" * 32)
     with world.inside.client.start_session() as session:
-        Tombstones.of(world.inside.database, identities).bury_emails(TENANT, [email], session)
+        Tombstones.of(world.inside.database, identities).add_emails(TENANT, [email], session)
 
 
 def planned_effects(records: list[PlannedRecord]) -> Effects:
@@ -228,14 +229,14 @@ def done_effects(before: Snapshot, after: Snapshot) -> Effects:
 @pytest.mark.parametrize(
     ("kind", "direction", "more"),
     [
-        pytest.param(RunKind.IMPORT, Direction.FROM_CRM, with_two_leads_of_one_address, id="import-from-crm"),
-        pytest.param(RunKind.IMPORT, Direction.BIDIRECTIONAL, lambda _: None, id="import-both-ways"),
-        pytest.param(RunKind.PUSH, Direction.TO_CRM, lambda _: None, id="push-to-crm"),
-        pytest.param(RunKind.PUSH, Direction.BIDIRECTIONAL, lambda _: None, id="push-both-ways"),
+        pytest.param(RunKind.IMPORT, FROM_CRM, with_two_leads_of_one_address, id="import-from-crm"),
+        pytest.param(RunKind.IMPORT, BOTH, lambda _: None, id="import-both-ways"),
+        pytest.param(RunKind.PUSH, TO_CRM, lambda _: None, id="push-to-crm"),
+        pytest.param(RunKind.PUSH, BOTH, lambda _: None, id="push-both-ways"),
     ],
 )
 def test_a_run_does_what_was_planned_and_nothing_else(
-    world: World, kind: RunKind, direction: Direction, more: Callable[[World], None]
+    world: World, kind: RunKind, direction: lead_pb2.Direction.ValueType, more: Callable[[World], None]
 ) -> None:
     """Creates, links, unlinks, conflicts and writes by field of a run are those of the plan made just before it."""
     before_the_links(world)
@@ -259,7 +260,8 @@ def test_a_run_does_what_was_planned_and_nothing_else(
     # That the CRM would refuse a second record with the same address is the only thing that a plan does not know.
     twice = {lead.lead_id for lead in before.leads.values() if lead.values.get("email") == person("twice")}
     assert {effect[1] for effect in planned - done} <= twice
-    # Work that was due anyway is read on its own, and an address that is taken is looked at again.
+    # Work that was due anyway is read on its own, and an address that is taken is looked at again. A call that outlasts
+    # its deadline would be repeated; here none does, since our client is patient and leases outlast the test.
     assert 0 <= calls - dry.calls_needed <= 2
-    if direction is Direction.FROM_CRM:  # nothing was due anyway
+    if direction == FROM_CRM:  # nothing was due anyway
         assert (real.outcomes, real.reasons, calls) == (dry.outcomes, dry.reasons, dry.calls_needed)

@@ -1,5 +1,6 @@
 """Imports and pushes, on real storage, the HubSpot simulator and a real lead-store."""
 
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -9,20 +10,20 @@ import pytest
 from crm_connector.clients.lead_store import GrpcLeadStore
 from crm_connector.domain.changes import Changes
 from crm_connector.domain.errors import NotFoundError, PreconditionError, StoreUnavailableError
-from crm_connector.domain.integration import Direction, Integration
+from crm_connector.domain.integration import Integration
 from crm_connector.domain.run import Run, RunKind, RunState
 from crm_connector.usecases.loop import WorkLoop
-from crm_connector.usecases.runner import Runner
 from integration.connector import builders, hub
-from integration.connector.hub import BATCH_UPSERT, SEARCH, Simulator
+from integration.connector.builders import FROM_CRM, TENANT, TO_CRM
+from integration.connector.hub import BATCH_UPSERT, LIST, SEARCH, Simulator
 from integration.connector.lead_store_double import StoreDouble
 from integration.connector.processes import wait_until
 from integration.connector.rig import TIMING, Parts
 from lead_store_calls import LeadStore, touch
+from leadsync.lead.v1 import lead_pb2
 from pymongo.database import Database
 
-TENANT = "tenant-1"
-LIST = "GET /crm/v3/objects/contacts"
+FULL = bool(os.environ.get("LEADSYNC_TEST_FULL"))
 
 
 def connected(parts: Parts, simulator: Simulator, **changes: Any) -> Integration:
@@ -35,15 +36,6 @@ def connected(parts: Parts, simulator: Simulator, **changes: Any) -> Integration
 def an_import(parts: Parts, made: Integration, request_id: str = "") -> Run:
     """Start an import."""
     return parts.runs.start(TENANT, made.integration_id, RunKind.IMPORT, request_id)
-
-
-def worked(parts: Parts, runner: Runner, run: Run, turns: int = 50) -> Run:
-    """Turn until the run has ended, so often at most."""
-    for _ in range(turns):
-        runner.turn()
-        if parts.runs.get(TENANT, run.run_id).state is not RunState.RUNNING:
-            break
-    return parts.runs.get(TENANT, run.run_id)
 
 
 def lead_count(inside: LeadStore) -> int:
@@ -63,23 +55,24 @@ def test_an_import_takes_one_call_per_hundred_records(
     inside: LeadStore,
     simulator: Simulator,
 ) -> None:
-    """A thousand contacts become a thousand leads by ten calls and one search; a second import changes nothing."""
-    simulator.control.create_contacts(1_000)
+    """Contacts become leads, a hundred by a call, and by one search; a second import changes nothing."""
+    count = 1_000 if FULL else 300
+    simulator.control.create_contacts(count)
     made = connected(real_parts, simulator)
     runner = real_parts.runner()
 
-    done = worked(real_parts, runner, an_import(real_parts, made))
+    done = real_parts.ended(an_import(real_parts, made), runner)
 
-    assert (done.state, done.done, done.total) == (RunState.SUCCEEDED, 1_000, 1_000)
-    assert done.outcomes == {"created": 1_000}
+    assert (done.state, done.done, done.total) == (RunState.SUCCEEDED, count, count)
+    assert done.outcomes == {"created": count}
     calls = simulator.control.calls()
-    assert (calls.pop(SEARCH), sum(calls.values()) <= 12, lead_count(inside)) == (1, True, 1_000)
+    assert (calls.pop(SEARCH), sum(calls.values()) <= count / 100 + 2, lead_count(inside)) == (1, True, count)
     assert done.calls == 1 + sum(calls.values())
     assert (done.rate(done.created_at) > 0, done.reason) == (True, "")
 
-    again = worked(real_parts, runner, an_import(real_parts, made))
+    again = real_parts.ended(an_import(real_parts, made), runner)
 
-    assert (again.outcomes, lead_count(inside)) == ({"unchanged": 1_000}, 1_000)
+    assert (again.outcomes, lead_count(inside)) == ({"unchanged": count}, count)
 
 
 def test_an_import_goes_on_where_it_was(
@@ -89,7 +82,7 @@ def test_an_import_goes_on_where_it_was(
     db: Database[dict[str, Any]],
 ) -> None:
     """A runner that died in the middle of a page is replaced once its lease has ended; no lead comes twice."""
-    simulator.control.create_contacts(500)
+    simulator.control.create_contacts(400)
     made = connected(real_parts, simulator)
     run = an_import(real_parts, made)
     first = real_parts.runner()
@@ -102,16 +95,16 @@ def test_an_import_goes_on_where_it_was(
 
     second = real_parts.runner()
     second.turn()
-    assert (real_parts.runs.get(TENANT, run.run_id).done, lead_count(inside)) == (200, 300)
+    assert (real_parts.run(run).done, lead_count(inside)) == (200, 300)
 
     db.runs.update_one({"_id": run.run_id}, {"$set": {"until": datetime(2026, 1, 1, tzinfo=UTC)}})
     simulator.control.reset_calls()
-    done = worked(real_parts, second, run)
+    done = real_parts.ended(run, second)
 
     assert not real_parts.stored_runs.keep(dead.imported({"created": 100}, 1, "x"), "dead", release=True)
-    assert (done.state, done.done, lead_count(inside)) == (RunState.SUCCEEDED, 500, 500)
-    assert done.outcomes == {"created": 400, "unchanged": 100}
-    assert simulator.control.calls() == {LIST: 3}
+    assert (done.state, done.done, lead_count(inside)) == (RunState.SUCCEEDED, 400, 400)
+    assert done.outcomes == {"created": 300, "unchanged": 100}
+    assert simulator.control.calls() == {LIST: 2}
 
 
 def test_a_run_that_was_given_up_is_free_at_once(parts: Parts, simulator: Simulator) -> None:
@@ -139,7 +132,7 @@ def test_records_that_are_due_anyway_are_left_to_ordinary_work(
     inside.deliver(*(touch(record_id) for record_id in ids[:2]))
     wait_until(lambda: len(inside.work()) == 2)
 
-    done = worked(real_parts, real_parts.runner(), an_import(real_parts, made))
+    done = real_parts.ended(an_import(real_parts, made), real_parts.runner())
 
     assert done.outcomes == {"created": 3, "waiting": 2}
 
@@ -147,8 +140,9 @@ def test_records_that_are_due_anyway_are_left_to_ordinary_work(
 def test_a_push_hands_all_leads_over_and_waits_for_them(
     real_parts: Parts, real: GrpcLeadStore, inside: LeadStore, simulator: Simulator
 ) -> None:
-    """Three hundred leads become three hundred contacts, by batches, while the run says how far it is."""
-    leads(inside, 300)
+    """Leads become contacts, by batches, while the run says how far it is."""
+    count = 300 if FULL else 120
+    leads(inside, count)
     made = connected(real_parts, simulator)
     job, stop = real_parts.job(), threading.Event()
     loop = threading.Thread(target=WorkLoop(real, job.run, stop, TIMING).run)
@@ -156,16 +150,16 @@ def test_a_push_hands_all_leads_over_and_waits_for_them(
     runner = real_parts.runner()
 
     run = real_parts.runs.start(TENANT, made.integration_id, RunKind.PUSH, "")
-    wait_until(lambda: worked(real_parts, runner, run, 1).state is not RunState.RUNNING, 60)
+    wait_until(lambda: real_parts.ended(run, runner, turns=1).state is not RunState.RUNNING, 60)
     stop.set()
     real.interrupt()
     loop.join(10)
 
-    done = real_parts.runs.get(TENANT, run.run_id)
-    assert (done.state, done.total, done.done) == (RunState.SUCCEEDED, 300, 300)
-    assert done.outcomes == {"pushed": 300, "failed": 0, "skipped": 0}
+    done = real_parts.run(run)
+    assert (done.state, done.total, done.done) == (RunState.SUCCEEDED, count, count)
+    assert done.outcomes == {"pushed": count, "failed": 0, "skipped": 0}
     emails = {contact["properties"]["email"] for contact in simulator.control.contacts()}
-    assert (len(emails), len(simulator.control.contacts())) == (300, 300)
+    assert (len(emails), len(simulator.control.contacts())) == (count, count)
     assert simulator.call_count(BATCH_UPSERT) <= 6
 
 
@@ -204,7 +198,7 @@ def test_a_run_of_a_busy_integration_waits(real_parts: Parts, inside: LeadStore,
     runner.turn()
     runner.turn()
 
-    waiting = real_parts.runs.get(TENANT, run.run_id)
+    waiting = real_parts.run(run)
     assert (waiting.state, waiting.reason, waiting.done) == (RunState.RUNNING, "integration_busy", 0)
     assert simulator.call_count(LIST) == 0
 
@@ -221,7 +215,7 @@ def test_a_cancelled_import_stops(parts: Parts, simulator: Simulator) -> None:
     runner.turn()
 
     assert (cancelled.state, cancelled.done, simulator.call_count(LIST)) == (RunState.CANCELLED, 100, 1)
-    done = worked(parts, runner, an_import(parts, made))
+    done = parts.ended(an_import(parts, made), runner)
     assert parts.runs.cancel(TENANT, done.run_id) == done
 
 
@@ -260,18 +254,16 @@ def test_runs_belong_to_their_tenant_and_are_listed_by_kind(parts: Parts, simula
     assert parts.runs.page(TENANT, "", None, run.run_id, 10) == []
 
 
-@pytest.mark.parametrize(
-    ("direction", "kind"), [(Direction.TO_CRM, RunKind.IMPORT), (Direction.FROM_CRM, RunKind.PUSH)]
-)
+@pytest.mark.parametrize(("direction", "kind"), [(TO_CRM, RunKind.IMPORT), (FROM_CRM, RunKind.PUSH)])
 def test_a_run_against_the_direction_is_refused(
-    parts: Parts, simulator: Simulator, direction: Direction, kind: RunKind
+    parts: Parts, simulator: Simulator, direction: lead_pb2.Direction.ValueType, kind: RunKind
 ) -> None:
     """What a direction forbids is not started, and fails if the direction changes meanwhile."""
     made = connected(parts, simulator)
     run = parts.runs.start(TENANT, made.integration_id, kind, "")
-    parts.integrations.update(TENANT, made.integration_id, Changes(direction=direction), "")
+    parts.integrations.update(TENANT, made.integration_id, builders.changes(direction=direction), "")
 
-    done = worked(parts, parts.runner(), run)
+    done = parts.ended(run, parts.runner())
     with pytest.raises(PreconditionError) as caught:
         parts.runs.start(TENANT, made.integration_id, kind, "")
 
@@ -284,10 +276,10 @@ def test_a_run_waits_for_a_paused_integration(parts: Parts, simulator: Simulator
     run = an_import(parts, made)
     parts.integrations.update(TENANT, made.integration_id, Changes(paused=True), "")
     parts.runner().turn()
-    assert (parts.runs.get(TENANT, run.run_id).reason, simulator.control.calls()) == ("paused", {})
+    assert (parts.run(run).reason, simulator.control.calls()) == ("paused", {})
 
     parts.integrations.update(TENANT, made.integration_id, Changes(paused=False), "")
-    done = worked(parts, parts.runner(), run)
+    done = parts.ended(run, parts.runner())
 
     assert (done.state, done.reason) == (RunState.SUCCEEDED, "")
 
@@ -298,10 +290,10 @@ def test_a_run_waits_for_a_crm_that_is_away(parts: Parts, simulator: Simulator) 
     run = an_import(parts, made)
     simulator.control.fault(path="/crm/v3/objects/contacts", status=503)
     parts.runner().turn()
-    waiting = parts.runs.get(TENANT, run.run_id)
+    waiting = parts.run(run)
     assert (waiting.state, waiting.reason) == (RunState.RUNNING, "crm_error")
 
-    done = worked(parts, parts.runner(), run)
+    done = parts.ended(run, parts.runner())
 
     assert (done.state, done.reason) == (RunState.SUCCEEDED, "")
 
@@ -312,14 +304,14 @@ def test_a_run_waits_for_a_lead_store_that_is_away(parts: Parts, double: StoreDo
     run = parts.runs.start(TENANT, made.integration_id, RunKind.PUSH, "", ["lead-1"])
     double.unavailable = 1
     parts.runner().turn()
-    waiting = parts.runs.get(TENANT, run.run_id)
+    waiting = parts.run(run)
     assert (waiting.state, waiting.reason, double.run_requests) == (RunState.RUNNING, "store_unavailable", [])
 
     runner = parts.runner()
     runner.turn()
     double.pending = 0
 
-    assert worked(parts, runner, run).outcomes["pushed"] == 1
+    assert parts.ended(run, runner).outcomes["pushed"] == 1
     assert [list(request.lead_ids) for request in double.run_requests] == [["lead-1"]]
 
 
@@ -330,7 +322,7 @@ def test_missing_scopes_fail_a_run(parts: Parts, simulator: Simulator, kind: Run
     simulator.control.revoke_token(hub.TOKEN)
     simulator.control.add_token(token=hub.TOKEN, scopes=["oauth"])
 
-    done = worked(parts, parts.runner(), parts.runs.start(TENANT, made.integration_id, kind, ""))
+    done = parts.ended(parts.runs.start(TENANT, made.integration_id, kind, ""), parts.runner())
 
     assert (done.state, done.reason) == (RunState.FAILED, "missing_scopes")
 
@@ -341,37 +333,35 @@ def test_a_deleted_integration_fails_its_runs(parts: Parts, simulator: Simulator
     run = an_import(parts, made)
     parts.integrations.delete(TENANT, made.integration_id)
 
-    done = worked(parts, parts.runner(), run)
+    done = parts.ended(run, parts.runner())
 
     assert (done.state, done.reason) == (RunState.FAILED, "integration_not_found")
 
 
 def test_a_push_keeps_its_pending_work_small(parts: Parts, double: StoreDouble, simulator: Simulator) -> None:
-    """With two thousand work items pending nothing more is handed over.
-
-    And the run is looked at again a little later.
-    """
+    """With two thousand work items pending no more is handed over, and the run is looked at again a little later."""
     made = connected(parts, simulator)
-    run = parts.runs.start(TENANT, made.integration_id, RunKind.PUSH, "", [f"lead-{n}" for n in range(2_300)])
-    runner = parts.runner()
+    run = parts.start(made, RunKind.PUSH, *(f"lead-{n}" for n in range(2_300)))
+    runner = parts.runner(TIMING)
     for _ in range(15):
         runner.turn()
 
     assert (double.pending, len(double.run_requests)) == (2_000, 10)
     assert runner.turn() > 0
     double.pending = 100
-    wait_until(lambda: (runner.turn(), len(double.run_requests))[1] == 12)
+    soon = parts.runner()
+    wait_until(lambda: (soon.turn(), len(double.run_requests))[1] == 12)
     double.pending = 0
-    wait_until(lambda: worked(parts, runner, run, 1).state is RunState.SUCCEEDED)
+    wait_until(lambda: parts.ended(run, soon, turns=1).state is RunState.SUCCEEDED)
 
-    assert parts.runs.get(TENANT, run.run_id).outcomes["pushed"] == 2_300
+    assert parts.run(run).outcomes["pushed"] == 2_300
     assert {request.run_id for request in double.run_requests} == {run.run_id}
 
 
 def test_what_was_queued_while_a_push_was_cancelled_is_dropped(
     parts: Parts, double: StoreDouble, simulator: Simulator
 ) -> None:
-    """Cancelling during a page drops that page too; a lead-store that is away is told by the next cancelling."""
+    """Cancelling during a page drops that page too; while lead-store is away, cancelling has to be repeated."""
     made = connected(parts, simulator)
     run = parts.runs.start(TENANT, made.integration_id, RunKind.PUSH, "", ["lead-1"])
     double.unavailable = 1
@@ -398,6 +388,6 @@ def test_runs_take_turns(parts: Parts, double: StoreDouble, simulator: Simulator
     runner.turn()
     runner.turn()
 
-    assert parts.runs.get(TENANT, imported.run_id).done == 100
-    assert parts.runs.get(TENANT, pushed.run_id).handed_over
+    assert parts.run(imported).done == 100
+    assert parts.run(pushed).handed_over
     assert len(double.run_requests) == 1

@@ -16,20 +16,21 @@ from google.protobuf import field_mask_pb2
 from google.rpc import error_details_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_status import rpc_status
-from integration.connector import builders, hub, lead_store_double, processes
+from integration.connector import builders, hub, processes
+from integration.connector.builders import BOTH, FROM_CRM
 from integration.connector.hub import Simulator
-from integration.connector.lead_store_double import StoreDouble
+from integration.connector.lead_store_double import StoreDouble, served
 from integration.connector.processes import wait_until
 from leadsync.integration.v1 import integration_pb2, integration_service_pb2, integration_service_pb2_grpc
 from leadsync.lead.v1 import lead_pb2
-from leadsync.sync.v1 import sync_pb2, sync_service_pb2
+from leadsync.sync.v1 import policy_pb2, sync_pb2, work_service_pb2
 
 COMMAND = [sys.executable, "-m", "crm_connector"]
 
 
 @contextmanager
-def running(mongo_url: str, store_url: str, hubspot_url: str, **more: str) -> Iterator[tuple[int, Any]]:
-    """Run crm-connector on an empty database; its port and its process."""
+def running(mongo_url: str, store_url: str, hubspot_url: str) -> Iterator[tuple[int, Any, str]]:
+    """Run crm-connector on an empty database: its port, its process and its database."""
     port, prefix = processes.free_port(), f"test_{uuid.uuid4().hex[:12]}"
     environment = {
         "MONGO_URL": mongo_url,
@@ -39,37 +40,75 @@ def running(mongo_url: str, store_url: str, hubspot_url: str, **more: str) -> It
         "LEADSYNC_SECRET_KEY": "k" * 32,
         "HUBSPOT_DEVELOPER_API_KEY": hub.DEVELOPER_KEY,
         "LEADSYNC_DATABASE_PREFIX": prefix,
+        "LEADSYNC_TIME_SCALE": "20",
     }
-    with processes.child(COMMAND, port, **(environment | more)) as process:
-        yield port, process
+    with processes.child(COMMAND, port, environment) as process:
+        yield port, process, f"{prefix}_crm_connector"
     client = connect(mongo_url)
     client.drop_database(f"{prefix}_crm_connector")
     client.close()
 
 
-@pytest.fixture
-def process(mongo_url: str, double: StoreDouble, simulator: Simulator) -> Iterator[tuple[int, Any]]:
-    """A running crm-connector beside the double and the simulator."""
-    with lead_store_double.served(double) as store_url, running(mongo_url, store_url, simulator.url) as started:
+@pytest.fixture(scope="module")
+def served_double() -> Iterator[tuple[StoreDouble, str]]:
+    """A double of lead-store, and its address."""
+    double = StoreDouble()
+    with served(double) as url:
+        yield double, url
+
+
+@pytest.fixture(scope="module")
+def shared(
+    mongo_url: str, served_double: tuple[StoreDouble, str], running_simulator: Simulator
+) -> Iterator[tuple[int, Any, str]]:
+    """One crm-connector for all tests that do not end it."""
+    with running(mongo_url, served_double[1], running_simulator.url) as started:
         yield started
 
 
 @pytest.fixture
-def stub(process: tuple[int, Any]) -> Iterator[integration_service_pb2_grpc.IntegrationServiceStub]:
-    """A client of it."""
-    with grpc.insecure_channel(f"127.0.0.1:{process[0]}") as channel:
+def double(served_double: tuple[StoreDouble, str]) -> StoreDouble:
+    """The double, which has forgotten the test before."""
+    served_double[0].reset()
+    return served_double[0]
+
+
+@pytest.fixture
+def stub(
+    shared: tuple[int, Any, str],
+    mongo_url: str,
+) -> Iterator[integration_service_pb2_grpc.IntegrationServiceStub]:
+    """A client of a crm-connector that knows no integration."""
+    client = connect(mongo_url)
+    database = client[shared[2]]
+    for name in database.list_collection_names():
+        database[name].delete_many({})
+    client.close()
+    with grpc.insecure_channel(f"127.0.0.1:{shared[0]}") as channel:
         yield integration_service_pb2_grpc.IntegrationServiceStub(channel)
 
 
+def _policy(direction: lead_pb2.Direction.ValueType = BOTH, **more: Any) -> policy_pb2.SyncPolicy:
+    return policy_pb2.SyncPolicy(direction=direction, **more)
+
+
 def _request(**more: Any) -> integration_service_pb2.CreateIntegrationRequest:
-    wished = integration_pb2.Integration(direction=lead_pb2.DIRECTION_BIDIRECTIONAL)
+    given = integration_pb2.Integration(policy=_policy())
     values: dict[str, Any] = {
         "tenant_id": "t",
         "provider": "hubspot",
         "access_token": hub.TOKEN,
-        "integration": wished,
+        "integration": given,
     }
     return integration_service_pb2.CreateIntegrationRequest(**(values | more))
+
+
+def _changed(before: integration_pb2.Integration, after: integration_pb2.Integration) -> set[str]:
+    """Paths of what differs."""
+    names = {field.name for field in before.DESCRIPTOR.fields} - {"policy"}
+    parts = {field.name for field in before.policy.DESCRIPTOR.fields}
+    of_policy = {f"policy.{name}" for name in parts if getattr(before.policy, name) != getattr(after.policy, name)}
+    return {name for name in names if getattr(before, name) != getattr(after, name)} | of_policy
 
 
 def _refusal(call: Any, request: Any) -> tuple[grpc.StatusCode, str, list[str]]:
@@ -104,7 +143,7 @@ def test_a_due_record_is_worked_end_to_end(
 
     lease = sync_pb2.Lease(work_item_id="work-1", fence=1, record_id=record_id)
     double.offer(
-        sync_service_pb2.LeaseWorkResponse(integration_id=made.integration_id, leases=[lease], lease_ms=60_000)
+        work_service_pb2.LeaseWorkResponse(integration_id=made.integration_id, leases=[lease], lease_ms=60_000)
     )
 
     wait_until(lambda: len(double.results) == 1)
@@ -150,10 +189,13 @@ def test_settings_go_round_and_each_changes_alone(
     """What decides about records is stored as given, reaches lead-store, and is applied by a run when it changes."""
     pb, kinds = integration_service_pb2, integration_pb2
     options = [kinds.OptionPair(crm="NEW", value="new"), kinds.OptionPair(crm="OPEN", value="open")]
-    wished = integration_pb2.Integration(
-        direction=lead_pb2.DIRECTION_BIDIRECTIONAL,
+    given = integration_pb2.Integration(
+        policy=_policy(
+            fields=[policy_pb2.FieldRule(field="email", direction=lead_pb2.DIRECTION_FROM_CRM)],
+            matching=policy_pb2.Matching(keys=[policy_pb2.MATCH_KEY_NAME_DOMAIN], phone_region="CH"),
+            deletions=policy_pb2.Deletions(record_policy=policy_pb2.RECORD_POLICY_ARCHIVE),
+        ),
         field_mapping={"email": "email", "custom_fields.a_b": "hs_lead_status"},
-        field_rules=[sync_pb2.FieldRule(field="email", direction=lead_pb2.DIRECTION_FROM_CRM)],
         field_transforms=[
             kinds.FieldTransforms(
                 field="custom_fields.a_b",
@@ -163,37 +205,42 @@ def test_settings_go_round_and_each_changes_alone(
                 ],
             )
         ],
-        match_keys=[sync_pb2.MATCH_KEY_EMAIL, sync_pb2.MATCH_KEY_NAME_DOMAIN],
-        phone_region="CH",
-        deletions=sync_pb2.Deletions(record_policy=sync_pb2.RECORD_POLICY_ARCHIVE),
     )
-    made = stub.CreateIntegration(_request(integration=wished), timeout=10).integration
-    names = ("field_mapping", "field_rules", "field_transforms", "match_keys", "phone_region", "deletions")
-    assert [getattr(made, name) for name in names] == [getattr(wished, name) for name in names]
+    made = stub.CreateIntegration(_request(integration=given), timeout=10).integration
+    assert (made.policy, made.field_mapping) == (given.policy, given.field_mapping)
+    assert made.field_transforms == given.field_transforms
     target = double.targets[made.integration_id]
-    assert (target.match_keys, target.phone_region) == (wished.match_keys, "CH")
-    assert target.deletions.record_policy == sync_pb2.RECORD_POLICY_ARCHIVE
-    assert {rule.field: rule.direction for rule in target.fields} == {
-        "email": lead_pb2.DIRECTION_FROM_CRM,
-        "custom_fields.a_b": lead_pb2.DIRECTION_BIDIRECTIONAL,
-    }
+    assert (target.policy, list(target.mapped_fields)) == (given.policy, ["custom_fields.a_b", "email"])
+    can = sync_pb2.Capabilities(history=True, erasure_events=True, objects=["contact"])
+    assert target.capabilities == can
 
     key: dict[str, Any] = {"tenant_id": "t", "integration_id": made.integration_id}
-    new: dict[str, Any] = {"phone_region": "DE", "match_keys": [sync_pb2.MATCH_KEY_PHONE], "field_transforms": []}
-    for path, value in new.items():
-        change = pb.UpdateIntegrationRequest(**key, integration=kinds.Integration(**{path: value}))
+    before, after = made, integration_pb2.Integration()
+    after.CopyFrom(made)
+    after.policy.matching.phone_region = "DE"
+    after.policy.fields.add(field="custom_fields.a_b", rule=policy_pb2.MERGE_RULE_ASK)
+    after.policy.deletions.cap_number = 7
+    after.ClearField("field_transforms")
+    applied = {"policy.matching": True, "policy.fields": True, "policy.deletions": False, "field_transforms": True}
+    for path, applies in applied.items():
+        change = pb.UpdateIntegrationRequest(**key, integration=after)
         change.update_mask.paths.append(path)
         answer = stub.UpdateIntegration(change, timeout=10)
-        assert (answer.run.kind, answer.run.run_id) == (kinds.RUN_KIND_APPLY, double.applied[-1])
-        assert [name for name in names if getattr(answer.integration, name) != getattr(made, name)] == [path]
+        assert answer.HasField("run") is applies
+        assert not applies or answer.run.run_id == double.applied[-1]
+        assert _changed(before, answer.integration) == {path, "etag"}
         assert not stub.UpdateIntegration(change, timeout=10).HasField("run")
-        made = answer.integration
+        before = answer.integration
     listed = stub.ListRuns(pb.ListRunsRequest(tenant_id="t", kind=kinds.RUN_KIND_APPLY), timeout=5).runs
     assert len(listed) == 3
 
-    wrong = pb.UpdateIntegrationRequest(**key, integration=kinds.Integration(phone_region="XX"))
-    wrong.update_mask.paths.append("phone_region")
-    assert _refusal(stub.UpdateIntegration, wrong)[1:] == ("invalid_field", ["phone_region"])
+    wrong = pb.UpdateIntegrationRequest(**key, integration=kinds.Integration(policy=_policy()))
+    wrong.update_mask.paths.append("policy.matching")
+    double.policy_faults = ["policy.matching.phone_region", "policy.fields[0].rule"]
+    assert _refusal(stub.UpdateIntegration, wrong)[1:] == ("invalid_policy", double.policy_faults)
+    double.policy_faults = []
+    wrong.update_mask.paths[:] = ["policy"]
+    assert _refusal(stub.UpdateIntegration, wrong)[1:] == ("invalid_field", ["update_mask"])
     wrong.integration.field_mapping.update({"email": "ghost", "phone": "wraith"})
     wrong.update_mask.paths[:] = ["field_mapping"]
     faults = ["field_mapping.email", "field_mapping.phone"]
@@ -205,20 +252,21 @@ def test_settings_go_round_and_each_changes_alone(
     assert (reason, len(shown) > 5, shown[-1]) == ("invalid_field_mapping", True, "field_mapping")
 
 
-def test_health_is_serving_and_sigterm_ends_it_in_order(process: tuple[int, Any], double: StoreDouble) -> None:
+def test_health_is_serving_and_sigterm_ends_it_in_order(mongo_url: str, simulator: Simulator) -> None:
     """SIGTERM ends the process with 0 within five seconds, also while it holds a call."""
-    port, started = process
-    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
-        wait_until(lambda: _health(channel) == health_pb2.HealthCheckResponse.SERVING)
-    wait_until(lambda: double.held == 1)
+    own = StoreDouble()
+    with served(own) as store_url, running(mongo_url, store_url, simulator.url) as (port, started, _):
+        with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+            wait_until(lambda: _health(channel) == health_pb2.HealthCheckResponse.SERVING)
+        wait_until(lambda: own.held == 1)
 
-    started.send_signal(signal.SIGTERM)
+        started.send_signal(signal.SIGTERM)
 
-    assert started.wait(6) == 0
+        assert started.wait(6) == 0
 
 
 def test_runs_doctor_and_fields_are_served(stub: integration_service_pb2_grpc.IntegrationServiceStub) -> None:
-    """An import is started once, worked, shown and listed; a push can be cancelled; checks and fields are told."""
+    """An import is started once, worked, shown and listed; a push can be cancelled; checks and fields are listed."""
     pb, codes = integration_service_pb2, grpc.StatusCode
     made = stub.CreateIntegration(_request(), timeout=10).integration
     key: dict[str, Any] = {"tenant_id": "t", "integration_id": made.integration_id}
@@ -263,8 +311,8 @@ def test_dry_runs_are_served(
     made = stub.CreateIntegration(_request(), timeout=10).integration
     simulator.control.create_contacts(3)
     key: dict[str, Any] = {"tenant_id": "t", "integration_id": made.integration_id}
-    proposed = integration_pb2.Integration(direction=lead_pb2.DIRECTION_FROM_CRM, field_mapping={"email": "email"})
-    mask = field_mask_pb2.FieldMask(paths=["direction", "field_mapping"])
+    proposed = integration_pb2.Integration(policy=_policy(FROM_CRM), field_mapping={"email": "email"})
+    mask = field_mask_pb2.FieldMask(paths=["policy.direction", "field_mapping"])
 
     request = pb.StartImportRequest(**key, dry_run=True, proposed=proposed, proposed_mask=mask)
     run_id = stub.StartImport(request, timeout=10).run.run_id
@@ -275,14 +323,14 @@ def test_dry_runs_are_served(
     assert (run.dry_run, run.calls_needed) == (True, 2)
     assert (dict(run.outcomes), dict(run.effects)) == ({"created": 3}, {"leads_created": 3})
     target = double.plans[0].target
-    assert (target.integration_id, target.direction) == (made.integration_id, lead_pb2.DIRECTION_FROM_CRM)
-    assert [rule.field for rule in target.fields] == ["email"]
+    assert (target.integration_id, target.policy.direction) == (made.integration_id, FROM_CRM)
+    assert list(target.mapped_fields) == ["email"]
     assert {reading.field for record in double.plans[0].records for reading in record.readings} == {"email"}
     first = stub.ListPlannedRecords(pb.ListPlannedRecordsRequest(**of_run, outcome="created", page_size=2))
     token = first.next_page_token
     rest = stub.ListPlannedRecords(pb.ListPlannedRecordsRequest(**of_run, outcome="created", page_token=token))
     assert (len(first.records), len(rest.records), rest.next_page_token) == (2, 1, "")
-    unknown = integration_pb2.Integration(direction=lead_pb2.DIRECTION_FROM_CRM, field_mapping={"email": "nope"})
+    unknown = integration_pb2.Integration(policy=_policy(FROM_CRM), field_mapping={"email": "nope"})
     paused = field_mask_pb2.FieldMask(paths=["paused"])
     wrong: dict[str, Any]
     for wrong, field in (
@@ -299,7 +347,11 @@ def test_without_mongodb_it_says_that_it_does_not_serve() -> None:
     nobody = f"mongodb://127.0.0.1:{processes.free_port()}/?serverSelectionTimeoutMS=500"
     port = processes.free_port()
     environment = {"MONGO_URL": nobody, "CRM_CONNECTOR_PORT": str(port), "LEADSYNC_SECRET_KEY": "k" * 32}
-    with processes.child(COMMAND, port, **environment), grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+    environment["LEADSYNC_TIME_SCALE"] = "20"
+    with (
+        processes.child(COMMAND, port, environment, kill=True),
+        grpc.insecure_channel(f"127.0.0.1:{port}") as channel,
+    ):
         assert _health(channel) == health_pb2.HealthCheckResponse.NOT_SERVING
         stub = integration_service_pb2_grpc.IntegrationServiceStub(channel)
         refusal = _refusal(stub.ListIntegrations, integration_service_pb2.ListIntegrationsRequest(tenant_id="t"))

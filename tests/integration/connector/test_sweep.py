@@ -9,8 +9,10 @@ import pytest
 import structlog
 from crm_connector.bootstrap import now
 from crm_connector.domain.changes import Changes
-from crm_connector.domain.integration import Direction, Integration
-from crm_connector.usecases.sweep import OVERLAP, Sweep
+from crm_connector.domain.integration import Integration
+from crm_connector.usecases.sweep import Sweep
+from integration.connector import builders
+from integration.connector.builders import TO_CRM
 from integration.connector.hub import BATCH_READ, SEARCH, Simulator
 from integration.connector.lead_store_double import StoreDouble, client_of, lease_all, served
 from integration.connector.rig import TIMING, Parts
@@ -104,7 +106,7 @@ def test_the_cursor_moves_with_the_pages_but_not_into_the_lag(
 
     later = modified + timedelta(seconds=3600)
     parts.sweep(lambda: later).sweep(integration)
-    assert later - OVERLAP - timedelta(seconds=TIMING.clocks_apart) == parts.cursors.get(integration.integration_id)
+    assert later - timedelta(seconds=60 + TIMING.clocks_apart) == parts.cursors.get(integration.integration_id)
 
 
 def test_the_cursor_stays_if_a_page_is_not_done(
@@ -146,7 +148,7 @@ def test_only_readable_accounts_are_swept(
     key = ("tenant-1", integration.integration_id)
     parts.integrations.update(*key, Changes(paused=True), "")
     sweep.turn()
-    parts.integrations.update(*key, Changes(paused=False, direction=Direction.TO_CRM), "")
+    parts.integrations.update(*key, builders.changes(paused=False, direction=TO_CRM), "")
     sweep.turn()
 
     assert simulator.call_count(SEARCH) == 0
@@ -159,7 +161,7 @@ class Ticks:
         self.ahead = 0.0
 
     def __call__(self) -> float:
-        """Tell the time."""
+        """Give the time."""
         return time.monotonic() + self.ahead
 
 

@@ -6,7 +6,7 @@ import pytest
 from crm_connector.clients.lead_store import GrpcLeadStore
 from crm_connector.domain.changes import Changes
 from crm_connector.domain.errors import PreconditionError
-from crm_connector.domain.integration import Credential, CredentialKind
+from crm_connector.domain.integration import Credential
 from crm_connector.providers.hubspot.defaults import DEFAULT_MAPPING
 from crm_connector.providers.hubspot.subscriptions import LIFECYCLE_EVENTS
 from integration.connector import builders, hub, processes, rig
@@ -69,7 +69,7 @@ def test_subscriptions_stay_while_another_account_needs_them(parts: Parts, simul
     simulator.control.add_portal(777, int(hub.APP_ID))
     token = simulator.control.add_token(token="pat-na1-777", portal_id=777)
     second = parts.integrations.create(
-        builders.new_integration(tenant_id="tenant-2", credential=Credential(CredentialKind.ACCESS_TOKEN, token))
+        builders.new_integration(tenant_id="tenant-2", credential=Credential.access_token(token))
     )
     parts.webhooks.enable("tenant-1", first.integration_id)
     parts.webhooks.enable("tenant-2", second.integration_id)
@@ -100,7 +100,7 @@ def test_a_property_that_nobody_maps_any_more_is_dropped(parts: Parts, simulator
     simulator.control.add_portal(777, int(hub.APP_ID))
     token = simulator.control.add_token(token="pat-na1-777", portal_id=777)
     other = builders.new_integration(
-        credential=Credential(CredentialKind.ACCESS_TOKEN, token), mapping={"email": "email", "status": "city"}
+        credential=Credential.access_token(token), mapping={"email": "email", "status": "city"}
     )
     second = parts.integrations.create(other)
     with hub.hubspot(simulator.url) as provider:

@@ -11,20 +11,20 @@ from crm_connector.clients.lead_store import GrpcLeadStore
 from crm_connector.domain.batch_size import MAX_BATCH_SIZE, BatchSize
 from crm_connector.domain.errors import StoreUnavailableError
 from crm_connector.domain.observation import Lease, Observation, Present
+from crm_connector.providers.hubspot.defaults import DEFAULT_MAPPING
 from crm_connector.providers.hubspot.provider import HubSpot, HubSpotCrm
-from crm_connector.usecases.connections import StaticToken
 from crm_connector.usecases.work import Job
 from integration.connector import builders, hub, processes
 from integration.connector.builders import a_batch, record_leases
 from integration.connector.hub import BATCH_READ, BATCH_UPDATE, BATCH_UPSERT, SINGLE_GET, Simulator
 from integration.connector.lead_store_double import StoreDouble
 from integration.connector.rig import TIMING
-from leadsync.sync.v1 import sync_pb2, sync_service_pb2
+from leadsync.sync.v1 import sync_pb2, work_service_pb2
 
 
 def a_job(store: GrpcLeadStore, provider: HubSpot, token: str = hub.TOKEN) -> Job:
     """A job for another client or token of the simulator's account."""
-    crm = provider.connect(builders.an_integration(), StaticToken(token))
+    crm = provider.connect(builders.an_integration(), hub.StaticToken(token))
     return Job(store, lambda _: crm, TIMING)
 
 
@@ -71,6 +71,8 @@ def test_a_property_without_a_value_is_a_blank_reading(job: Job, double: StoreDo
     readings = {reading.field: reading.value for reading in present.readings}
     assert {name: readings[name] for name in ("email", "phone")} == {"email": "ada@example.com", "phone": ""}
     assert (present.source_system, present.marked_lead_id) == ("jazzaam", "lead-1")
+    url = f"{simulator.url}/contacts/{hub.PORTAL_ID}/record/0-1/{record_id}"
+    assert (present.object, present.record_url, list(present.history_of)) == ("contact", url, [])
     assert present.modified_at.ToMilliseconds() > 0
 
 
@@ -171,7 +173,7 @@ def test_a_create_carries_both_marks_and_repeats_into_one_record(
 
 
 def test_history_is_read_when_asked_for(job: Job, double: StoreDouble, simulator: Simulator) -> None:
-    """NEEDS_HISTORY reads again with history, which tells our own versions from a person's."""
+    """NEEDS_HISTORY reads again with history, which says which versions are our own."""
     record_id = simulator.control.create_contact({"email": "ada@example.com", "firstname": "Ada"})
 
     def decide(seen: sync_pb2.Observation) -> sync_pb2.Decision:
@@ -185,7 +187,9 @@ def test_history_is_read_when_asked_for(job: Job, double: StoreDouble, simulator
 
     job.run(a_batch(*record_leases([record_id])))
 
-    reading = next(r for r in double.observations[-1].present.readings if r.field == "first_name")
+    present = double.observations[-1].present
+    assert sorted(present.history_of) == sorted(DEFAULT_MAPPING)
+    reading = next(r for r in present.readings if r.field == "first_name")
     assert [(version.value, version.ours) for version in reading.versions] == [("Augusta", True), ("Ada", False)]
     assert reading.versions[0].source == "INTEGRATION:39522895"
     assert simulator.control.calls() == {BATCH_READ: 2}
@@ -211,7 +215,7 @@ def test_what_is_never_decided_is_released(job: Job, double: StoreDouble, simula
     job.run(a_batch(*record_leases([record_id])))
 
     (release,) = double.releases
-    assert (release.kind, release.reason) == (sync_service_pb2.RELEASE_KIND_RETRY, "undecided")
+    assert (release.kind, release.reason) == (work_service_pb2.RELEASE_KIND_RETRY, "undecided")
 
 
 def test_one_bad_record_does_not_stop_its_batch(job: Job, double: StoreDouble, simulator: Simulator) -> None:
@@ -242,7 +246,7 @@ def test_a_batch_that_is_refused_as_a_whole_is_split(job: Job, double: StoreDoub
     double.decide = decide
     job.run(a_batch(*leases))
 
-    assert holder == double.result_of("work-5").email_taken.record_id
+    assert list(double.result_of("work-5").duplicate.record_ids) == [holder]
     assert sum(result.HasField("done") for result in double.results) == 7
     assert len(simulator.control.contacts()) == 8
 
@@ -356,7 +360,7 @@ def test_a_crm_that_cannot_be_reached_makes_work_wait(store: GrpcLeadStore, doub
         a_job(store, unreachable).run(a_batch(*record_leases(["1", "2"])))
 
     assert [release.reason for release in double.releases] == ["crm_unavailable"] * 2
-    assert {sync_service_pb2.RELEASE_KIND_WAITING} == {release.kind for release in double.releases}
+    assert {work_service_pb2.RELEASE_KIND_WAITING} == {release.kind for release in double.releases}
 
 
 def test_a_refused_token_makes_work_wait(store: GrpcLeadStore, provider: HubSpot, double: StoreDouble) -> None:
@@ -364,7 +368,7 @@ def test_a_refused_token_makes_work_wait(store: GrpcLeadStore, provider: HubSpot
     a_job(store, provider, "pat-na1-wrong").run(a_batch(*record_leases(["1"])))
 
     (release,) = double.releases
-    assert (release.kind, release.reason) == (sync_service_pb2.RELEASE_KIND_WAITING, "crm_auth_failed")
+    assert (release.kind, release.reason) == (work_service_pb2.RELEASE_KIND_WAITING, "crm_auth_failed")
     assert release.retry_after_ms == 60_000
 
 
@@ -388,7 +392,7 @@ def test_a_broken_part_releases_its_batch(store: GrpcLeadStore, double: StoreDou
     Job(store, broken, TIMING).run(a_batch(*record_leases(["1"])))
 
     (release,) = double.releases
-    assert (release.kind, release.reason) == (sync_service_pb2.RELEASE_KIND_RETRY, "connector_error")
+    assert (release.kind, release.reason) == (work_service_pb2.RELEASE_KIND_RETRY, "connector_error")
 
 
 def test_a_decided_write_leaves_although_a_later_reading_fails(
@@ -433,7 +437,7 @@ def test_a_refused_reconcile_gives_the_work_back(job: Job, double: StoreDouble, 
     job.run(a_batch(*record_leases([record_id])))
 
     (release,) = double.releases
-    expected = (sync_service_pb2.RELEASE_KIND_RETRY, "lead_store_invalid_argument")
+    expected = (work_service_pb2.RELEASE_KIND_RETRY, "lead_store_invalid_argument")
     assert (release.kind, release.reason) == expected
 
 
@@ -483,7 +487,7 @@ def test_our_database_being_away_makes_work_wait(store: GrpcLeadStore, double: S
     Job(store, away, TIMING).run(a_batch(*record_leases(["1"])))
 
     (release,) = double.releases
-    assert (release.kind, release.reason) == (sync_service_pb2.RELEASE_KIND_WAITING, "store_unavailable")
+    assert (release.kind, release.reason) == (work_service_pb2.RELEASE_KIND_WAITING, "store_unavailable")
 
 
 def test_a_result_that_does_not_settle_is_sent_again(job: Job, double: StoreDouble, simulator: Simulator) -> None:

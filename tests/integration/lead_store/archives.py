@@ -9,9 +9,9 @@ from lead_store_calls import (
     present,
 )
 from lead_store_moves import lease_of
-from leadsync.sync.v1 import sync_pb2
+from leadsync.sync.v1 import policy_pb2, sync_pb2
 
-ARCHIVE = sync_pb2.Deletions(record_policy=sync_pb2.RECORD_POLICY_ARCHIVE)
+ARCHIVE = policy_pb2.Deletions(record_policy=policy_pb2.RECORD_POLICY_ARCHIVE)
 
 
 def imported(store: LeadStore, record_id: str = "1", **target: Any) -> str:

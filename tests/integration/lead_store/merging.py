@@ -2,10 +2,10 @@
 
 from lead_store_calls import TENANT, LeadStore, at, present
 from leadsync.lead.v1 import lead_pb2
-from leadsync.sync.v1 import sync_pb2
-from leadsync.sync.v1 import sync_service_pb2 as pb
+from leadsync.sync.v1 import match_service_pb2 as match_pb
+from leadsync.sync.v1 import policy_pb2
 
-ASK = {"phone": {"rule": sync_pb2.MERGE_RULE_ASK}}
+ASK = {"phone": {"rule": policy_pb2.MERGE_RULE_ASK}}
 
 
 def linked_and_free(store: LeadStore, **survivor: str) -> tuple[str, str]:
@@ -28,7 +28,7 @@ def both_linked(store: LeadStore) -> tuple[str, str]:
 
 def duplicates(store: LeadStore) -> list[tuple[str, str, str]]:
     """Record, lead and double of each pair that people have to look at."""
-    found = store.sync.ListDuplicates(pb.ListDuplicatesRequest(tenant_id=TENANT), timeout=5).duplicates
+    found = store.match_stub.ListDuplicates(match_pb.ListDuplicatesRequest(tenant_id=TENANT), timeout=5).duplicates
     return [(pair.record_id, pair.lead_id, pair.duplicate_lead_id) for pair in found]
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import grpc
 import pytest
 from lead_store.domain.applying import AT_ONCE
 from lead_store.domain.work_item import WorkItemTouch
@@ -15,8 +16,10 @@ from lead_store.usecases.applying import Apply
 from lead_store.usecases.arrivals import Arrivals
 from lead_store.usecases.targets import Targets
 from lead_store_calls import INTEGRATION, TENANT, LeadStore, absent, at, document, done, eventually, present, touch
+from lead_store_moves import refusal
 from leadsync.lead.v1 import lead_pb2
-from leadsync.sync.v1 import sync_pb2, sync_service_pb2
+from leadsync.sync.v1 import policy_pb2, sync_pb2
+from leadsync.sync.v1 import work_service_pb2 as work_pb
 
 TO, FROM = lead_pb2.DIRECTION_TO_CRM, lead_pb2.DIRECTION_FROM_CRM
 RULES = {"phone": {"direction": TO}, "company": {"direction": FROM}}
@@ -73,15 +76,13 @@ def test_r18_a_new_record_gets_only_what_may_go_there(lead_store: LeadStore) -> 
     assert lead_store.settle(lease, decision.write, done("9", at(1)))
 
 
-def test_r18_a_field_without_a_common_direction_flows_nowhere(lead_store: LeadStore) -> None:
-    """The integration goes one way and the field the other: whatever changes, it stays where it is."""
-    lead_store.put_target(rules=RULES, direction=FROM)
+def test_r18_a_field_without_a_common_direction_is_refused(lead_store: LeadStore) -> None:
+    """The integration goes one way and the field the other: it would flow nowhere, and what was put before stands."""
+    lead_store.put_target()
+    refused = refusal(lambda: lead_store.put_target(rules=RULES, direction=FROM, revision=2))
+    assert refused == (grpc.StatusCode.INVALID_ARGUMENT, "invalid_field_rules", "field_rules.phone.direction")
     lead_id = lead_store.import_contact("1", email="a@x.org", phone="1")
-    lead_store.deliver(touch("1"))
-
-    (decision,) = lead_store.reconcile(present(lead_store.lease_one(), at(9), email="a@x.org", phone="2"))
-
-    assert (decision.HasField("write"), lead_store.get(lead_id).phone) == (False, "")
+    assert lead_store.get(lead_id).phone == "1"
 
 
 @pytest.mark.parametrize(
@@ -89,9 +90,9 @@ def test_r18_a_field_without_a_common_direction_flows_nowhere(lead_store: LeadSt
     [
         {"direction": FROM},
         {"mapping_fingerprint": "m2"},
-        {"rules": {"phone": {"blank": sync_pb2.BLANK_RULE_CLEAR}}},
+        {"rules": {"phone": {"blank": policy_pb2.BLANK_RULE_CLEAR}}},
         {"rules": {"phone": {"direction": TO}}},
-        {"match_keys": [sync_pb2.MATCH_KEY_EMAIL, sync_pb2.MATCH_KEY_PHONE]},
+        {"match_keys": [policy_pb2.MATCH_KEY_EMAIL, policy_pb2.MATCH_KEY_PHONE]},
         {"phone_region": "CH"},
     ],
     ids=lambda change: next(iter(change)),
@@ -102,7 +103,11 @@ def test_r19_whatever_decides_makes_all_work_items_due_under_the_run(
     """Each of these is a change; pausing, webhooks and deletions are not. Telling it twice gives the same answer."""
     lead_store.put_target()
     fill(lead_store, 3)
-    quiet: dict[str, Any] = {"paused": False, "webhooks_enabled": False, "deletions": sync_pb2.Deletions(cap_number=7)}
+    quiet: dict[str, Any] = {
+        "paused": False,
+        "webhooks_enabled": False,
+        "deletions": policy_pb2.Deletions(cap_number=7),
+    }
 
     assert lead_store.put_target(run_id="run-0", revision=2, **quiet) == 0
     assert [lead_store.put_target(run_id="run-1", revision=3, **change) for _ in range(2)] == [3, 3]
@@ -115,7 +120,7 @@ def test_r19_whatever_decides_makes_all_work_items_due_under_the_run(
     assert due(lead_store) == 0
 
 
-def test_r19_a_large_integration_is_told_page_by_page(lead_store: LeadStore) -> None:
+def test_r19_a_large_integration_is_applied_part_by_part(lead_store: LeadStore) -> None:
     """Only some work items are due at a time, all count as pending, each is handed out once.
 
     And live work goes first.
@@ -196,9 +201,9 @@ def test_r19_a_cancelled_run_lets_all_its_work_go(lead_store: LeadStore) -> None
     lead_store.put_target()
     fill(lead_store, MANY)
     lead_store.put_target(run_id="run-1", revision=2, mapping_fingerprint="m2")
-    drop = sync_service_pb2.DropRunWorkRequest(tenant_id=TENANT, integration_id=INTEGRATION, run_id="run-1")
+    drop = work_pb.DropRunWorkRequest(tenant_id=TENANT, integration_id=INTEGRATION, run_id="run-1")
 
-    assert [lead_store.sync.DropRunWork(drop, timeout=5).dropped for _ in range(2)] == [MANY, 0]
+    assert [lead_store.work_stub.DropRunWork(drop, timeout=5).dropped for _ in range(2)] == [MANY, 0]
 
     assert (due(lead_store), lead_store.run_work("run-1")) == (0, (0, 0))
     assert lead_store.lease(wait=0).leases == []
@@ -213,21 +218,21 @@ def test_l10_what_had_failed_before_a_cancelled_run_has_failed_again(lead_store:
     if run == "apply":
         lead_store.put_target(run_id="run-1", revision=2, mapping_fingerprint="m2")
     else:
-        push = sync_service_pb2.RequestSyncRequest(
+        push = work_pb.RequestSyncRequest(
             tenant_id=TENANT, integration_id=INTEGRATION, lead_ids=[lead_id], run_id="run-1"
         )
-        lead_store.sync.RequestSync(push, timeout=5)
-    assert (lead_store.run_work("run-1"), lead_store.work(sync_service_pb2.WORK_STATE_FAILED)) == ((1, 0), [])
+        lead_store.work_stub.RequestSync(push, timeout=5)
+    assert (lead_store.run_work("run-1"), lead_store.work(work_pb.WORK_STATE_FAILED)) == ((1, 0), [])
 
-    drop = sync_service_pb2.DropRunWorkRequest(tenant_id=TENANT, integration_id=INTEGRATION, run_id="run-1")
-    assert lead_store.sync.DropRunWork(drop, timeout=5).dropped == 1
+    drop = work_pb.DropRunWorkRequest(tenant_id=TENANT, integration_id=INTEGRATION, run_id="run-1")
+    assert lead_store.work_stub.DropRunWork(drop, timeout=5).dropped == 1
 
-    (failed,) = lead_store.work(sync_service_pb2.WORK_STATE_FAILED)
+    (failed,) = lead_store.work(work_pb.WORK_STATE_FAILED)
     assert (failed.record_id, failed.reason, due(lead_store)) == ("1", "crm_refused", 0)
 
 
 def test_a_failure_that_was_got_over_does_not_come_back(lead_store: LeadStore) -> None:
-    """Work that failed long ago and has been decided since stays at rest when a later run is dropped."""
+    """Work that failed long ago and has been decided since is not due again when a later run is dropped."""
     lead_store.put_target()
     lead_store.import_contact("1", email="a@x.org")
     lead_store.database.work_items.update_many({}, {"$set": {"failed_at": datetime.now(UTC), "reason": "crm_refused"}})
@@ -235,8 +240,8 @@ def test_a_failure_that_was_got_over_does_not_come_back(lead_store: LeadStore) -
     lead_store.reconcile(present(lead_store.lease_one(), at(0), email="a@x.org"))
 
     lead_store.put_target(run_id="run-2", revision=3, mapping_fingerprint="m3")
-    drop = sync_service_pb2.DropRunWorkRequest(tenant_id=TENANT, integration_id=INTEGRATION, run_id="run-2")
-    assert lead_store.sync.DropRunWork(drop, timeout=5).dropped == 1
+    drop = work_pb.DropRunWorkRequest(tenant_id=TENANT, integration_id=INTEGRATION, run_id="run-2")
+    assert lead_store.work_stub.DropRunWork(drop, timeout=5).dropped == 1
 
     assert lead_store.work() == []
 

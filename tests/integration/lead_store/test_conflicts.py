@@ -5,10 +5,10 @@ import pytest
 from lead_store_calls import INTEGRATION, TENANT, LeadStore, at, done, present, touch
 from lead_store_moves import conflicts, resolve
 from leadsync.lead.v1 import lead_service_pb2
-from leadsync.sync.v1 import sync_pb2
-from leadsync.sync.v1 import sync_service_pb2 as pb
+from leadsync.sync.v1 import conflict_service_pb2 as conflict_pb
+from leadsync.sync.v1 import policy_pb2, sync_pb2
 
-ASK = {"phone": {"rule": sync_pb2.MERGE_RULE_ASK}}
+ASK = {"phone": {"rule": policy_pb2.MERGE_RULE_ASK}}
 
 
 def contested(store: LeadStore) -> str:
@@ -38,7 +38,7 @@ def test_a_contested_field_waits_alone(lead_store: LeadStore) -> None:
     (conflict,) = conflicts(lead_store)
     assert (conflict.base, conflict.ours, conflict.theirs) == ("1", "here", "there")
     assert conflict.ours_source == "platform"
-    assert conflict.suggested == pb.SIDE_PLATFORM  # it was set now, the CRM's value long ago
+    assert conflict.suggested == conflict_pb.SIDE_PLATFORM  # it was set now, the CRM's value long ago
     assert lead_store.status().conflicts == 1
 
 
@@ -46,7 +46,7 @@ def test_r11_taking_the_platforms_value_writes_it(lead_store: LeadStore) -> None
     """The choice itself writes nothing; the next merge sends the platform's value, once."""
     contested(lead_store)
     (conflict,) = conflicts(lead_store)
-    resolve(lead_store, conflict, take=pb.SIDE_PLATFORM)
+    resolve(lead_store, conflict, take=conflict_pb.SIDE_PLATFORM)
     assert conflicts(lead_store) == []
     decision = next_decision(lead_store, "there")
     assert dict(decision.write.values) == {"phone": "here"}
@@ -56,7 +56,7 @@ def test_r11_taking_the_crms_value_changes_the_lead_and_writes_nothing(lead_stor
     """The lead takes the value that the person saw, and both sides agree."""
     lead_id = contested(lead_store)
     (conflict,) = conflicts(lead_store)
-    resolve(lead_store, conflict, take=pb.SIDE_CRM)
+    resolve(lead_store, conflict, take=conflict_pb.SIDE_CRM)
     assert lead_store.get(lead_id).phone == "there"
     assert not next_decision(lead_store, "there").HasField("write")
 
@@ -76,7 +76,7 @@ def test_r11_a_choice_on_an_old_sight_is_refused(lead_store: LeadStore) -> None:
     (conflict,) = conflicts(lead_store)
     lead_store.update(lead_id, phone="newer")
     with pytest.raises(grpc.RpcError) as failure:
-        resolve(lead_store, conflict, take=pb.SIDE_CRM)
+        resolve(lead_store, conflict, take=conflict_pb.SIDE_CRM)
     assert failure.value.code() == grpc.StatusCode.ABORTED
     assert lead_store.get(lead_id).phone == "newer"
 
@@ -85,7 +85,7 @@ def test_r11_a_crm_that_moved_on_meanwhile_asks_again(lead_store: LeadStore) -> 
     """The choice was made on the value seen: if the record has another one by now, it is a new conflict."""
     contested(lead_store)
     (conflict,) = conflicts(lead_store)
-    resolve(lead_store, conflict, take=pb.SIDE_PLATFORM)
+    resolve(lead_store, conflict, take=conflict_pb.SIDE_PLATFORM)
     assert not next_decision(lead_store, "elsewhere", modified=9).HasField("write")
     (again,) = conflicts(lead_store)
     assert (again.base, again.theirs) == ("there", "elsewhere")
@@ -95,10 +95,10 @@ def test_r11_undo_is_an_ordinary_edit(lead_store: LeadStore) -> None:
     """Undoing a resolution sets the lead back, and that flows like any other edit."""
     lead_id = contested(lead_store)
     (conflict,) = conflicts(lead_store)
-    decision_id = resolve(lead_store, conflict, take=pb.SIDE_CRM)
+    decision_id = resolve(lead_store, conflict, take=conflict_pb.SIDE_CRM)
     assert not next_decision(lead_store, "there").HasField("write")
-    undo = pb.UndoDecisionRequest(tenant_id=TENANT, decision_id=decision_id, actor="ann")
-    assert lead_store.sync.UndoDecision(undo, timeout=5).lead_id == lead_id
+    undo = conflict_pb.UndoDecisionRequest(tenant_id=TENANT, decision_id=decision_id, actor="ann")
+    assert lead_store.conflict_stub.UndoDecision(undo, timeout=5).lead_id == lead_id
     assert lead_store.get(lead_id).phone == "here"
     assert dict(next_decision(lead_store, "there").write.values) == {"phone": "here"}
 
@@ -112,10 +112,10 @@ def test_many_conflicts_of_a_field_are_settled_at_once(lead_store: LeadStore) ->
     for lease in lead_store.lease().leases:
         lead_store.reconcile(present(lease, at(5), email=f"{lease.record_id}@x.org", phone="there"))
     assert len(conflicts(lead_store)) == 5
-    request = pb.ResolveConflictsRequest(
-        tenant_id=TENANT, integration_id=INTEGRATION, field="phone", take=pb.SIDE_CRM, actor="ann"
+    request = conflict_pb.ResolveConflictsRequest(
+        tenant_id=TENANT, integration_id=INTEGRATION, field="phone", take=conflict_pb.SIDE_CRM, actor="ann"
     )
-    answer = lead_store.sync.ResolveConflicts(request, timeout=10)
+    answer = lead_store.conflict_stub.ResolveConflicts(request, timeout=10)
     assert (answer.resolved, answer.more) == (5, False)
     assert {lead_store.get(lead_id).phone for lead_id in ids} == {"there"}
 
@@ -132,8 +132,8 @@ def test_every_value_can_be_explained(lead_store: LeadStore) -> None:
     lead_store.reconcile(present(lead_store.lease_one(), at(3), email="a@x.org", phone="3"))
     request = lead_service_pb2.ExplainLeadRequest(tenant_id=TENANT, lead_id=lead_id, field="phone", page_size=3)
     page = lead_store.leads.ExplainLead(request, timeout=5)
-    told = [(e.outcome, e.fields[0].side, e.fields[0].before, e.fields[0].after) for e in page.explanations]
-    assert told == [
+    shown = [(e.outcome, e.fields[0].side, e.fields[0].before, e.fields[0].after) for e in page.explanations]
+    assert shown == [
         ("updated", "platform", "2", "3"),
         ("settled", "crm", "1", "2"),
         ("pushed", "crm", "1", "2"),

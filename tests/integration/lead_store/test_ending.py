@@ -20,8 +20,8 @@ from lead_store_calls import (
 from lead_store_moves import delete, give_back, lease_of, link_of, push, pushed_out, touched
 from leadsync.inbox.v1 import inbox_service_pb2 as inbox
 from leadsync.lead.v1 import lead_pb2, lead_service_pb2
-from leadsync.sync.v1 import sync_pb2
-from leadsync.sync.v1 import sync_service_pb2 as pb
+from leadsync.sync.v1 import policy_pb2, sync_pb2
+from leadsync.sync.v1 import work_service_pb2 as work_pb
 
 OTHER = "integration-2"
 DELETED, RESTORED = inbox.TOUCH_KIND_DELETED, inbox.TOUCH_KIND_RESTORED
@@ -104,7 +104,7 @@ def test_each_integration_follows_its_own_policy(lead_store: LeadStore) -> None:
 
 def test_a_lead_that_a_deletion_in_one_crm_deletes_is_deleted_for_the_others_too(lead_store: LeadStore) -> None:
     """R20: with the policy `delete_lead` here and `archive` there, the record there goes to the archive as well."""
-    follow = sync_pb2.Deletions(policy=sync_pb2.DELETE_POLICY_DELETE_LEAD)
+    follow = policy_pb2.Deletions(policy=policy_pb2.DELETE_POLICY_DELETE_LEAD)
     in_two_crms(lead_store, {"deletions": follow}, {"deletions": ARCHIVE})
     lead_store.reconcile(archived(touched(lead_store, kind=DELETED)))
     assert lead_store.all_leads() == []
@@ -120,7 +120,7 @@ def test_deleting_twice_at_once_archives_once(lead_store: LeadStore) -> None:
     def attempt() -> None:
         try:
             delete(lead_store, lead_id)
-        except Exception as error:  # noqa: BLE001 - told below
+        except Exception as error:  # noqa: BLE001 - asserted below
             failures.append(error)
 
     threads = [threading.Thread(target=attempt) for _ in range(4)]
@@ -175,14 +175,16 @@ def test_a_deleted_leads_record_is_not_imported_by_a_new_connection(lead_store: 
     """An account that is connected again does not bring back what was deleted on the platform."""
     lead_id = imported(lead_store, deletions=None)
     delete(lead_store, lead_id)
-    lead_store.sync.RemoveTarget(pb.RemoveTargetRequest(tenant_id=TENANT, integration_id=INTEGRATION), timeout=5)
+    lead_store.work_stub.RemoveTarget(
+        work_pb.RemoveTargetRequest(tenant_id=TENANT, integration_id=INTEGRATION), timeout=5
+    )
     for integration_id in (INTEGRATION, OTHER):
         lead_store.put_target(integration_id, revision=5)
         lead_store.deliver(touch("1"))
         (decision,) = lead_store.reconcile(present(lease_of(lead_store, "1", integration_id), at(2), email="1@x.org"))
         assert (decision.outcome, decision.reason) == (sync_pb2.OUTCOME_SKIPPED, "lead_deleted")
-        remove = pb.RemoveTargetRequest(tenant_id=TENANT, integration_id=integration_id)
-        lead_store.sync.RemoveTarget(remove, timeout=5)
+        remove = work_pb.RemoveTargetRequest(tenant_id=TENANT, integration_id=integration_id)
+        lead_store.work_stub.RemoveTarget(remove, timeout=5)
     assert lead_store.all_leads() == []
 
 
@@ -212,5 +214,5 @@ def test_released_work_of_a_deleted_lead_is_tried_again(lead_store: LeadStore) -
     """A worker that gives the work item back without an answer leaves the archive due."""
     lead_id = imported(lead_store)
     delete(lead_store, lead_id)
-    give_back(lead_store, lead_store.lease_one(), pb.RELEASE_KIND_WAITING)
+    give_back(lead_store, lead_store.lease_one(), work_pb.RELEASE_KIND_WAITING)
     settled(lead_store)

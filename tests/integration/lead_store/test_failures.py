@@ -21,7 +21,7 @@ from lead_store_calls import (
     touch,
 )
 from lead_store_moves import holders, pushed_out
-from leadsync.sync.v1 import sync_service_pb2 as pb
+from leadsync.sync.v1 import work_service_pb2 as work_pb
 
 
 def die_with_it(store: LeadStore) -> list[str]:
@@ -35,25 +35,27 @@ def die_with_it(store: LeadStore) -> list[str]:
 def fail(store: LeadStore, *records: str, reason: str = "conflict") -> None:
     """Let the work on records fail."""
     store.deliver(*(touch(record) for record in records))
-    eventually(lambda: len(store.work(pb.WORK_STATE_DUE)) == len(records))
+    eventually(lambda: len(store.work(work_pb.WORK_STATE_DUE)) == len(records))
     releases = [
-        pb.Release(work_item_id=lease.work_item_id, fence=lease.fence, kind=pb.RELEASE_KIND_FAILED, reason=reason)
+        work_pb.Release(
+            work_item_id=lease.work_item_id, fence=lease.fence, kind=work_pb.RELEASE_KIND_FAILED, reason=reason
+        )
         for lease in store.lease().leases
     ]
-    store.sync.ReleaseWork(pb.ReleaseWorkRequest(worker_id="worker-1", releases=releases), timeout=5)
+    store.work_stub.ReleaseWork(work_pb.ReleaseWorkRequest(worker_id="worker-1", releases=releases), timeout=5)
 
 
 def redrive(store: LeadStore, **more: Any) -> int:
     """Redrive failed work."""
-    request = pb.RequestSyncRequest(tenant_id=TENANT, integration_id=INTEGRATION, failed=True, **more)
-    return store.sync.RequestSync(request, timeout=5).queued
+    request = work_pb.RequestSyncRequest(tenant_id=TENANT, integration_id=INTEGRATION, failed=True, **more)
+    return store.work_stub.RequestSync(request, timeout=5).queued
 
 
 def test_work_that_ends_its_worker_is_kept_apart_and_given_up(lead_store: LeadStore) -> None:
     """After three claims without an end a work item is leased alone, after six it has failed; its neighbours go on."""
     lead_store.put_target()
     lead_store.deliver(touch("bad"), touch("good"))
-    eventually(lambda: len(lead_store.work(pb.WORK_STATE_DUE)) == 2)
+    eventually(lambda: len(lead_store.work(work_pb.WORK_STATE_DUE)) == 2)
     assert [die_with_it(lead_store) for _ in range(3)] == [["bad", "good"]] * 3
     alone: list[str] = []
     while leases := lead_store.lease(wait=0).leases:
@@ -64,7 +66,7 @@ def test_work_that_ends_its_worker_is_kept_apart_and_given_up(lead_store: LeadSt
         else:
             lead_store.expire_lease(lease.work_item_id)
     assert sorted(alone) == ["bad"] * 3 + ["good"]
-    (failed,) = lead_store.work(pb.WORK_STATE_FAILED)
+    (failed,) = lead_store.work(work_pb.WORK_STATE_FAILED)
     assert (failed.record_id, failed.reason) == ("bad", "crash_loop")
     assert failed.cause
     assert failed.remedy
@@ -78,10 +80,13 @@ def test_a_claim_that_comes_to_an_end_clears_the_suspicion(lead_store: LeadStore
     for _ in range(2):
         die_with_it(lead_store)
     (lease,) = lead_store.lease().leases
-    release = pb.Release(
-        work_item_id=lease.work_item_id, fence=lease.fence, kind=pb.RELEASE_KIND_WAITING, reason="crm_error"
+    release = work_pb.Release(
+        work_item_id=lease.work_item_id,
+        fence=lease.fence,
+        kind=work_pb.RELEASE_KIND_WAITING,
+        reason="crm_error",
     )
-    lead_store.sync.ReleaseWork(pb.ReleaseWorkRequest(worker_id="worker-1", releases=[release]), timeout=5)
+    lead_store.work_stub.ReleaseWork(work_pb.ReleaseWorkRequest(worker_id="worker-1", releases=[release]), timeout=5)
     work_item = lead_store.database.work_items.find_one({"record_id": "1"})
     assert work_item is not None
     assert work_item["claims"] == 0
@@ -93,10 +98,10 @@ def test_redriving_can_be_counted_first(lead_store: LeadStore) -> None:
     fail(lead_store, "1", "2")
     fail(lead_store, "3", reason="email_taken")
     assert (redrive(lead_store, dry_run=True), redrive(lead_store, reason="conflict", dry_run=True)) == (3, 2)
-    assert len(lead_store.work(pb.WORK_STATE_FAILED)) == 3
+    assert len(lead_store.work(work_pb.WORK_STATE_FAILED)) == 3
     assert redrive(lead_store, reason="conflict") == 2
     assert redrive(lead_store, reason="conflict") == 0
-    assert [work.record_id for work in lead_store.work(pb.WORK_STATE_FAILED)] == ["3"]
+    assert [work.record_id for work in lead_store.work(work_pb.WORK_STATE_FAILED)] == ["3"]
 
 
 @pytest.mark.parametrize(
@@ -119,7 +124,7 @@ def test_redriving_at_a_rate_spreads_the_work(lead_store: LeadStore) -> None:
     lead_store.put_target()
     fail(lead_store, "1", "2", "3")
     assert redrive(lead_store, per_second=1) == 3
-    due = sorted(work.due_at.ToDatetime() for work in lead_store.work(pb.WORK_STATE_DUE))
+    due = sorted(work.due_at.ToDatetime() for work in lead_store.work(work_pb.WORK_STATE_DUE))
     assert timedelta(seconds=1.9) < due[2] - due[0] < timedelta(seconds=2.5)
 
 
@@ -146,7 +151,7 @@ def test_deliveries_expire_after_the_set_time_and_failed_work_does_not(mongo_url
         assert not [index for index in indexes if "expireAfterSeconds" in index]
 
 
-def test_operators_are_told_how_much_waits(mongo_url: str) -> None:
+def test_operators_see_how_much_waits(mongo_url: str) -> None:
     """The metrics count due and failed work items and deliveries of unknown accounts, and name no tenant."""
     port = free_port()
     with running(mongo_url, metrics_port=port) as store:
@@ -181,4 +186,4 @@ def test_l10_a_lead_that_is_being_created_does_not_fail_for_a_record_that_it_has
     _, create = lead_store.reconcile(present(record, at(1), email="other@x.org"), absent(own))
     assert lead_store.settle(own, create.write, done("2", at(2), email="a@x.org"))
     assert holders(lead_store, "2") == [lead.lead_id]
-    assert lead_store.work(pb.WORK_STATE_FAILED) == []
+    assert lead_store.work(work_pb.WORK_STATE_FAILED) == []

@@ -17,7 +17,7 @@ from lead_store_moves import (
 )
 from leadsync.inbox.v1 import inbox_service_pb2 as inbox
 from leadsync.sync.v1 import sync_pb2
-from leadsync.sync.v1 import sync_service_pb2 as pb
+from leadsync.sync.v1 import work_service_pb2 as work_pb
 
 OTHER = "integration-2"
 
@@ -50,7 +50,7 @@ def test_r15_a_lead_follows_the_record_that_holds_its_email_through_a_merge(lead
     lead = lead_store.create(email="second@x.org", first_name="Ann")
     lease = lead_store.lease_one()
     (create,) = lead_store.reconcile(absent(lease))
-    lead_store.settle(lease, create.write, sync_pb2.EmailTaken(record_id="5"))
+    lead_store.settle(lease, create.write, sync_pb2.WriteDuplicate(record_ids=["5"]))
     lead_store.reconcile(merged_into(lead_store.lease_one(), "6"))
     history = {"email": [("first@x.org", at(1), False)]}
     survivor = present(lead_store.lease_one(), at(1), email="first@x.org", merged=["5"], history=history)
@@ -90,7 +90,7 @@ def test_r15_the_surviving_mark_keeps_the_record(lead_store: LeadStore) -> None:
     first, second = two_linked_leads(lead_store)
     history = {"email": [("b@x.org", at(1), False)], "phone": [("2", at(1), False)]}
     seen: dict[str, Any] = {"email": "b@x.org", "phone": "2", "marked": first, "merged": ["1"]}
-    lead_store.reconcile(present(touched(lead_store, "2"), at(9), history=history, given=seen))
+    lead_store.reconcile(present(touched(lead_store, "2"), at(9), history=history, **seen))
     assert holders(lead_store, "2") == [first]
     assert lead_store.get(second).links[0].detached_reason == "duplicate_lead"
 
@@ -99,7 +99,7 @@ def test_r15_a_duplicate_remembers_the_record_that_replaced_its_own(lead_store: 
     """The lead that loses its record in a merge keeps the survivor's id, so that people can merge the leads too."""
     first, second = two_linked_leads(lead_store)
     seen: dict[str, Any] = {"email": "b@x.org", "phone": "2", "marked": second, "merged": ["1", "2"]}
-    lead_store.reconcile(present(touched(lead_store, "3"), at(9), history={}, given=seen))
+    lead_store.reconcile(present(touched(lead_store, "3"), at(9), history={}, **seen))
     lead = lead_store.database.leads.find_one({"_id": first})
     assert lead is not None
     assert lead["links"][0]["duplicate_of"] == "3"
@@ -111,7 +111,7 @@ def test_r15_a_merge_that_needs_history_first_changes_nothing(lead_store: LeadSt
     lead_store.update(second, phone="9")
     lead_store.deliver(touch("3"))
     seen: dict[str, Any] = {"email": "b@x.org", "phone": "77", "marked": second, "merged": ["1", "2"]}
-    (decision,) = lead_store.reconcile(present(lease_of(lead_store, "3"), at(9), given=seen))
+    (decision,) = lead_store.reconcile(present(lease_of(lead_store, "3"), at(9), **seen))
     assert decision.outcome == sync_pb2.OUTCOME_NEEDS_HISTORY
     assert holders(lead_store, "1") == [first]
     assert lead_store.status().from_crm_unlinked == 0
@@ -124,7 +124,7 @@ def test_r5_a_merge_waits_for_the_write_of_the_lead_that_loses(lead_store: LeadS
     (write,) = lead_store.reconcile(present(lead_store.lease_one(), at(0), email="a@x.org", phone="1"))
     assert write.HasField("write")
     seen: dict[str, Any] = {"email": "b@x.org", "phone": "2", "marked": second, "merged": ["1", "2"]}
-    (decision,) = lead_store.reconcile(present(touched(lead_store, "3"), at(9), history={}, given=seen))
+    (decision,) = lead_store.reconcile(present(touched(lead_store, "3"), at(9), history={}, **seen))
     assert (decision.outcome, decision.reason) == (sync_pb2.OUTCOME_RELEASED, "pair_busy")
     assert holders(lead_store, "1") == [first]
 
@@ -136,9 +136,9 @@ def test_r15_events_on_a_merged_away_record_leave_the_duplicate_alone(lead_store
     pushed_out(lead_store, first, "1", 0, email="a@x.org")
     second = lead_store.import_contact("2", email="b@x.org")
     seen: dict[str, Any] = {"email": "b@x.org", "marked": second, "merged": ["1", "2"]}
-    lead_store.reconcile(present(touched(lead_store, "3"), at(9), history={}, given=seen))
+    lead_store.reconcile(present(touched(lead_store, "3"), at(9), history={}, **seen))
     lead_store.reconcile(merged_into(touched(lead_store, "1"), "3"))
-    lead_store.reconcile(present(lead_store.lease_one(), at(9), given=seen))
+    lead_store.reconcile(present(lead_store.lease_one(), at(9), **seen))
     assert lead_store.work() == []
 
 
@@ -212,10 +212,10 @@ def test_l10_of_two_leads_that_find_one_record_neither_goes_unseen(lead_store: L
     lead_store.reconcile(*(present(lease, at(0), record_id="7", email="a@x.org") for lease in leases))
     lead_store.reconcile(present(lead_store.lease_one(), at(0), email="a@x.org"))
     (holder,) = holders(lead_store, "7")
-    (failed,) = lead_store.work(pb.WORK_STATE_FAILED)
+    (failed,) = lead_store.work(work_pb.WORK_STATE_FAILED)
     assert (failed.lead_id != holder, failed.reason) == (True, "ambiguous_match")
     lead_store.reconcile(present(touched(lead_store, "7"), at(0), email="a@x.org"))
-    assert len(lead_store.work(pb.WORK_STATE_FAILED)) == 1
+    assert len(lead_store.work(work_pb.WORK_STATE_FAILED)) == 1
 
 
 def test_l10_a_lead_whose_contact_goes_before_it_is_linked_gets_one_of_its_own(lead_store: LeadStore) -> None:
@@ -240,7 +240,7 @@ def test_l10_a_lead_that_left_its_work_to_a_record_is_not_forgotten(lead_store: 
     first, second = (lead_store.create(email="a@x.org").lead_id for _ in range(2))
     leases = lead_store.lease().leases
     decisions = lead_store.reconcile(*(absent(lease) for lease in leases))
-    taken = sync_pb2.EmailTaken(record_id="1")
+    taken = sync_pb2.WriteDuplicate(record_ids=["1"])
     settle_all(lead_store, *((lease, decision, taken) for lease, decision in zip(leases, decisions, strict=True)))
     (record,) = lead_store.lease().leases
     lead_store.reconcile(present(record, at(0), email="a@x.org"))

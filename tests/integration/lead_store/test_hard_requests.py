@@ -10,12 +10,12 @@ from lead_store_calls import INTEGRATION, TENANT, LeadStore, absent, archived, a
 from lead_store_moves import conflicts, delete, push, pushed_out, refusal, resolve, touched
 from leadsync.inbox.v1 import inbox_service_pb2 as inbox
 from leadsync.lead.v1 import lead_service_pb2
-from leadsync.sync.v1 import sync_pb2
-from leadsync.sync.v1 import sync_service_pb2 as pb
+from leadsync.sync.v1 import conflict_service_pb2 as conflict_pb
+from leadsync.sync.v1 import policy_pb2, sync_pb2
 
 OTHER = "integration-2"
-ASK_PHONE = {"phone": {"rule": sync_pb2.MERGE_RULE_ASK}}
-ASK_EMAIL = {"email": {"rule": sync_pb2.MERGE_RULE_ASK, "blank": sync_pb2.BLANK_RULE_CLEAR}}
+ASK_PHONE = {"phone": {"rule": policy_pb2.MERGE_RULE_ASK}}
+ASK_EMAIL = {"email": {"rule": policy_pb2.MERGE_RULE_ASK, "blank": policy_pb2.BLANK_RULE_CLEAR}}
 
 
 def contested_phone(store: LeadStore) -> str:
@@ -44,7 +44,7 @@ def test_r20_a_persons_choice_makes_the_other_links_due(lead_store: LeadStore) -
     push(lead_store, lead_id, integration_id=OTHER)
     pushed_out(lead_store, lead_id, "b1", 1, account="222", email="a@x.org", phone="2")
     assert lead_store.work() == []
-    resolve(lead_store, conflict, take=pb.SIDE_CRM)
+    resolve(lead_store, conflict, take=conflict_pb.SIDE_CRM)
     assert lead_store.get(lead_id).phone == "3"
     assert {work.integration_id for work in lead_store.work()} == {INTEGRATION, OTHER}
 
@@ -53,7 +53,7 @@ def test_r11_the_crms_email_may_be_taken_as_it_is(lead_store: LeadStore) -> None
     """A value that the CRM holds can be chosen even where the platform would not have taken it from a caller."""
     lead_id = contested_email(lead_store, "crm@localhost")
     (conflict,) = conflicts(lead_store)
-    resolve(lead_store, conflict, take=pb.SIDE_CRM)
+    resolve(lead_store, conflict, take=conflict_pb.SIDE_CRM)
     assert lead_store.get(lead_id).email == "crm@localhost"
 
 
@@ -70,20 +70,22 @@ def test_r11_one_conflict_that_cannot_be_settled_does_not_stop_the_others(lead_s
     """Settling many conflicts leaves the one alone whose choice would leave a lead without a name."""
     nameless = contested_email(lead_store, "", "1")
     other = contested_email(lead_store, "theirs@x.org", "2")
-    request = pb.ResolveConflictsRequest(tenant_id=TENANT, integration_id=INTEGRATION, field="email", take=pb.SIDE_CRM)
-    answer = lead_store.sync.ResolveConflicts(request, timeout=10)
+    request = conflict_pb.ResolveConflictsRequest(
+        tenant_id=TENANT, integration_id=INTEGRATION, field="email", take=conflict_pb.SIDE_CRM
+    )
+    answer = lead_store.conflict_stub.ResolveConflicts(request, timeout=10)
     assert (answer.resolved, answer.more) == (1, False)
     assert lead_store.get(other).email == "theirs@x.org"
     assert [conflict.lead_id for conflict in conflicts(lead_store)] == [nameless]
 
 
-def test_conflicts_of_deleted_leads_wait_for_nobody(lead_store: LeadStore) -> None:
+def test_conflicts_of_deleted_leads_are_not_listed(lead_store: LeadStore) -> None:
     """A deleted lead's conflicts are not listed, and cannot be resolved any more."""
     lead_id = contested_phone(lead_store)
     (conflict,) = conflicts(lead_store)
     delete(lead_store, lead_id)
     assert conflicts(lead_store) == []
-    code, reason, _ = refusal(lambda: resolve(lead_store, conflict, take=pb.SIDE_PLATFORM))
+    code, reason, _ = refusal(lambda: resolve(lead_store, conflict, take=conflict_pb.SIDE_PLATFORM))
     assert (code, reason) == (grpc.StatusCode.NOT_FOUND, "lead_not_found")
 
 
@@ -149,7 +151,7 @@ def test_r2_a_version_of_ours_from_before_does_not_prove_that_a_create_landed(le
 
 def test_r2_a_left_over_write_is_judged_even_after_its_record_was_detached(lead_store: LeadStore) -> None:
     """Our own older write does not come back as an edit of the CRM when the record is restored."""
-    lead_store.put_target(rules={"phone": {"rule": sync_pb2.MERGE_RULE_CRM}})
+    lead_store.put_target(rules={"phone": {"rule": policy_pb2.MERGE_RULE_CRM}})
     lead_id = lead_store.import_contact("1", email="a@x.org", phone="1")
     lead_store.update(lead_id, phone="2")
     lease = lead_store.lease_one()
@@ -198,10 +200,10 @@ def test_r11_undo_does_not_undo_later_edits(lead_store: LeadStore) -> None:
     lead_store.update(lead_id, phone="2")
     lead_store.update(lead_id, phone="3")
     request = lead_service_pb2.ExplainLeadRequest(tenant_id=TENANT, lead_id=lead_id)
-    told = lead_store.leads.ExplainLead(request, timeout=5).explanations
-    first = next(entry for entry in told if any(change.after == "2" for change in entry.fields))
-    undo = pb.UndoDecisionRequest(tenant_id=TENANT, decision_id=first.decision_id)
-    code, reason, _ = refusal(lambda: lead_store.sync.UndoDecision(undo, timeout=5))
+    shown = lead_store.leads.ExplainLead(request, timeout=5).explanations
+    first = next(entry for entry in shown if any(change.after == "2" for change in entry.fields))
+    undo = conflict_pb.UndoDecisionRequest(tenant_id=TENANT, decision_id=first.decision_id)
+    code, reason, _ = refusal(lambda: lead_store.conflict_stub.UndoDecision(undo, timeout=5))
     assert (code, reason) == (grpc.StatusCode.FAILED_PRECONDITION, "changed_since")
     assert lead_store.get(lead_id).phone == "3"
 
@@ -218,7 +220,7 @@ def test_an_oversized_lead_is_refused(lead_store: LeadStore) -> None:
     assert lead_store.all_leads() == [lead]
 
 
-def test_a_blank_email_finds_nobody(lead_store: LeadStore) -> None:
+def test_a_blank_email_finds_no_lead(lead_store: LeadStore) -> None:
     """Asking for leads with a blank e-mail is refused rather than answered with all of them."""
     lead_store.create(email="a@x.org")
     request = lead_service_pb2.ListLeadsRequest(tenant_id=TENANT, email=" ")

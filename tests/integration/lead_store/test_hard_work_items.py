@@ -32,7 +32,7 @@ from lead_store_moves import (
 from leadsync.inbox.v1 import inbox_service_pb2 as inbox
 from leadsync.lead.v1 import lead_pb2
 from leadsync.sync.v1 import sync_pb2
-from leadsync.sync.v1 import sync_service_pb2 as pb
+from leadsync.sync.v1 import work_service_pb2 as work_pb
 from structlog.testing import capture_logs
 
 OTHER = "integration-2"
@@ -45,7 +45,7 @@ def other_tenant_has_work(store: LeadStore) -> None:
     eventually(lambda: store.database.work_items.count_documents({"integration_id": OTHER}))
 
 
-def test_l9_a_work_item_of_a_removed_integration_holds_nobody_up(lead_store: LeadStore) -> None:
+def test_l9_a_work_item_of_a_removed_integration_delays_no_other(lead_store: LeadStore) -> None:
     """A due work item that a race left behind in a removed integration does not delay another tenant."""
     lead_store.put_target()
     lead_store.deliver(touch("1"))
@@ -174,21 +174,21 @@ def test_l10_new_work_on_a_failed_work_item_has_a_day_of_attempts_again(lead_sto
     lead_store.put_target()
     lead_store.import_contact("1", email="a@x.org")
     lease = touched(lead_store)
-    give_back(lead_store, lease, pb.RELEASE_KIND_RETRY)
+    give_back(lead_store, lease, work_pb.RELEASE_KIND_RETRY)
     now = datetime.now(UTC)
     a_day_of_failures = {"first_failed_at": now - timedelta(hours=25), "due_at": now}
     lead_store.database.work_items.update_one({"_id": lease.work_item_id}, {"$set": a_day_of_failures})
-    give_back(lead_store, lead_store.lease_one(), pb.RELEASE_KIND_RETRY)
-    assert len(lead_store.work(pb.WORK_STATE_FAILED)) == 1
-    give_back(lead_store, touched(lead_store), pb.RELEASE_KIND_RETRY)
-    assert lead_store.work(pb.WORK_STATE_FAILED) == []
+    give_back(lead_store, lead_store.lease_one(), work_pb.RELEASE_KIND_RETRY)
+    assert len(lead_store.work(work_pb.WORK_STATE_FAILED)) == 1
+    give_back(lead_store, touched(lead_store), work_pb.RELEASE_KIND_RETRY)
+    assert lead_store.work(work_pb.WORK_STATE_FAILED) == []
 
 
 def test_l10_a_work_item_waits_a_day_at_most(lead_store: LeadStore) -> None:
     """However long a CRM asks to wait, the work item is due again within a day."""
     lead_store.put_target()
-    give_back(lead_store, touched(lead_store), pb.RELEASE_KIND_WAITING, wait_ms=2**62)
-    (work,) = lead_store.work(pb.WORK_STATE_DUE)
+    give_back(lead_store, touched(lead_store), work_pb.RELEASE_KIND_WAITING, wait_ms=2**62)
+    (work,) = lead_store.work(work_pb.WORK_STATE_DUE)
     assert work.due_at.ToDatetime(UTC) <= datetime.now(UTC) + timedelta(days=1)
 
 
@@ -207,7 +207,7 @@ def test_a_worker_that_leaves_gives_its_integrations_up_at_once(lead_store: Lead
     """A process that ends leases nothing more, and the next one need not wait until its tenure is over."""
     lead_store.put_target()
     lead_store.deliver(touch("1"), touch("2"))
-    eventually(lambda: len(lead_store.work(pb.WORK_STATE_DUE)) == 2)
+    eventually(lambda: len(lead_store.work(work_pb.WORK_STATE_DUE)) == 2)
     assert len(lead_store.lease(wait=0, max_leases=1).leases) == 1
     assert lead_store.lease(wait=0, worker="worker-2").leases == []
     assert lead_store.lease(wait=0, leaving=True).leases == []
@@ -217,15 +217,15 @@ def test_a_worker_that_leaves_gives_its_integrations_up_at_once(lead_store: Lead
 def test_a_decision_that_is_asked_for_twice_is_counted_once(lead_store: LeadStore) -> None:
     """Repeating a Reconcile under the same lease adds neither to the counters nor to the lead's history."""
 
-    def told(write: sync_pb2.Decision) -> tuple[str, int, int]:
+    def shown(write: sync_pb2.Decision) -> tuple[str, int, int]:
         pushed = lead_store.database.decisions.count_documents({"outcome": "pushed"})
         return write.write.write_id, lead_store.status().decided, pushed
 
     lead_store.put_target()
     lead_store.create(email="a@x.org")
     lease = lead_store.lease_one()
-    first = told(*lead_store.reconcile(absent(lease)))
-    assert told(*lead_store.reconcile(absent(lease))) == first
+    first = shown(*lead_store.reconcile(absent(lease)))
+    assert shown(*lead_store.reconcile(absent(lease))) == first
 
 
 def test_r12_a_conflict_that_names_no_email_fails_alone(lead_store: LeadStore) -> None:
@@ -236,10 +236,10 @@ def test_r12_a_conflict_that_names_no_email_fails_alone(lead_store: LeadStore) -
     bad, good = sorted(lead_store.lease().leases, key=lambda lease: lease.record_id)
     seen = (present(lease, at(0), email=f"{lease.record_id}@x.org", phone="1") for lease in (bad, good))
     refused, taken = lead_store.reconcile(*seen)
-    email_taken = sync_pb2.EmailTaken(record_id="5")
+    email_taken = sync_pb2.WriteDuplicate(record_ids=["5"])
     assert settle_all(lead_store, (bad, refused, email_taken), (good, taken, done("2", at(1)))) == [True, True]
     (failed,) = lead_store.work()
-    assert (failed.record_id, failed.state, failed.reason) == ("1", pb.WORK_STATE_FAILED, "conflict")
+    assert (failed.record_id, failed.state, failed.reason) == ("1", work_pb.WORK_STATE_FAILED, "conflict")
 
 
 def test_a_record_that_is_too_large_to_store_fails_alone(lead_store: LeadStore) -> None:
@@ -247,7 +247,7 @@ def test_a_record_that_is_too_large_to_store_fails_alone(lead_store: LeadStore) 
     names = [f"custom_fields.f{n}" for n in range(100)]
     lead_store.put_target(fields=[*FIELDS, *names])
     lead_store.deliver(touch("1"), touch("2"))
-    eventually(lambda: len(lead_store.work(pb.WORK_STATE_DUE)) == 2)
+    eventually(lambda: len(lead_store.work(work_pb.WORK_STATE_DUE)) == 2)
     large, small = sorted(lead_store.lease().leases, key=lambda lease: lease.record_id)
     oversized, text = present(large, at(0), email="large@x.org"), "x" * 60_000  # 18 MB: value, and base of each side
     oversized.present.readings.extend(sync_pb2.Reading(field=name, crm=text, value=text) for name in names)
@@ -257,7 +257,11 @@ def test_a_record_that_is_too_large_to_store_fails_alone(lead_store: LeadStore) 
     assert (bad.outcome, bad.reason) == (sync_pb2.OUTCOME_FAILED, "cannot_be_stored")
     assert good.outcome == sync_pb2.OUTCOME_CREATED
     (failed,) = lead_store.work()
-    assert (failed.record_id, failed.state, failed.reason) == ("1", pb.WORK_STATE_FAILED, "cannot_be_stored")
+    assert (failed.record_id, failed.state, failed.reason) == (
+        "1",
+        work_pb.WORK_STATE_FAILED,
+        "cannot_be_stored",
+    )
     assert [lead.email for lead in lead_store.all_leads()] == ["small@x.org"]
 
 

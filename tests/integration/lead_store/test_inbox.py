@@ -77,11 +77,11 @@ def test_an_event_during_a_lease_makes_the_work_item_due_again(lead_store: LeadS
 
 
 def versions(store: LeadStore) -> dict[str, int]:
-    """How often each record's work item was told of something."""
+    """How often each record's work item was touched."""
     return {work_item["record_id"]: work_item["version"] for work_item in store.database.work_items.find()}
 
 
-def test_a_flood_tells_work_items_that_wait_only_what_is_new(lead_store: LeadStore) -> None:
+def test_a_flood_touches_waiting_work_items_only_with_news(lead_store: LeadStore) -> None:
     """A work item that is due is not touched again by the same word; one that is leased, or by another author, is."""
     lead_store.put_target()
     records = [str(number) for number in range(LOOK_FROM + 50)]

@@ -39,7 +39,7 @@ def test_a_repeated_request_makes_one_lead_even_when_raced(lead_store: LeadStore
 
 
 def test_an_etag_guards_an_update(lead_store: LeadStore) -> None:
-    """Of two updates on one etag the second is told to read again; without an etag the last one wins."""
+    """Of two updates on one etag the second has to read again; without an etag the last one wins."""
     lead = lead_store.create(email="a@x.org")
     lead_store.update(lead.lead_id, etag=lead.etag, phone="1")
     code, reason, _ = refusal(lambda: lead_store.update(lead.lead_id, etag=lead.etag, phone="2"))

@@ -8,8 +8,8 @@ import pytest
 from integration.lead_store.matching import TWINS, look_again, pick, taken, twins, waiting
 from lead_store_calls import LeadStore, at, done, present
 from lead_store_moves import delete, holders, lease_of, refusal, touched
+from leadsync.sync.v1 import match_service_pb2 as match_pb
 from leadsync.sync.v1 import sync_pb2
-from leadsync.sync.v1 import sync_service_pb2 as pb
 
 
 def begin_write(store: LeadStore, lead_id: str) -> tuple[sync_pb2.Lease, sync_pb2.Decision]:
@@ -89,7 +89,7 @@ def test_of_two_people_who_choose_at_once_one_wins(lead_store: LeadStore) -> Non
 
         def choose(
             lead_id: str,
-            match: pb.Match = match,
+            match: match_pb.Match = match,
             barrier: threading.Barrier = barrier,
             answers: dict[str, str] = answers,
         ) -> None:
@@ -110,7 +110,7 @@ def test_of_two_people_who_choose_at_once_one_wins(lead_store: LeadStore) -> Non
         assert answers[decision.lead_id] == "taken"
 
 
-def again(store: LeadStore, record_id: str) -> tuple[str, str, pb.Match]:
+def again(store: LeadStore, record_id: str) -> tuple[str, str, match_pb.Match]:
     """Two more leads with one e-mail of their own, and their record."""
     email = f"{record_id}@example.com"
     one, two = (store.create(email=email, first_name=name).lead_id for name in ("One", "Two"))

@@ -12,10 +12,10 @@ from lead_store_calls import TENANT, LeadStore, absent, at, eventually, present,
 from lead_store_moves import holders, lease_of, minute_later, touched
 from leadsync.inbox.v1 import inbox_service_pb2 as inbox
 from leadsync.lead.v1 import lead_pb2, lead_service_pb2
-from leadsync.sync.v1 import sync_pb2
-from leadsync.sync.v1 import sync_service_pb2 as pb
+from leadsync.sync.v1 import match_service_pb2 as match_pb
+from leadsync.sync.v1 import policy_pb2, sync_pb2
 
-EMAIL, PHONE, NAME = sync_pb2.MATCH_KEY_EMAIL, sync_pb2.MATCH_KEY_PHONE, sync_pb2.MATCH_KEY_NAME_DOMAIN
+EMAIL, PHONE, NAME = policy_pb2.MATCH_KEY_EMAIL, policy_pb2.MATCH_KEY_PHONE, policy_pb2.MATCH_KEY_NAME_DOMAIN
 BOTH = lead_pb2.DIRECTION_BIDIRECTIONAL
 LINKED, CREATED = sync_pb2.OUTCOME_LINKED, sync_pb2.OUTCOME_CREATED
 
@@ -28,7 +28,7 @@ def matching_by(store: LeadStore, *keys: int, region: str = "CH", **changes: Any
 
 def imported(store: LeadStore, record_id: str, **values: Any) -> sync_pb2.Decision:
     """A record that comes in."""
-    (decision,) = store.reconcile(present(touched(store, record_id, inbox.TOUCH_KIND_CREATED), at(0), given=values))
+    (decision,) = store.reconcile(present(touched(store, record_id, inbox.TOUCH_KIND_CREATED), at(0), **values))
     return decision
 
 
@@ -210,8 +210,8 @@ def test_an_edit_comes_before_the_references_are_added(lead_store: LeadStore, mo
 
 def duplicates(store: LeadStore, tenant: str = TENANT, **filters: Any) -> list[tuple[str, str, str]]:
     """Record, lead and double of each pair."""
-    request = pb.ListDuplicatesRequest(tenant_id=tenant, **filters)
-    found = store.sync.ListDuplicates(request, timeout=5).duplicates
+    request = match_pb.ListDuplicatesRequest(tenant_id=tenant, **filters)
+    found = store.match_stub.ListDuplicates(request, timeout=5).duplicates
     return [(pair.record_id, pair.lead_id, pair.duplicate_lead_id) for pair in found]
 
 
@@ -265,8 +265,8 @@ def test_a_page_of_duplicates_ends_and_goes_on(lead_store: LeadStore) -> None:
         merge(lead_store, f"9{n}", f"{2 * n}", f"{2 * n + 1}", marked=leads[2 * n + 1])
     found, token = [], ""
     while True:
-        request = pb.ListDuplicatesRequest(tenant_id=TENANT, page_size=1, page_token=token)
-        page = lead_store.sync.ListDuplicates(request, timeout=5)
+        request = match_pb.ListDuplicatesRequest(tenant_id=TENANT, page_size=1, page_token=token)
+        page = lead_store.match_stub.ListDuplicates(request, timeout=5)
         found += [pair.duplicate_lead_id for pair in page.duplicates]
         if not (token := page.next_page_token):
             break

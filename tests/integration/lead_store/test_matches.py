@@ -8,8 +8,9 @@ from lead_store_calls import INTEGRATION, TENANT, LeadStore, absent, at, done, e
 from lead_store_moves import delete, holders, lease_of, minute_later, refusal, touched
 from leadsync.inbox.v1 import inbox_service_pb2 as inbox
 from leadsync.lead.v1 import lead_pb2, lead_service_pb2
-from leadsync.sync.v1 import sync_pb2
-from leadsync.sync.v1 import sync_service_pb2 as pb
+from leadsync.sync.v1 import match_service_pb2 as match_pb
+from leadsync.sync.v1 import policy_pb2, sync_pb2
+from leadsync.sync.v1 import work_service_pb2 as work_pb
 
 
 def test_a_record_that_matches_two_leads_is_listed_with_both(lead_store: LeadStore) -> None:
@@ -17,8 +18,8 @@ def test_a_record_that_matches_two_leads_is_listed_with_both(lead_store: LeadSto
     one, two, match = twins(lead_store)
     assert (match.integration_id, match.record_id, match.since.seconds > 0) == (INTEGRATION, "1", True)
     assert [(c.lead_id, list(c.keys), c.taken) for c in match.candidates] == [
-        (one, [sync_pb2.MATCH_KEY_EMAIL], False),
-        (two, [sync_pb2.MATCH_KEY_EMAIL], False),
+        (one, [policy_pb2.MATCH_KEY_EMAIL], False),
+        (two, [policy_pb2.MATCH_KEY_EMAIL], False),
     ]
     assert "twin" not in str(lead_store.database.work_items.find_one({"record_id": "1"})).lower()
 
@@ -76,7 +77,7 @@ def test_r5_picking_a_lead_that_is_linked_elsewhere_moves_its_link(lead_store: L
     assert decision.outcome == sync_pb2.OUTCOME_LINKED
     assert (holders(lead_store, "2"), holders(lead_store, "1")) == ([lead_id], [])
     assert dict(decision.write.values).get("company") == "Old"  # record 2 has none, and never had the lead's
-    assert [work.record_id for work in lead_store.work(pb.WORK_STATE_DUE)] == ["1"]
+    assert [work.record_id for work in lead_store.work(work_pb.WORK_STATE_DUE)] == ["1"]
     lead_store.reconcile(present(lease_of(lead_store, "1"), at(0), email="a@example.com", phone="1", company="Old"))
     (left,) = waiting(lead_store)
     assert (left.record_id, [(c.lead_id, c.taken) for c in left.candidates]) == ("1", [(lead_id, True)])
@@ -132,8 +133,8 @@ def test_l9_matches_come_in_pages_of_one_tenant_and_integration(lead_store: Lead
     found: list[str] = []
     token = ""
     while True:
-        request = pb.ListMatchesRequest(tenant_id=TENANT, page_size=2, page_token=token)
-        page = lead_store.sync.ListMatches(request, timeout=5)
+        request = match_pb.ListMatchesRequest(tenant_id=TENANT, page_size=2, page_token=token)
+        page = lead_store.match_stub.ListMatches(request, timeout=5)
         found += [match.record_id for match in page.matches]
         if not (token := page.next_page_token):
             break
@@ -148,8 +149,8 @@ def test_a_record_that_is_settled_otherwise_is_no_match_any_more(lead_store: Lea
     delete(lead_store, one)
     (match,) = waiting(lead_store)
     assert [c.lead_id for c in match.candidates] == [two]
-    request = pb.RequestSyncRequest(tenant_id=TENANT, integration_id=INTEGRATION, failed=True)
-    lead_store.sync.RequestSync(request, timeout=5)
+    request = work_pb.RequestSyncRequest(tenant_id=TENANT, integration_id=INTEGRATION, failed=True)
+    lead_store.work_stub.RequestSync(request, timeout=5)
     assert look_again(lead_store).lead_id == two
     assert waiting(lead_store) == []
     assert eventually(lambda: not lead_store.work())

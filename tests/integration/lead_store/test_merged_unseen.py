@@ -7,7 +7,7 @@ from lead_store_calls import INTEGRATION, LeadStore, absent, at, document, event
 from lead_store_moves import holders, lease_of, minute_later, push, pushed_out, touched
 from leadsync.inbox.v1 import inbox_service_pb2 as inbox
 from leadsync.sync.v1 import sync_pb2
-from leadsync.sync.v1 import sync_service_pb2 as pb
+from leadsync.sync.v1 import work_service_pb2 as work_pb
 
 
 def merge_event(store: LeadStore, old: str, into: str) -> None:
@@ -41,14 +41,14 @@ def counted(store: LeadStore) -> tuple[int, int]:
 
 
 def test_l11_an_erasure_reaches_records_that_were_merged_into_the_erased_one_unseen(lead_store: LeadStore) -> None:
-    """Only the event of the merge tells that both were one person: lead and events of the merged record go, too."""
+    """Only the event of the merge shows that both were one person: lead and events of the merged record go, too."""
     lead_store.put_target()
     lead_store.import_contact("1", email="a@x.org", phone="1")
     lead_store.deliver(touch("1"), raw=b'[{"objectId":1}]', records=["1"], key="edit")
     lead_store.reconcile(present(lead_store.lease_one(), at(0), email="a@x.org", phone="1"))
     merge_event(lead_store, "1", into="3")
     lead_store.deliver(touch("3", inbox.TOUCH_KIND_ERASED))
-    eventually(lambda: len(lead_store.work(pb.WORK_STATE_DUE)) == 2)
+    eventually(lambda: len(lead_store.work(work_pb.WORK_STATE_DUE)) == 2)
     leases = {lease.record_id: lease for lease in lead_store.lease().leases}
     lead_store.reconcile(*map(absent, leases.values()))  # what it was merged into cannot be read any more
     erased = minute_later(lead_store, leases["3"].work_item_id)
@@ -62,7 +62,7 @@ def test_l11_an_erasure_reaches_records_that_were_merged_into_the_erased_one_uns
 def test_l11_the_event_of_a_merge_may_come_after_the_erasure(lead_store: LeadStore) -> None:
     """A record that is said to live on as an erased one makes its work item look.
 
-    As if its own erasure had been told.
+    As if its own erasure had been reported.
     """
     lead_store.put_target()
     lead_store.import_contact("1", email="a@x.org", phone="1")
@@ -73,7 +73,7 @@ def test_l11_the_event_of_a_merge_may_come_after_the_erasure(lead_store: LeadSto
     assert lead_store.all_leads() == []
 
 
-def test_r15_a_lead_whose_merged_record_was_let_go_finds_the_survivor_when_it_is_restored(
+def test_r15_a_lead_whose_merged_record_was_detached_finds_the_survivor_when_it_is_restored(
     lead_store: LeadStore,
 ) -> None:
     """Leads of both merged records were unlinked while the survivor lay in the archive: the first one gets it."""
@@ -109,6 +109,6 @@ def test_l10_a_duplicate_that_a_person_pushes_waits_for_a_person_when_its_record
     push(lead_store, first)
     lead_store.reconcile(present(lead_store.lease_one(), at(9), record_id="3", email="b@x.org"))
     lead_store.reconcile(present(lease_of(lead_store, "3"), at(9), marked=second, email="b@x.org"))
-    (work,) = lead_store.work(pb.WORK_STATE_FAILED)
+    (work,) = lead_store.work(work_pb.WORK_STATE_FAILED)
     assert (work.lead_id, work.reason) == (first, "ambiguous_match")
-    assert lead_store.work(pb.WORK_STATE_DUE) == []
+    assert lead_store.work(work_pb.WORK_STATE_DUE) == []

@@ -1,4 +1,4 @@
-"""Leads that are merged on the platform: links are handed over, nothing is imported twice, chains end."""
+"""Leads that are merged on the platform: links are taken over, nothing is imported twice, chains end."""
 
 import threading
 from typing import Any
@@ -27,7 +27,7 @@ from leadsync.sync.v1 import sync_pb2
 DELETED = inbox.TOUCH_KIND_DELETED
 
 
-def test_a_link_is_handed_over_to_a_survivor_that_has_none(lead_store: LeadStore) -> None:
+def test_a_survivor_without_a_link_takes_over_the_losers(lead_store: LeadStore) -> None:
     """The record becomes the survivor's, its work item names the survivor, and edits of the survivor go to it."""
     loser, survivor = linked_and_free(lead_store, phone="1")
     merge_leads(lead_store, loser, survivor)
@@ -107,7 +107,7 @@ def test_leads_whose_records_were_merged_before_are_no_duplicates_any_more(lead_
 
 
 @pytest.mark.parametrize("kind", [DELETED, inbox.TOUCH_KIND_CHANGED])
-def test_a_duplicate_that_goes_to_the_bin_is_none_any_more(lead_store: LeadStore, kind: int) -> None:
+def test_a_duplicate_that_is_archived_is_none_any_more(lead_store: LeadStore, kind: int) -> None:
     """People may also delete the loser's record; restored, it waits for them again, and is no lead."""
     loser, survivor = both_linked(lead_store)
     merge_leads(lead_store, loser, survivor)
@@ -213,7 +213,7 @@ def test_r17_an_erasure_takes_those_that_were_merged_into_the_lead_with_it(lead_
         assert (decision.outcome, decision.reason) == (sync_pb2.OUTCOME_SKIPPED, "erased")
 
 
-def test_a_merge_is_told_in_both_histories(lead_store: LeadStore) -> None:
+def test_a_merge_is_in_both_histories(lead_store: LeadStore) -> None:
     """The loser's history says that it was merged, the survivor's which records came with it."""
     loser, survivor = linked_and_free(lead_store)
     merge_leads(lead_store, loser, survivor)

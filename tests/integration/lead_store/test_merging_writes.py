@@ -81,7 +81,7 @@ def test_l6_a_record_that_is_being_created_goes_to_the_survivor(lead_store: Lead
         lead_store.expire_lease(lease.work_item_id)
         lead_store.reconcile(present(lead_store.lease_one(), at(1), record_id="7", email="a@x.org", marked=loser))
     seen: dict[str, Any] = {"email": "a@x.org", "marked": loser, "source_system": "jazzaam", "history": {}}
-    (decision,) = lead_store.reconcile(present(lease_of(lead_store, "7"), at(1), given=seen))
+    (decision,) = lead_store.reconcile(present(lease_of(lead_store, "7"), at(1), **seen))
     assert (decision.outcome, decision.lead_id) == (sync_pb2.OUTCOME_LINKED, survivor)
     assert holders(lead_store, "7") == [survivor]
 
@@ -95,7 +95,7 @@ def test_a_record_that_was_being_created_for_the_loser_is_a_duplicate(lead_store
     assert lead_store.settle(lease, decision.write, done("7", at(1)))
     lead_store.deliver(touch("7"))
     seen: dict[str, Any] = {"email": "a@x.org", "marked": loser, "source_system": "jazzaam"}
-    (decision,) = lead_store.reconcile(present(lease_of(lead_store, "7"), at(1), given=seen))
+    (decision,) = lead_store.reconcile(present(lease_of(lead_store, "7"), at(1), **seen))
     assert (decision.outcome, decision.reason) == (sync_pb2.OUTCOME_SKIPPED, "duplicate_lead")
     link = link_of(lead_store, loser)
     assert (link["record_id"], link["detached_reason"], link["duplicate_of"]) == ("7", "duplicate_lead", "2")

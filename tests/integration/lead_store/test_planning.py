@@ -5,9 +5,10 @@ from typing import Any
 
 import grpc
 import pytest
-from lead_store_calls import FIELDS, INTEGRATION, TENANT, LeadStore, absent, archived, at, done, present
+from lead_store_calls import FIELDS, INTEGRATION, TENANT, LeadStore, absent, archived, at, done, present, target
 from leadsync.lead.v1 import lead_pb2, lead_service_pb2
-from leadsync.sync.v1 import sync_pb2, sync_service_pb2
+from leadsync.sync.v1 import plan_service_pb2 as plan_pb
+from leadsync.sync.v1 import policy_pb2, sync_pb2
 
 
 def plan(
@@ -17,16 +18,14 @@ def plan(
     **more: Any,
 ) -> list[sync_pb2.Decision]:
     """Ask for a plan."""
-    request = sync_service_pb2.PlanRecordsRequest(
-        integration_id=INTEGRATION, records=records, observations=observations, **more
-    )
-    return list(lead_store.sync.PlanRecords(request, timeout=5).decisions)
+    request = plan_pb.PlanRecordsRequest(integration_id=INTEGRATION, records=records, observations=observations, **more)
+    return list(lead_store.plan_stub.PlanRecords(request, timeout=5).decisions)
 
 
 def plan_leads(lead_store: LeadStore, *lead_ids: str) -> list[sync_pb2.Lease]:
     """Ask what a push would lease."""
-    request = sync_service_pb2.PlanLeadsRequest(tenant_id=TENANT, integration_id=INTEGRATION, lead_ids=lead_ids)
-    return list(lead_store.sync.PlanLeads(request, timeout=5).leases)
+    request = plan_pb.PlanLeadsRequest(tenant_id=TENANT, integration_id=INTEGRATION, lead_ids=lead_ids)
+    return list(lead_store.plan_stub.PlanLeads(request, timeout=5).leases)
 
 
 def record(record_id: str, modified: float = 9, **more: Any) -> sync_pb2.PresentRecord:
@@ -34,18 +33,9 @@ def record(record_id: str, modified: float = 9, **more: Any) -> sync_pb2.Present
     return present(sync_pb2.Lease(work_item_id="none", record_id=record_id), at(modified), **more).present
 
 
-def a_target(**changes: Any) -> sync_pb2.Target:
+def a_target(integration_id: str = INTEGRATION, **changes: Any) -> sync_pb2.Target:
     """The integration as it is, but for changes."""
-    values: dict[str, Any] = {
-        "integration_id": INTEGRATION,
-        "tenant_id": TENANT,
-        "provider": "hubspot",
-        "account_id": "whatever",
-        "direction": lead_pb2.DIRECTION_BIDIRECTIONAL,
-        "fields": [sync_pb2.FieldRule(field=name) for name in FIELDS],
-        "mapping_fingerprint": "m1",
-    }
-    return sync_pb2.Target(**(values | changes))
+    return target(integration_id, account_id="whatever", **changes)
 
 
 def everything(lead_store: LeadStore) -> dict[str, list[Any]]:
@@ -61,7 +51,7 @@ def outcomes(decisions: list[sync_pb2.Decision]) -> list[str]:
 
 
 def test_a_plan_says_what_would_happen_and_keeps_nothing(lead_store: LeadStore) -> None:
-    """Creates, links, updates, writes and skips are told apart, with their fields, and the world stays as it was."""
+    """Creates, links, updates, writes and skips are distinguished, with their fields, and nothing is changed."""
     lead_store.put_target()
     lead_id = lead_store.import_contact("1", email="one@x.org", phone="1")
     lead_store.create(email="two@x.org", first_name="Two")
@@ -109,7 +99,7 @@ def test_what_an_import_would_leave_alone_is_left_alone(lead_store: LeadStore) -
 
 def test_history_decides_what_only_history_can(lead_store: LeadStore) -> None:
     """Rule newest needs history when both sides changed; rule ask leaves a conflict, which is named."""
-    lead_store.put_target(rules={"company": {"rule": sync_pb2.MERGE_RULE_ASK}})
+    lead_store.put_target(rules={"company": {"rule": policy_pb2.MERGE_RULE_ASK}})
     lead_id = lead_store.import_contact("1", email="one@x.org", phone="1", company="A")
     lead_store.update(lead_id, phone="2", company="B")
     theirs = {"email": "one@x.org", "phone": "3", "company": "C"}
@@ -191,12 +181,12 @@ def test_a_proposal_is_planned_as_if_it_were_so(lead_store: LeadStore) -> None:
     lead_store.put_target()
     lead_store.import_contact("1", email="one@x.org", phone="1", company="A")
     seen = record("1", email="one@x.org", phone="3", company="A")
-    ask = [sync_pb2.FieldRule(field=name, rule=sync_pb2.MERGE_RULE_ASK) for name in FIELDS]
+    ask = {name: {"rule": policy_pb2.MERGE_RULE_ASK} for name in FIELDS}
 
     (as_it_is,) = plan(lead_store, [seen])
     (out_only,) = plan(lead_store, [seen], target=a_target(direction=lead_pb2.DIRECTION_TO_CRM))
-    (another,) = plan(lead_store, [seen], target=a_target(fields=ask, mapping_fingerprint="m2"))
-    (fewer,) = plan(lead_store, [seen], target=a_target(fields=[sync_pb2.FieldRule(field="company")]))
+    (another,) = plan(lead_store, [seen], target=a_target(rules=ask, mapping_fingerprint="m2"))
+    (fewer,) = plan(lead_store, [seen], target=a_target(fields=["company"]))
 
     assert outcomes([as_it_is, out_only, another, fewer]) == ["updated", "unchanged", "unchanged", "unchanged"]
     assert [list(one.lead_fields) for one in (as_it_is, out_only)] == [["phone"], []]

@@ -92,7 +92,7 @@ def test_counts(lead_store: LeadStore) -> None:
 
 
 def _small(store: LeadStore, **cap: float) -> Quarantine:
-    """The quarantine of this database with another cap, measured every time unless told otherwise."""
+    """The quarantine of this database with another cap, measured every time unless it says otherwise."""
     requests = QuarantinedRequests.of(store.database, timedelta(days=3))
     return Quarantine(requests, lambda: datetime.now(UTC), Cap(**({"fresh_seconds": 0.0} | cap)))  # type: ignore[arg-type]
 

@@ -29,7 +29,8 @@ def store(mongo_url: str) -> Iterator[Store]:
         ensure_indexes(store.database)
         for account_id in ("1", "2"):
             names = f"integration-{account_id}", f"tenant-{account_id}", "hubspot", account_id
-            store.targets.put(Target(*names, Direction.BIDIRECTIONAL))
+            target = Target(*names, Direction.BIDIRECTIONAL)
+            store.targets.put(target, target.fingerprint)
         yield store
         client.drop_database(store.database.name)
 
@@ -101,7 +102,7 @@ def test_whatever_waits_is_routed_wherever_clocks_stood(store: Store) -> None:
     assert store.counters.get("integration-1")["total_received"] == len(some) + len(more)
 
 
-def test_accounts_are_told_apart_by_their_whole_names(store: Store) -> None:
+def test_accounts_are_distinguished_by_their_whole_names(store: Store) -> None:
     """An id that looks like the beginning of another one, or like a place in its queue, takes nothing from it."""
     some = [deliveries(account_id, 1)[0] for account_id in ("1", "1/0", "1/000000000000000", "10", "%31", "")]
     store.deliveries.insert(some, NOW)
@@ -124,7 +125,7 @@ def test_a_delivery_that_only_names_an_erased_record_loses_its_events(store: Sto
 
 
 def test_a_work_item_that_another_transaction_holds_delays_no_other(store: Store) -> None:
-    """What cannot become due together becomes due one by one, the work item that is held as soon as it is let go."""
+    """What cannot become due together becomes due one by one; the work item that is held once it is released."""
     held, free = (WorkItemTouch("tenant-1", "integration-1", record_id) for record_id in ("held", "free"))
     store.work_items.touch([held])
     before = store.work_items.by_ids([held.work_item_id])[held.work_item_id].version

@@ -20,7 +20,8 @@ from lead_store_calls import (
 from lead_store_moves import minute_later, touched
 from leadsync.inbox.v1 import inbox_service_pb2 as inbox
 from leadsync.lead.v1 import lead_pb2
-from leadsync.sync.v1 import sync_pb2, sync_service_pb2
+from leadsync.sync.v1 import policy_pb2, sync_pb2
+from leadsync.sync.v1 import work_service_pb2 as work_pb
 
 OTHER = "integration-2"
 
@@ -49,7 +50,7 @@ def test_r16_two_commits_on_one_email_cannot_both_see_no_match(lead_store: LeadS
         assert len(leads) == (2 if came_second else 1)
         while leases := lead_store.lease(wait=0).leases:
             lead_store.reconcile(*(present(waiting, at(n), record_id=str(n), email=email) for waiting in leases))
-        failed = {work.reason for work in lead_store.work(sync_service_pb2.WORK_STATE_FAILED)}
+        failed = {work.reason for work in lead_store.work(work_pb.WORK_STATE_FAILED)}
         assert failed <= {"ambiguous_match"}
         assert failed or not came_second
 
@@ -85,7 +86,7 @@ def everything(store: LeadStore) -> str:
         for stored in store.database[name].find():
             if name == "deliveries":
                 stored["events"] = zstandard.decompress(stored["events"])
-            texts.append(str(document))
+            texts.append(str(stored))
     return "\n".join(texts)
 
 
@@ -97,7 +98,7 @@ def test_r17_an_erasure_leaves_nothing_but_hashes_and_refuses_a_re_import(lead_s
     lead_store.put_target()
     events = b'[{"objectId":1,"propertyValue":"secret name"},{"objectId":2,"propertyValue":"stays"}]'
     lead_store.deliver(touch("1", inbox.TOUCH_KIND_CREATED), touch("2"), raw=events, records=["1", "2"])
-    eventually(lambda: len(lead_store.work(sync_service_pb2.WORK_STATE_DUE)) == 2)
+    eventually(lambda: len(lead_store.work(work_pb.WORK_STATE_DUE)) == 2)
     leases = {lease.record_id: lease for lease in lead_store.lease().leases}
     lead_store.reconcile(
         present(leases["1"], at(0), email="ann@x.org", first_name="secret name"),
@@ -140,19 +141,17 @@ def test_r17_an_erasure_needs_the_same_proof_as_a_deletion(lead_store: LeadStore
 
 def test_l7_more_deletions_than_the_cap_wait_for_a_person(lead_store: LeadStore) -> None:
     """Past the cap deletions fail as delete_cap and change nothing; redriving them is the person's consent."""
-    lead_store.put_target(deletions=sync_pb2.Deletions(cap_number=2, cap_percent=1))
+    lead_store.put_target(deletions=policy_pb2.Deletions(cap_number=2, cap_percent=1))
     for n in range(4):
         lead_store.import_contact(str(n), email=f"{n}@x.org")
     lead_store.deliver(*(touch(str(n), inbox.TOUCH_KIND_DELETED) for n in range(4)))
-    eventually(lambda: len(lead_store.work(sync_service_pb2.WORK_STATE_DUE)) == 4)
+    eventually(lambda: len(lead_store.work(work_pb.WORK_STATE_DUE)) == 4)
     decisions = lead_store.reconcile(*(archived(lease) for lease in lead_store.lease().leases))
     assert [decision.outcome for decision in decisions].count(sync_pb2.OUTCOME_UNLINKED) == 2
-    failed = lead_store.work(sync_service_pb2.WORK_STATE_FAILED)
+    failed = lead_store.work(work_pb.WORK_STATE_FAILED)
     assert [work.reason for work in failed] == ["delete_cap"] * 2
-    redrive = sync_service_pb2.RequestSyncRequest(
-        tenant_id=TENANT, integration_id=INTEGRATION, failed=True, reason="delete_cap"
-    )
-    assert lead_store.sync.RequestSync(redrive, timeout=5).queued == 2
+    redrive = work_pb.RequestSyncRequest(tenant_id=TENANT, integration_id=INTEGRATION, failed=True, reason="delete_cap")
+    assert lead_store.work_stub.RequestSync(redrive, timeout=5).queued == 2
     decisions = lead_store.reconcile(*(archived(lease) for lease in lead_store.lease().leases))
     assert [decision.outcome for decision in decisions] == [sync_pb2.OUTCOME_UNLINKED] * 2
 
@@ -160,14 +159,14 @@ def test_l7_more_deletions_than_the_cap_wait_for_a_person(lead_store: LeadStore)
 @pytest.mark.parametrize(
     ("policy", "outcome", "leads"),
     [
-        (sync_pb2.DELETE_POLICY_UNLINK, sync_pb2.OUTCOME_UNLINKED, 1),
-        (sync_pb2.DELETE_POLICY_DELETE_LEAD, sync_pb2.OUTCOME_UNLINKED, 0),
-        (sync_pb2.DELETE_POLICY_IGNORE, sync_pb2.OUTCOME_SKIPPED, 1),
+        (policy_pb2.DELETE_POLICY_UNLINK, sync_pb2.OUTCOME_UNLINKED, 1),
+        (policy_pb2.DELETE_POLICY_DELETE_LEAD, sync_pb2.OUTCOME_UNLINKED, 0),
+        (policy_pb2.DELETE_POLICY_IGNORE, sync_pb2.OUTCOME_SKIPPED, 1),
     ],
 )
 def test_a_deletion_follows_the_policy(lead_store: LeadStore, policy: int, outcome: int, leads: int) -> None:
     """A deleted record unlinks its lead, deletes it, or changes nothing, as the integration says."""
-    lead_store.put_target(deletions=sync_pb2.Deletions(policy=policy))  # type: ignore[arg-type]
+    lead_store.put_target(deletions=policy_pb2.Deletions(policy=policy))  # type: ignore[arg-type]
     lead_store.import_contact("1", email="a@x.org")
     (decision,) = lead_store.reconcile(archived(touched(lead_store, kind=inbox.TOUCH_KIND_DELETED)))
     assert decision.outcome == outcome
@@ -176,7 +175,7 @@ def test_a_deletion_follows_the_policy(lead_store: LeadStore, policy: int, outco
 
 def test_a_deletion_waits_for_its_grace_period(lead_store: LeadStore) -> None:
     """Within the grace period nothing happens; a record that comes back in time is never unlinked."""
-    lead_store.put_target(deletions=sync_pb2.Deletions(grace_seconds=3600))
+    lead_store.put_target(deletions=policy_pb2.Deletions(grace_seconds=3600))
     lead_id = lead_store.import_contact("1", email="a@x.org")
     (decision,) = lead_store.reconcile(archived(touched(lead_store, kind=inbox.TOUCH_KIND_DELETED)))
     assert (decision.outcome, decision.reason) == (sync_pb2.OUTCOME_RELEASED, "deletion_grace")

@@ -22,7 +22,8 @@ from lead_store_calls import (
 from lead_store_moves import refusal, touched
 from leadsync.inbox.v1 import inbox_service_pb2 as inbox
 from leadsync.lead.v1 import lead_pb2
-from leadsync.sync.v1 import sync_pb2, sync_service_pb2
+from leadsync.sync.v1 import policy_pb2, sync_pb2
+from leadsync.sync.v1 import work_service_pb2 as work_pb
 
 OTHER = "integration-2"
 
@@ -45,7 +46,7 @@ def test_r1_a_reading_older_than_what_was_seen_decides_nothing(lead_store: LeadS
 
 def page(store: LeadStore, record_id: str, modified: float) -> list[sync_pb2.Lease]:
     """Lease the one record of a page."""
-    records = [sync_service_pb2.PageRecord(record_id=record_id, modified_at=stamp(at(modified)))]
+    records = [work_pb.PageRecord(record_id=record_id, modified_at=stamp(at(modified)))]
     return list(store.lease(wait=0, integration_id=INTEGRATION, records=records).leases)
 
 
@@ -90,8 +91,8 @@ def test_r13_a_detached_link_is_kept_and_only_a_push_creates_again(lead_store: L
     assert (link.state, link.detached_reason, link.record_id) == (lead_pb2.LINK_STATE_DETACHED, "record_archived", "1")
     lead_store.update(lead_id, phone="2")
     assert lead_store.lease(wait=0).leases == []
-    push = sync_service_pb2.RequestSyncRequest(tenant_id=TENANT, integration_id=INTEGRATION, lead_ids=[lead_id])
-    assert lead_store.sync.RequestSync(push, timeout=5).queued == 1
+    push = work_pb.RequestSyncRequest(tenant_id=TENANT, integration_id=INTEGRATION, lead_ids=[lead_id])
+    assert lead_store.work_stub.RequestSync(push, timeout=5).queued == 1
     lease = lead_store.lease_one()
     (decision,) = lead_store.reconcile(absent(lease))
     assert decision.write.kind == sync_pb2.WRITE_KIND_CREATE
@@ -155,7 +156,7 @@ def test_r14_an_unreadable_record_is_not_absent(lead_store: LeadStore) -> None:
     )
     assert (decision.outcome, decision.reason) == (sync_pb2.OUTCOME_FAILED, "missing_scopes")
     assert lead_store.get(lead_id).links[0].state == lead_pb2.LINK_STATE_ACTIVE
-    (work,) = lead_store.work(sync_service_pb2.WORK_STATE_FAILED)
+    (work,) = lead_store.work(work_pb.WORK_STATE_FAILED)
     assert (work.record_id, work.reason) == ("1", "missing_scopes")
 
 
@@ -209,7 +210,7 @@ def test_r19_changed_rules_make_all_work_items_due_behind_live_work(lead_store: 
     lead_store.import_contact("2", email="b@x.org")
     lead_store.put_target(revision=2)
     assert lead_store.lease(wait=0).leases == []
-    lead_store.put_target(revision=3, mapping_fingerprint="m2", rules={"phone": {"rule": sync_pb2.MERGE_RULE_ASK}})
+    lead_store.put_target(revision=3, mapping_fingerprint="m2", rules={"phone": {"rule": policy_pb2.MERGE_RULE_ASK}})
     lead_store.deliver(touch("9"), key="live")
     eventually(lambda: document(lead_store.database.deliveries, "live")["state"] == "routed")
     (first,) = lead_store.lease(max_leases=1).leases
@@ -227,7 +228,7 @@ def test_fence_two_workers_never_hold_one_work_item(lead_store: LeadStore) -> No
     lead_store.put_target()
     for n in range(5):
         lead_store.deliver(touch(str(n)))
-    eventually(lambda: len(lead_store.work(sync_service_pb2.WORK_STATE_DUE)) == 5)
+    eventually(lambda: len(lead_store.work(work_pb.WORK_STATE_DUE)) == 5)
     got: list[str] = []
 
     def ask(worker: str) -> None:
@@ -241,7 +242,7 @@ def test_fence_two_workers_never_hold_one_work_item(lead_store: LeadStore) -> No
     assert len(got) == len(set(got)) == 5
 
 
-def test_a_worker_without_the_lease_is_told_that_it_is_fenced(lead_store: LeadStore) -> None:
+def test_a_worker_without_the_lease_is_fenced(lead_store: LeadStore) -> None:
     """Reconcile decides only for the holder of a lease that lasts."""
     lead_store.put_target()
     lease = touched(lead_store, kind=inbox.TOUCH_KIND_CREATED)

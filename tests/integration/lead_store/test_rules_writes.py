@@ -57,7 +57,7 @@ def test_r2_a_left_over_write_that_never_left_is_planned_again(lead_store: LeadS
     assert dict(decision.write.values) == {"phone": "2"}
 
 
-def test_r2_nobody_leases_the_work_item_before_the_read_lag_has_passed(lead_store: LeadStore) -> None:
+def test_r2_no_worker_leases_the_work_item_before_the_read_lag_has_passed(lead_store: LeadStore) -> None:
     """The work item of a write without an answer is free only ten seconds after the lease of its writer."""
     lead_store.put_target()
     lead_id = lead_store.import_contact("1", email="a@x.org", phone="1")
@@ -214,7 +214,7 @@ def test_r12_a_taken_email_at_create_becomes_a_link(lead_store: LeadStore) -> No
     lead = lead_store.create(email="second@x.org", first_name="Ann")
     lease = lead_store.lease_one()
     (create,) = lead_store.reconcile(absent(lease))
-    assert lead_store.settle(lease, create.write, sync_pb2.EmailTaken(record_id="5"))
+    assert lead_store.settle(lease, create.write, sync_pb2.WriteDuplicate(record_ids=["5"]))
     record = lead_store.lease_one()
     assert record.record_id == "5"
     history = {"email": [("first@x.org", at(0), False)]}
@@ -230,7 +230,7 @@ def test_r12_a_taken_email_at_update_fails_alone(lead_store: LeadStore) -> None:
     lead_store.update(lead_id, email="taken@x.org", phone="2")
     lease = lead_store.lease_one()
     (decision,) = lead_store.reconcile(present(lease, at(0), email="a@x.org", phone="1"))
-    assert lead_store.settle(lease, decision.write, sync_pb2.EmailTaken(record_id="5"))
+    assert lead_store.settle(lease, decision.write, sync_pb2.WriteDuplicate(record_ids=["5"]))
     lease = lead_store.lease_one()
     (decision,) = lead_store.reconcile(present(lease, at(0), email="a@x.org", phone="1"))
     assert dict(decision.write.values) == {"phone": "2"}

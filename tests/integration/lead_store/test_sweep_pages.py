@@ -5,20 +5,20 @@ from typing import Any
 from lead_store_calls import INTEGRATION, WORKER, LeadStore, archived, at, document, eventually, present, stamp, touch
 from lead_store_moves import touched
 from leadsync.inbox.v1 import inbox_service_pb2 as inbox
-from leadsync.sync.v1 import sync_pb2
-from leadsync.sync.v1 import sync_service_pb2 as pb
+from leadsync.sync.v1 import policy_pb2, sync_pb2
+from leadsync.sync.v1 import work_service_pb2 as work_pb
 
-NOT_ME = sync_pb2.Deletions(policy=sync_pb2.DELETE_POLICY_IGNORE)
+NOT_ME = policy_pb2.Deletions(policy=policy_pb2.DELETE_POLICY_IGNORE)
 
 
 def page(store: LeadStore, *record_ids: str, seconds: float = 5, **more: Any) -> list[sync_pb2.Lease]:
     """Lease records of a page: of a sweep, unless said otherwise."""
     gone = more.pop("archived", False)
-    records = [pb.PageRecord(record_id=r, modified_at=stamp(at(seconds)), archived=gone) for r in record_ids]
-    request = pb.LeaseWorkRequest(
+    records = [work_pb.PageRecord(record_id=r, modified_at=stamp(at(seconds)), archived=gone) for r in record_ids]
+    request = work_pb.LeaseWorkRequest(
         worker_id=WORKER, integration_id=INTEGRATION, records=records, **{"sweep": True, **more}
     )
-    return list(store.sync.LeaseWork(request, timeout=5).leases)
+    return list(store.work_stub.LeaseWork(request, timeout=5).leases)
 
 
 def in_bin(store: LeadStore, *record_ids: str) -> list[sync_pb2.Lease]:
@@ -55,11 +55,11 @@ def test_r8_a_page_of_the_bin_is_no_evidence(lead_store: LeadStore) -> None:
 
 def test_l7_a_sweep_leaves_deletions_over_the_cap_to_people(lead_store: LeadStore) -> None:
     """Work that waits for consent is not leased by later pages; nor where deletions are ignored."""
-    lead_store.put_target(deletions=sync_pb2.Deletions(cap_number=1, cap_percent=1))
+    lead_store.put_target(deletions=policy_pb2.Deletions(cap_number=1, cap_percent=1))
     for record_id in "12":
         lead_store.import_contact(record_id, email=f"{record_id}@x.org")
     lead_store.reconcile(*(archived(lease) for lease in in_bin(lead_store, "1", "2")))
-    assert [work.reason for work in lead_store.work(pb.WORK_STATE_FAILED)] == ["delete_cap"]
+    assert [work.reason for work in lead_store.work(work_pb.WORK_STATE_FAILED)] == ["delete_cap"]
     assert in_bin(lead_store, "1", "2") == []
     assert lead_store.status().found_by_sweep == 1
     lead_store.put_target(deletions=NOT_ME, revision=2)
@@ -69,7 +69,7 @@ def test_l7_a_sweep_leaves_deletions_over_the_cap_to_people(lead_store: LeadStor
 
 def test_a_sweeps_deletion_waits_for_its_grace_and_is_counted_once_it_is_followed(lead_store: LeadStore) -> None:
     """What only a sweep has found stays so until it is decided."""
-    lead_store.put_target(deletions=sync_pb2.Deletions(grace_seconds=3600))
+    lead_store.put_target(deletions=policy_pb2.Deletions(grace_seconds=3600))
     lead_store.import_contact("1", email="a@x.org")
     (lease,) = in_bin(lead_store, "1")
     assert lead_store.reconcile(archived(lease))[0].reason == "deletion_grace"
@@ -80,8 +80,8 @@ def test_a_sweeps_deletion_waits_for_its_grace_and_is_counted_once_it_is_followe
     assert lead_store.status().found_by_sweep == 1
 
 
-def test_only_what_no_event_told_of_counts_as_found(lead_store: LeadStore) -> None:
-    """A change on a sweep's page counts once; not one of an import's, nor one that an event told of."""
+def test_only_what_no_event_reported_counts_as_found(lead_store: LeadStore) -> None:
+    """A change on a sweep's page counts once; not one of an import's, nor one that an event reported."""
     lead_store.put_target()
     for sweep, record_id in ((True, "1"), (False, "2")):
         (lease,) = page(lead_store, record_id, sweep=sweep)

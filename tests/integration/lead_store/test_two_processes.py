@@ -81,7 +81,7 @@ def test_work_goes_on_at_the_other(two: Two) -> None:
 
 
 def test_waiting_work_is_found_at_the_other(two: Two) -> None:
-    """A worker that waits at one process gets what another process is told of."""
+    """A worker that waits at one process gets the work that another process received."""
     one, other = two
     one.put_target()
     with ThreadPoolExecutor(1) as pool:

@@ -1,4 +1,4 @@
-"""The way in and the way out, one record at a time."""
+"""From the CRM to a lead and back, one record at a time."""
 
 from lead_store_calls import LeadStore, absent, at, done, eventually, present, touch
 from leadsync.inbox.v1 import inbox_service_pb2 as inbox

@@ -5,19 +5,10 @@ from datetime import timedelta
 from typing import Any
 
 from crm_connector.clients.lead_store import GrpcLeadStore
+from crm_connector.clients.policy import policy_of
 from crm_connector.crm import ProviderContext
-from crm_connector.domain.integration import (
-    BlankRule,
-    Credential,
-    CredentialKind,
-    DeletePolicy,
-    Deletions,
-    Direction,
-    FieldRule,
-    Integration,
-    MergeRule,
-)
-from crm_connector.domain.timing import Timing
+from crm_connector.domain.integration import Credential, Integration
+from crm_connector.domain.timing import Timing as ConnectorTiming
 from crm_connector.mongo.cursors import MongoCursors
 from crm_connector.mongo.integrations import MongoIntegrations
 from crm_connector.providers.hubspot.provider import HubSpot
@@ -29,11 +20,10 @@ from crm_connector.usecases.work import Job
 from crm_connector.vault import AesVault
 from lead_store.bootstrap import Services, build
 from lead_store.mongo.store import Store
-from lead_store.settings import Settings
-from lead_store.settings import Timing as StoreTiming
+from lead_store.settings import Settings, Timing
 from leadsync.inbox.v1 import inbox_service_pb2_grpc
-from leadsync.lead.v1 import lead_service_pb2_grpc
-from leadsync.sync.v1 import sync_service_pb2_grpc
+from leadsync.lead.v1 import lead_pb2, lead_service_pb2_grpc
+from leadsync.sync.v1 import conflict_service_pb2_grpc, policy_pb2, work_service_pb2_grpc
 from proof.machine.clock import Clock, Waits
 from proof.machine.config import PROPERTIES, TENANTS, Config, Tenant
 from proof.machine.faults import Died, Faults, Process, Site
@@ -51,7 +41,7 @@ SETTINGS = Settings(
     identity_key=b"k" * 32,
     database="machine_lead_store",
     platform=PLATFORM,
-    timing=StoreTiming(lease=LEASE),
+    timing=Timing(lease=LEASE),
 )
 OWN_DATABASE = "machine_connector"
 _VAULT = AesVault(("machine" * 5,))
@@ -66,9 +56,7 @@ class LeadStoreProcess:
         store = Store.of(Client(client, edge), SETTINGS.database, SETTINGS.identity_key)  # type: ignore[arg-type]
         self.services: Services = build(store, SETTINGS, threading.Event(), lambda: edge.now().timestamp())
         self.server = server
-        lead_service_pb2_grpc.add_LeadServiceServicer_to_server(self.services.leads, server)  # type: ignore[arg-type]
-        inbox_service_pb2_grpc.add_InboxServiceServicer_to_server(self.services.inbox, server)  # type: ignore[arg-type]
-        sync_service_pb2_grpc.add_SyncServiceServicer_to_server(self.services.sync, server)  # type: ignore[arg-type]
+        self.services.served.add_to(server)  # type: ignore[arg-type]
 
 
 class Connector:
@@ -76,7 +64,7 @@ class Connector:
 
     def __init__(self, suite: "Suite", number: int) -> None:
         self.process = Process(f"worker-{number}")
-        clock, faults, timing = suite.clock, suite.faults, Timing()
+        clock, faults, timing = suite.clock, suite.faults, ConnectorTiming()
         stop = Waits(clock)
         channel: Any = Channel(lambda: suite.lead_store.server, self.process, faults)
         self.store = GrpcLeadStore(channel, self.process.name, clock.monotonic, stop)
@@ -85,8 +73,9 @@ class Connector:
         provider = HubSpot(settings, context, HubWire(suite.hub, self.process, faults))
         own: Any = Client(suite.client, Edge(Site.OWN, self.process, faults))[OWN_DATABASE]
         self.repository, cursors = MongoIntegrations(own), MongoCursors(own)
-        self.connections = Connections(self.repository, _VAULT, {"hubspot": provider})
-        self.targets = Targets(self.store)
+        providers = {"hubspot": provider}
+        self.connections = Connections(self.repository, _VAULT, providers)
+        self.targets = Targets(self.store, providers)
         self.job = Job(self.store, self.connections.crm, timing)
         crm = self.connections.crm
         self.swept = Sweep(self.repository, cursors, crm, self.job, clock.now, stop, timing, monotonic=clock.monotonic)
@@ -117,7 +106,8 @@ class Suite:
         channel: Any = Channel(lambda: self.lead_store.server, Process("people"), calm)
         self.leads = lead_service_pb2_grpc.LeadServiceStub(channel)
         self.inbox = inbox_service_pb2_grpc.InboxServiceStub(channel)
-        self.sync = sync_service_pb2_grpc.SyncServiceStub(channel)
+        self.work = work_service_pb2_grpc.WorkServiceStub(channel)
+        self.conflicts = conflict_service_pb2_grpc.ConflictServiceStub(channel)
         looking = Client(client, Edge(Site.STORE, Process("audit"), calm))
         self.look = Store.of(looking, SETTINGS.database, SETTINGS.identity_key)  # type: ignore[arg-type]
         for tenant in TENANTS:
@@ -145,22 +135,27 @@ class Suite:
     def _connect(self, tenant: Tenant) -> None:
         """Connect a tenant's account, as creating its integration does."""
         worker, given = self.workers[0], self.config
-        rules = tuple(FieldRule(name, MergeRule(given.rule), BlankRule(given.blank)) for name in PROPERTIES)
+        rule = policy_pb2.MergeRule.Value(f"MERGE_RULE_{given.rule.upper()}")
+        blank = policy_pb2.BlankRule.Value(f"BLANK_RULE_{given.blank.upper()}")
+        deleted = policy_pb2.DeletePolicy.Value(f"DELETE_POLICY_{given.deletions.upper()}")
+        policy = policy_pb2.SyncPolicy(
+            direction=lead_pb2.Direction.Value(f"DIRECTION_{given.direction.upper()}"),
+            fields=[policy_pb2.FieldRule(field=name, rule=rule, blank=blank) for name in PROPERTIES],
+            deletions=policy_pb2.Deletions(policy=deleted, cap_number=given.cap),
+        )
+        credential = Credential.access_token(tenant.token)
         integration = Integration(
             integration_id=tenant.integration_id,
             tenant_id=tenant.name,
             provider="hubspot",
             account_id=str(tenant.portal_id),
             app_id=APP_ID,
-            credential_kind=CredentialKind.ACCESS_TOKEN,
-            direction=Direction(given.direction),
+            credential_kind=credential.kind,
+            policy=policy_of(policy),
             mapping=PROPERTIES,
             created_at=self.clock.now(),
-            rules=rules,
-            deletions=Deletions(DeletePolicy(given.deletions), cap_number=given.cap),
             webhooks_enabled=True,
         )
-        credential = Credential(CredentialKind.ACCESS_TOKEN, tenant.token)
         worker.repository.add(integration, _VAULT.seal(tenant.integration_id, credential))
         worker.connections.crm(tenant.integration_id).prepare(integration.field_mapping, integration.written_fields)
         assert worker.targets.publish(integration) is not None

@@ -23,7 +23,13 @@ def reading(setup: Setup, w: World, crm: int, seen: int | None) -> Present | Abs
         readings[name] = Reading(value, value, history)
     mark = "" if setup.linked[crm] else "lead"
     return Present(
-        record_of(CRMS[crm]), at(seen), readings, "jazzaam" if mark else "", marked_lead_id=mark, with_history=True
+        record_of(CRMS[crm]),
+        at(seen),
+        readings,
+        "jazzaam" if mark else "",
+        marked_lead_id=mark,
+        with_history=True,
+        history_of=frozenset(setup.names),
     )
 
 

@@ -1,4 +1,4 @@
-"""The field mapping and the rules of an integration."""
+"""The field mapping, and values in both spellings."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -6,18 +6,10 @@ from datetime import UTC, datetime
 import pytest
 from crm_connector.domain import mapping
 from crm_connector.domain.errors import InvalidError
-from crm_connector.domain.integration import (
-    BlankRule,
-    CredentialKind,
-    Direction,
-    FieldRule,
-    Integration,
-    MergeRule,
-    check_rules,
-)
-from crm_connector.domain.mapping import FieldMapping
+from crm_connector.domain.mapping import CrmField, FieldMapping
 from crm_connector.domain.observation import Version
 from crm_connector.domain.transforms import Transform, TransformKind
+from crm_connector.domain.values import ValueType
 from crm_connector.providers.hubspot.defaults import DEFAULT_MAPPING, LIMITS
 from hypothesis import given
 from hypothesis import strategies as st
@@ -95,60 +87,67 @@ def test_the_fingerprint_is_of_the_mapping_alone(mapped: dict[str, str]) -> None
     assert FieldMapping(mapped).fingerprint != FieldMapping(mapped | {"custom_fields.z": "z"}).fingerprint
 
 
-def test_every_mapped_field_has_a_rule() -> None:
-    """Fields without a rule of their own get the default one."""
-    integration = Integration(
-        integration_id="i",
-        tenant_id="t",
-        provider="hubspot",
-        account_id="1",
-        app_id="2",
-        credential_kind=CredentialKind.OAUTH,
-        direction=Direction.FROM_CRM,
-        mapping={"email": "email", "phone": "phone"},
-        created_at=datetime.now(UTC),
-        rules=(FieldRule("phone", MergeRule.ASK, BlankRule.CLEAR),),
-    )
-
-    assert (FieldRule("email"), FieldRule("phone", MergeRule.ASK, BlankRule.CLEAR)) == integration.field_rules
-    assert (integration.reads_crm, integration.writes_crm) == (True, False)
-    assert not replace(integration, direction=Direction.TO_CRM).reads_crm
-
-
-@pytest.mark.parametrize("fields", [("website",), ("email", "email")])
-def test_a_rule_needs_a_mapped_field_of_its_own(fields: tuple[str, ...]) -> None:
-    """A rule for an unmapped field, or a second one, is refused."""
-    with pytest.raises(InvalidError, match="mapped field") as caught:
-        check_rules(tuple(FieldRule(field) for field in fields), FieldMapping({"email": "email"}))
-
-    assert caught.value.reason == "invalid_field_rules"
-
-
-@pytest.mark.parametrize(
-    ("own", "allowed"), [(Direction.TO_CRM, Direction.FROM_CRM), (Direction.FROM_CRM, Direction.TO_CRM)]
+TYPED = FieldMapping(
+    {"custom_fields.budget": "amount", "custom_fields.start": "closedate", "custom_fields.tags": "tags"},
+    types={
+        "custom_fields.budget": ValueType.NUMBER,
+        "custom_fields.start": ValueType.DATE,
+        "custom_fields.tags": ValueType.MULTI_CHOICE,
+    },
+    kinds={
+        "custom_fields.budget": ValueType.NUMBER,
+        "custom_fields.start": ValueType.DATE,
+        "custom_fields.tags": ValueType.MULTI_CHOICE,
+    },
 )
-def test_a_field_that_would_flow_nowhere_is_refused(own: Direction, allowed: Direction) -> None:
-    """R18: a field's direction has to have something in common with the integration's."""
-    rules = (FieldRule("email", direction=own),)
-
-    with pytest.raises(InvalidError, match="flows nowhere") as caught:
-        check_rules(rules, FieldMapping({"email": "email"}), allowed)
-
-    assert (caught.value.reason, caught.value.field) == ("invalid_field_rules", "field_rules.email.direction")
-    assert check_rules(rules, FieldMapping({"email": "email"}), own) == rules
 
 
-def test_what_is_written_follows_both_directions() -> None:
-    """Only fields that may go to the CRM, by their own direction and the integration's, are written."""
-    rules = (FieldRule("phone", direction=Direction.FROM_CRM),)
-    both = Integration(
-        *("i", "t", "hubspot", "1", "2"),
-        CredentialKind.OAUTH,
-        Direction.BIDIRECTIONAL,
-        {"email": "email", "phone": "phone"},
-        datetime.now(UTC),
-        rules,
+def test_readings_are_canonical_and_keep_the_crms_spelling() -> None:
+    """Values of typed fields read the same however the CRM writes them; versions too."""
+    version = Version("7.50", "", datetime.now(UTC), ours=False, source="x")
+    found = {"amount": "12.50", "closedate": "2026-11-29T23:30:00+02:00", "tags": "b;a;b"}
+
+    budget, start, tags = TYPED.readings(found, {"amount": (version,)})
+
+    assert (budget.crm, budget.value, budget.versions[0].value) == ("12.50", "12.5", "7.5")
+    assert (start.value, tags.value) == ("2026-11-29", "a;b")
+
+
+def test_what_cannot_be_converted_is_passed_as_it_is() -> None:
+    """lead-store shows it as unreadable, and the CRM refuses it; nobody blanks it."""
+    (budget,) = TYPED.readings({"amount": "a lot"})
+
+    assert (budget.crm, budget.value) == ("a lot", "a lot")
+    assert TYPED.to_crm({"custom_fields.budget": "a lot"}) == {"amount": "a lot"}
+
+
+def test_steps_are_between_the_two_types() -> None:
+    """A table of options maps the property's canonical text, and the result is canonical text of the lead field."""
+    steps = {"custom_fields.vip": (Transform(TransformKind.OPTIONS, options=(("1", "true"), ("0", "false"))),)}
+    vip = FieldMapping(
+        {"custom_fields.vip": "level"},
+        steps,
+        {"custom_fields.vip": ValueType.BOOLEAN},
+        {"custom_fields.vip": ValueType.NUMBER},
     )
 
-    assert both.written_fields == {"email"}
-    assert replace(both, direction=Direction.FROM_CRM).written_fields == frozenset()
+    (reading,) = vip.readings({"level": "1.0"})
+
+    assert reading.value == "true"
+    assert vip.to_crm({"custom_fields.vip": "false"}) == {"level": "0"}
+
+
+def test_r19_the_fingerprint_is_of_the_types_too() -> None:
+    """Under other types there is no base; text, or choices of one, are what they always were."""
+    plain = FieldMapping(TYPED.properties)
+    texts = FieldMapping({"email": "email"}, types={"email": ValueType.EMAIL}, kinds={"email": ValueType.TEXT})
+
+    assert plain.fingerprint != TYPED.fingerprint
+    assert texts.fingerprint == FieldMapping({"email": "email"}).fingerprint
+
+
+def test_the_kinds_of_mapped_properties_are_found() -> None:
+    """A property that is not known has none."""
+    known = [CrmField("amount", kind=ValueType.NUMBER), CrmField("other", kind=ValueType.DATE)]
+
+    assert mapping.kinds_of(TYPED, known) == {"custom_fields.budget": ValueType.NUMBER}

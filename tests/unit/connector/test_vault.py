@@ -6,7 +6,7 @@ from crm_connector.domain.integration import Credential, CredentialKind
 from crm_connector.vault import AesVault
 
 OLD, NEW = "old-key-" * 4, "new-key-" * 4
-CREDENTIAL = Credential(CredentialKind.OAUTH, "na1-refresh\nwith a line")
+CREDENTIAL = Credential.refresh_token("na1-refresh\nwith a line")
 
 
 def test_what_is_sealed_opens_again() -> None:
@@ -57,3 +57,21 @@ def test_broken_bytes_do_not_open(broken: bytes) -> None:
 def test_secrets_are_not_printed() -> None:
     """Neither a credential nor a token shows itself."""
     assert "refresh" not in repr(CREDENTIAL)
+
+
+def test_whatever_a_kind_needs_is_sealed() -> None:
+    """Several secrets, such as a private key and whom it signs for, come back by name."""
+    secrets = {"client_id": "app", "username": "ann@example.com", "private_key": "-----BEGIN KEY-----\nx\n"}
+    credential, vault = Credential(CredentialKind.JWT_BEARER, secrets), AesVault((OLD,))
+
+    assert vault.open("int-1", vault.seal("int-1", credential)) == credential
+
+
+@pytest.mark.parametrize("kind", [CredentialKind.ACCESS_TOKEN, CredentialKind.OAUTH])
+def test_a_token_that_was_sealed_alone_opens(kind: CredentialKind) -> None:
+    """Before there were kinds with several secrets, the text after the kind was the token itself."""
+    vault = AesVault((OLD,))
+    key = next(iter(vault._keys.values()))
+    sealed = vault._sealing_id + b"n" * 12 + key.encrypt(b"n" * 12, f"{kind.value}\ntoken-1".encode(), b"int-1")
+
+    assert set(vault.open("int-1", sealed).secrets.values()) == {"token-1"}

@@ -39,7 +39,7 @@ def test_a_recording_that_failed_may_have_kept_something() -> None:
 
 
 def test_what_is_kept_meanwhile_ends_the_wait() -> None:
-    """The router waits for the next recording, and hears of it."""
+    """The router waits for the next recording, and wakes up."""
     arrivals = Arrivals()
     with ThreadPoolExecutor(1) as pool:
         woken = pool.submit(arrivals.wait, LONG)

@@ -16,9 +16,9 @@ class World:
     def ask(self) -> datetime:
         """The database looks at its clock, and the answer takes its way."""
         self.asked += 1
-        told = NOON + timedelta(seconds=self.seconds)
+        answer = NOON + timedelta(seconds=self.seconds)
         self.seconds += self.answer_takes
-        return told
+        return answer
 
     def clock(self) -> CachedClock:
         """A clock in this world."""
@@ -49,6 +49,6 @@ def test_it_is_never_ahead_of_the_database() -> None:
     world.answer_takes = 0.25
     clock = world.clock()
     for _ in range(20):
-        told, truth = clock.now(), NOON + timedelta(seconds=world.seconds)
-        assert truth - timedelta(seconds=world.answer_takes, milliseconds=1) <= told <= truth
+        answer, truth = clock.now(), NOON + timedelta(seconds=world.seconds)
+        assert truth - timedelta(seconds=world.answer_takes, milliseconds=1) <= answer <= truth
         world.seconds += 0.1

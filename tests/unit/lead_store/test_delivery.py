@@ -12,7 +12,7 @@ def test_events_of_erased_records_go() -> None:
 
 @pytest.mark.parametrize("events", [b'[{"objectId":1,"n":' + b"9" * 5000 + b"}]", b"[" * 100_000, b'["\xff"]'])
 def test_events_that_cannot_be_read_all_go(events: bytes) -> None:
-    """Where nobody can tell which event is about whom, none is kept, and the erasure goes on."""
+    """Where it is unknown which event is about whom, none is kept, and the erasure goes on."""
     assert without_records(events, ("1",), {"1"}) == b"[]"
 
 

@@ -5,11 +5,12 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 from lead_store.domain.ending import end, fewer_links, merge
-from lead_store.domain.fields import same
 from lead_store.domain.lead import EndReason, Lead, empty_lead
+from lead_store.domain.lead_fields import TenantFields
 from lead_store.domain.link import Link, Pending, WriteKind
 from lead_store.domain.merge import Base
 from lead_store.domain.rules import Deletions, Direction, RecordPolicy, Target
+from lead_store.domain.values import same
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 BIN = Deletions(record_policy=RecordPolicy.ARCHIVE)
@@ -60,7 +61,7 @@ def in_use(lead: Lead) -> dict[str, str]:
 @given(leads("loser"), leads("survivor"))
 def test_l8_after_a_merge_every_record_in_use_is_the_survivors(loser: Lead, survivor: Lead) -> None:
     """The survivor keeps its own records and takes those that it has none of; the loser has none in use (L2, L8)."""
-    gone, after = merge(loser, survivor, T0)
+    gone, after = merge(loser, survivor, T0, TenantFields())
     assert in_use(gone) == {}
     assert in_use(after).items() >= in_use(survivor).items()
     assert in_use(after).keys() <= in_use(loser).keys() | in_use(survivor).keys()
@@ -73,11 +74,14 @@ def test_l8_after_a_merge_every_record_in_use_is_the_survivors(loser: Lead, surv
 
 @given(leads("loser"), leads("survivor"))
 def test_r7_a_base_is_inherited_only_where_the_survivor_has_the_value(loser: Lead, survivor: Lead) -> None:
-    """No link that was handed over says that the survivor agreed on a value which it does not have."""
-    _, after = merge(loser, survivor, T0)
+    """No link that was taken over says that the survivor agreed on a value which it does not have."""
+    _, after = merge(loser, survivor, T0, TenantFields())
     for link in after.links:
         if link != survivor.link(link.integration_id):
-            assert all(same(n, survivor.values.get(n, ""), base.platform) for n, base in link.base.items())
+            assert all(
+                same(TenantFields().type_of(n), survivor.values.get(n, ""), base.platform)
+                for n, base in link.base.items()
+            )
             assert link.pending is None or link.pending.inherited
 
 
@@ -87,7 +91,7 @@ def test_r7_a_base_is_inherited_only_where_the_survivor_has_the_value(loser: Lea
     bins=st.sets(st.sampled_from(INTEGRATIONS)),
     to_crm=st.booleans(),
 )
-def test_only_a_deletion_leaves_links_in_use_and_only_for_the_bin(
+def test_only_a_deletion_leaves_links_in_use_and_only_for_the_archive(
     lead: Lead, reason: EndReason, bins: set[str], *, to_crm: bool
 ) -> None:
     """Whatever else a lead ends by, all its links are detached; earlier reasons stay as they were."""
@@ -109,7 +113,7 @@ def test_a_link_of_an_earlier_connection_is_not_handed_over_to_a_lead_that_has_a
     former = Link("a", "hubspot", "1", record_id="7", detached_reason="integration_removed")
     loser = empty_lead("loser", "tenant", "jazzaam", T0).with_link(former)
     survivor = empty_lead("survivor", "tenant", "jazzaam", T0).with_link(Link("b", "hubspot", "1", record_id="8"))
-    gone, after = merge(loser, survivor, T0)
+    gone, after = merge(loser, survivor, T0, TenantFields())
     assert (gone.links, after) == ((former,), survivor)
     elsewhere = survivor.with_link(Link("b", "hubspot", "2", record_id="8"))
-    assert merge(loser, elsewhere, T0)[1].link("a") is not None
+    assert merge(loser, elsewhere, T0, TenantFields())[1].link("a") is not None

@@ -154,7 +154,7 @@ def test_a_detached_match_is_linked_again_and_keys_import_nothing_one_way() -> N
 
 
 @pytest.mark.parametrize(
-    ("other", "hopes"),
+    ("other", "competes"),
     [
         (lead("b"), True),
         (lead("b", email="other@x.org"), False),
@@ -164,13 +164,13 @@ def test_a_detached_match_is_linked_again_and_keys_import_nothing_one_way() -> N
         (lead("a"), False),
     ],
 )
-def test_a_lead_without_a_record_that_shares_the_email_is_a_rival(other: Lead, *, hopes: bool) -> None:
+def test_a_lead_without_a_record_that_shares_the_email_competes(other: Lead, *, competes: bool) -> None:
     """One that lives, is another lead than the one that got the record, and has none itself."""
-    assert competing_leads(case(ADA, similar=(other,)), lead("a")) == ([other] if hopes else [])
+    assert competing_leads(case(ADA, similar=(other,)), lead("a")) == ([other] if competes else [])
 
 
 @pytest.mark.parametrize(
-    ("seeker", "hopes"),
+    ("seeker", "competes"),
     [
         (lead("b", email="other@x.org"), True),
         (lead("b", link("9", "record_gone"), email="other@x.org"), True),
@@ -180,9 +180,9 @@ def test_a_lead_without_a_record_that_shares_the_email_is_a_rival(other: Lead, *
         (lead("a"), False),
     ],
 )
-def test_a_lead_that_looked_for_the_record_is_a_rival(seeker: Lead, *, hopes: bool) -> None:
+def test_a_lead_that_looked_for_the_record_competes(seeker: Lead, *, competes: bool) -> None:
     """Also when its e-mail is another one by now; not once it has a record or was set aside as a duplicate."""
-    assert competing_leads(case(ADA, finder=seeker), lead("a")) == ([seeker] if hopes else [])
+    assert competing_leads(case(ADA, finder=seeker), lead("a")) == ([seeker] if competes else [])
 
 
 def test_r13_a_duplicate_whose_own_work_item_led_here_is_a_rival_again() -> None:

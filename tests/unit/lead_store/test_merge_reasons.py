@@ -1,10 +1,12 @@
-"""What a merge tells: whose history it keeps, why a value gave way, and what a person needs to decide."""
+"""What a merge says: whose history it keeps, why a value was replaced, and what a person needs to decide."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from lead_store.domain.merge import Base, Conflict, Ours, Plan, Theirs, Winner, decide, plan
 from lead_store.domain.rules import Direction, FieldRule, MergeRule, Reading, Version
+from lead_store.domain.values import FieldType
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 AGREED = Base("a", "a")
@@ -13,7 +15,12 @@ AGREED = Base("a", "a")
 def merged(ours: str, base: Base | None, theirs: Reading, rule: FieldRule, *, ours_at: datetime = T0) -> Plan:
     """Merge one field; a reading with versions is one with history."""
     read = Theirs({"email": theirs}, T0 + timedelta(seconds=5), with_history=bool(theirs.versions))
-    return plan(Ours({"email": ours}, {"email": ours_at}), {"email": base} if base else {}, read, {"email": rule})
+    return plan(
+        Ours({"email": ours}, {"email": ours_at}),
+        {"email": base} if base else {},
+        read,
+        {"email": replace(rule, kind=FieldType.EMAIL)},
+    )
 
 
 def version(value: str, seconds: int) -> Version:
@@ -37,7 +44,7 @@ def version(value: str, seconds: int) -> Version:
         ),
     ],
 )
-def test_the_history_says_why_a_value_gave_way(
+def test_the_history_says_why_a_value_was_replaced(
     ours: str, base: Base, theirs: str, rule: FieldRule, because: str
 ) -> None:
     """Each value that is replaced is kept with the reason in a few words."""
@@ -45,7 +52,7 @@ def test_the_history_says_why_a_value_gave_way(
 
 
 def test_a_field_that_stays_as_it_is_has_no_reason() -> None:
-    """Agreed, unchanged, forbidden by the direction, refused by the CRM: there is nothing to tell."""
+    """Agreed, unchanged, forbidden by the direction, refused by the CRM: there is nothing to say."""
     reading = Theirs({"email": Reading("a", "a")}, T0)
     spelled = Theirs({"email": Reading("A.", "A.")}, T0)
     out, back = FieldRule(direction=Direction.TO_CRM), FieldRule(direction=Direction.FROM_CRM)
@@ -75,12 +82,12 @@ def test_r19_a_property_that_was_not_read_does_not_hold_up_the_next_one() -> Non
     assert result.to_lead == {"company": "b"}
 
 
-def test_a_conflict_tells_when_and_by_whom_the_crm_changed() -> None:
+def test_a_conflict_says_when_and_by_whom_the_crm_changed() -> None:
     """As far as the history was read and its newest version is the value that was read; and what was agreed before."""
     ask, asked = FieldRule(MergeRule.ASK), Conflict("b", "c", "c", "a")
     now, old = version("c", 3), version("x", 1)
-    told = Conflict("b", "c", "c", "a", T0 + timedelta(seconds=3), "CRM_UI:userId:7")
-    assert merged("b", AGREED, Reading("c", "c", (now, old)), ask).conflicts == {"email": told}
+    expected = Conflict("b", "c", "c", "a", T0 + timedelta(seconds=3), "CRM_UI:userId:7")
+    assert merged("b", AGREED, Reading("c", "c", (now, old)), ask).conflicts == {"email": expected}
     assert merged("b", AGREED, Reading("c", "c"), ask).conflicts == {"email": asked}
     assert merged("b", AGREED, Reading("c", "c", (old, now)), ask).conflicts == {"email": asked}
     assert merged("b", None, Reading("c", "c"), ask).conflicts == {"email": Conflict("b", "c", "c", base=None)}
@@ -98,3 +105,11 @@ def test_newest_gives_the_crm_what_changed_at_the_same_moment() -> None:
     """Somebody has to win; both workers of a lead decide alike."""
     reading = Reading("c", "c", (version("c", 0),))
     assert merged("b", AGREED, reading, FieldRule(), ours_at=T0).to_lead == {"email": "c"}
+
+
+def test_the_rule_decides_unless_a_write_of_ours_may_have_landed() -> None:
+    """Only then a person has to."""
+    both, ours = Theirs({"email": Reading("c", "c")}, T0), Ours({"email": "b"}, {})
+    rule = FieldRule(MergeRule.CRM)
+    assert decide("email", ours, AGREED, both, rule)[0] is Winner.THEIRS
+    assert decide("email", ours, AGREED, both, rule, unproven=True)[0] is Winner.ASK

@@ -21,7 +21,7 @@ def test_each_reason_of_the_guide_is_explained_where_the_work_is_listed(chapter:
 
 
 def test_an_unknown_reason_says_so() -> None:
-    """A reason of another version is told apart from none, and lead-store's refusals from both."""
+    """A reason of another version differs from none, and lead-store's refusals from both."""
     assert advice("what_is_this") is UNLISTED
     assert advice("").cause == ""
     assert "refuses" in advice("lead_store_invalid_argument").cause

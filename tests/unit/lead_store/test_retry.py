@@ -51,6 +51,12 @@ def test_a_worker_is_granted_a_wait_of_a_day_at_most(asked: timedelta, granted: 
     assert PRODUCTION.bounded(asked) == granted
 
 
+def test_r2_r14_what_has_to_pass_before_a_reading_proves_something() -> None:
+    """The read lag after a lease that had a write, and some time between two absent readings."""
+    assert PRODUCTION.write_is_over(NOW) == NOW + PRODUCTION.read_lag
+    assert PRODUCTION.absence_proven(NOW) == NOW + PRODUCTION.absent_apart
+
+
 def test_failed_work_becomes_due_so_many_in_a_second() -> None:
     """Or all at once where no rate is given."""
     assert spread(NOW, 3, 2) == [NOW, NOW + timedelta(seconds=0.5), NOW + timedelta(seconds=1)]

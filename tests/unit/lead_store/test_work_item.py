@@ -31,7 +31,7 @@ def test_a_work_item_is_named_after_its_record_or_else_its_lead() -> None:
 
 
 @pytest.mark.parametrize(("record_id", "lead_id"), [("7", ""), ("", "lead"), ("a/b", "")])
-def test_a_work_item_is_told_by_its_name(record_id: str, lead_id: str) -> None:
+def test_a_work_item_follows_from_its_name(record_id: str, lead_id: str) -> None:
     """A work item that nobody has touched yet is as its name says, whatever signs are in the record's id."""
     name = work_item_id("i", record_id=record_id, lead_id=lead_id)
     assert work_item_named("tenant", "i", name) == WorkItem(name, "tenant", "i", record_id, lead_id)

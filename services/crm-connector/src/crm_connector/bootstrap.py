@@ -35,6 +35,8 @@ from crm_connector.usecases.loop import Busy, WorkLoop
 from crm_connector.usecases.planner import Planner
 from crm_connector.usecases.runner import Runner
 from crm_connector.usecases.runs import Runs
+from crm_connector.usecases.streams import Streams
+from crm_connector.usecases.subscriptions import Subscriptions
 from crm_connector.usecases.sweep import Sweep
 from crm_connector.usecases.targets import Targets
 from crm_connector.usecases.upkeep import Upkeep
@@ -76,18 +78,24 @@ class Service:
         settings, store, stop, timing = self._settings, self._store, self._stop, self._settings.timing
         repository, cursors = MongoIntegrations(self._db), MongoCursors(self._db)
         runs, planned = MongoRuns(self._db, timing.run_lease), MongoPlannedRecords(self._db)
-        vault, targets, busy, size = AesVault(settings.secret_keys), Targets(store), Busy(timing.batching), BatchSize()
+        vault, targets = AesVault(settings.secret_keys), Targets(store, providers)
+        busy, size = Busy(timing.batching), BatchSize()
         connections = Connections(repository, vault, providers)
-        webhooks = Webhooks(repository, MongoSubscriptions(self._db), connections, targets, settings.api_url)
-        integrations = Integrations(
-            repository, cursors, runs, vault, connections, targets, webhooks, new_id=_new_id, now=now
-        )
         live = Job(store, connections.crm, timing, self._metrics.work, size)
         low_priority = Job(store, connections.low_priority, timing, self._metrics.work)
-        self._metrics.watch(connections.health)
         self._loop = WorkLoop(store, live.run, stop, timing, busy, size)
         self._sweep = Sweep(repository, cursors, connections.low_priority, low_priority, now, stop, timing)
-        self._upkeep = Upkeep(repository, integrations, targets, timing)
+        self._streams = Streams(
+            *(repository, cursors, store, connections, self._sweep.soon), timing=timing, now=now, stop=stop
+        )
+        of_accounts = Subscriptions(cursors, connections.crm, now, timing.retries)
+        of_apps = MongoSubscriptions(self._db)
+        webhooks = Webhooks(repository, of_apps, connections, targets, of_accounts, self._streams, settings.api_url)
+        integrations = Integrations(
+            *(repository, cursors, runs, vault, connections, targets, webhooks, store), new_id=_new_id, now=now
+        )
+        self._upkeep = Upkeep(repository, integrations, targets, of_accounts, timing)
+        self._metrics.watch(connections.health, self._streams.disconnected)
         calls = self._metrics.calls_of_thread
         planner = Planner(store, connections.low_priority, planned, calls, now)
         self._runner = Runner(
@@ -100,7 +108,7 @@ class Service:
         doctor = Doctor(repository, connections, webhooks, settings.api_url)
         of_runs = Runs(runs, planned, repository, store, _new_id, now)
         servicer = IntegrationServicer(integrations, webhooks, of_runs, doctor, now)
-        self.server = Server(servicer, settings.host, settings.port)
+        self.server = Server(servicer, settings.host, settings.port, timing.start_calls)
 
     def start(self) -> None:
         """Answer health checks, wait for MongoDB, then serve and work."""
@@ -118,6 +126,7 @@ class Service:
         self._threads = [
             _thread("work", self._loop.run),
             _thread("sweep", lambda: self._sweep.run(self._settings.sweep_seconds)),
+            _thread("streams", lambda: self._repeat(self._streams.turn, "streams")),
             _thread("upkeep", lambda: self._repeat(self._upkeep.turn, "upkeep")),
             *(_thread("run", lambda: self._repeat(self._runner.turn, "run")) for _ in range(_RUNNERS)),
         ]
@@ -128,6 +137,7 @@ class Service:
         deadline = time.monotonic() + 4.5
         self._stop.set()
         self._store.interrupt()
+        self._streams.close()
         self.server.stop()
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))

@@ -1,4 +1,7 @@
-"""The port of a CRM. A new CRM is a new folder in `providers/` that implements these protocols."""
+"""The port of a CRM. A new CRM is a new folder in `providers/` that implements these protocols.
+
+Every method of `Crm` and `CrmProvider` may raise a `CrmError`; deadlines are monotonic times.
+"""
 
 import threading
 import time
@@ -7,10 +10,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from crm_connector.domain.integration import Account, CredentialKind, Integration
+from crm_connector.domain.capabilities import Capabilities
+from crm_connector.domain.delivery import StreamEvent
+from crm_connector.domain.integration import Account, Credential, CredentialKind, Integration
 from crm_connector.domain.mapping import CrmField, FieldMapping, Limits
 from crm_connector.domain.observation import ArchivedRecord, Lease, Observation, Present, Write, WriteOutcome
 from crm_connector.domain.retry import Retries
+from crm_connector.domain.values import ValueType
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +43,8 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
-class ArchivePage:
-    """Records in the CRM's archive; `next_position` is empty on the last page."""
+class RemovedPage:
+    """Records that were archived or deleted; `next_position` is empty on the last page."""
 
     records: tuple[ArchivedRecord, ...]
     next_position: str
@@ -62,15 +68,24 @@ class Quota:
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """What an OAuth exchange answers: `expires_in` counts in seconds from before the call."""
+    """What an authentication answers. `expires_in` counts in seconds from before the call; None = the CRM does not say.
 
-    access_token: str
-    refresh_token: str
-    expires_in: float
+    `host` is the address of the account; empty = all accounts have the same one. `refresh_token` replaces the one that
+    was used; empty = that one stays.
+    """
 
-    def __repr__(self) -> str:
-        """Show no secret."""
-        return f"Tokens(expires_in={self.expires_in})"
+    access_token: str = field(repr=False)
+    refresh_token: str = field(default="", repr=False)
+    expires_in: float | None = None
+    host: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """An access token that is good for now, and the address of its account."""
+
+    token: str = field(repr=False)
+    host: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,20 +98,55 @@ class CrmSubscription:
     active: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class StreamBatch:
+    """What was read of a stream, and the position after it.
+
+    `reset` = events before these were lost, because the position was too old or the CRM left a gap: a sweep has to find
+    what they were about.
+    """
+
+    events: tuple[StreamEvent, ...]
+    position: str
+    reset: bool = False
+
+
 class TokenSource(Protocol):
     """Gives the access token of one credential; safe to share between threads."""
 
-    def get(self) -> str:
-        """Give a token that is good for now, refreshed ahead of its expiry. A CrmError if that fails."""
+    def get(self) -> Access:
+        """Give a token that is good for now, renewed ahead of its expiry. A CrmError if that fails."""
         ...
 
     def reject(self, token: str) -> None:
-        """Note that the CRM calls this token expired: the next `get` refreshes."""
+        """Note that the CRM calls this token expired: the next `get` renews."""
+        ...
+
+
+class EventStream(Protocol):
+    """The events of one account, which we pull."""
+
+    @property
+    def topic(self) -> str:
+        """Name of what is read; positions belong to it."""
+        ...
+
+    def read(self, position: str, deadline: float) -> StreamBatch:
+        """Give the events after this position, waiting for some until the deadline; an empty position is now."""
+        ...
+
+    def close(self) -> None:
+        """End a read that waits, and the connection. Repeatable, by any thread."""
         ...
 
 
 class Crm(Protocol):
-    """One account of a CRM, spoken to with one credential. Every method may raise a `CrmError`; times are monotonic."""
+    """One account of a CRM, called with one credential."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What this account can do."""
+        ...
 
     @property
     def timeout(self) -> float:
@@ -115,8 +165,11 @@ class Crm(Protocol):
         """Ask which account the credential belongs to, and which scopes it lacks; none if the CRM does not say."""
         ...
 
-    def prepare(self, mapping: FieldMapping, written: Set[str]) -> None:
-        """Check the mapping, of which the fields `written` may go to the CRM, and set up our marks. Repeatable."""
+    def prepare(self, mapping: FieldMapping, written: Set[str]) -> Mapping[str, ValueType]:
+        """Check the mapping, of which the fields `written` may go to the CRM, and set up our marks. Repeatable.
+
+        Gives the kind of each mapped field's property.
+        """
         ...
 
     def observe(self, leases: Sequence[Lease], deadline: float) -> list[Observation]:
@@ -124,19 +177,25 @@ class Crm(Protocol):
         ...
 
     def write(self, writes: Sequence[Write], send_by: float) -> dict[str, WriteOutcome]:
-        """Carry out writes: write id → outcome, none if it may have landed. Nothing is sent after `send_by` (R4)."""
+        """Carry out writes: write id → outcome, none if it may have landed. Nothing is sent after `send_by` (R4).
+
+        Where writes can be guarded, each is bound to its basis. What may land late has to be guarded or idempotent.
+        """
         ...
 
     def changed_since(self, since: datetime, position: object | None, deadline: float) -> Page:
         """Page through the records modified at or after `since`, oldest first."""
         ...
 
-    def all_records(self, position: str, deadline: float) -> Page:
-        """Page through all records, in an order that never changes; positions are texts, empty = the start."""
+    def removed_since(self, since: datetime, position: str, deadline: float) -> RemovedPage:
+        """Page through the records archived or deleted at or after `since`, as far as the CRM lists them.
+
+        The order never changes; positions are texts, empty = the start.
+        """
         ...
 
-    def archived_records(self, position: str, deadline: float) -> ArchivePage:
-        """Page through the archive, in an order that never changes; positions are texts, empty = the start."""
+    def all_records(self, position: str, deadline: float) -> Page:
+        """Page through all records, in an order that never changes; positions are texts, empty = the start."""
         ...
 
     def count(self) -> int:
@@ -159,9 +218,26 @@ class Crm(Protocol):
         """Give what the last answers said about the daily quota; None if nothing. No call is made."""
         ...
 
+    def record_url(self, record_id: str) -> str:
+        """Give the page of a record in the CRM, for people; empty if unknown. No call is made."""
+        ...
+
+    def stream(self) -> EventStream | None:
+        """Open the stream of this account's events; None if it has none."""
+        ...
+
+    def ensure_subscription(self) -> datetime | None:
+        """Make sure that this account's events are sent to us: when that ends, None = never. Repeatable."""
+        ...
+
 
 class CrmProvider(Protocol):
     """Everything about one kind of CRM that is not bound to an account."""
+
+    @property
+    def name(self) -> str:
+        """Name of the CRM as people write it."""
+        ...
 
     @property
     def default_mapping(self) -> Mapping[str, str]:
@@ -187,20 +263,29 @@ class CrmProvider(Protocol):
         """Close all connections."""
         ...
 
+    def capabilities(self, integration: Integration) -> Capabilities:
+        """Say what the account of an integration can do. No call is made."""
+        ...
+
     def open(self, token: TokenSource, kind: CredentialKind) -> Crm:
-        """Speak with a credential whose account is not known yet."""
+        """Use a credential whose account is not known yet."""
         ...
 
     def connect(self, integration: Integration, token: TokenSource) -> Crm:
-        """Speak for an integration; `token` gives the present access token."""
+        """Make the client of an integration; `token` gives the present access token."""
         ...
 
     def exchange(self, code: str, redirect_uri: str) -> Tokens:
         """Turn the code of an OAuth redirect into tokens."""
         ...
 
-    def refresh(self, refresh_token: str) -> Tokens:
-        """Get a new access token, and perhaps a new refresh token."""
+    def authenticate(self, credential: Credential) -> Tokens:
+        """Get an access token for a credential.
+
+        Raises:
+            InvalidError: `credential_not_supported`, if the CRM has no such kind of credential.
+
+        """
         ...
 
     def webhooks(self, app_id: str) -> "WebhookAdmin | None":

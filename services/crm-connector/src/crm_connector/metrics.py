@@ -26,8 +26,8 @@ class Metrics:
             registry=self.registry,
         )
 
-    def watch(self, health: Callable[[], tuple[int, float]]) -> None:
-        """Show the accounts that the CRM keeps failing for, and the largest share of a daily quota that is used."""
+    def watch(self, health: Callable[[], tuple[int, float]], disconnected: Callable[[], int] = lambda: 0) -> None:
+        """Show accounts that the CRM keeps failing for, the largest used share of a daily quota, and lost streams."""
         failing = Gauge(
             "leadsync_crm_breakers_open", "Accounts that the CRM keeps failing for.", registry=self.registry
         )
@@ -36,6 +36,10 @@ class Metrics:
             "leadsync_crm_daily_quota_used_ratio", "Largest used share of a daily quota.", registry=self.registry
         )
         used.set_function(lambda: health()[1])
+        streams = Gauge(
+            "leadsync_crm_streams_disconnected", "Event streams that cannot be read.", registry=self.registry
+        )
+        streams.set_function(disconnected)
 
     def call(self, method: str, status: int) -> None:
         """Count one call to a CRM; status 0 = no answer."""

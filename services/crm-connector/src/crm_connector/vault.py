@@ -1,6 +1,7 @@
 """Seals credentials with AES-256-GCM, bound to the integration they belong to."""
 
 import hashlib
+import json
 import secrets
 
 from cryptography.exceptions import InvalidTag
@@ -26,7 +27,7 @@ class AesVault:
     def seal(self, integration_id: str, credential: Credential) -> bytes:
         """Seal a credential for one integration."""
         nonce = secrets.token_bytes(_NONCE_BYTES)
-        text = f"{credential.kind.value}\n{credential.secret}".encode()
+        text = f"{credential.kind.value}\n{json.dumps(dict(credential.secrets))}".encode()
         sealed = self._keys[self._sealing_id].encrypt(nonce, text, integration_id.encode())
         return self._sealing_id + nonce + sealed
 
@@ -42,10 +43,18 @@ class AesVault:
         if key is None:
             raise _unreadable()
         try:
-            kind, _, secret = key.decrypt(nonce, text, integration_id.encode()).decode().partition("\n")
+            kind, _, found = key.decrypt(nonce, text, integration_id.encode()).decode().partition("\n")
         except InvalidTag:
             raise _unreadable() from None
-        return Credential(CredentialKind(kind), secret)
+        return Credential(CredentialKind(kind), _secrets(CredentialKind(kind), found))
+
+
+def _secrets(kind: CredentialKind, text: str) -> dict[str, str]:
+    """Read the secrets: a JSON object, or the single token that was sealed in its place before."""
+    if text.startswith("{"):
+        found: dict[str, str] = json.loads(text)
+        return found
+    return {"access_token" if kind is CredentialKind.ACCESS_TOKEN else "refresh_token": text}
 
 
 def _unreadable() -> PreconditionError:

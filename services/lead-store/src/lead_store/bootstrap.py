@@ -17,11 +17,11 @@ from lead_store.mongo.store import Store
 from lead_store.rpc.conflict_service import ConflictService
 from lead_store.rpc.health import HealthWatch
 from lead_store.rpc.inbox_service import InboxService
+from lead_store.rpc.lead_field_service import LeadFieldService
 from lead_store.rpc.lead_service import LeadService
 from lead_store.rpc.match_service import MatchService
 from lead_store.rpc.plan_service import PlanService
-from lead_store.rpc.server import serve
-from lead_store.rpc.sync_service import SyncService
+from lead_store.rpc.server import Served, serve
 from lead_store.rpc.work_service import WorkService
 from lead_store.settings import Settings
 from lead_store.usecases.applying import Apply
@@ -30,6 +30,7 @@ from lead_store.usecases.conflicts import Conflicts
 from lead_store.usecases.duplicates import Duplicates
 from lead_store.usecases.ending import EndLead
 from lead_store.usecases.inbox import Inbox
+from lead_store.usecases.lead_fields import LeadFields
 from lead_store.usecases.leads import Leads
 from lead_store.usecases.lease import LeaseWork, WorkSignal
 from lead_store.usecases.matches import Matches
@@ -49,9 +50,7 @@ STOP_SECONDS = 3.0
 class Services:
     """What is served over a store, and what runs beside it."""
 
-    leads: LeadService
-    inbox: InboxService
-    sync: SyncService
+    served: Served
     router: Router
     references: References
     status: Status
@@ -69,19 +68,17 @@ def build(
     work, targets = Work(store, signal, settings.platform, waits), Targets(store, arrivals, apply)
     quarantine = Quarantine(QuarantinedRequests.of(store.database, settings.quarantine), store.now)
     routing = RouterTiming(timing.route_all, timing.route_all_busy, timing.route_late, timing.failed_loop)
-    return Services(
-        LeadService(leads, EndLead(store, signal), Watch(store, stop), conflicts),
-        InboxService(Inbox(store, arrivals, CachedClock(store.now, steady).now), quarantine),
-        SyncService(
-            WorkService(lease_work, work, targets, status, signal),
-            PlanService(Planning(store, settings.platform, waits)),
-            ConflictService(conflicts),
-            MatchService(Matches(store, signal), Duplicates(store)),
-        ),
-        Router(store, signal, arrivals, timing=routing),
-        References(store, timing.failed_loop),
-        status,
+    served = Served(
+        leads=LeadService(leads, EndLead(store, signal), Watch(store, stop), conflicts),
+        lead_fields=LeadFieldService(LeadFields(store, targets.apply_types)),
+        inbox=InboxService(Inbox(store, arrivals, CachedClock(store.now, steady).now), quarantine),
+        work=WorkService(lease_work, work, targets, status, signal),
+        plan=PlanService(Planning(store, settings.platform, waits)),
+        conflicts=ConflictService(conflicts),
+        matches=MatchService(Matches(store, signal), Duplicates(store)),
     )
+    router = Router(store, signal, arrivals, timing=routing)
+    return Services(served, router, References(store, timing.failed_loop), status)
 
 
 @contextmanager
@@ -100,7 +97,7 @@ def run(settings: Settings, stop: threading.Event) -> Iterator[int]:
         stack.enter_context(_thread("router", built.router.run, built.router.close))
         stack.enter_context(_thread("references", built.references.run, built.references.close))
         address = f"{settings.host}:{settings.port}"
-        port = stack.enter_context(serve(address, health, built.leads, built.inbox, built.sync, STOP_SECONDS))
+        port = stack.enter_context(serve(address, health, built.served, STOP_SECONDS))
         stack.enter_context(_thread("health", health.run, health.close))
         if settings.metrics_port:
             Metrics(built.status).serve(settings.host, settings.metrics_port, stack)

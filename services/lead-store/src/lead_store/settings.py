@@ -62,7 +62,7 @@ class Settings:
         lease = _number(env, "LEADSYNC_LEASE_SECONDS", 60, SHORTEST_LEASE, 3600, faults)
         port = _number(env, "LEAD_STORE_PORT", 50051, 1, 65535, faults)
         metrics_port = _number(env, "LEAD_STORE_METRICS_PORT", 0, 0, 65535, faults)
-        # HubSpot repeats a delivery for a day; the same one must be known again for as long.
+        # A CRM may repeat a delivery for a day; the same one must be known again for as long.
         retention = _number(env, "LEADSYNC_RETENTION_DAYS", 30, 2, 3650, faults)
         quarantine = _number(env, "LEADSYNC_QUARANTINE_DAYS", 3, 1, 30, faults)
         scale = _number(env, "LEADSYNC_TIME_SCALE", 1, 1, 100, faults)  # for tests: divides every wait

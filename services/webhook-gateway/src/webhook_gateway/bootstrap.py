@@ -36,6 +36,7 @@ from webhook_gateway.resources.events import Events
 from webhook_gateway.resources.health import Health
 from webhook_gateway.resources.history import Histories
 from webhook_gateway.resources.integrations import Integrations
+from webhook_gateway.resources.lead_fields import LeadFields
 from webhook_gateway.resources.leads import Leads
 from webhook_gateway.resources.matches import Matches
 from webhook_gateway.resources.quarantine import Quarantines, Replay
@@ -92,13 +93,15 @@ def _resources(
     store: Channel, connector: Channel, registry: Registry, replay: Replay, metrics: Metrics
 ) -> list[object]:
     """Make everything that the API offers."""
+    fields = LeadFields(store)
     runs = Runs(connector)
     statuses = SyncStatuses(store, runs)
     return [
         Webhooks(registry),
         Events(store, registry),
         Quarantines(store, replay),
-        Leads(store),
+        Leads(store, fields),
+        fields,
         Histories(store),
         Conflicts(store),
         Decisions(store),

@@ -1,26 +1,25 @@
 # ruff: noqa: N802  the contracts name the methods
-"""A double of lead-store's conflicts."""
+"""A double of lead-store's ConflictService."""
 
 from google.rpc import code_pb2  # type: ignore[import-untyped, unused-ignore]
 from integration.gateway.doubles.status import Context, fail
-from leadsync.sync.v1 import sync_service_pb2 as pb
-from leadsync.sync.v1.sync_service_pb2_grpc import SyncServiceServicer
+from leadsync.sync.v1 import conflict_service_pb2 as pb
+from leadsync.sync.v1.conflict_service_pb2_grpc import ConflictServiceServicer
 
 
-class FakeConflicts(SyncServiceServicer):
+class FakeConflicts(ConflictServiceServicer):
     """The conflicts given; remembers what it was asked."""
 
     def __init__(self) -> None:
-        super().__init__()
         self.conflicts: list[pb.Conflict] = []
-        self.conflicts_listed: list[pb.ListConflictsRequest] = []
+        self.listed: list[pb.ListConflictsRequest] = []
         self.resolved: list[pb.ResolveConflictRequest | pb.ResolveConflictsRequest] = []
         self.undone: list[pb.UndoDecisionRequest] = []
 
     async def ListConflicts(self, request: pb.ListConflictsRequest, context: Context) -> pb.ListConflictsResponse:
         """List those of a lead, or all."""
         del context
-        self.conflicts_listed.append(request)
+        self.listed.append(request)
         found = [item for item in self.conflicts if request.lead_id in {"", item.lead_id}]
         return pb.ListConflictsResponse(conflicts=found, next_page_token="more" if request.page_size else "")
 

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import grpc
+from google.protobuf.timestamp_pb2 import Timestamp
 from google.rpc import code_pb2  # type: ignore[import-untyped, unused-ignore]
 from integration.gateway.doubles.status import Context, fail
 from leadsync.integration.v1 import integration_pb2
@@ -27,6 +28,8 @@ class FakeConnector(IntegrationServiceServicer):
         self.runs: dict[str, integration_pb2.Run] = {}
         self.imports: list[pb.StartImportRequest] = []
         self.pushes: list[pb.StartPushRequest] = []
+        self.mode = pb.EVENT_MODE_WEBHOOK
+        self.expires_at: Timestamp | None = None
         self.checks = [integration_pb2.Check(name="token", state=integration_pb2.CHECK_STATE_OK, finding="It works.")]
 
     async def _get(self, context: Context, request: Any) -> integration_pb2.Integration:
@@ -68,15 +71,15 @@ class FakeConnector(IntegrationServiceServicer):
         if request.etag and request.etag != item.etag:
             await fail(context, code_pb2.ABORTED, "stale_etag", "the integration has moved on")
         self.updated.append(request)
-        given = request.integration.deletions
-        if given.cap_percent == 13:
-            field = "integration.deletions.cap_percent"
+        if request.integration.policy.deletions.cap_percent == 13:
+            field = "integration.policy.deletions.cap_percent"
             await fail(context, code_pb2.INVALID_ARGUMENT, "invalid_field", "this share is unlucky", field)
         for path in request.update_mask.paths:
-            item.ClearField(path)
-            request.update_mask.MergeMessage(request.integration, item, replace_repeated_field=True)
+            parent, _, name = path.rpartition(".")
+            (item.policy if parent else item).ClearField(name)
+        request.update_mask.MergeMessage(request.integration, item, True, True)
         item.etag = str(int(item.etag) + 1)
-        applies = {"paused", "deletions"}.isdisjoint(request.update_mask.paths)
+        applies = {"paused", "policy.deletions"}.isdisjoint(request.update_mask.paths)
         run = integration_pb2.Run(run_id="run-1", kind=integration_pb2.RUN_KIND_APPLY) if applies else None
         return pb.UpdateIntegrationResponse(integration=item, run=run)
 
@@ -170,7 +173,9 @@ class FakeConnector(IntegrationServiceServicer):
         await self._get(context, request)
         option = integration_pb2.CrmFieldOption(value="OPEN", label="Open")
         fields = [
-            integration_pb2.CrmField(property="firstname", label="First", type="string", mapped_to="first_name"),
+            integration_pb2.CrmField(
+                property="firstname", object="contact", label="First", type="string", mapped_to="first_name"
+            ),
             integration_pb2.CrmField(property="hs_x", label="X", type="enumeration", read_only=True, options=[option]),
         ]
         return pb.ListCrmFieldsResponse(fields=fields)
@@ -187,6 +192,10 @@ class FakeConnector(IntegrationServiceServicer):
             subscriptions=subscriptions,
             managed=True,
             events=["contact.creation", "contact.propertyChange"],
+            mode=self.mode,
+            connected=True,
+            position_age_seconds=7,
+            expires_at=self.expires_at,
         )
 
 

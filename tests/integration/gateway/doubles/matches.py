@@ -1,17 +1,16 @@
 # ruff: noqa: N802  the contracts name the methods
-"""A double of lead-store's matches and duplicates."""
+"""A double of lead-store's MatchService."""
 
 from google.rpc import code_pb2  # type: ignore[import-untyped, unused-ignore]
 from integration.gateway.doubles.status import Context, fail
-from leadsync.sync.v1 import sync_service_pb2 as pb
-from leadsync.sync.v1.sync_service_pb2_grpc import SyncServiceServicer
+from leadsync.sync.v1 import match_service_pb2 as pb
+from leadsync.sync.v1.match_service_pb2_grpc import MatchServiceServicer
 
 
-class FakeMatches(SyncServiceServicer):
+class FakeMatches(MatchServiceServicer):
     """The matches given and one pair of duplicates; remembers what it was asked."""
 
     def __init__(self) -> None:
-        super().__init__()
         self.matches: list[pb.Match] = []
         self.picked: list[pb.PickMatchRequest] = []
         self.listed: list[pb.ListMatchesRequest | pb.ListDuplicatesRequest] = []

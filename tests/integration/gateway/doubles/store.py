@@ -7,16 +7,16 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from integration.gateway.doubles.conflicts import FakeConflicts
 from integration.gateway.doubles.inbox import FakeInbox
+from integration.gateway.doubles.lead_fields import FakeLeadFields
 from integration.gateway.doubles.leads import FakeLeads
 from integration.gateway.doubles.matches import FakeMatches
 from integration.gateway.doubles.work import FakeWork
 from leadsync.inbox.v1 import inbox_service_pb2_grpc as inbox_grpc
+from leadsync.lead.v1 import lead_field_service_pb2_grpc as lead_field_grpc
 from leadsync.lead.v1 import lead_service_pb2_grpc as lead_grpc
-from leadsync.sync.v1 import sync_service_pb2_grpc as sync_grpc
-
-
-class FakeSync(FakeConflicts, FakeMatches, FakeWork):
-    """Everything that SyncService offers to the gateway."""
+from leadsync.sync.v1 import conflict_service_pb2_grpc as conflict_grpc
+from leadsync.sync.v1 import match_service_pb2_grpc as match_grpc
+from leadsync.sync.v1 import work_service_pb2_grpc as work_grpc
 
 
 class Store:
@@ -25,10 +25,10 @@ class Store:
     def __init__(self) -> None:
         self.inbox = FakeInbox()
         self.leads = FakeLeads()  # type: ignore[abstract]  # only what the gateway calls
-        self.sync = FakeSync()  # type: ignore[abstract]
-        self.conflicts: FakeConflicts = self.sync
-        self.matches: FakeMatches = self.sync
-        self.work: FakeWork = self.sync
+        self.lead_fields = FakeLeadFields()
+        self.conflicts = FakeConflicts()
+        self.matches = FakeMatches()
+        self.work = FakeWork()  # type: ignore[abstract]
         self.health = health.aio.HealthServicer()
         self.port = 0
 
@@ -38,7 +38,10 @@ class Store:
         server = grpc.aio.server(options=(("grpc.max_receive_message_length", 32 * 1024 * 1024),))
         inbox_grpc.add_InboxServiceServicer_to_server(self.inbox, server)
         lead_grpc.add_LeadServiceServicer_to_server(self.leads, server)
-        sync_grpc.add_SyncServiceServicer_to_server(self.sync, server)
+        lead_field_grpc.add_LeadFieldServiceServicer_to_server(self.lead_fields, server)
+        conflict_grpc.add_ConflictServiceServicer_to_server(self.conflicts, server)
+        match_grpc.add_MatchServiceServicer_to_server(self.matches, server)
+        work_grpc.add_WorkServiceServicer_to_server(self.work, server)
         health_pb2_grpc.add_HealthServicer_to_server(self.health, server)
         await self.health.set("", health_pb2.HealthCheckResponse.SERVING)
         self.port = server.add_insecure_port(f"127.0.0.1:{port}")

@@ -1,17 +1,16 @@
 # ruff: noqa: N802  the contracts name the methods
-"""A double of lead-store's work items and counters."""
+"""A double of lead-store's WorkService."""
 
 from google.rpc import code_pb2  # type: ignore[import-untyped, unused-ignore]
 from integration.gateway.doubles.status import Context, fail
-from leadsync.sync.v1 import sync_service_pb2 as pb
-from leadsync.sync.v1.sync_service_pb2_grpc import SyncServiceServicer
+from leadsync.sync.v1 import work_service_pb2 as pb
+from leadsync.sync.v1.work_service_pb2_grpc import WorkServiceServicer
 
 
-class FakeWork(SyncServiceServicer):
+class FakeWork(WorkServiceServicer):
     """Fixed counters of the integrations in `known`; remembers what was made due."""
 
     def __init__(self) -> None:
-        super().__init__()
         self.known: set[str] = set()
         self.redriven: list[pb.RequestSyncRequest] = []
 

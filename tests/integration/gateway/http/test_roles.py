@@ -38,6 +38,8 @@ def test_a_viewer_only_looks() -> None:
         "enable_webhooks",
         "disable_webhooks",
         "verify_again",
+        "put_lead_field",
+        "delete_lead_field",
     }
 
 

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 from integration.gateway.harness import RunningGateway, run_gateway, token
-from leadsync.sync.v1 import sync_service_pb2 as sync_pb
+from leadsync.sync.v1 import conflict_service_pb2 as pb
 
 pytestmark = pytest.mark.anyio
 
@@ -10,10 +10,10 @@ CONFLICTS = "/api/v1/conflicts"
 SEEN = {"leadId": "lead", "integrationId": "i", "field": "jobTitle", "etag": "seen"}
 
 
-def _wait(gateway: RunningGateway, **changes: Any) -> sync_pb.Conflict:
+def _wait(gateway: RunningGateway, **changes: Any) -> pb.Conflict:
     """Make a field wait in lead-store."""
     given = {"lead_id": "lead", "integration_id": "i", "record_id": "7", "field": "job_title", "etag": "seen"}
-    conflict = sync_pb.Conflict(**(given | changes))
+    conflict = pb.Conflict(**(given | changes))
     gateway.store.conflicts.conflicts.append(conflict)
     return conflict
 
@@ -26,7 +26,7 @@ async def test_what_waits_for_a_person() -> None:
         )
         conflict.ours_changed_at.FromMilliseconds(1_782_371_969_000)
         conflict.theirs_changed_at.FromMilliseconds(1_782_371_970_000)
-        conflict.suggested = sync_pb.SIDE_CRM
+        conflict.suggested = pb.SIDE_CRM
         page = (await gateway.call("GET", CONFLICTS, "viewer")).json()
         assert page == {
             "conflicts": [
@@ -67,7 +67,7 @@ async def test_filters_reach_lead_store() -> None:
         query = {"integrationId": "i", "leadId": "l", "field": "jobTitle", "pageSize": "3", "pageToken": "t"}
         page = (await gateway.call("GET", CONFLICTS, params=query)).json()
         assert page == {"conflicts": [], "nextPageToken": "more"}
-        (asked,) = gateway.store.conflicts.conflicts_listed
+        (asked,) = gateway.store.conflicts.listed
         assert (asked.tenant_id, asked.integration_id, asked.lead_id, asked.field) == ("acme", "i", "l", "job_title")
         assert (asked.page_size, asked.page_token) == (3, "t")
         wrong = await gateway.call("GET", CONFLICTS, params={"field": "job_title"})
@@ -77,8 +77,8 @@ async def test_filters_reach_lead_store() -> None:
 @pytest.mark.parametrize(
     ("choice", "kind", "taken"),
     [
-        ({"take": "platform"}, "take", sync_pb.SIDE_PLATFORM),
-        ({"take": "crm"}, "take", sync_pb.SIDE_CRM),
+        ({"take": "platform"}, "take", pb.SIDE_PLATFORM),
+        ({"take": "crm"}, "take", pb.SIDE_CRM),
         ({"value": "CIO"}, "value", "CIO"),
         ({"value": ""}, "value", ""),
         ({"value": None}, "value", ""),
@@ -91,7 +91,7 @@ async def test_a_person_decides(choice: dict[str, Any], kind: str, taken: object
         answer = await gateway.call("POST", f"{CONFLICTS}/resolve", "operator", json=SEEN | choice)
         assert (answer.status_code, answer.json()) == (200, {"decisionId": "decision"})
         (sent,) = gateway.store.conflicts.resolved
-        assert isinstance(sent, sync_pb.ResolveConflictRequest)
+        assert isinstance(sent, pb.ResolveConflictRequest)
         assert (sent.tenant_id, sent.actor, sent.etag, sent.field) == ("acme", "tester", "seen", "job_title")
         assert (sent.WhichOneof("choice"), getattr(sent, kind)) == (kind, taken)
 
@@ -136,7 +136,7 @@ async def test_all_conflicts_of_a_field() -> None:
         assert (answer.status_code, answer.json()) == (200, {"resolved": 1000, "more": True})
         (sent,) = gateway.store.conflicts.resolved
         assert (sent.tenant_id, sent.integration_id, sent.field) == ("acme", "i", "custom_fields.a_b")
-        assert (sent.take, sent.actor) == (sync_pb.SIDE_PLATFORM, "tester")
+        assert (sent.take, sent.actor) == (pb.SIDE_PLATFORM, "tester")
         missing = await gateway.call("POST", f"{CONFLICTS}/resolve-all", json={"field": "email", "value": "x"})
         assert {error["field"] for error in missing.json()["errors"]} == {"integrationId", "take", "value"}
 

@@ -1,10 +1,12 @@
 from typing import Any
 
 import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
 from integration.gateway.harness import RunningGateway, run_gateway
 from leadsync.integration.v1 import integration_pb2
+from leadsync.integration.v1 import integration_service_pb2 as pb
 from leadsync.lead.v1 import lead_pb2
-from leadsync.sync.v1 import sync_pb2
+from leadsync.sync.v1 import policy_pb2
 
 pytestmark = pytest.mark.anyio
 
@@ -66,12 +68,22 @@ async def test_an_integration_goes_round() -> None:
         (sent,) = gateway.connector.created
         assert (sent.tenant_id, sent.request_id, sent.access_token) == ("acme", "k", "pat-very-secret")
         assert dict(sent.integration.field_mapping)["custom_fields.score_1"] == "hs_score"
-        assert sent.integration.field_rules[0].rule == sync_pb2.MERGE_RULE_ASK
-        assert sent.integration.field_rules[0].direction == lead_pb2.DIRECTION_FROM_CRM
+        policy = sent.integration.policy
+        assert policy.direction == lead_pb2.DIRECTION_FROM_CRM
+        ask = policy_pb2.FieldRule(
+            field="first_name", rule=policy_pb2.MERGE_RULE_ASK, blank=policy_pb2.BLANK_RULE_CLEAR
+        )
+        ask.direction = lead_pb2.DIRECTION_FROM_CRM
+        assert list(policy.fields) == [ask, policy_pb2.FieldRule(field="email")]
         assert sent.integration.field_transforms[1].field == "custom_fields.score_1"
-        assert sent.integration.deletions.policy == sync_pb2.DELETE_POLICY_DELETE_LEAD
-        assert sent.integration.deletions.record_policy == sync_pb2.RECORD_POLICY_ARCHIVE
-        assert list(sent.integration.match_keys) == [sync_pb2.MATCH_KEY_EMAIL, sync_pb2.MATCH_KEY_PHONE]
+        assert policy.deletions == policy_pb2.Deletions(
+            policy=policy_pb2.DELETE_POLICY_DELETE_LEAD,
+            grace_seconds=3600,
+            cap_number=5,
+            record_policy=policy_pb2.RECORD_POLICY_ARCHIVE,
+        )
+        assert list(policy.matching.keys) == [policy_pb2.MATCH_KEY_EMAIL, policy_pb2.MATCH_KEY_PHONE]
+        assert policy.matching.phone_region == "CH"
         got = await gateway.call("GET", f"{CRM}/{created['id']}", "viewer")
         listed = await gateway.call("GET", CRM, "viewer")
         assert (got.json(), listed.json()) == (created, {"integrations": [created], "nextPageToken": None})
@@ -85,7 +97,7 @@ async def test_defaults_and_other_credentials() -> None:
         assert (await gateway.call("POST", CRM, json=minimal)).json()["direction"] == "bidirectional"
         assert (await gateway.call("POST", CRM, json={"provider": "hubspot", "refreshToken": "r"})).status_code == 201
         first, second = gateway.connector.created
-        assert first.integration.direction == lead_pb2.DIRECTION_BIDIRECTIONAL
+        assert first.integration.policy.direction == lead_pb2.DIRECTION_BIDIRECTIONAL
         assert (first.authorization_code.code, first.authorization_code.redirect_uri) == ("c", minimal["redirectUri"])
         assert second.refresh_token == "r"
 
@@ -157,20 +169,20 @@ async def test_settings_change_and_the_account_does_not() -> None:
 
 
 async def test_how_deletions_are_followed() -> None:
-    """The defaults are shown without a policy; PATCH replaces it whole; a refusal names the field as HTTP does."""
+    """Without a policy the defaults are shown; PATCH replaces it whole and alone; errors name fields as HTTP does."""
     async with run_gateway() as gateway:
         created = (await gateway.call("POST", CRM, json={"provider": "hubspot", "accessToken": "x"})).json()
         defaults = {"policy": "unlink", "graceSeconds": 0, "capNumber": 500, "capPercent": 20, "recordPolicy": "leave"}
         matching = {"keys": ["email"], "phoneRegion": ""}
         assert created["policies"] == {"deletions": defaults, "matching": matching}
-        assert not gateway.connector.created[0].integration.HasField("deletions")
+        assert not gateway.connector.created[0].integration.policy.HasField("deletions")
         path, change = f"{CRM}/{created['id']}", {"policy": "ignore", "capPercent": 1}
         changed = await gateway.call("PATCH", path, json={"policies": {"deletions": change}})
         assert (changed.status_code, changed.json()["policies"]) == (
             200,
             {"deletions": defaults | change, "matching": matching},
         )
-        assert list(gateway.connector.updated[0].update_mask.paths) == ["deletions"]
+        assert list(gateway.connector.updated[0].update_mask.paths) == ["policy.deletions"]
         refused = await gateway.call("PATCH", path, json={"policies": {"deletions": {"capPercent": 13}}})
         assert (refused.status_code, refused.json()["errors"][0]["field"]) == (400, "policies.deletions.capPercent")
 
@@ -182,7 +194,7 @@ async def test_a_change_that_concerns_past_records_names_its_run() -> None:
         rules = {"phone": {"direction": "to_crm"}}
         changed = (await gateway.call("PATCH", path, json={"fieldRules": rules})).json()
         assert changed["applyRun"] == {"runId": "run-1"}
-        assert list(gateway.connector.updated[0].update_mask.paths) == ["field_rules"]
+        assert list(gateway.connector.updated[0].update_mask.paths) == ["policy.fields"]
         assert (await gateway.call("PATCH", path, json={"paused": True})).json()["applyRun"] is None
         assert (await gateway.call("GET", path)).json() == {k: v for k, v in changed.items() if k != "applyRun"} | {
             "paused": True
@@ -201,7 +213,7 @@ async def test_how_records_and_leads_are_matched() -> None:
         change = {"keys": ["name_domain", "email"]}
         changed = await gateway.call("PATCH", f"{CRM}/{created['id']}", json={"policies": {"matching": change}})
         assert changed.json()["policies"] == created["policies"] | {"matching": change | {"phoneRegion": ""}}
-        assert list(gateway.connector.updated[0].update_mask.paths) == ["match_keys", "phone_region"]
+        assert list(gateway.connector.updated[0].update_mask.paths) == ["policy.matching"]
 
 
 async def test_webhooks_and_their_status() -> None:
@@ -221,7 +233,7 @@ async def test_webhooks_and_their_status() -> None:
         }
         assert set(status) == {
             "enabled", "subscriptionId", "subscriptions", "url", "events", "lastReceivedAt", "totalReceived",
-            "successRate", "managed", "instructions",
+            "successRate", "managed", "instructions", "mode", "connected", "positionAgeSeconds", "expiresAt",
         }  # fmt: skip
         assert status["subscriptions"][1] == {
             "id": "8",
@@ -230,6 +242,24 @@ async def test_webhooks_and_their_status() -> None:
             "active": True,
         }
         assert not (await gateway.call("POST", f"{CRM}/{item}/disable-webhooks")).json()["enabled"]
+
+
+async def test_how_changes_get_known() -> None:
+    """The status says how: by webhooks, a stream or sweeps. A stream has its state, a subscription perhaps an end."""
+    async with run_gateway() as gateway:
+        path = f"{CRM}/{(await _connect(gateway))['id']}/webhook-status"
+        names = ("mode", "connected", "positionAgeSeconds", "expiresAt")
+        found = []
+        for mode in (pb.EVENT_MODE_WEBHOOK, pb.EVENT_MODE_STREAM, pb.EVENT_MODE_SWEEP):
+            gateway.connector.mode = mode
+            gateway.connector.expires_at = Timestamp(seconds=1_782_371_970) if mode == pb.EVENT_MODE_WEBHOOK else None
+            status = (await gateway.call("GET", path, "viewer")).json()
+            found.append(tuple(status[name] for name in names))
+        assert found == [
+            ("webhook", None, None, "2026-06-25T07:19:30Z"),
+            ("stream", True, 7, None),
+            ("sweep", None, None, None),
+        ]
 
 
 async def test_sync_status() -> None:
@@ -333,9 +363,17 @@ async def test_the_crms_fields() -> None:
         listed = await gateway.call("GET", f"{CRM}/{(await _connect(gateway))['id']}/fields", "viewer")
         common = {"readOnly": False, "options": []}
         assert listed.json()["fields"] == [
-            {"property": "firstname", "label": "First", "type": "string", "mappedTo": "firstName", **common},
+            {
+                "property": "firstname",
+                "object": "contact",
+                "label": "First",
+                "type": "string",
+                "mappedTo": "firstName",
+                **common,
+            },
             {
                 "property": "hs_x",
+                "object": None,
                 "label": "X",
                 "type": "enumeration",
                 "mappedTo": None,

@@ -63,6 +63,8 @@ async def test_links_and_their_fields() -> None:
         oscillation = link.paused.add(field="job_title", value="CTO", replaced="cto", writer="WORKFLOWS:7")
         oscillation.until.FromMilliseconds(1_782_371_970_000)
         link.paused.add(field="phone", value="1")
+        link.object, link.record_url = "contact", "https://crm.example.com/contact/7"
+        link.unreadable.add(field="custom_fields.a_b", theirs="many", reason="not_a_number")
         lead.crm_metadata.last_sync_direction = lead_pb2.DIRECTION_FROM_CRM
         lead.crm_metadata.last_synced_at.FromMilliseconds(1_782_371_970_123)
         shown = (await gateway.call("GET", f"{LEADS}/{created['id']}")).json()
@@ -71,6 +73,8 @@ async def test_links_and_their_fields() -> None:
                 "integrationId": "i",
                 "provider": "hubspot",
                 "recordId": "7",
+                "object": "contact",
+                "recordUrl": "https://crm.example.com/contact/7",
                 "state": "detached",
                 "detachedReason": "record_archived",
                 "conflicts": [{"field": "firstName", "ours": "Ann", "theirs": None, "overwritten": True}],
@@ -85,6 +89,7 @@ async def test_links_and_their_fields() -> None:
                     },
                     {"field": "phone", "value": "1", "replaced": None, "writer": None, "until": None},
                 ],
+                "unreadable": [{"field": "customFields.a_b", "theirs": "many", "reason": "not_a_number"}],
             }
         ]
         assert shown["crmMetadata"]["lastSyncDirection"] == "from_crm"
@@ -169,7 +174,7 @@ async def test_leads_are_listed_page_by_page() -> None:
     ("body", "fields"),
     [
         ({"email": 5, "jobtitle": "x"}, {"email", "jobtitle"}),
-        ({"customFields": {"a b": "x", "ok": 1}}, {"customFields.a b", "customFields.ok"}),
+        ({"customFields": {"a b": "x", "ok": {}}, "phone": 1}, {"customFields.a b", "customFields.ok", "phone"}),
         ({"customFields": []}, {"customFields"}),
         ({"id": "x", "crmMetadata": {}}, {"id", "crmMetadata"}),
         ({"first_name": "x"}, {"first_name"}),

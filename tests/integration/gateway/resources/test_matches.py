@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 from integration.gateway.harness import RunningGateway, run_gateway
-from leadsync.sync.v1 import sync_service_pb2 as sync_pb
+from leadsync.sync.v1 import match_service_pb2 as pb
 
 pytestmark = pytest.mark.anyio
 
@@ -12,7 +12,7 @@ SEEN = {"integrationId": "i", "recordId": "7", "etag": "seen"}
 
 def _wait(gateway: RunningGateway) -> None:
     """Make a record wait in lead-store."""
-    match = sync_pb.Match(integration_id="i", record_id="7", etag="seen")
+    match = pb.Match(integration_id="i", record_id="7", etag="seen")
     match.candidates.add(lead_id="a", keys=[1, 3])
     match.candidates.add(lead_id="b", taken=True)
     match.since.FromMilliseconds(1_782_371_970_000)

@@ -105,8 +105,9 @@ async def test_settings_are_tried_out_in_a_dry_run() -> None:
         assert response.status_code == 202
         (request,) = gateway.connector.imports
         assert dict(request.proposed.field_mapping) == {"job_title": "jobtitle"}
-        assert (request.proposed.phone_region, len(request.proposed.match_keys)) == ("CH", 2)
-        assert list(request.proposed_mask.paths) == ["direction", "field_mapping", "match_keys", "phone_region"]
+        matching = request.proposed.policy.matching
+        assert (matching.phone_region, len(matching.keys)) == ("CH", 2)
+        assert list(request.proposed_mask.paths) == ["policy.direction", "policy.matching", "field_mapping"]
         for wrong, field in (
             (body | {"proposed": {"paused": True}}, "proposed"),
             (body | {"proposed": {"policies": {"deletions": {}}}}, "proposed.policies.deletions"),

@@ -30,7 +30,7 @@ LINKED, NEW, UNREADABLE = "linked", "new", "unreadable"
 
 @dataclass(slots=True)
 class Story:
-    """One run in a tenant of its own: its CRM, and what its people were told."""
+    """One run in a tenant of its own: its CRM, and what its people were shown."""
 
     url: str
     database: Database[Document]
@@ -56,9 +56,9 @@ class Story:
         return Process(self.url, self.database.name, f"{worker_id}-{self.tenant}-{len(self.wires)}", self.lease, wire)
 
     def begin(self) -> None:
-        """Let one record be linked and everything be at rest."""
+        """Let one record be linked and everything be done."""
         with self.process().open() as process:
-            process.store.targets.put(self._target())
+            process.store.targets.put(self._target(), self._target().fingerprint)
             self.crm.edit(LINKED, email=f"linked@{self.tenant}.example", last_name="Before", company="Before")
             process.inbox.record([self._delivery(LINKED)])
             self.drain(process)

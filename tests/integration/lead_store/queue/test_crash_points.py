@@ -96,9 +96,9 @@ def test_a_crash_after_any_change_loses_and_doubles_nothing(story: Tell) -> None
     """Record → route → lease → reconcile → write → settle → release, cut off before each command in turn."""
     (names, _), wrong = played(story(LONG)), []
     for at in after_changes(names):
-        told = story(LONG)
-        places = run(told, [at])
-        wrong += [f"died at step {at}, after {places}: {fault}" for fault in finish(told, 2)]
+        current = story(LONG)
+        places = run(current, [at])
+        wrong += [f"died at step {at}, after {places}: {fault}" for fault in finish(current, 2)]
     assert not wrong, "\n".join(wrong)
 
 
@@ -107,9 +107,9 @@ def test_a_second_crash_while_the_first_is_mended_loses_and_doubles_nothing(stor
     (names, _), wrong = played(story(LONG)), []
     written = max(at for at, name in enumerate(names) if name.startswith("CRM")) + 1
     for at in range(0, written, 4):
-        told = story(LONG)
-        places = run(told, [written, at])  # the first one has written to the CRM, and not settled
-        wrong += [f"died after {places}: {fault}" for fault in finish(told, 3)]
+        current = story(LONG)
+        places = run(current, [written, at])  # the first one has written to the CRM, and not settled
+        wrong += [f"died after {places}: {fault}" for fault in finish(current, 3)]
     assert not wrong, "\n".join(wrong)
 
 
@@ -117,9 +117,9 @@ def test_an_event_in_the_middle_of_a_workers_turn_is_not_lost(story: Tell) -> No
     """Two records change, and their event is routed, before each change in turn that a worker's turn makes."""
     (names, turn), wrong = played(story(LONG)), []
     for at in before_changes(names[turn:]):
-        told = story(LONG)
-        place = play_together(told, at, told.interrupt)
-        wrong += [f"an event at step {at}, {place}: {fault}" for fault in finish(told, 2)]
+        current = story(LONG)
+        place = play_together(current, at, current.interrupt)
+        wrong += [f"an event at step {at}, {place}: {fault}" for fault in finish(current, 2)]
     assert not wrong, "\n".join(wrong)
 
 
@@ -127,9 +127,9 @@ def test_a_worker_that_stalls_while_another_takes_over_does_no_harm(story: Tell)
     """A worker is held up before each change in turn until its lease is over and another has done the work."""
     (names, turn), wrong = played(story(LONG)), []
     for at in before_changes(names[turn:]):
-        told = story(SHORT)
-        place = play_together(told, at, partial(take_over, told))
-        wrong += [f"stalled at step {at}, {place}: {fault}" for fault in finish(told, 3)]
+        current = story(SHORT)
+        place = play_together(current, at, partial(take_over, current))
+        wrong += [f"stalled at step {at}, {place}: {fault}" for fault in finish(current, 3)]
     assert not wrong, "\n".join(wrong)
 
 

@@ -1,10 +1,8 @@
 """Matching the answer of a batch to the writes that were in it."""
 
-import time
-
 import msgspec
 from crm_connector.domain.mapping import FieldMapping
-from crm_connector.domain.observation import Done, EmailTaken, LeaseBatch, NotSent, Reading, Refused, Write, WriteKind
+from crm_connector.domain.observation import Done, Duplicate, NotSent, Reading, Refused, Write, WriteKind
 from crm_connector.domain.transforms import Transform, TransformKind
 from crm_connector.providers.hubspot.wire import Batch
 from crm_connector.providers.hubspot.writes import match
@@ -84,7 +82,7 @@ def test_errors_are_matched_by_trace_id_and_by_ids() -> None:
     outcomes, unclear = match([_update(n) for n in range(1, 5)], _batch(errors=errors), MAPPING)
 
     assert {
-        "w1": EmailTaken("99"),
+        "w1": Duplicate(("99",)),
         "w2": Refused("invalid_email", ("email",)),
         "w3": NotSent("record_missing"),
         "w4": NotSent("record_missing"),
@@ -109,7 +107,7 @@ def test_a_create_that_is_silently_dropped_has_no_outcome() -> None:
 
 
 def test_failures_without_a_name_are_asked_again() -> None:
-    """An error that names no input leaves those without a result to be sent in smaller parts; a single one is meant."""
+    """Writes without a result are then sent in smaller parts; of a single one it is clear whose the error is."""
     unnamed = {"category": "VALIDATION_ERROR", "message": "no"}
 
     _, unclear = match([_update(1), _update(2), _update(3)], _batch(results=[{"id": "2"}], errors=[unnamed]), MAPPING)
@@ -117,19 +115,3 @@ def test_failures_without_a_name_are_asked_again() -> None:
 
     assert [write.write_id for write in unclear] == ["w1", "w3"]
     assert ({"w1": Refused("crm_refused")}, []) == (outcomes, none)
-
-
-def test_r4_a_write_fits_if_its_deadline_and_ten_seconds_do() -> None:
-    """R4: counted on the monotonic clock from before the claim, whatever the lease call itself took."""
-    batch = LeaseBatch("i", claimed_at=1_000.0, lease_seconds=60.0)
-
-    assert batch.send_by(timeout=10.0) == 1_040.0
-    assert batch.ends_at == 1_060.0
-
-
-def test_r4_a_lease_shorter_than_the_deadline_never_fits() -> None:
-    """R4: a lease that cannot hold a whole deadline is over for writes before it has begun."""
-    claimed_at = time.monotonic()
-
-    short = LeaseBatch("i", claimed_at, 15.0)
-    assert short.send_by(timeout=10.0) < claimed_at < short.read_by(timeout=10.0) < short.ends_at

@@ -9,8 +9,7 @@ from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
-from leadsync.lead.v1 import lead_pb2 as _lead_pb2
-from leadsync.sync.v1 import sync_pb2 as _sync_pb2
+from leadsync.sync.v1 import policy_pb2 as _policy_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -34,6 +33,10 @@ class _CredentialKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Creden
     """A token that does not expire, e.g. of a HubSpot private app."""
     CREDENTIAL_KIND_OAUTH: _CredentialKind.ValueType  # 2
     """An OAuth refresh token."""
+    CREDENTIAL_KIND_CLIENT_CREDENTIALS: _CredentialKind.ValueType  # 3
+    """Id and secret of an app that speaks for itself."""
+    CREDENTIAL_KIND_JWT_BEARER: _CredentialKind.ValueType  # 4
+    """A private key that signs for a user of the CRM."""
 
 class CredentialKind(_CredentialKind, metaclass=_CredentialKindEnumTypeWrapper):
     """How an integration proves itself to its CRM."""
@@ -44,6 +47,10 @@ CREDENTIAL_KIND_ACCESS_TOKEN: CredentialKind.ValueType  # 1
 """A token that does not expire, e.g. of a HubSpot private app."""
 CREDENTIAL_KIND_OAUTH: CredentialKind.ValueType  # 2
 """An OAuth refresh token."""
+CREDENTIAL_KIND_CLIENT_CREDENTIALS: CredentialKind.ValueType  # 3
+"""Id and secret of an app that speaks for itself."""
+CREDENTIAL_KIND_JWT_BEARER: CredentialKind.ValueType  # 4
+"""A private key that signs for a user of the CRM."""
 Global___CredentialKind: _TypeAlias = CredentialKind  # noqa: Y015
 
 class _TransformKind:
@@ -300,17 +307,13 @@ class Integration(_message.Message):
     ACCOUNT_ID_FIELD_NUMBER: _builtins.int
     APP_ID_FIELD_NUMBER: _builtins.int
     CREDENTIAL_KIND_FIELD_NUMBER: _builtins.int
-    DIRECTION_FIELD_NUMBER: _builtins.int
+    POLICY_FIELD_NUMBER: _builtins.int
     FIELD_MAPPING_FIELD_NUMBER: _builtins.int
-    FIELD_RULES_FIELD_NUMBER: _builtins.int
     PAUSED_FIELD_NUMBER: _builtins.int
     WEBHOOKS_ENABLED_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
-    DELETIONS_FIELD_NUMBER: _builtins.int
     CREATED_AT_FIELD_NUMBER: _builtins.int
     FIELD_TRANSFORMS_FIELD_NUMBER: _builtins.int
-    MATCH_KEYS_FIELD_NUMBER: _builtins.int
-    PHONE_REGION_FIELD_NUMBER: _builtins.int
     integration_id: _builtins.str
     """Output only. UUIDv7."""
     tenant_id: _builtins.str
@@ -323,27 +326,19 @@ class Integration(_message.Message):
     """Id of the CRM app whose credential it is; empty if unknown."""
     credential_kind: Global___CredentialKind.ValueType
     """How it proves itself."""
-    direction: _lead_pb2.Direction.ValueType
-    """Which way changes may flow."""
     paused: _builtins.bool
     """True = nothing is synced until it is resumed; deliveries are kept as work."""
     webhooks_enabled: _builtins.bool
     """True = deliveries make work."""
     etag: _builtins.str
     """Output only. Revision; send it back to guard a change."""
-    phone_region: _builtins.str
-    """Country of phone numbers that name none, for matching, as ISO 3166-1 alpha-2; empty = such numbers match nothing."""
+    @_builtins.property
+    def policy(self) -> _policy_pb2.SyncPolicy:
+        """What the customer decided about the sync, as it was given."""
+
     @_builtins.property
     def field_mapping(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """Lead field → CRM property."""
-
-    @_builtins.property
-    def field_rules(self) -> _containers.RepeatedCompositeFieldContainer[_sync_pb2.FieldRule]:
-        """Rules of mapped fields that differ from the default."""
-
-    @_builtins.property
-    def deletions(self) -> _sync_pb2.Deletions:
-        """How deletions in the CRM are followed; absent = the defaults."""
 
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp:
@@ -355,10 +350,6 @@ class Integration(_message.Message):
         it is.
         """
 
-    @_builtins.property
-    def match_keys(self) -> _containers.RepeatedScalarFieldContainer[_sync_pb2.MatchKey.ValueType]:
-        """Keys by which unlinked records and leads find each other; empty = EMAIL alone."""
-
     def __init__(
         self,
         *,
@@ -368,21 +359,17 @@ class Integration(_message.Message):
         account_id: _builtins.str = ...,
         app_id: _builtins.str = ...,
         credential_kind: Global___CredentialKind.ValueType = ...,
-        direction: _lead_pb2.Direction.ValueType = ...,
+        policy: _policy_pb2.SyncPolicy | None = ...,
         field_mapping: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
-        field_rules: _abc.Iterable[_sync_pb2.FieldRule] | None = ...,
         paused: _builtins.bool = ...,
         webhooks_enabled: _builtins.bool = ...,
         etag: _builtins.str = ...,
-        deletions: _sync_pb2.Deletions | None = ...,
         created_at: _timestamp_pb2.Timestamp | None = ...,
         field_transforms: _abc.Iterable[Global___FieldTransforms] | None = ...,
-        match_keys: _abc.Iterable[_sync_pb2.MatchKey.ValueType] | None = ...,
-        phone_region: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "deletions", b"deletions"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "policy", b"policy"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "app_id", b"app_id", "created_at", b"created_at", "credential_kind", b"credential_kind", "deletions", b"deletions", "direction", b"direction", "etag", b"etag", "field_mapping", b"field_mapping", "field_rules", b"field_rules", "field_transforms", b"field_transforms", "integration_id", b"integration_id", "match_keys", b"match_keys", "paused", b"paused", "phone_region", b"phone_region", "provider", b"provider", "tenant_id", b"tenant_id", "webhooks_enabled", b"webhooks_enabled"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "app_id", b"app_id", "created_at", b"created_at", "credential_kind", b"credential_kind", "etag", b"etag", "field_mapping", b"field_mapping", "field_transforms", b"field_transforms", "integration_id", b"integration_id", "paused", b"paused", "policy", b"policy", "provider", b"provider", "tenant_id", b"tenant_id", "webhooks_enabled", b"webhooks_enabled"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -646,6 +633,7 @@ class CrmField(_message.Message):
     READ_ONLY_FIELD_NUMBER: _builtins.int
     OPTIONS_FIELD_NUMBER: _builtins.int
     MAPPED_TO_FIELD_NUMBER: _builtins.int
+    OBJECT_FIELD_NUMBER: _builtins.int
     property: _builtins.str
     """Name in the CRM, e.g. `jobtitle`."""
     label: _builtins.str
@@ -656,6 +644,8 @@ class CrmField(_message.Message):
     """True = cannot be written."""
     mapped_to: _builtins.str
     """Lead field that is mapped to it; empty = none."""
+    object: _builtins.str
+    """Object that it belongs to in the CRM's words, e.g. `contact`."""
     @_builtins.property
     def options(self) -> _containers.RepeatedCompositeFieldContainer[Global___CrmFieldOption]:
         """Values that it may take; empty = any."""
@@ -669,10 +659,11 @@ class CrmField(_message.Message):
         read_only: _builtins.bool = ...,
         options: _abc.Iterable[Global___CrmFieldOption] | None = ...,
         mapped_to: _builtins.str = ...,
+        object: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["label", b"label", "mapped_to", b"mapped_to", "options", b"options", "property", b"property", "read_only", b"read_only", "type", b"type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["label", b"label", "mapped_to", b"mapped_to", "object", b"object", "options", b"options", "property", b"property", "read_only", b"read_only", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

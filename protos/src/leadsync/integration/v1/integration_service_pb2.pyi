@@ -7,7 +7,9 @@ from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from leadsync.integration.v1 import integration_pb2 as _integration_pb2
 import builtins as _builtins
 import sys
@@ -19,6 +21,34 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _EventMode:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _EventModeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_EventMode.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    EVENT_MODE_UNSPECIFIED: _EventMode.ValueType  # 0
+    """Not set; never sent."""
+    EVENT_MODE_WEBHOOK: _EventMode.ValueType  # 1
+    """The CRM calls the webhook address."""
+    EVENT_MODE_STREAM: _EventMode.ValueType  # 2
+    """crm-connector reads a stream of the CRM."""
+    EVENT_MODE_SWEEP: _EventMode.ValueType  # 3
+    """Only sweeps find changes."""
+
+class EventMode(_EventMode, metaclass=_EventModeEnumTypeWrapper):
+    """How an integration hears of changes."""
+
+EVENT_MODE_UNSPECIFIED: EventMode.ValueType  # 0
+"""Not set; never sent."""
+EVENT_MODE_WEBHOOK: EventMode.ValueType  # 1
+"""The CRM calls the webhook address."""
+EVENT_MODE_STREAM: EventMode.ValueType  # 2
+"""crm-connector reads a stream of the CRM."""
+EVENT_MODE_SWEEP: EventMode.ValueType  # 3
+"""Only sweeps find changes."""
+Global___EventMode: _TypeAlias = EventMode  # noqa: Y015
 
 @_typing.final
 class AuthorizationCode(_message.Message):
@@ -47,6 +77,66 @@ class AuthorizationCode(_message.Message):
 Global___AuthorizationCode: _TypeAlias = AuthorizationCode  # noqa: Y015
 
 @_typing.final
+class ClientCredentials(_message.Message):
+    """An app that speaks for itself. INVALID_ARGUMENT (credential_not_supported) where the CRM has no such grant."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLIENT_ID_FIELD_NUMBER: _builtins.int
+    CLIENT_SECRET_FIELD_NUMBER: _builtins.int
+    INSTANCE_URL_FIELD_NUMBER: _builtins.int
+    client_id: _builtins.str
+    """Required. Id of the app."""
+    client_secret: _builtins.str
+    """Required. Secret of the app."""
+    instance_url: _builtins.str
+    """Base URL of the account; checked against the hosts of the CRM before a secret is sent."""
+    def __init__(
+        self,
+        *,
+        client_id: _builtins.str = ...,
+        client_secret: _builtins.str = ...,
+        instance_url: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_id", b"client_id", "client_secret", b"client_secret", "instance_url", b"instance_url"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ClientCredentials: _TypeAlias = ClientCredentials  # noqa: Y015
+
+@_typing.final
+class JwtBearer(_message.Message):
+    """A private key that signs for a user of the CRM. INVALID_ARGUMENT (credential_not_supported) where the CRM has no such grant."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLIENT_ID_FIELD_NUMBER: _builtins.int
+    USERNAME_FIELD_NUMBER: _builtins.int
+    PRIVATE_KEY_FIELD_NUMBER: _builtins.int
+    client_id: _builtins.str
+    """Required. Id of the app."""
+    username: _builtins.str
+    """Required. The user."""
+    private_key: _builtins.str
+    """Required. The private key as PEM."""
+    def __init__(
+        self,
+        *,
+        client_id: _builtins.str = ...,
+        username: _builtins.str = ...,
+        private_key: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_id", b"client_id", "private_key", b"private_key", "username", b"username"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___JwtBearer: _TypeAlias = JwtBearer  # noqa: Y015
+
+@_typing.final
 class CreateIntegrationRequest(_message.Message):
     """What CreateIntegration needs."""
 
@@ -59,6 +149,8 @@ class CreateIntegrationRequest(_message.Message):
     ACCESS_TOKEN_FIELD_NUMBER: _builtins.int
     REFRESH_TOKEN_FIELD_NUMBER: _builtins.int
     AUTHORIZATION_CODE_FIELD_NUMBER: _builtins.int
+    CLIENT_CREDENTIALS_FIELD_NUMBER: _builtins.int
+    JWT_BEARER_FIELD_NUMBER: _builtins.int
     APP_ID_FIELD_NUMBER: _builtins.int
     INTEGRATION_FIELD_NUMBER: _builtins.int
     tenant_id: _builtins.str
@@ -80,6 +172,14 @@ class CreateIntegrationRequest(_message.Message):
         """An OAuth code, exchanged at once."""
 
     @_builtins.property
+    def client_credentials(self) -> Global___ClientCredentials:
+        """Id and secret of an app that speaks for itself."""
+
+    @_builtins.property
+    def jwt_bearer(self) -> Global___JwtBearer:
+        """A private key that signs for a user of the CRM."""
+
+    @_builtins.property
     def integration(self) -> _integration_pb2.Integration:
         """Required. Direction, mapping, rules, paused; output-only fields are ignored. An empty mapping = the default one."""
 
@@ -93,14 +193,16 @@ class CreateIntegrationRequest(_message.Message):
         access_token: _builtins.str = ...,
         refresh_token: _builtins.str = ...,
         authorization_code: Global___AuthorizationCode | None = ...,
+        client_credentials: Global___ClientCredentials | None = ...,
+        jwt_bearer: Global___JwtBearer | None = ...,
         app_id: _builtins.str = ...,
         integration: _integration_pb2.Integration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["access_token", b"access_token", "authorization_code", b"authorization_code", "credential", b"credential", "integration", b"integration", "refresh_token", b"refresh_token"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["access_token", b"access_token", "authorization_code", b"authorization_code", "client_credentials", b"client_credentials", "credential", b"credential", "integration", b"integration", "jwt_bearer", b"jwt_bearer", "refresh_token", b"refresh_token"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_token", b"access_token", "account_id", b"account_id", "app_id", b"app_id", "authorization_code", b"authorization_code", "credential", b"credential", "integration", b"integration", "provider", b"provider", "refresh_token", b"refresh_token", "request_id", b"request_id", "tenant_id", b"tenant_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_token", b"access_token", "account_id", b"account_id", "app_id", b"app_id", "authorization_code", b"authorization_code", "client_credentials", b"client_credentials", "credential", b"credential", "integration", b"integration", "jwt_bearer", b"jwt_bearer", "provider", b"provider", "refresh_token", b"refresh_token", "request_id", b"request_id", "tenant_id", b"tenant_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_credential: _TypeAlias = _typing.Literal["access_token", "refresh_token", "authorization_code"]  # noqa: Y015
+    _WhichOneofReturnType_credential: _TypeAlias = _typing.Literal["access_token", "refresh_token", "authorization_code", "client_credentials", "jwt_bearer"]  # noqa: Y015
     _WhichOneofArgType_credential: _TypeAlias = _typing.Literal["credential", b"credential"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_credential) -> _WhichOneofReturnType_credential | None: ...
 
@@ -267,8 +369,8 @@ class UpdateIntegrationRequest(_message.Message):
 
     @_builtins.property
     def update_mask(self) -> _field_mask_pb2.FieldMask:
-        """Of `direction`, `field_mapping`, `field_rules`, `field_transforms`, `match_keys`, `phone_region`, `paused`, `deletions`; empty with a new credential alone. An unknown path is
-        INVALID_ARGUMENT.
+        """Of `field_mapping`, `field_transforms`, `paused`, `policy.direction`, `policy.fields`, `policy.deletions`, `policy.matching`; empty
+        with a new credential alone. An unknown path is INVALID_ARGUMENT.
         """
 
     def __init__(
@@ -515,7 +617,7 @@ Global___GetWebhookStatusResponse: _TypeAlias = GetWebhookStatusResponse  # noqa
 
 @_typing.final
 class WebhookState(_message.Message):
-    """The webhooks of an integration's app."""
+    """How an integration hears of changes: the webhooks of its app, or its stream."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -525,6 +627,10 @@ class WebhookState(_message.Message):
     MANAGED_FIELD_NUMBER: _builtins.int
     INSTRUCTIONS_FIELD_NUMBER: _builtins.int
     EVENTS_FIELD_NUMBER: _builtins.int
+    MODE_FIELD_NUMBER: _builtins.int
+    CONNECTED_FIELD_NUMBER: _builtins.int
+    POSITION_AGE_SECONDS_FIELD_NUMBER: _builtins.int
+    EXPIRES_AT_FIELD_NUMBER: _builtins.int
     enabled: _builtins.bool
     """True = deliveries of this integration make work."""
     url: _builtins.str
@@ -533,6 +639,12 @@ class WebhookState(_message.Message):
     """True if the CRM lets us manage subscriptions; false = `instructions` says what to click."""
     instructions: _builtins.str
     """What a person has to do in the CRM; empty if nothing."""
+    mode: Global___EventMode.ValueType
+    """How the integration hears of changes."""
+    connected: _builtins.bool
+    """Of a stream: whether it is read at the moment."""
+    position_age_seconds: _builtins.int
+    """Of a stream: seconds since its position was last stored; 0 before the first."""
     @_builtins.property
     def subscriptions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Subscription]:
         """The app's subscriptions, as the CRM lists them; empty where it has no API for it."""
@@ -540,6 +652,10 @@ class WebhookState(_message.Message):
     @_builtins.property
     def events(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Event names that are wanted, e.g. `contact.creation`."""
+
+    @_builtins.property
+    def expires_at(self) -> _timestamp_pb2.Timestamp:
+        """When the subscription ends unless it is renewed, which upkeep does; absent = never."""
 
     def __init__(
         self,
@@ -550,10 +666,14 @@ class WebhookState(_message.Message):
         managed: _builtins.bool = ...,
         instructions: _builtins.str = ...,
         events: _abc.Iterable[_builtins.str] | None = ...,
+        mode: Global___EventMode.ValueType = ...,
+        connected: _builtins.bool = ...,
+        position_age_seconds: _builtins.int = ...,
+        expires_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["expires_at", b"expires_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["enabled", b"enabled", "events", b"events", "instructions", b"instructions", "managed", b"managed", "subscriptions", b"subscriptions", "url", b"url"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["connected", b"connected", "enabled", b"enabled", "events", b"events", "expires_at", b"expires_at", "instructions", b"instructions", "managed", b"managed", "mode", b"mode", "position_age_seconds", b"position_age_seconds", "subscriptions", b"subscriptions", "url", b"url"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -615,8 +735,8 @@ class StartImportRequest(_message.Message):
     """True = only plan: say what an import would do."""
     @_builtins.property
     def proposed(self) -> _integration_pb2.Integration:
-        """With `dry_run`: plan as if the integration had these settings. Only `direction`, `field_mapping`, `field_rules`,
-        `field_transforms`, `match_keys` and `phone_region` count, as far as `proposed_mask` names them. Absent = its own.
+        """With `dry_run`: plan as if the integration had these settings. Only `field_mapping`, `field_transforms`,
+        `policy.direction`, `policy.fields` and `policy.matching` count, as far as `proposed_mask` names them. Absent = its own.
         """
 
     @_builtins.property

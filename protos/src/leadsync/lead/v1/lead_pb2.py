@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bleadsync/lead/v1/lead.proto\x12\x10leadsync.lead.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc2\x04\n\x04Lead\x12\x0f\n\x07lead_id\x18\x01 \x01(\t\x12\r\n\x05\x65mail\x18\x02 \x01(\t\x12\x12\n\nfirst_name\x18\x03 \x01(\t\x12\x11\n\tlast_name\x18\x04 \x01(\t\x12\r\n\x05phone\x18\x05 \x01(\t\x12\x0f\n\x07\x63ompany\x18\x06 \x01(\t\x12\x11\n\tjob_title\x18\x07 \x01(\t\x12\x0f\n\x07website\x18\x08 \x01(\t\x12\x0e\n\x06status\x18\t \x01(\t\x12?\n\rcustom_fields\x18\n \x03(\x0b\x32(.leadsync.lead.v1.Lead.CustomFieldsEntry\x12\x33\n\x0c\x63rm_metadata\x18\x0b \x01(\x0b\x32\x1d.leadsync.lead.v1.CrmMetadata\x12%\n\x05links\x18\x0c \x03(\x0b\x32\x16.leadsync.lead.v1.Link\x12\x0c\n\x04\x65tag\x18\r \x01(\t\x12.\n\ncreated_at\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nchanged_at\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\ndeleted_at\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nend_reason\x18\x11 \x01(\t\x12\x1b\n\x13merged_into_lead_id\x18\x12 \x01(\t\x1a\x33\n\x11\x43ustomFieldsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xf8\x01\n\x0b\x43rmMetadata\x12\x15\n\rsource_system\x18\x01 \x01(\t\x12\x38\n\x13last_sync_direction\x18\x02 \x01(\x0e\x32\x1b.leadsync.lead.v1.Direction\x12\x32\n\x0elast_synced_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0csync_version\x18\x04 \x01(\x03\x12\x38\n\x14last_modified_in_crm\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0c\x63rm_provider\x18\x06 \x01(\t\"\x9c\x02\n\x04Link\x12\x16\n\x0eintegration_id\x18\x01 \x01(\t\x12\x10\n\x08provider\x18\x02 \x01(\t\x12\x11\n\trecord_id\x18\x03 \x01(\t\x12*\n\x05state\x18\x04 \x01(\x0e\x32\x1b.leadsync.lead.v1.LinkState\x12\x17\n\x0f\x64\x65tached_reason\x18\x05 \x01(\t\x12\x32\n\tconflicts\x18\x06 \x03(\x0b\x32\x1f.leadsync.lead.v1.FieldConflict\x12/\n\x07refused\x18\x07 \x03(\x0b\x32\x1e.leadsync.lead.v1.RefusedField\x12-\n\x06paused\x18\x08 \x03(\x0b\x32\x1d.leadsync.lead.v1.PausedField\"x\n\x0bPausedField\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\x12\x10\n\x08replaced\x18\x03 \x01(\t\x12\x0e\n\x06writer\x18\x04 \x01(\t\x12)\n\x05until\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"Q\n\rFieldConflict\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x0c\n\x04ours\x18\x02 \x01(\t\x12\x0e\n\x06theirs\x18\x03 \x01(\t\x12\x13\n\x0boverwritten\x18\x04 \x01(\x08\"-\n\x0cRefusedField\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t*q\n\tDirection\x12\x19\n\x15\x44IRECTION_UNSPECIFIED\x10\x00\x12\x14\n\x10\x44IRECTION_TO_CRM\x10\x01\x12\x16\n\x12\x44IRECTION_FROM_CRM\x10\x02\x12\x1b\n\x17\x44IRECTION_BIDIRECTIONAL\x10\x03*o\n\tLinkState\x12\x1a\n\x16LINK_STATE_UNSPECIFIED\x10\x00\x12\x16\n\x12LINK_STATE_PENDING\x10\x01\x12\x15\n\x11LINK_STATE_ACTIVE\x10\x02\x12\x17\n\x13LINK_STATE_DETACHED\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bleadsync/lead/v1/lead.proto\x12\x10leadsync.lead.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc2\x04\n\x04Lead\x12\x0f\n\x07lead_id\x18\x01 \x01(\t\x12\r\n\x05\x65mail\x18\x02 \x01(\t\x12\x12\n\nfirst_name\x18\x03 \x01(\t\x12\x11\n\tlast_name\x18\x04 \x01(\t\x12\r\n\x05phone\x18\x05 \x01(\t\x12\x0f\n\x07\x63ompany\x18\x06 \x01(\t\x12\x11\n\tjob_title\x18\x07 \x01(\t\x12\x0f\n\x07website\x18\x08 \x01(\t\x12\x0e\n\x06status\x18\t \x01(\t\x12?\n\rcustom_fields\x18\n \x03(\x0b\x32(.leadsync.lead.v1.Lead.CustomFieldsEntry\x12\x33\n\x0c\x63rm_metadata\x18\x0b \x01(\x0b\x32\x1d.leadsync.lead.v1.CrmMetadata\x12%\n\x05links\x18\x0c \x03(\x0b\x32\x16.leadsync.lead.v1.Link\x12\x0c\n\x04\x65tag\x18\r \x01(\t\x12.\n\ncreated_at\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nchanged_at\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\ndeleted_at\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nend_reason\x18\x11 \x01(\t\x12\x1b\n\x13merged_into_lead_id\x18\x12 \x01(\t\x1a\x33\n\x11\x43ustomFieldsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xf8\x01\n\x0b\x43rmMetadata\x12\x15\n\rsource_system\x18\x01 \x01(\t\x12\x38\n\x13last_sync_direction\x18\x02 \x01(\x0e\x32\x1b.leadsync.lead.v1.Direction\x12\x32\n\x0elast_synced_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0csync_version\x18\x04 \x01(\x03\x12\x38\n\x14last_modified_in_crm\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0c\x63rm_provider\x18\x06 \x01(\t\"\xf7\x02\n\x04Link\x12\x16\n\x0eintegration_id\x18\x01 \x01(\t\x12\x10\n\x08provider\x18\x02 \x01(\t\x12\x11\n\trecord_id\x18\x03 \x01(\t\x12*\n\x05state\x18\x04 \x01(\x0e\x32\x1b.leadsync.lead.v1.LinkState\x12\x17\n\x0f\x64\x65tached_reason\x18\x05 \x01(\t\x12\x32\n\tconflicts\x18\x06 \x03(\x0b\x32\x1f.leadsync.lead.v1.FieldConflict\x12/\n\x07refused\x18\x07 \x03(\x0b\x32\x1e.leadsync.lead.v1.RefusedField\x12-\n\x06paused\x18\x08 \x03(\x0b\x32\x1d.leadsync.lead.v1.PausedField\x12\x0e\n\x06object\x18\t \x01(\t\x12\x12\n\nrecord_url\x18\n \x01(\t\x12\x35\n\nunreadable\x18\x0b \x03(\x0b\x32!.leadsync.lead.v1.UnreadableField\"@\n\x0fUnreadableField\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x0e\n\x06theirs\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\"x\n\x0bPausedField\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\x12\x10\n\x08replaced\x18\x03 \x01(\t\x12\x0e\n\x06writer\x18\x04 \x01(\t\x12)\n\x05until\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"Q\n\rFieldConflict\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x0c\n\x04ours\x18\x02 \x01(\t\x12\x0e\n\x06theirs\x18\x03 \x01(\t\x12\x13\n\x0boverwritten\x18\x04 \x01(\x08\"-\n\x0cRefusedField\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t*q\n\tDirection\x12\x19\n\x15\x44IRECTION_UNSPECIFIED\x10\x00\x12\x14\n\x10\x44IRECTION_TO_CRM\x10\x01\x12\x16\n\x12\x44IRECTION_FROM_CRM\x10\x02\x12\x1b\n\x17\x44IRECTION_BIDIRECTIONAL\x10\x03*o\n\tLinkState\x12\x1a\n\x16LINK_STATE_UNSPECIFIED\x10\x00\x12\x16\n\x12LINK_STATE_PENDING\x10\x01\x12\x15\n\x11LINK_STATE_ACTIVE\x10\x02\x12\x17\n\x13LINK_STATE_DETACHED\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,10 +34,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_LEAD_CUSTOMFIELDSENTRY']._loaded_options = None
   _globals['_LEAD_CUSTOMFIELDSENTRY']._serialized_options = b'8\001'
-  _globals['_DIRECTION']._serialized_start=1453
-  _globals['_DIRECTION']._serialized_end=1566
-  _globals['_LINKSTATE']._serialized_start=1568
-  _globals['_LINKSTATE']._serialized_end=1679
+  _globals['_DIRECTION']._serialized_start=1610
+  _globals['_DIRECTION']._serialized_end=1723
+  _globals['_LINKSTATE']._serialized_start=1725
+  _globals['_LINKSTATE']._serialized_end=1836
   _globals['_LEAD']._serialized_start=83
   _globals['_LEAD']._serialized_end=661
   _globals['_LEAD_CUSTOMFIELDSENTRY']._serialized_start=610
@@ -45,11 +45,13 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CRMMETADATA']._serialized_start=664
   _globals['_CRMMETADATA']._serialized_end=912
   _globals['_LINK']._serialized_start=915
-  _globals['_LINK']._serialized_end=1199
-  _globals['_PAUSEDFIELD']._serialized_start=1201
-  _globals['_PAUSEDFIELD']._serialized_end=1321
-  _globals['_FIELDCONFLICT']._serialized_start=1323
-  _globals['_FIELDCONFLICT']._serialized_end=1404
-  _globals['_REFUSEDFIELD']._serialized_start=1406
-  _globals['_REFUSEDFIELD']._serialized_end=1451
+  _globals['_LINK']._serialized_end=1290
+  _globals['_UNREADABLEFIELD']._serialized_start=1292
+  _globals['_UNREADABLEFIELD']._serialized_end=1356
+  _globals['_PAUSEDFIELD']._serialized_start=1358
+  _globals['_PAUSEDFIELD']._serialized_end=1478
+  _globals['_FIELDCONFLICT']._serialized_start=1480
+  _globals['_FIELDCONFLICT']._serialized_end=1561
+  _globals['_REFUSEDFIELD']._serialized_start=1563
+  _globals['_REFUSEDFIELD']._serialized_end=1608
 # @@protoc_insertion_point(module_scope)

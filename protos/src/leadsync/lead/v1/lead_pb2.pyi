@@ -146,7 +146,9 @@ class Lead(_message.Message):
     """Output only. The lead that it was merged into; empty if it was not."""
     @_builtins.property
     def custom_fields(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
-        """Further fields by name; a name has 1 to 64 letters, digits or underscores. An absent key is a blank."""
+        """Further fields by name; a name has 1 to 64 letters, digits or underscores. An absent key is a blank. Values are text in the
+        canonical form of the field's type.
+        """
 
     @_builtins.property
     def crm_metadata(self) -> Global___CrmMetadata:
@@ -258,6 +260,9 @@ class Link(_message.Message):
     CONFLICTS_FIELD_NUMBER: _builtins.int
     REFUSED_FIELD_NUMBER: _builtins.int
     PAUSED_FIELD_NUMBER: _builtins.int
+    OBJECT_FIELD_NUMBER: _builtins.int
+    RECORD_URL_FIELD_NUMBER: _builtins.int
+    UNREADABLE_FIELD_NUMBER: _builtins.int
     integration_id: _builtins.str
     """Integration whose CRM holds the record."""
     provider: _builtins.str
@@ -268,6 +273,10 @@ class Link(_message.Message):
     """Whether the link is in use."""
     detached_reason: _builtins.str
     """Why the link was detached (`record_archived`, `record_gone`); empty unless DETACHED."""
+    object: _builtins.str
+    """Object of the record in the CRM's words, e.g. `contact`; empty while unknown."""
+    record_url: _builtins.str
+    """Page of the record in the CRM, for people; empty = unknown."""
     @_builtins.property
     def conflicts(self) -> _containers.RepeatedCompositeFieldContainer[Global___FieldConflict]:
         """Fields both sides changed to different values and whose rule is to ask."""
@@ -278,7 +287,11 @@ class Link(_message.Message):
 
     @_builtins.property
     def paused(self) -> _containers.RepeatedCompositeFieldContainer[Global___PausedField]:
-        """Fields that kept going back and forth between two values; each rests alone for a while."""
+        """Fields that kept going back and forth between two values; each is paused alone for a while."""
+
+    @_builtins.property
+    def unreadable(self) -> _containers.RepeatedCompositeFieldContainer[Global___UnreadableField]:
+        """Fields whose value in the CRM is not of the lead field's type; each is left alone until it is."""
 
     def __init__(
         self,
@@ -291,14 +304,47 @@ class Link(_message.Message):
         conflicts: _abc.Iterable[Global___FieldConflict] | None = ...,
         refused: _abc.Iterable[Global___RefusedField] | None = ...,
         paused: _abc.Iterable[Global___PausedField] | None = ...,
+        object: _builtins.str = ...,
+        record_url: _builtins.str = ...,
+        unreadable: _abc.Iterable[Global___UnreadableField] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["conflicts", b"conflicts", "detached_reason", b"detached_reason", "integration_id", b"integration_id", "paused", b"paused", "provider", b"provider", "record_id", b"record_id", "refused", b"refused", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["conflicts", b"conflicts", "detached_reason", b"detached_reason", "integration_id", b"integration_id", "object", b"object", "paused", b"paused", "provider", b"provider", "record_id", b"record_id", "record_url", b"record_url", "refused", b"refused", "state", b"state", "unreadable", b"unreadable"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Link: _TypeAlias = Link  # noqa: Y015
+
+@_typing.final
+class UnreadableField(_message.Message):
+    """A field whose value in the CRM cannot be read as a value of the lead field's type. Neither side is changed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FIELD_FIELD_NUMBER: _builtins.int
+    THEIRS_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    field: _builtins.str
+    """Lead field."""
+    theirs: _builtins.str
+    """The value in the CRM."""
+    reason: _builtins.str
+    """Stable reason, e.g. `not_a_number`."""
+    def __init__(
+        self,
+        *,
+        field: _builtins.str = ...,
+        theirs: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["field", b"field", "reason", b"reason", "theirs", b"theirs"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UnreadableField: _TypeAlias = UnreadableField  # noqa: Y015
 
 @_typing.final
 class PausedField(_message.Message):
@@ -321,7 +367,7 @@ class PausedField(_message.Message):
     """Who sets the other value, in the CRM's words; empty if unknown."""
     @_builtins.property
     def until(self) -> _timestamp_pb2.Timestamp:
-        """When the field goes on by itself; a push of the lead ends the rest at once."""
+        """When the field goes on by itself; a push of the lead ends the pause at once."""
 
     def __init__(
         self,

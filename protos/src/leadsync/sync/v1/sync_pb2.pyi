@@ -9,7 +9,7 @@ from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
-from leadsync.lead.v1 import lead_pb2 as _lead_pb2
+from leadsync.sync.v1 import policy_pb2 as _policy_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -20,146 +20,6 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
-
-class _MergeRule:
-    ValueType = _typing.NewType("ValueType", _builtins.int)
-    V: _TypeAlias = ValueType  # noqa: Y015
-
-class _MergeRuleEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_MergeRule.ValueType], _builtins.type):
-    DESCRIPTOR: _descriptor.EnumDescriptor
-    MERGE_RULE_UNSPECIFIED: _MergeRule.ValueType  # 0
-    """Not set: NEWEST."""
-    MERGE_RULE_CRM: _MergeRule.ValueType  # 1
-    """The CRM's value."""
-    MERGE_RULE_PLATFORM: _MergeRule.ValueType  # 2
-    """The platform's value."""
-    MERGE_RULE_NEWEST: _MergeRule.ValueType  # 3
-    """The value changed last, by the CRM's property history and the platform's change times."""
-    MERGE_RULE_ASK: _MergeRule.ValueType  # 4
-    """A person; the field waits as a conflict while the others flow."""
-
-class MergeRule(_MergeRule, metaclass=_MergeRuleEnumTypeWrapper):
-    """Who wins when both sides changed a field to different values."""
-
-MERGE_RULE_UNSPECIFIED: MergeRule.ValueType  # 0
-"""Not set: NEWEST."""
-MERGE_RULE_CRM: MergeRule.ValueType  # 1
-"""The CRM's value."""
-MERGE_RULE_PLATFORM: MergeRule.ValueType  # 2
-"""The platform's value."""
-MERGE_RULE_NEWEST: MergeRule.ValueType  # 3
-"""The value changed last, by the CRM's property history and the platform's change times."""
-MERGE_RULE_ASK: MergeRule.ValueType  # 4
-"""A person; the field waits as a conflict while the others flow."""
-Global___MergeRule: _TypeAlias = MergeRule  # noqa: Y015
-
-class _BlankRule:
-    ValueType = _typing.NewType("ValueType", _builtins.int)
-    V: _TypeAlias = ValueType  # noqa: Y015
-
-class _BlankRuleEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_BlankRule.ValueType], _builtins.type):
-    DESCRIPTOR: _descriptor.EnumDescriptor
-    BLANK_RULE_UNSPECIFIED: _BlankRule.ValueType  # 0
-    """Not set: KEEP."""
-    BLANK_RULE_KEEP: _BlankRule.ValueType  # 1
-    """A blank never replaces a value: the value flows back to the blank side."""
-    BLANK_RULE_CLEAR: _BlankRule.ValueType  # 2
-    """A blank is a value like any other: clearing one side clears the other."""
-
-class BlankRule(_BlankRule, metaclass=_BlankRuleEnumTypeWrapper):
-    """What a blank on one side means for a value on the other."""
-
-BLANK_RULE_UNSPECIFIED: BlankRule.ValueType  # 0
-"""Not set: KEEP."""
-BLANK_RULE_KEEP: BlankRule.ValueType  # 1
-"""A blank never replaces a value: the value flows back to the blank side."""
-BLANK_RULE_CLEAR: BlankRule.ValueType  # 2
-"""A blank is a value like any other: clearing one side clears the other."""
-Global___BlankRule: _TypeAlias = BlankRule  # noqa: Y015
-
-class _DeletePolicy:
-    ValueType = _typing.NewType("ValueType", _builtins.int)
-    V: _TypeAlias = ValueType  # noqa: Y015
-
-class _DeletePolicyEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_DeletePolicy.ValueType], _builtins.type):
-    DESCRIPTOR: _descriptor.EnumDescriptor
-    DELETE_POLICY_UNSPECIFIED: _DeletePolicy.ValueType  # 0
-    """Not set: UNLINK."""
-    DELETE_POLICY_UNLINK: _DeletePolicy.ValueType  # 1
-    """The link is detached, the lead stays."""
-    DELETE_POLICY_DELETE_LEAD: _DeletePolicy.ValueType  # 2
-    """The link is detached and the lead deleted."""
-    DELETE_POLICY_IGNORE: _DeletePolicy.ValueType  # 3
-    """Nothing."""
-
-class DeletePolicy(_DeletePolicy, metaclass=_DeletePolicyEnumTypeWrapper):
-    """What happens to a lead whose record was deleted in the CRM."""
-
-DELETE_POLICY_UNSPECIFIED: DeletePolicy.ValueType  # 0
-"""Not set: UNLINK."""
-DELETE_POLICY_UNLINK: DeletePolicy.ValueType  # 1
-"""The link is detached, the lead stays."""
-DELETE_POLICY_DELETE_LEAD: DeletePolicy.ValueType  # 2
-"""The link is detached and the lead deleted."""
-DELETE_POLICY_IGNORE: DeletePolicy.ValueType  # 3
-"""Nothing."""
-Global___DeletePolicy: _TypeAlias = DeletePolicy  # noqa: Y015
-
-class _RecordPolicy:
-    ValueType = _typing.NewType("ValueType", _builtins.int)
-    V: _TypeAlias = ValueType  # noqa: Y015
-
-class _RecordPolicyEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RecordPolicy.ValueType], _builtins.type):
-    DESCRIPTOR: _descriptor.EnumDescriptor
-    RECORD_POLICY_UNSPECIFIED: _RecordPolicy.ValueType  # 0
-    """Not set: LEAVE."""
-    RECORD_POLICY_LEAVE: _RecordPolicy.ValueType  # 1
-    """The link is detached, the record stays."""
-    RECORD_POLICY_ARCHIVE: _RecordPolicy.ValueType  # 2
-    """The link is detached and the record put into the CRM's archive."""
-
-class RecordPolicy(_RecordPolicy, metaclass=_RecordPolicyEnumTypeWrapper):
-    """What happens to a record whose lead was deleted on the platform."""
-
-RECORD_POLICY_UNSPECIFIED: RecordPolicy.ValueType  # 0
-"""Not set: LEAVE."""
-RECORD_POLICY_LEAVE: RecordPolicy.ValueType  # 1
-"""The link is detached, the record stays."""
-RECORD_POLICY_ARCHIVE: RecordPolicy.ValueType  # 2
-"""The link is detached and the record put into the CRM's archive."""
-Global___RecordPolicy: _TypeAlias = RecordPolicy  # noqa: Y015
-
-class _MatchKey:
-    ValueType = _typing.NewType("ValueType", _builtins.int)
-    V: _TypeAlias = ValueType  # noqa: Y015
-
-class _MatchKeyEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_MatchKey.ValueType], _builtins.type):
-    DESCRIPTOR: _descriptor.EnumDescriptor
-    MATCH_KEY_UNSPECIFIED: _MatchKey.ValueType  # 0
-    """Not set: INVALID_ARGUMENT."""
-    MATCH_KEY_EMAIL: _MatchKey.ValueType  # 1
-    """An e-mail address, in any letter case; a record's further addresses count."""
-    MATCH_KEY_PHONE: _MatchKey.ValueType  # 2
-    """A phone number that is valid and names, or is given, its country."""
-    MATCH_KEY_NAME_DOMAIN: _MatchKey.ValueType  # 3
-    """First name, last name and the registrable domain of the web site or of the e-mail address; domains that anybody can
-    have an address of do not count.
-    """
-
-class MatchKey(_MatchKey, metaclass=_MatchKeyEnumTypeWrapper):
-    """What lead and record must have in common to be the same person."""
-
-MATCH_KEY_UNSPECIFIED: MatchKey.ValueType  # 0
-"""Not set: INVALID_ARGUMENT."""
-MATCH_KEY_EMAIL: MatchKey.ValueType  # 1
-"""An e-mail address, in any letter case; a record's further addresses count."""
-MATCH_KEY_PHONE: MatchKey.ValueType  # 2
-"""A phone number that is valid and names, or is given, its country."""
-MATCH_KEY_NAME_DOMAIN: MatchKey.ValueType  # 3
-"""First name, last name and the registrable domain of the web site or of the e-mail address; domains that anybody can
-have an address of do not count.
-"""
-Global___MatchKey: _TypeAlias = MatchKey  # noqa: Y015
 
 class _Outcome:
     ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -258,78 +118,50 @@ WRITE_KIND_ARCHIVE: WriteKind.ValueType  # 3
 Global___WriteKind: _TypeAlias = WriteKind  # noqa: Y015
 
 @_typing.final
-class FieldRule(_message.Message):
-    """How one mapped field is kept the same."""
+class Capabilities(_message.Message):
+    """What the CRM of an integration can do, as far as decisions depend on it."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    FIELD_FIELD_NUMBER: _builtins.int
-    RULE_FIELD_NUMBER: _builtins.int
-    BLANK_FIELD_NUMBER: _builtins.int
-    DIRECTION_FIELD_NUMBER: _builtins.int
-    field: _builtins.str
-    """Required. Lead field: `email`, `first_name`, …, `custom_fields.<name>`."""
-    rule: Global___MergeRule.ValueType
-    """Who wins when both sides changed."""
-    blank: Global___BlankRule.ValueType
-    """What a blank means."""
-    direction: _lead_pb2.Direction.ValueType
-    """Way the field may flow, within the integration's direction; UNSPECIFIED = wherever that allows."""
-    def __init__(
-        self,
-        *,
-        field: _builtins.str = ...,
-        rule: Global___MergeRule.ValueType = ...,
-        blank: Global___BlankRule.ValueType = ...,
-        direction: _lead_pb2.Direction.ValueType = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["blank", b"blank", "direction", b"direction", "field", b"field", "rule", b"rule"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___FieldRule: _TypeAlias = FieldRule  # noqa: Y015
-
-@_typing.final
-class Deletions(_message.Message):
-    """How deletions are followed, those in the CRM and those on the platform."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    POLICY_FIELD_NUMBER: _builtins.int
-    GRACE_SECONDS_FIELD_NUMBER: _builtins.int
-    CAP_NUMBER_FIELD_NUMBER: _builtins.int
-    CAP_PERCENT_FIELD_NUMBER: _builtins.int
-    RECORD_POLICY_FIELD_NUMBER: _builtins.int
-    policy: Global___DeletePolicy.ValueType
-    """What happens to the lead of a record that was deleted."""
-    grace_seconds: _builtins.int
-    """Seconds that the record must have been gone before anything happens; 0 = at once. At most 30 days."""
-    cap_number: _builtins.int
-    """Most deletions to follow in an hour, whichever of number and share is more; the rest fails as `delete_cap` and waits
-    for a person. 0 = 500.
+    HISTORY_FIELD_NUMBER: _builtins.int
+    GUARDED_WRITES_FIELD_NUMBER: _builtins.int
+    WRITE_STAMP_FIELD_NUMBER: _builtins.int
+    ERASURE_EVENTS_FIELD_NUMBER: _builtins.int
+    UNREAD_WITHIN_MS_FIELD_NUMBER: _builtins.int
+    OBJECTS_FIELD_NUMBER: _builtins.int
+    history: _builtins.bool
+    """True = versions of at least some properties can be read; false = NEEDS_HISTORY is never answered."""
+    guarded_writes: _builtins.bool
+    """True = an update can be bound to the version that it was planned on; one that is not comes back as `stale`."""
+    write_stamp: _builtins.bool
+    """True = the id of our last write is stored in the record itself; see `PresentRecord.landed_write_id`."""
+    erasure_events: _builtins.bool
+    """True = the CRM reports erasures for privacy."""
+    unread_within_ms: _builtins.int
+    """Milliseconds by which modified-at may be too coarse or too late: a record modified that shortly before its reading began counts
+    as unread, and is not written on the strength of that reading.
     """
-    cap_percent: _builtins.int
-    """The same as a share of the linked leads, in percent; 0 = 20."""
-    record_policy: Global___RecordPolicy.ValueType
-    """What happens to the record of a lead that was deleted; the cap counts these too."""
+    @_builtins.property
+    def objects(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Objects that are synced, in the CRM's words, e.g. `contact`."""
+
     def __init__(
         self,
         *,
-        policy: Global___DeletePolicy.ValueType = ...,
-        grace_seconds: _builtins.int = ...,
-        cap_number: _builtins.int = ...,
-        cap_percent: _builtins.int = ...,
-        record_policy: Global___RecordPolicy.ValueType = ...,
+        history: _builtins.bool = ...,
+        guarded_writes: _builtins.bool = ...,
+        write_stamp: _builtins.bool = ...,
+        erasure_events: _builtins.bool = ...,
+        unread_within_ms: _builtins.int = ...,
+        objects: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cap_number", b"cap_number", "cap_percent", b"cap_percent", "grace_seconds", b"grace_seconds", "policy", b"policy", "record_policy", b"record_policy"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["erasure_events", b"erasure_events", "guarded_writes", b"guarded_writes", "history", b"history", "objects", b"objects", "unread_within_ms", b"unread_within_ms", "write_stamp", b"write_stamp"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___Deletions: _TypeAlias = Deletions  # noqa: Y015
+Global___Capabilities: _TypeAlias = Capabilities  # noqa: Y015
 
 @_typing.final
 class Target(_message.Message):
@@ -341,15 +173,14 @@ class Target(_message.Message):
     TENANT_ID_FIELD_NUMBER: _builtins.int
     PROVIDER_FIELD_NUMBER: _builtins.int
     ACCOUNT_ID_FIELD_NUMBER: _builtins.int
-    DIRECTION_FIELD_NUMBER: _builtins.int
-    FIELDS_FIELD_NUMBER: _builtins.int
+    POLICY_FIELD_NUMBER: _builtins.int
+    MAPPED_FIELDS_FIELD_NUMBER: _builtins.int
     MAPPING_FINGERPRINT_FIELD_NUMBER: _builtins.int
     WEBHOOKS_ENABLED_FIELD_NUMBER: _builtins.int
     PAUSED_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
-    DELETIONS_FIELD_NUMBER: _builtins.int
-    MATCH_KEYS_FIELD_NUMBER: _builtins.int
-    PHONE_REGION_FIELD_NUMBER: _builtins.int
+    CAPABILITIES_FIELD_NUMBER: _builtins.int
+    PROVIDER_NAME_FIELD_NUMBER: _builtins.int
     integration_id: _builtins.str
     """Required. The integration."""
     tenant_id: _builtins.str
@@ -358,8 +189,6 @@ class Target(_message.Message):
     """Required. Provider slug, e.g. `hubspot`."""
     account_id: _builtins.str
     """Required. Id of the CRM account; at most one target per provider and account."""
-    direction: _lead_pb2.Direction.ValueType
-    """Required. Which way changes may flow."""
     mapping_fingerprint: _builtins.str
     """Required. Fingerprint of mapping, so that a base made under another one is not used."""
     webhooks_enabled: _builtins.bool
@@ -368,21 +197,19 @@ class Target(_message.Message):
     """True = nothing is leased; work waits."""
     revision: _builtins.int
     """Revision of the integration; an older one never replaces a newer one."""
-    phone_region: _builtins.str
-    """Country of phone numbers that name none, as ISO 3166-1 alpha-2; empty = such numbers match nothing."""
+    provider_name: _builtins.str
+    """Name of the CRM as people write it, e.g. `HubSpot`, for the log; empty = the provider's slug."""
     @_builtins.property
-    def fields(self) -> _containers.RepeatedCompositeFieldContainer[Global___FieldRule]:
-        """Required. The mapped fields with their rules."""
+    def policy(self) -> _policy_pb2.SyncPolicy:
+        """Required. What the customer decided, as it was given."""
 
     @_builtins.property
-    def deletions(self) -> Global___Deletions:
-        """How deletions in the CRM are followed; absent = the defaults."""
+    def mapped_fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Required. The mapped lead fields."""
 
     @_builtins.property
-    def match_keys(self) -> _containers.RepeatedScalarFieldContainer[Global___MatchKey.ValueType]:
-        """Keys by which an unlinked record finds its lead, and a lead its record; empty = EMAIL alone. Keys other than EMAIL are asked
-        only if no e-mail matches, and never match two that have different e-mails.
-        """
+    def capabilities(self) -> Global___Capabilities:
+        """Required. What its CRM can do."""
 
     def __init__(
         self,
@@ -391,19 +218,18 @@ class Target(_message.Message):
         tenant_id: _builtins.str = ...,
         provider: _builtins.str = ...,
         account_id: _builtins.str = ...,
-        direction: _lead_pb2.Direction.ValueType = ...,
-        fields: _abc.Iterable[Global___FieldRule] | None = ...,
+        policy: _policy_pb2.SyncPolicy | None = ...,
+        mapped_fields: _abc.Iterable[_builtins.str] | None = ...,
         mapping_fingerprint: _builtins.str = ...,
         webhooks_enabled: _builtins.bool = ...,
         paused: _builtins.bool = ...,
         revision: _builtins.int = ...,
-        deletions: Global___Deletions | None = ...,
-        match_keys: _abc.Iterable[Global___MatchKey.ValueType] | None = ...,
-        phone_region: _builtins.str = ...,
+        capabilities: Global___Capabilities | None = ...,
+        provider_name: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["deletions", b"deletions"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["capabilities", b"capabilities", "policy", b"policy"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "deletions", b"deletions", "direction", b"direction", "fields", b"fields", "integration_id", b"integration_id", "mapping_fingerprint", b"mapping_fingerprint", "match_keys", b"match_keys", "paused", b"paused", "phone_region", b"phone_region", "provider", b"provider", "revision", b"revision", "tenant_id", b"tenant_id", "webhooks_enabled", b"webhooks_enabled"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "capabilities", b"capabilities", "integration_id", b"integration_id", "mapped_fields", b"mapped_fields", "mapping_fingerprint", b"mapping_fingerprint", "paused", b"paused", "policy", b"policy", "provider", b"provider", "provider_name", b"provider_name", "revision", b"revision", "tenant_id", b"tenant_id", "webhooks_enabled", b"webhooks_enabled"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -541,6 +367,10 @@ class PresentRecord(_message.Message):
     WITH_HISTORY_FIELD_NUMBER: _builtins.int
     MERGED_RECORD_IDS_FIELD_NUMBER: _builtins.int
     OTHER_EMAILS_FIELD_NUMBER: _builtins.int
+    HISTORY_OF_FIELD_NUMBER: _builtins.int
+    LANDED_WRITE_ID_FIELD_NUMBER: _builtins.int
+    OBJECT_FIELD_NUMBER: _builtins.int
+    RECORD_URL_FIELD_NUMBER: _builtins.int
     record_id: _builtins.str
     """Id under which the CRM answered."""
     source_system: _builtins.str
@@ -548,7 +378,13 @@ class PresentRecord(_message.Message):
     marked_lead_id: _builtins.str
     """Value of the mark `leadsync_lead_id`; empty = none."""
     with_history: _builtins.bool
-    """True if history was read."""
+    """True if history was asked for: `history_of` says of which fields there is any."""
+    landed_write_id: _builtins.str
+    """Id of our last write that landed in the record, where the CRM stores it (`Capabilities.write_stamp`); empty = none."""
+    object: _builtins.str
+    """Object of the record in the CRM's words, e.g. `contact`."""
+    record_url: _builtins.str
+    """Page of the record in the CRM, for people; empty = unknown."""
     @_builtins.property
     def modified_at(self) -> _timestamp_pb2.Timestamp:
         """Newest modification, by the CRM's clock."""
@@ -565,6 +401,10 @@ class PresentRecord(_message.Message):
     def other_emails(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Further e-mail addresses of the record, besides the mapped one."""
 
+    @_builtins.property
+    def history_of(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Lead fields whose versions were read and are complete; empty = there is no history."""
+
     def __init__(
         self,
         *,
@@ -576,10 +416,14 @@ class PresentRecord(_message.Message):
         with_history: _builtins.bool = ...,
         merged_record_ids: _abc.Iterable[_builtins.str] | None = ...,
         other_emails: _abc.Iterable[_builtins.str] | None = ...,
+        history_of: _abc.Iterable[_builtins.str] | None = ...,
+        landed_write_id: _builtins.str = ...,
+        object: _builtins.str = ...,
+        record_url: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["modified_at", b"modified_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["marked_lead_id", b"marked_lead_id", "merged_record_ids", b"merged_record_ids", "modified_at", b"modified_at", "other_emails", b"other_emails", "readings", b"readings", "record_id", b"record_id", "source_system", b"source_system", "with_history", b"with_history"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["history_of", b"history_of", "landed_write_id", b"landed_write_id", "marked_lead_id", b"marked_lead_id", "merged_record_ids", b"merged_record_ids", "modified_at", b"modified_at", "object", b"object", "other_emails", b"other_emails", "readings", b"readings", "record_id", b"record_id", "record_url", b"record_url", "source_system", b"source_system", "with_history", b"with_history"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -756,8 +600,9 @@ class Write(_message.Message):
     RECORD_ID_FIELD_NUMBER: _builtins.int
     LEAD_ID_FIELD_NUMBER: _builtins.int
     VALUES_FIELD_NUMBER: _builtins.int
+    BASIS_FIELD_NUMBER: _builtins.int
     write_id: _builtins.str
-    """Id of the write, unique."""
+    """Id of the write, unique. Where the CRM can store it in the record, it is the stamp that tells that the write landed."""
     kind: Global___WriteKind.ValueType
     """What to do."""
     record_id: _builtins.str
@@ -768,6 +613,12 @@ class Write(_message.Message):
     def values(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """Lead field → lead value; empty value = clear."""
 
+    @_builtins.property
+    def basis(self) -> _timestamp_pb2.Timestamp:
+        """Modified-at of the reading that the write was planned on; a guarded write is refused as `stale` once the record is newer. Absent
+        on CREATE.
+        """
+
     def __init__(
         self,
         *,
@@ -776,10 +627,11 @@ class Write(_message.Message):
         record_id: _builtins.str = ...,
         lead_id: _builtins.str = ...,
         values: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        basis: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["basis", b"basis"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "lead_id", b"lead_id", "record_id", b"record_id", "values", b"values", "write_id", b"write_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["basis", b"basis", "kind", b"kind", "lead_id", b"lead_id", "record_id", b"record_id", "values", b"values", "write_id", b"write_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -852,8 +704,9 @@ class WriteResult(_message.Message):
     WRITE_ID_FIELD_NUMBER: _builtins.int
     DONE_FIELD_NUMBER: _builtins.int
     REFUSED_FIELD_NUMBER: _builtins.int
-    EMAIL_TAKEN_FIELD_NUMBER: _builtins.int
+    DUPLICATE_FIELD_NUMBER: _builtins.int
     NOT_SENT_FIELD_NUMBER: _builtins.int
+    STALE_FIELD_NUMBER: _builtins.int
     work_item_id: _builtins.str
     """Work item that asked for it."""
     fence: _builtins.int
@@ -869,12 +722,16 @@ class WriteResult(_message.Message):
         """The CRM refused it for good."""
 
     @_builtins.property
-    def email_taken(self) -> Global___EmailTaken:
-        """Another record holds the e-mail."""
+    def duplicate(self) -> Global___WriteDuplicate:
+        """The CRM says that other records are the same person."""
 
     @_builtins.property
     def not_sent(self) -> Global___WriteNotSent:
         """It certainly did not reach the CRM; try again later."""
+
+    @_builtins.property
+    def stale(self) -> Global___WriteStale:
+        """A guarded write met a newer record, so nothing happened; the record has to be read again."""
 
     def __init__(
         self,
@@ -884,14 +741,15 @@ class WriteResult(_message.Message):
         write_id: _builtins.str = ...,
         done: Global___WriteDone | None = ...,
         refused: Global___WriteRefused | None = ...,
-        email_taken: Global___EmailTaken | None = ...,
+        duplicate: Global___WriteDuplicate | None = ...,
         not_sent: Global___WriteNotSent | None = ...,
+        stale: Global___WriteStale | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["done", b"done", "email_taken", b"email_taken", "not_sent", b"not_sent", "outcome", b"outcome", "refused", b"refused"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["done", b"done", "duplicate", b"duplicate", "not_sent", b"not_sent", "outcome", b"outcome", "refused", b"refused", "stale", b"stale"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["done", b"done", "email_taken", b"email_taken", "fence", b"fence", "not_sent", b"not_sent", "outcome", b"outcome", "refused", b"refused", "work_item_id", b"work_item_id", "write_id", b"write_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["done", b"done", "duplicate", b"duplicate", "fence", b"fence", "not_sent", b"not_sent", "outcome", b"outcome", "refused", b"refused", "stale", b"stale", "work_item_id", b"work_item_id", "write_id", b"write_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_outcome: _TypeAlias = _typing.Literal["done", "refused", "email_taken", "not_sent"]  # noqa: Y015
+    _WhichOneofReturnType_outcome: _TypeAlias = _typing.Literal["done", "refused", "duplicate", "not_sent", "stale"]  # noqa: Y015
     _WhichOneofArgType_outcome: _TypeAlias = _typing.Literal["outcome", b"outcome"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_outcome) -> _WhichOneofReturnType_outcome | None: ...
 
@@ -960,26 +818,45 @@ class WriteRefused(_message.Message):
 Global___WriteRefused: _TypeAlias = WriteRefused  # noqa: Y015
 
 @_typing.final
-class EmailTaken(_message.Message):
-    """A write that another record's e-mail stopped."""
+class WriteDuplicate(_message.Message):
+    """A write that the CRM refused since other records have the same unique value, such as the e-mail."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    RECORD_ID_FIELD_NUMBER: _builtins.int
-    record_id: _builtins.str
-    """Record that holds the e-mail; empty if the CRM does not say."""
+    RECORD_IDS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def record_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The records that have it; empty if the CRM does not say."""
+
     def __init__(
         self,
         *,
-        record_id: _builtins.str = ...,
+        record_ids: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["record_id", b"record_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["record_ids", b"record_ids"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___EmailTaken: _TypeAlias = EmailTaken  # noqa: Y015
+Global___WriteDuplicate: _TypeAlias = WriteDuplicate  # noqa: Y015
+
+@_typing.final
+class WriteStale(_message.Message):
+    """A guarded write that met a newer record. Nothing happened, and no attempt counts."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WriteStale: _TypeAlias = WriteStale  # noqa: Y015
 
 @_typing.final
 class WriteNotSent(_message.Message):

@@ -1,1 +1,1 @@
-"""Our client of lead-store; its pb2 types never leave this folder, but for the words that both contracts share."""
+"""Our client of lead-store; its pb2 types never leave this folder, but for those that both contracts share."""

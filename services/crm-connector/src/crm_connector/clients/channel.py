@@ -8,7 +8,7 @@ import grpc
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
-from crm_connector.domain.errors import StoreRefusedError, StoreUnavailableError
+from crm_connector.domain.errors import InvalidError, StoreRefusedError, StoreUnavailableError
 
 _AWAY = {
     grpc.StatusCode.UNAVAILABLE,
@@ -18,11 +18,12 @@ _AWAY = {
     grpc.StatusCode.UNKNOWN,
 }
 _MAX_MESSAGE_BYTES = 64 * 1024 * 1024
-# Calls that may be made twice, and that nobody repeats later: when a process of lead-store goes away, another one is
+# Calls that may be made twice, and that are not repeated later: when a process of lead-store goes away, another one is
 # asked. All processes are asked in turn.
 _REPEATABLE = {
     "leadsync.lead.v1.LeadService": ("ListLeads",),
-    "leadsync.sync.v1.SyncService": ("ListWork", "PlanLeads", "PlanRecords", "ReleaseWork", "SettleWrites"),
+    "leadsync.sync.v1.PlanService": ("CheckPolicy", "PlanLeads", "PlanRecords"),
+    "leadsync.sync.v1.WorkService": ("ListWork", "ReleaseWork", "SettleWrites"),
 }
 _RETRY = {
     "maxAttempts": 3,
@@ -57,20 +58,29 @@ def open_channel(target: str) -> grpc.Channel:
 
 
 @contextmanager
-def mapped_errors() -> Iterator[None]:
-    """Tell a lead-store that is not there, where the same call may be repeated, from one that refuses the call."""
+def mapped_errors(*, pass_on: bool = False) -> Iterator[None]:
+    """Turn errors into StoreUnavailableError, if the same call may be repeated, or StoreRefusedError.
+
+    With `pass_on` an invalid argument is a person's fault, and becomes an InvalidError with the same reason and fields.
+    """
     try:
         yield
     except grpc.RpcError as error:
         code = error.code() if isinstance(error, grpc.Call) else grpc.StatusCode.UNKNOWN
+        reason, message, faults = _details(error)
         if code in _AWAY:
-            raise StoreUnavailableError(_reason(error), "lead-store does not answer, or asks to come later.") from error
+            message = "lead-store does not answer, or asks to come later."
+            raise StoreUnavailableError(reason or "store_unavailable", message) from error
+        if pass_on and code is grpc.StatusCode.INVALID_ARGUMENT:
+            (field, text), *more = faults or [("", message)]
+            raise InvalidError(reason or "invalid_argument", text, field=field, more=tuple(more)) from error
         raise StoreRefusedError(f"lead_store_{code.name.lower()}", "lead-store refuses the call.") from error
 
 
-def _reason(error: grpc.RpcError) -> str:
-    """Give lead-store's own reason for not answering, e.g. `integration_busy`."""
+def _details(error: grpc.RpcError) -> tuple[str, str, list[tuple[str, str]]]:
+    """Give lead-store's own reason, e.g. `integration_busy`, its message, and the fields that it names."""
     status = rpc_status.from_call(error) if isinstance(error, grpc.Call) else None
-    info = error_details_pb2.ErrorInfo()
-    _ = status is not None and any(detail.Unpack(info) for detail in status.details)
-    return str(info.reason) or "store_unavailable"
+    info, request = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
+    _ = status is not None and [detail.Unpack(info) or detail.Unpack(request) for detail in status.details]
+    faults = [(fault.field, fault.description) for fault in request.field_violations]
+    return info.reason, status.message if status is not None else "", faults

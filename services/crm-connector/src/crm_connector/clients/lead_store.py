@@ -5,16 +5,21 @@ import threading
 import time
 from collections.abc import Callable, Sequence, Set
 from contextlib import suppress
+from dataclasses import dataclass, replace
 
 import grpc
 import tenacity
+from leadsync.inbox.v1 import inbox_service_pb2, inbox_service_pb2_grpc
 from leadsync.lead.v1 import lead_service_pb2, lead_service_pb2_grpc
-from leadsync.sync.v1 import sync_service_pb2 as pb
-from leadsync.sync.v1 import sync_service_pb2_grpc as pb_grpc
+from leadsync.sync.v1 import plan_service_pb2, plan_service_pb2_grpc
+from leadsync.sync.v1 import work_service_pb2 as pb
+from leadsync.sync.v1 import work_service_pb2_grpc as pb_grpc
 
-from crm_connector.clients import mapping
+from crm_connector.clients import mapping, policy
 from crm_connector.clients.channel import mapped_errors
 from crm_connector.domain.batch_size import MAX_BATCH_SIZE
+from crm_connector.domain.capabilities import Capabilities
+from crm_connector.domain.delivery import Delivery
 from crm_connector.domain.errors import StoreUnavailableError
 from crm_connector.domain.integration import Integration
 from crm_connector.domain.observation import (
@@ -29,14 +34,19 @@ from crm_connector.domain.observation import (
 )
 from crm_connector.domain.retry import Retries
 
-_SECONDS = 5.0
-# Up to 100 records in one transaction, and each on its own after a conflict.
-_RECONCILE_SECONDS = 15.0
-_SETTLE_SECONDS = 10.0
 _LEAVE_SECONDS = 0.5
 _SETTLE_TRIES = 4
 # A page of an import looks for its waiting records in at most so many pages of due work.
 _WORK_PAGES, _WORK_PAGE_SIZE = 5, 200
+
+
+@dataclass(frozen=True, slots=True)
+class Deadlines:
+    """Seconds that calls may take. `batch` is for up to 100 records in one transaction, or each in its own one."""
+
+    call: float = 5.0
+    batch: float = 15.0
+    settle: float = 10.0
 
 
 class GrpcLeadStore:
@@ -53,8 +63,11 @@ class GrpcLeadStore:
         monotonic: Callable[[], float] = time.monotonic,
         stopping: threading.Event | None = None,
         retries: Retries | None = None,
+        deadlines: Deadlines | None = None,
     ) -> None:
-        self._stub = pb_grpc.SyncServiceStub(channel)
+        self._stub = pb_grpc.WorkServiceStub(channel)
+        self._plans = plan_service_pb2_grpc.PlanServiceStub(channel)
+        self._inbox = inbox_service_pb2_grpc.InboxServiceStub(channel)
         self._leads = lead_service_pb2_grpc.LeadServiceStub(channel)
         self._worker_id = worker_id
         self._lock = threading.Lock()
@@ -62,18 +75,39 @@ class GrpcLeadStore:
         self._monotonic = monotonic
         self._stopping = stopping or threading.Event()
         self._retries = retries or Retries()
+        self._deadlines = deadlines or Deadlines()
 
-    def put_target(self, integration: Integration) -> int:
+    def check_policy(self, integration: Integration, *, drop_unmapped: bool) -> Integration:
+        """Check the policy of an integration: the integration with its effective policy and the types of its fields.
+
+        With `drop_unmapped`, rules of fields that are not mapped are dropped instead of refused.
+
+        Raises:
+            InvalidError: with lead-store's reason and the paths of what cannot be.
+
+        """
+        mapped = sorted(integration.mapping)
+        given = policy.restricted(integration.policy, mapped) if drop_unmapped else integration.policy
+        request = plan_service_pb2.CheckPolicyRequest(
+            tenant_id=integration.tenant_id, policy=policy.message_of(given), mapped_fields=mapped
+        )
+        with mapped_errors(pass_on=True):
+            checked = self._plans.CheckPolicy(request, timeout=self._deadlines.call).policy
+        effective = policy.effective(checked)
+        return replace(integration, policy=given, effective=effective.text, types=effective.types)
+
+    def put_target(self, integration: Integration, capabilities: Capabilities, provider_name: str) -> int:
         """Put the target of an integration: the number of work items that its apply run goes through. Repeatable."""
-        request = pb.PutTargetRequest(target=mapping.target(integration), run_id=integration.apply_run_id)
+        target = mapping.target(integration, capabilities, provider_name)
+        request = pb.PutTargetRequest(target=target, run_id=integration.apply_run_id)
         with mapped_errors():
-            return self._stub.PutTarget(request, timeout=_SECONDS).queued
+            return self._stub.PutTarget(request, timeout=self._deadlines.call).queued
 
     def remove_target(self, tenant_id: str, integration_id: str) -> None:
         """Remove the target of an integration. Repeatable."""
         request = pb.RemoveTargetRequest(tenant_id=tenant_id, integration_id=integration_id)
         with mapped_errors():
-            self._stub.RemoveTarget(request, timeout=_RECONCILE_SECONDS)
+            self._stub.RemoveTarget(request, timeout=self._deadlines.batch)
 
     def lease(self, wait_seconds: int, busy: Sequence[str], size: int = MAX_BATCH_SIZE) -> LeaseBatch:
         """Lease at most `size` due work items of an integration that is not in `busy`. `interrupt` ends a held call."""
@@ -85,7 +119,7 @@ class GrpcLeadStore:
             with self._lock:
                 if self._stopping.is_set():
                     raise StoreUnavailableError("stopping", "The connector is stopping.")
-                held = self._held = self._stub.LeaseWork.future(request, timeout=wait_seconds + _SECONDS)
+                held = self._held = self._stub.LeaseWork.future(request, timeout=wait_seconds + self._deadlines.call)
             try:
                 response = held.result()
             except grpc.FutureCancelledError as error:
@@ -128,7 +162,7 @@ class GrpcLeadStore:
         )
         claimed_at = self._monotonic()
         with mapped_errors():
-            response = self._stub.LeaseWork(request, timeout=_SECONDS)
+            response = self._stub.LeaseWork(request, timeout=self._deadlines.call)
         return mapping.lease_batch(response, claimed_at)
 
     def waiting(self, tenant_id: str, integration_id: str, record_ids: Set[str]) -> int:
@@ -137,7 +171,7 @@ class GrpcLeadStore:
         count = 0
         for _ in range(_WORK_PAGES if record_ids else 0):
             with mapped_errors():
-                response = self._stub.ListWork(request, timeout=_SECONDS)
+                response = self._stub.ListWork(request, timeout=self._deadlines.call)
             count += sum(work.record_id in record_ids and work.state != pb.WORK_STATE_FAILED for work in response.work)
             request.page_token = response.next_page_token
             if not request.page_token:
@@ -153,7 +187,7 @@ class GrpcLeadStore:
             worker_id=self._worker_id, observations=[mapping.observation(seen) for seen in observations]
         )
         with mapped_errors():
-            response = self._stub.Reconcile(request, timeout=_RECONCILE_SECONDS)
+            response = self._stub.Reconcile(request, timeout=self._deadlines.batch)
         return [mapping.decision(decision) for decision in response.decisions]
 
     def plan(
@@ -161,7 +195,7 @@ class GrpcLeadStore:
         integration_id: str,
         records: Sequence[Present],
         seen: Sequence[Observation],
-        proposed: Integration | None = None,
+        proposed: tuple[Integration, Capabilities] | None = None,
         *,
         push: bool = False,
     ) -> list[Decision]:
@@ -169,22 +203,24 @@ class GrpcLeadStore:
 
         With `proposed` it plans as if the integration were like that. `push` = the leases are from `plan_leads`.
         """
-        request = pb.PlanRecordsRequest(
+        request = plan_service_pb2.PlanRecordsRequest(
             integration_id=integration_id,
             records=[mapping.present(record) for record in records],
             observations=[mapping.observation(one) for one in seen],
-            target=mapping.target(proposed) if proposed else None,
+            target=mapping.target(*proposed) if proposed else None,
             push=push,
         )
         with mapped_errors():
-            response = self._stub.PlanRecords(request, timeout=_RECONCILE_SECONDS)
+            response = self._plans.PlanRecords(request, timeout=self._deadlines.batch)
         return [mapping.decision(decision) for decision in response.decisions]
 
     def plan_leads(self, tenant_id: str, integration_id: str, lead_ids: Sequence[str]) -> list[Lease]:
         """Ask what a push of 1 to 100 leads would lease. These leases are only for `plan`."""
-        request = pb.PlanLeadsRequest(tenant_id=tenant_id, integration_id=integration_id, lead_ids=lead_ids)
+        request = plan_service_pb2.PlanLeadsRequest(
+            tenant_id=tenant_id, integration_id=integration_id, lead_ids=lead_ids
+        )
         with mapped_errors():
-            response = self._stub.PlanLeads(request, timeout=_SECONDS)
+            response = self._plans.PlanLeads(request, timeout=self._deadlines.call)
         return [mapping.lease(lease) for lease in response.leases]
 
     def settle(self, results: Sequence[WriteResult], ends_at: float) -> int:
@@ -209,13 +245,13 @@ class GrpcLeadStore:
             worker_id=self._worker_id, releases=[mapping.release(release) for release in releases]
         )
         with mapped_errors():
-            self._stub.ReleaseWork(request, timeout=_SECONDS)
+            self._stub.ReleaseWork(request, timeout=self._deadlines.call)
 
     def leads(self, tenant_id: str, page_token: str, limit: int) -> tuple[list[str], str]:
         """List ids of the tenant's leads, oldest first, and the token of the next page; empty on the last."""
         request = lead_service_pb2.ListLeadsRequest(tenant_id=tenant_id, page_size=limit, page_token=page_token)
         with mapped_errors():
-            response = self._leads.ListLeads(request, timeout=_SECONDS)
+            response = self._leads.ListLeads(request, timeout=self._deadlines.call)
         return [lead.lead_id for lead in response.leads], response.next_page_token
 
     def request_sync(self, tenant_id: str, integration_id: str, lead_ids: Sequence[str], run_id: str) -> int:
@@ -224,20 +260,26 @@ class GrpcLeadStore:
             tenant_id=tenant_id, integration_id=integration_id, lead_ids=lead_ids, run_id=run_id
         )
         with mapped_errors():
-            return self._stub.RequestSync(request, timeout=_RECONCILE_SECONDS).queued
+            return self._stub.RequestSync(request, timeout=self._deadlines.batch).queued
 
     def run_work(self, tenant_id: str, integration_id: str, run_id: str) -> tuple[int, int]:
         """Count the work items of a run: those that are due or leased, and those that have failed."""
         request = pb.GetRunWorkRequest(tenant_id=tenant_id, integration_id=integration_id, run_id=run_id)
         with mapped_errors():
-            response = self._stub.GetRunWork(request, timeout=_SECONDS)
+            response = self._stub.GetRunWork(request, timeout=self._deadlines.call)
         return response.pending, response.failed
 
     def drop_run_work(self, tenant_id: str, integration_id: str, run_id: str) -> None:
         """Drop a run's work that has not begun. Repeatable."""
         request = pb.DropRunWorkRequest(tenant_id=tenant_id, integration_id=integration_id, run_id=run_id)
         with mapped_errors():
-            self._stub.DropRunWork(request, timeout=_RECONCILE_SECONDS)
+            self._stub.DropRunWork(request, timeout=self._deadlines.batch)
+
+    def record(self, delivery: Delivery) -> bool:
+        """Keep a delivery durably; whether it is new. Repeatable."""
+        request = inbox_service_pb2.RecordDeliveriesRequest(deliveries=[mapping.delivery(delivery)])
+        with mapped_errors():
+            return not self._inbox.RecordDeliveries(request, timeout=self._deadlines.call).recorded[0].duplicate
 
     def _unsettled(self, results: list[WriteResult], ends_at: float) -> list[WriteResult]:
         """Send results, again while lead-store is away: those that did not settle."""
@@ -259,4 +301,4 @@ class GrpcLeadStore:
 
     def _settle(self, request: pb.SettleWritesRequest) -> pb.SettleWritesResponse:
         with mapped_errors():
-            return self._stub.SettleWrites(request, timeout=_SETTLE_SECONDS)
+            return self._stub.SettleWrites(request, timeout=self._deadlines.settle)

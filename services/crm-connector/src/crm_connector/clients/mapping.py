@@ -1,35 +1,24 @@
-"""Between our types and `leadsync.sync.v1`. Ours carry the contract's names, so most of them translate as they are."""
+"""Between our types and `leadsync.sync.v1`. Ours have the contract's names, so most of them translate as they are."""
 
 from dataclasses import asdict
+from datetime import UTC
 from typing import Any, TypeVar
 
 from google.protobuf.message import Message
-from leadsync.lead.v1 import lead_pb2
+from leadsync.inbox.v1 import inbox_service_pb2 as inbox_pb
 from leadsync.sync.v1 import sync_pb2
-from leadsync.sync.v1 import sync_service_pb2 as service_pb
+from leadsync.sync.v1 import work_service_pb2 as work_pb
 
+from crm_connector.clients.policy import message_of
 from crm_connector.domain import observation as domain
-from crm_connector.domain.integration import (
-    BlankRule,
-    DeletePolicy,
-    Deletions,
-    Direction,
-    FieldRule,
-    Integration,
-    MatchKey,
-    MergeRule,
-    RecordPolicy,
-)
+from crm_connector.domain.capabilities import Capabilities
+from crm_connector.domain.delivery import Delivery, TouchKind
+from crm_connector.domain.integration import Integration
 
 _M = TypeVar("_M", bound=Message)
-DIRECTIONS = {d: lead_pb2.Direction.Value(f"DIRECTION_{d.name}") for d in Direction}
-MERGE_RULES = {rule: sync_pb2.MergeRule.Value(f"MERGE_RULE_{rule.name}") for rule in MergeRule}
-BLANK_RULES = {rule: sync_pb2.BlankRule.Value(f"BLANK_RULE_{rule.name}") for rule in BlankRule}
-DELETE_POLICIES = {policy: sync_pb2.DeletePolicy.Value(f"DELETE_POLICY_{policy.name}") for policy in DeletePolicy}
-RECORD_POLICIES = {policy: sync_pb2.RecordPolicy.Value(f"RECORD_POLICY_{policy.name}") for policy in RecordPolicy}
-MATCH_KEYS = {key: sync_pb2.MatchKey.Value(f"MATCH_KEY_{key.name}") for key in MatchKey}
-_RELEASES = {kind: service_pb.ReleaseKind.Value(f"RELEASE_KIND_{kind.name}") for kind in domain.ReleaseKind}
+_RELEASES = {kind: work_pb.ReleaseKind.Value(f"RELEASE_KIND_{kind.name}") for kind in domain.ReleaseKind}
 _WRITES = {sync_pb2.WriteKind.Value(f"WRITE_KIND_{kind.name}"): kind for kind in domain.WriteKind}
+_TOUCHES = {kind: inbox_pb.TouchKind.Value(f"TOUCH_KIND_{kind.name}") for kind in TouchKind}
 _OUTCOMES = {
     sync_pb2.OUTCOME_NEEDS_HISTORY: domain.Outcome.NEEDS_HISTORY,
     sync_pb2.OUTCOME_NEEDS_READING: domain.Outcome.NEEDS_READING,
@@ -44,7 +33,8 @@ _STATES: dict[type[domain.State], str] = {
 _RESULTS: dict[type[domain.WriteOutcome], str] = {
     domain.Done: "done",
     domain.Refused: "refused",
-    domain.EmailTaken: "email_taken",
+    domain.Duplicate: "duplicate",
+    domain.Stale: "stale",
     domain.NotSent: "not_sent",
 }
 
@@ -55,34 +45,22 @@ def message(kind: type[_M], value: object, /, **more: Any) -> _M:
     return kind(**{name: getattr(value, name) for name in names if hasattr(value, name) and name not in more}, **more)
 
 
-def field_rule(rule: FieldRule) -> sync_pb2.FieldRule:
-    """Turn a rule into its message."""
-    direction = DIRECTIONS[rule.direction]
-    return message(
-        sync_pb2.FieldRule, rule, rule=MERGE_RULES[rule.rule], blank=BLANK_RULES[rule.blank], direction=direction
-    )
-
-
-def deletions(given: Deletions) -> sync_pb2.Deletions:
-    """Turn the rules for deletions into their message."""
-    record_policy = RECORD_POLICIES[given.record_policy]
-    return message(sync_pb2.Deletions, given, policy=DELETE_POLICIES[given.policy], record_policy=record_policy)
-
-
-def target(integration: Integration) -> sync_pb2.Target:
+def target(integration: Integration, capabilities: Capabilities, provider_name: str = "") -> sync_pb2.Target:
     """Build the target: what lead-store must know to route and to merge."""
     return message(
         sync_pb2.Target,
         integration,
-        direction=DIRECTIONS[integration.direction],
-        fields=[field_rule(rule) for rule in integration.field_rules],
-        deletions=deletions(integration.deletions),
+        policy=message_of(integration.policy),
+        mapped_fields=sorted(integration.mapping),
         mapping_fingerprint=integration.field_mapping.fingerprint,
-        match_keys=[MATCH_KEYS[key] for key in integration.match_keys],
+        capabilities=message(
+            sync_pb2.Capabilities, capabilities, unread_within_ms=int(capabilities.unread_within * 1000)
+        ),
+        provider_name=provider_name,
     )
 
 
-def lease_batch(response: service_pb.LeaseWorkResponse, claimed_at: float) -> domain.LeaseBatch:
+def lease_batch(response: work_pb.LeaseWorkResponse, claimed_at: float) -> domain.LeaseBatch:
     """Read leases; `claimed_at` is our monotonic clock from before the call."""
     leases = tuple(map(lease, response.leases))
     return domain.LeaseBatch(response.integration_id, claimed_at, response.lease_ms / 1000, leases)
@@ -105,7 +83,6 @@ def present(record: domain.Present) -> sync_pb2.PresentRecord:
 
 def decision(answer: sync_pb2.Decision) -> domain.Decision:
     """Read a decision."""
-    write = answer.write
     return domain.Decision(
         work_item_id=answer.work_item_id,
         outcome=_OUTCOMES.get(answer.outcome, domain.Outcome.DECIDED),
@@ -115,9 +92,7 @@ def decision(answer: sync_pb2.Decision) -> domain.Decision:
         lead_id=answer.lead_id,
         lead_fields=tuple(answer.lead_fields),
         conflict_fields=tuple(answer.conflict_fields),
-        write=domain.Write(write.write_id, _WRITES[write.kind], write.record_id, write.lead_id, dict(write.values))
-        if answer.HasField("write")
-        else None,
+        write=_write(answer.write) if answer.HasField("write") else None,
     )
 
 
@@ -126,6 +101,26 @@ def write_result(result: domain.WriteResult) -> sync_pb2.WriteResult:
     return message(sync_pb2.WriteResult, result, **{_RESULTS[type(result.outcome)]: asdict(result.outcome)})
 
 
-def release(given: domain.Release) -> service_pb.Release:
+def release(given: domain.Release) -> work_pb.Release:
     """Build the message of a release."""
-    return message(service_pb.Release, given, kind=_RELEASES[given.kind])
+    return message(work_pb.Release, given, kind=_RELEASES[given.kind])
+
+
+def delivery(given: Delivery) -> inbox_pb.Delivery:
+    """Build the message of a delivery. An event belongs to the first record that it touches, for erasures."""
+    touches = [touch for event in given.events for touch in event.touches]
+    return message(
+        inbox_pb.Delivery,
+        given,
+        delivery_key=given.key,
+        events=f"[{','.join(event.text for event in given.events)}]".encode(),
+        touches=[message(inbox_pb.Touch, touch, kind=_TOUCHES[touch.kind]) for touch in touches],
+        event_count=len(given.events),
+        ignored_count=sum(not event.touches for event in given.events),
+        event_record_ids=[event.touches[0].record_id if event.touches else "" for event in given.events],
+    )
+
+
+def _write(given: sync_pb2.Write) -> domain.Write:
+    basis = given.basis.ToDatetime(tzinfo=UTC) if given.HasField("basis") else None
+    return domain.Write(given.write_id, _WRITES[given.kind], given.record_id, given.lead_id, dict(given.values), basis)

@@ -12,18 +12,26 @@ from crm_connector.domain import transforms
 from crm_connector.domain.errors import InvalidError
 from crm_connector.domain.observation import Reading, Version
 from crm_connector.domain.transforms import Transform
+from crm_connector.domain.values import Canonical, Spelling, ValueType, canonical
 
 LEAD_FIELDS = ("email", "first_name", "last_name", "phone", "company", "job_title", "website", "status")
 MAX_MAPPED_FIELDS = 200
 _CUSTOM_FIELD = re.compile(r"custom_fields\.[A-Za-z0-9_]{1,64}")
+_CANONICAL = Canonical()
 
 
 @dataclass(frozen=True)
 class FieldMapping:
-    """Lead field → CRM property, one to one, and the steps that its values take; none = as they are."""
+    """Lead field → CRM property, one to one, with the steps, the lead type and the property's kind of each field.
+
+    A reading goes from the CRM's spelling to canonical text of the property's kind, through the steps, to canonical
+    text of the lead type; a write goes the same way back. A field without a type or kind is text.
+    """
 
     properties: Mapping[str, str]
     steps: Mapping[str, tuple[Transform, ...]] = made(default_factory=dict)
+    types: Mapping[str, ValueType] = made(default_factory=dict)
+    kinds: Mapping[str, ValueType] = made(default_factory=dict)
 
     @cached_property
     def fields(self) -> dict[str, str]:
@@ -32,15 +40,20 @@ class FieldMapping:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Hash of the mapping and the steps: a base made under another one is not used (R19)."""
+        """Hash of all that turns properties into lead values: a base made under another one is not used (R19).
+
+        Fields whose type and kind are free text add nothing to it.
+        """
         steps = [(name, [(s.kind.value, s.region, s.options) for s in taken]) for name, taken in self.steps.items()]
-        mapped = [*sorted(self.properties.items()), *sorted(steps)]
+        pairs = ((name, *self._pair(name)) for name in sorted(self.properties))
+        typed = [(name, lead.value, kind.value) for name, lead, kind in pairs if not (lead.is_free and kind.is_free)]
+        mapped = [*sorted(self.properties.items()), *sorted(steps), *typed]
         return hashlib.sha256(json.dumps(mapped).encode()).hexdigest()
 
-    def to_crm(self, values: Mapping[str, str]) -> dict[str, str]:
+    def to_crm(self, values: Mapping[str, str], spelling: Spelling = _CANONICAL) -> dict[str, str]:
         """Turn lead values into property values; a field that is not mapped (any more) is left out."""
         return {
-            self.properties[name]: transforms.to_crm(self.steps.get(name, ()), value)
+            self.properties[name]: self._written(name, value, spelling)
             for name, value in values.items()
             if name in self.properties
         }
@@ -49,29 +62,42 @@ class FieldMapping:
         self,
         properties: Mapping[str, str | None],
         versions: Mapping[str, tuple[Version, ...]] | None = None,
+        spelling: Spelling = _CANONICAL,
     ) -> tuple[Reading, ...]:
         """Turn properties into readings: a null is a blank, a property that is missing is unknown (R19)."""
         history = versions or {}
         return tuple(
-            self._reading(field, properties[name] or "", history.get(name, ()))
+            self._reading(field, properties[name] or "", history.get(name, ()), spelling)
             for field, name in self.properties.items()
             if name in properties
         )
-
-    def _reading(self, field: str, crm: str, versions: Iterable[Version]) -> Reading:
-        if not (steps := self.steps.get(field)):
-            return Reading(field, crm, crm, tuple(versions))
-        past = (replace(version, value=transforms.to_platform(steps, version.crm)) for version in versions)
-        return Reading(field, crm, transforms.to_platform(steps, crm), tuple(past))
 
     def fields_of(self, names: Iterable[str]) -> tuple[str, ...]:
         """Lead fields of these properties, sorted; unmapped ones are left out."""
         return tuple(sorted(self.fields[name] for name in names if name in self.fields))
 
+    def _reading(self, field: str, crm: str, versions: Iterable[Version], spelling: Spelling) -> Reading:
+        past = (replace(version, value=self._read(field, version.crm, spelling)) for version in versions)
+        return Reading(field, crm, self._read(field, crm, spelling), tuple(past))
+
+    def _read(self, field: str, crm: str, spelling: Spelling) -> str:
+        lead, kind = self._pair(field)
+        return canonical(lead, transforms.to_platform(self.steps.get(field, ()), spelling.read(kind, crm)))
+
+    def _written(self, field: str, value: str, spelling: Spelling) -> str:
+        _, kind = self._pair(field)
+        return spelling.write(kind, transforms.to_crm(self.steps.get(field, ()), value))
+
+    def _pair(self, field: str) -> tuple[ValueType, ValueType]:
+        return self.types.get(field, ValueType.TEXT), self.kinds.get(field, ValueType.TEXT)
+
 
 @dataclass(frozen=True, slots=True)
 class CrmField:
-    """One property of the CRM; `options` are (value, label), none = any value. A `caveat` is about writing it."""
+    """One property of the CRM; `options` are (value, label), none = any value. A `caveat` is about writing it.
+
+    `type` is the CRM's own word, `kind` says the same in ours.
+    """
 
     property: str
     label: str = ""
@@ -80,6 +106,14 @@ class CrmField:
     options: tuple[tuple[str, str], ...] = ()
     hidden_options: frozenset[str] = frozenset()
     caveat: str = ""
+    kind: ValueType = ValueType.TEXT
+    object: str = ""
+
+
+def kinds_of(mapping: FieldMapping, known: Iterable[CrmField]) -> dict[str, ValueType]:
+    """Give the kind of each mapped field's property, as far as it is known."""
+    kinds = {found.property: found.kind for found in known}
+    return {field: kinds[name] for field, name in mapping.properties.items() if name in kinds}
 
 
 @dataclass(frozen=True, slots=True)

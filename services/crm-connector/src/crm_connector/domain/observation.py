@@ -1,4 +1,4 @@
-"""What lead-store and the connector tell each other about records, in our own types.
+"""What lead-store and the connector say to each other about records, in our own types.
 
 They mirror `leadsync.sync.v1`; times are aware datetimes in UTC. An empty string is a blank everywhere.
 """
@@ -49,7 +49,11 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Present:
-    """The record is there."""
+    """The record is there.
+
+    `history_of` names the lead fields whose versions were read and are complete. `landed_write_id` is the id of our
+    last write that the record carries.
+    """
 
     record_id: str
     modified_at: datetime
@@ -59,14 +63,18 @@ class Present:
     with_history: bool = False
     merged_record_ids: tuple[str, ...] = ()
     other_emails: tuple[str, ...] = ()
+    history_of: tuple[str, ...] = ()
+    landed_write_id: str = ""
+    object: str = ""
+    record_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ArchivedRecord:
-    """A record on a page of the CRM's archive."""
+    """A record on a page of removed records."""
 
     record_id: str
-    modified_at: datetime | None = None  # when it was put there; None if the CRM does not say
+    modified_at: datetime | None = None  # when it was removed; None if the CRM does not say
     archived: bool = True
 
 
@@ -82,7 +90,7 @@ class Absent:
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """The record was merged into another one."""
+    """The record was merged into another one, or converted to one of another object."""
 
     into_record_id: str
 
@@ -108,7 +116,7 @@ class Observation:
 
 
 class Outcome(Enum):
-    """What lead-store concluded; only the ones that ask something of us are told apart."""
+    """What lead-store concluded, as far as it makes a difference here."""
 
     DECIDED = "decided"
     NEEDS_HISTORY = "needs_history"
@@ -125,18 +133,23 @@ class WriteKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """A write the CRM has to take: lead field → lead value, an empty value clears."""
+    """A write the CRM has to take: lead field → lead value, an empty value clears.
+
+    `basis` is the modified-at of the reading that it was planned on. Where the CRM can store `write_id` in the record,
+    it shows that the write landed.
+    """
 
     write_id: str
     kind: WriteKind
     record_id: str
     lead_id: str
     values: Mapping[str, str]
+    basis: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What was concluded on a work item; `name` is lead-store's word for it. Only a planned one names fields."""
+    """What was concluded on a work item; `name` is lead-store's word for it. Only plans name fields."""
 
     work_item_id: str
     outcome: Outcome
@@ -178,10 +191,15 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
-class EmailTaken:
-    """Another record holds the e-mail; its id is empty if the CRM does not say."""
+class Duplicate:
+    """The CRM says that these records hold the same e-mail; none if it does not name them."""
 
-    record_id: str = ""
+    record_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Stale:
+    """A guarded write met a record that is newer than its basis: nothing happened."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,12 +210,12 @@ class NotSent:
     retry_after_ms: int = 0
 
 
-WriteOutcome = Done | Refused | EmailTaken | NotSent
+WriteOutcome = Done | Refused | Duplicate | Stale | NotSent
 
 
 @dataclass(frozen=True, slots=True)
 class WriteResult:
-    """What came of the write of a work item. A write that may have landed has none."""
+    """The outcome of the write of a work item. A write that may have landed has no result."""
 
     work_item_id: str
     fence: int
@@ -206,7 +224,7 @@ class WriteResult:
 
 
 class ReleaseKind(Enum):
-    """How a work item is given back."""
+    """How a work item is released."""
 
     WAITING = "waiting"
     RETRY = "retry"
@@ -214,7 +232,7 @@ class ReleaseKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """One work item given back without a decision."""
+    """One work item that is released without a decision."""
 
     work_item_id: str
     fence: int
@@ -240,17 +258,13 @@ class LeaseBatch:
         """Monotonic time at which the leases end at the earliest."""
         return self.claimed_at + self.lease_seconds
 
-    def send_by(self, timeout: float) -> float:
-        """Monotonic time after which no write may be sent (R4): `timeout` seconds and 10 more must fit in the rest."""
-        return self.ends_at - timeout - LATE_LANDING_SECONDS
+    def send_by(self, timeout: float, margin: float) -> float:
+        """Monotonic time after which no write is sent (R4): `timeout` and the CRM's `margin` must fit in the rest."""
+        return self.ends_at - timeout - margin
 
-    def read_by(self, timeout: float) -> float:
+    def read_by(self, timeout: float, margin: float) -> float:
         """Monotonic time after which no read is sent, so that the write it may lead to still fits.
 
-        Of a lease too short for that, the first half: its writes will not be sent, but its decisions can be taken.
+        Of a lease too short for that, the first half: its writes will not be sent, but decisions can be taken.
         """
-        return max(self.send_by(timeout) - timeout, self.claimed_at + self.lease_seconds / 2)
-
-
-# How long after our own deadline a write may still land at the CRM (design R4, docs/guarantees.md).
-LATE_LANDING_SECONDS = 10.0
+        return max(self.send_by(timeout, margin) - timeout, self.claimed_at + self.lease_seconds / 2)

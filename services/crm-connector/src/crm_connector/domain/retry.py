@@ -53,6 +53,8 @@ class Retries:
     settle: Backoff = field(default=Backoff(0.2, 3.0, jitter=1.0))
     # A result lost against another change of its lead.
     contention: Backoff = field(default=Backoff(0.1, 1.0, factor=3.0))
+    # A stream cannot be read.
+    stream: Backoff = field(default=Backoff(1.0, 60.0, jitter=0.5))
     # A circuit breaker is open.
     breaker: Backoff = field(default=Backoff(5.0, 60.0, jitter=0.5))
 

@@ -19,6 +19,8 @@ class Timing:
     left_of_lease: float = 40.0
     # What a lease must hold besides the call and its late landing, for reading and deciding.
     spare_of_lease: float = 1.0
+    # Calls that come during the start wait so long for MongoDB.
+    start_calls: float = 2.0
     # Jobs get so long to end when the process stops.
     stop_jobs: float = 4.0
 
@@ -27,9 +29,8 @@ class Timing:
     sweep_pause: float = 0.05
     # Our clock may be so far ahead of the CRM's; further, and no signature of a webhook would be accepted either.
     clocks_apart: float = 300.0
-    # The archive is looked through so often; the CRM's clock may differ from ours, and its list may lag behind.
-    archive_every: float = 3_600.0
-    archive_margin: float = 360.0
+    # A CRM's list of removed records may lag behind so long, and its clock differ from ours.
+    removed_margin: float = 360.0
 
     # A runner looks for runs so often, and for how far the work of a run is.
     run_idle: float = 0.5
@@ -43,8 +44,14 @@ class Timing:
     # A change of an integration is stored right after its run. By then it is stored, or never will be.
     stored_within: float = 60.0
 
-    # All targets are put again so often, in case lead-store has lost some.
+    # All targets are put again so often, in case lead-store has lost some, and the types of lead fields are read again.
     targets_again: float = 300.0
+
+    # A read of a stream waits so long for events. A stream that was not read for longer than the second time is down,
+    # and new integrations with a stream are noticed within the third one.
+    stream_read: float = 20.0
+    stream_silent: float = 60.0
+    stream_look: float = 5.0
 
     retries: Retries = field(default=Retries())
 
@@ -54,7 +61,7 @@ class Timing:
 
 
 # These are about clocks of others, or about what may happen meanwhile: nobody waits for them.
-_FIXED = {"clocks_apart", "archive_margin", "stored_within"}
+_FIXED = {"clocks_apart", "removed_margin", "stored_within"}
 _T = TypeVar("_T", Timing, Retries)
 
 

@@ -14,10 +14,10 @@ from enum import Enum
 import phonenumbers
 
 from crm_connector.domain.errors import InvalidError
+from crm_connector.domain.values import BETWEEN_CHOICES
 
 MAX_STEPS, MAX_OPTIONS = 5, 1_000
 MAX_TABLES = 1_000_000  # characters of all tables of an integration together
-BETWEEN_CHOICES = ";"  # joins the chosen options of a multiple choice
 REGIONS = frozenset(phonenumbers.SUPPORTED_REGIONS)
 _DIALLED = re.compile(r"[+0-9 ().\-/\u00a0]+")
 _DAY = re.compile(r"(\d{4}-\d{2}-\d{2})(?:[T ]\d{2}:\d{2}.*)?", re.ASCII)

@@ -36,7 +36,7 @@ def mapped_errors() -> Iterator[None]:
         raise StoreUnavailableError("store_unavailable", "MongoDB did not answer as it should.") from error
 
 
-def document_of(value: Any) -> dict[str, Any]:
-    """Turn one of our dataclasses into a document; enums become their values."""
+def plain(value: Any) -> dict[str, Any]:
+    """Turn one of our dataclasses into dictionaries and lists; enums become their values."""
     document: dict[str, Any] = msgspec.to_builtins(value, builtin_types=(datetime,))
     return document

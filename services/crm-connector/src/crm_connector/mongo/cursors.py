@@ -1,4 +1,7 @@
-"""The collection `cursors`: how far each sweep is, by the CRM's clock, and how far the pass over the archive is."""
+"""The collection `cursors`: how far each integration has been read, by the CRM's clock.
+
+That is its sweep, the pass over its removed records, its stream, and when its subscription ends.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,12 +13,22 @@ from crm_connector.mongo.client import mapped_errors
 
 
 @dataclass(frozen=True, slots=True)
-class ArchivePass:
-    """One pass over a CRM's archive: over the records that were archived after `since`."""
+class RemovedPass:
+    """One pass over the removed records of a CRM: over those that were removed after `since`."""
 
     since: datetime
     began_at: datetime
     position: str = ""  # where it goes on; empty = it is complete
+
+
+@dataclass(frozen=True, slots=True)
+class StreamPosition:
+    """Up to where a topic has been read, and when that was stored. `failed` = the last read did not succeed."""
+
+    topic: str
+    position: str
+    at: datetime
+    failed: bool = False
 
 
 class MongoCursors:
@@ -42,15 +55,34 @@ class MongoCursors:
         """Note that a sweep which began then is complete."""
         self._update(integration_id, {"$set": {"swept_at": at}})
 
-    def archive_pass(self, integration_id: str) -> ArchivePass | None:
-        """Get the last pass over the archive; None before the first."""
-        found = self._find(integration_id).get("archive")
-        return ArchivePass(found["since"], found["began_at"], found["position"]) if found else None
+    def removed_pass(self, integration_id: str) -> RemovedPass | None:
+        """Get the last pass over the removed records; None before the first."""
+        found = self._find(integration_id).get("removed")
+        return RemovedPass(found["since"], found["began_at"], found["position"]) if found else None
 
-    def put_archive_pass(self, integration_id: str, at: ArchivePass) -> None:
-        """Keep how far a pass over the archive is."""
+    def put_removed_pass(self, integration_id: str, at: RemovedPass) -> None:
+        """Keep how far a pass over the removed records is."""
         state = {"since": at.since, "began_at": at.began_at, "position": at.position}
-        self._update(integration_id, {"$set": {"archive": state}})
+        self._update(integration_id, {"$set": {"removed": state}})
+
+    def stream(self, integration_id: str) -> StreamPosition | None:
+        """Get the position in the integration's stream; None before the first."""
+        found = self._find(integration_id).get("stream")
+        return StreamPosition(found["topic"], found["position"], found["at"], found["failed"]) if found else None
+
+    def put_stream(self, integration_id: str, position: StreamPosition) -> None:
+        """Keep the position in the integration's stream."""
+        state = {"topic": position.topic, "position": position.position, "at": position.at, "failed": position.failed}
+        self._update(integration_id, {"$set": {"stream": state}})
+
+    def subscription_end(self, integration_id: str) -> datetime | None:
+        """Get when the integration's subscription ends; None = never, or it has none."""
+        at: datetime | None = self._find(integration_id).get("subscription_end")
+        return at
+
+    def put_subscription_end(self, integration_id: str, at: datetime | None) -> None:
+        """Keep when the integration's subscription ends."""
+        self._update(integration_id, {"$set": {"subscription_end": at}})
 
     def delete(self, integration_id: str) -> None:
         """Forget all of an integration; repeatable."""

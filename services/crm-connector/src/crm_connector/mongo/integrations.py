@@ -1,5 +1,6 @@
 """The collection `integrations`: one document per connected account, its credential sealed inside."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -9,7 +10,8 @@ from pymongo.errors import DuplicateKeyError
 
 from crm_connector.domain.errors import ExistsError, NotFoundError, StaleEtagError
 from crm_connector.domain.integration import Integration
-from crm_connector.mongo.client import document_of, mapped_errors
+from crm_connector.mongo.client import mapped_errors, plain
+from crm_connector.mongo.old_policies import with_policy
 
 
 class MongoIntegrations:
@@ -19,7 +21,7 @@ class MongoIntegrations:
         self._collection = db.integrations
 
     def add(self, integration: Integration, sealed: bytes) -> None:
-        """Keep a new one. ExistsError `account_connected`, also if only the request id is known."""
+        """Store a new one. ExistsError `account_connected`, also if only the request id is known."""
         document = {"_id": integration.integration_id, **_document(integration), "credential": sealed}
         if integration.request_id:
             document["request_id"] = integration.request_id
@@ -51,7 +53,7 @@ class MongoIntegrations:
         return None if found is None else _integration(found)
 
     def page(self, tenant_id: str, after: str, limit: int) -> list[Integration]:
-        """List the tenant's after this id; ids are in the order of their making."""
+        """List the tenant's after this id; their ids are in the order of creation."""
         query = {"tenant_id": tenant_id, "_id": {"$gt": after}, "deleting": False}
         with mapped_errors():
             return [_integration(found) for found in self._collection.find(query).sort("_id", ASCENDING).limit(limit)]
@@ -112,17 +114,35 @@ def _missing() -> NotFoundError:
     return NotFoundError("integration_not_found", "There is no such integration.")
 
 
+def document_of(integration: Integration) -> dict[str, Any]:
+    """Build a document. What belongs to a field is in a list, since names of fields hold dots."""
+    document = plain(integration)
+    per_field = {name: document.pop(name) for name in ("mapping", "transforms", "types", "kinds")}
+    mapping = [
+        {"field": field, "property": name, "type": per_field["types"].get(field), "kind": per_field["kinds"].get(field)}
+        for field, name in sorted(per_field["mapping"].items())
+    ]
+    transforms = [{"field": field, "steps": steps} for field, steps in sorted(per_field["transforms"].items())]
+    return document | {"policy": integration.policy.text, "mapping": mapping, "transforms": transforms}
+
+
+def integration_of(document: Mapping[str, Any]) -> Integration:
+    """Read a document."""
+    found = with_policy(document)
+    entries = found["mapping"]
+    found["mapping"] = {entry["field"]: entry["property"] for entry in entries}
+    found["types"] = {entry["field"]: entry["type"] for entry in entries if entry.get("type")}
+    found["kinds"] = {entry["field"]: entry["kind"] for entry in entries if entry.get("kind")}
+    found["transforms"] = {entry["field"]: entry["steps"] for entry in found.get("transforms", [])}
+    return msgspec.convert(found | {"policy": {"text": found["policy"]}}, Integration)
+
+
 def _document(integration: Integration) -> dict[str, Any]:
-    """Build the document without its ids and credential. What fields name is a list: names of fields hold dots."""
+    """Build the document without its ids and credential."""
     document = document_of(integration)
     del document["integration_id"], document["request_id"]
-    mapping = [{"field": field, "property": name} for field, name in sorted(integration.mapping.items())]
-    transforms = [{"field": field, "steps": steps} for field, steps in sorted(document["transforms"].items())]
-    return document | {"mapping": mapping, "transforms": transforms}
+    return document
 
 
 def _integration(document: dict[str, Any]) -> Integration:
-    mapping = {entry["field"]: entry["property"] for entry in document["mapping"]}
-    transforms = {entry["field"]: entry["steps"] for entry in document.get("transforms", [])}
-    lists = {"mapping": mapping, "transforms": transforms}
-    return msgspec.convert(document | {"integration_id": document["_id"], **lists}, Integration)
+    return integration_of(document | {"integration_id": document["_id"]})

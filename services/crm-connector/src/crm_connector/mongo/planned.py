@@ -9,7 +9,7 @@ from pymongo import ASCENDING, ReplaceOne
 from pymongo.database import Database
 
 from crm_connector.domain.forecast import PlannedRecord
-from crm_connector.mongo.client import document_of, mapped_errors
+from crm_connector.mongo.client import mapped_errors, plain
 
 
 class MongoPlannedRecords:
@@ -38,7 +38,7 @@ class MongoPlannedRecords:
 
 
 def _document(run_id: str, record: PlannedRecord, now: datetime) -> dict[str, Any]:
-    document = document_of(record)
+    document = plain(record)
     del document["key"]
     return document | {"run_id": run_id, "planned_at": now}
 

@@ -17,9 +17,9 @@ from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
 from crm_connector.domain.errors import NotFoundError, PreconditionError
-from crm_connector.domain.integration import Integration
 from crm_connector.domain.run import Run, RunKind, RunState
-from crm_connector.mongo.client import document_of, mapped_errors
+from crm_connector.mongo.client import mapped_errors, plain
+from crm_connector.mongo.integrations import document_of, integration_of
 
 _FIXED = [
     "run_id",
@@ -120,14 +120,14 @@ class MongoRuns:
 
 def _document(run: Run) -> dict[str, Any]:
     """Build the document without what is proposed, which never changes."""
-    return document_of(replace(run, proposed=None))
+    return plain(replace(run, proposed=None))
 
 
 def _proposed(run: Run) -> str:
-    """Write what is proposed as text: names of fields hold dots."""
-    return msgspec.json.encode(run.proposed).decode() if run.proposed else ""
+    """Write what is proposed as text, so that no index and no query looks into it."""
+    return msgspec.json.encode(document_of(run.proposed)).decode() if run.proposed else ""
 
 
 def _run(document: dict[str, Any]) -> Run:
     run, text = msgspec.convert(document | {"proposed": None}, Run), document.get("proposed")
-    return replace(run, proposed=msgspec.json.decode(text, type=Integration)) if text else run
+    return replace(run, proposed=integration_of(msgspec.json.decode(text))) if text else run

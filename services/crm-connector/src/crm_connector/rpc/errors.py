@@ -17,17 +17,16 @@ DOMAIN = "leadsync"
 # An answer whose trailers exceed 8 KiB may be dropped as a whole. Encoded there, the texts are up to three times as
 # long.
 _MOST_FAULT_BYTES = 2_000
-# A call during the start waits so long for MongoDB.
-_START_SECONDS = 2.0
 _log = structlog.get_logger()
 
 
 class ErrorInterceptor(grpc.ServerInterceptor):
     """Answers expected errors with their status and reason, and everything else with INTERNAL and no detail."""
 
-    def __init__(self, ready: threading.Event) -> None:
-        """Our own calls wait for `ready` for a moment; health checks do not."""
+    def __init__(self, ready: threading.Event, wait_seconds: float) -> None:
+        """Our own calls wait for `ready` so long; health checks do not."""
         self._ready = ready
+        self._wait_seconds = wait_seconds
 
     def intercept_service(
         self,
@@ -61,7 +60,7 @@ class ErrorInterceptor(grpc.ServerInterceptor):
         )
 
     def _wait_for_start(self) -> None:
-        if not self._ready.wait(_START_SECONDS):
+        if not self._ready.wait(self._wait_seconds):
             raise StoreUnavailableError("store_unavailable", "crm-connector is waiting for MongoDB.")
 
 

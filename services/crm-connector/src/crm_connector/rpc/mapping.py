@@ -8,6 +8,7 @@ from typing import Any
 from leadsync.integration.v1 import integration_pb2, integration_service_pb2
 
 from crm_connector.clients.mapping import message
+from crm_connector.domain.capabilities import EventMode
 from crm_connector.domain.errors import InvalidError
 from crm_connector.domain.forecast import PlannedRecord
 from crm_connector.domain.mapping import CrmField
@@ -18,6 +19,7 @@ from crm_connector.usecases.webhooks import WebhookState
 _RUN_KINDS = {kind: integration_pb2.RunKind.Value(f"RUN_KIND_{kind.name}") for kind in RunKind}
 _RUN_STATES = {state: integration_pb2.RunState.Value(f"RUN_STATE_{state.name}") for state in RunState}
 _CHECK_STATES = {state: integration_pb2.CheckState.Value(f"CHECK_STATE_{state.name}") for state in CheckState}
+_MODES = {mode: integration_service_pb2.EventMode.Value(f"EVENT_MODE_{mode.name}") for mode in EventMode}
 _MAX_ID, _MAX_REQUEST_ID = 128, 64
 _DEFAULT_PAGE, _MAX_PAGE, _MAX_LEADS = 50, 200, 10_000
 
@@ -25,11 +27,11 @@ _DEFAULT_PAGE, _MAX_PAGE, _MAX_LEADS = 50, 200, 10_000
 def webhook_state(state: WebhookState) -> integration_service_pb2.WebhookState:
     """Build the message of a webhook state."""
     subscriptions = [message(integration_service_pb2.Subscription, found) for found in state.subscriptions]
-    return message(integration_service_pb2.WebhookState, state, subscriptions=subscriptions)
+    return message(integration_service_pb2.WebhookState, state, subscriptions=subscriptions, mode=_MODES[state.mode])
 
 
 def run(found: Run, now: datetime) -> integration_pb2.Run:
-    """Build the message of a run; how fast it is counts at this moment."""
+    """Build the message of a run, with its rate at this moment."""
     return message(
         integration_pb2.Run,
         found,

@@ -20,8 +20,8 @@ SERVICE = integration_service_pb2.DESCRIPTOR.services_by_name["IntegrationServic
 class Server:
     """Serves on one address until stopped."""
 
-    def __init__(self, servicer: IntegrationServicer, host: str, port: int) -> None:
-        """Bind the address; port 0 takes a free one.
+    def __init__(self, servicer: IntegrationServicer, host: str, port: int, start_seconds: float) -> None:
+        """Bind the address; port 0 takes a free one. Calls before `serve` wait so many seconds for it.
 
         Raises:
             OSError: if the address is taken.
@@ -30,7 +30,7 @@ class Server:
         pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="rpc")
         options = [("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", 4 * 1024 * 1024)]
         self._ready = threading.Event()
-        self._server = grpc.server(pool, interceptors=[ErrorInterceptor(self._ready)], options=options)
+        self._server = grpc.server(pool, interceptors=[ErrorInterceptor(self._ready, start_seconds)], options=options)
         self._health = health.HealthServicer()
         integration_service_pb2_grpc.add_IntegrationServiceServicer_to_server(servicer, self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
@@ -41,7 +41,7 @@ class Server:
             raise OSError(f"Cannot listen on {host}:{port}; is another crm-connector running?") from error
 
     def start(self) -> None:
-        """Answer health checks; other calls wait a little for `serve`."""
+        """Answer health checks; other calls wait for `serve`."""
         self._set_health(health_pb2.HealthCheckResponse.NOT_SERVING)
         self._server.start()
 

@@ -1,83 +1,65 @@
 """Clients and access tokens of integrations: made once per revision, shared by all threads."""
 
+import math
 import threading
 import time
 from collections.abc import Callable, Mapping
 
 import structlog
 
-from crm_connector.crm import Crm, CrmProvider, TokenSource
+from crm_connector.crm import Access, Crm, CrmProvider
 from crm_connector.domain.errors import InvalidError, NotFoundError
-from crm_connector.domain.integration import Credential, CredentialKind, Integration
+from crm_connector.domain.integration import Credential, Integration
 from crm_connector.mongo.integrations import MongoIntegrations
 from crm_connector.vault import AesVault
 
-# A token is refreshed so long before it expires, so that it lasts for a job that has just begun.
-_REFRESH_AHEAD_SECONDS = 120.0
+# A token is renewed so long before it expires, so that it lasts for a job that has just begun.
+_RENEW_AHEAD_SECONDS = 120.0
 _log = structlog.get_logger()
 
 
-class StaticToken:
-    """A token that does not expire."""
-
-    def __init__(self, token: str) -> None:
-        self._token = token
-
-    def get(self) -> str:
-        """Give it."""
-        return self._token
-
-    def reject(self, token: str) -> None:
-        """Do nothing: there is no other token."""
-
-
-class OAuthToken:
-    """Access tokens made from a refresh token. One thread refreshes ahead of the expiry while the others wait."""
+class RenewedToken:
+    """Access tokens of a credential. One thread renews ahead of the expiry while the others wait."""
 
     def __init__(
         self,
         provider: CrmProvider,
-        refresh_token: str,
-        rotated: Callable[[str], None],
+        credential: Credential,
+        rotated: Callable[[Credential], None],
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`rotated` stores a new refresh token that the CRM hands out."""
+        """`rotated` stores a credential whose refresh token the CRM has replaced."""
         self._provider = provider
-        self._refresh_token = refresh_token
+        self._credential = credential
         self._rotated = rotated
         self._monotonic = monotonic
         self._lock = threading.Lock()
-        self._token = ""
-        self._good_until = 0.0
+        self._access: Access | None = None
+        self._good_until = math.inf
 
-    def get(self) -> str:
-        """Give an access token that is good for two minutes at least."""
+    def get(self) -> Access:
+        """Give an access token that is good for two minutes at least, as far as the CRM says how long it is good."""
         with self._lock:
-            if not self._token or self._monotonic() > self._good_until:
-                self._refresh()
-            return self._token
+            if self._access is None or self._monotonic() > self._good_until:
+                self._access = self._renewed()
+            return self._access
 
     def reject(self, token: str) -> None:
-        """Refresh at the next `get`, unless that has been done since."""
+        """Renew at the next `get`, unless that has been done since."""
         with self._lock:
-            if token == self._token:
-                self._token = ""
+            if self._access is not None and token == self._access.token:
+                self._access = None
 
-    def _refresh(self) -> None:
+    def _renewed(self) -> Access:
         asked_at = self._monotonic()
-        tokens = self._provider.refresh(self._refresh_token)
-        if tokens.refresh_token and tokens.refresh_token != self._refresh_token:
-            self._rotated(tokens.refresh_token)
-            self._refresh_token = tokens.refresh_token
-        self._token = tokens.access_token
-        self._good_until = asked_at + max(tokens.expires_in - _REFRESH_AHEAD_SECONDS, tokens.expires_in / 2)
-
-
-def token_source(provider: CrmProvider, credential: Credential, rotated: Callable[[str], None]) -> TokenSource:
-    """Make the token source of a credential."""
-    if credential.kind is CredentialKind.ACCESS_TOKEN:
-        return StaticToken(credential.secret)
-    return OAuthToken(provider, credential.secret, rotated)
+        tokens = self._provider.authenticate(self._credential)
+        if tokens.refresh_token and tokens.refresh_token != self._credential.secrets.get("refresh_token"):
+            secrets = {**self._credential.secrets, "refresh_token": tokens.refresh_token}
+            self._credential = Credential(self._credential.kind, secrets)
+            self._rotated(self._credential)
+        lasts = math.inf if tokens.expires_in is None else tokens.expires_in
+        self._good_until = asked_at + max(lasts - _RENEW_AHEAD_SECONDS, lasts / 2)
+        return Access(tokens.access_token, tokens.host)
 
 
 class Connections:
@@ -141,10 +123,10 @@ class Connections:
         integration_id, provider = integration.integration_id, self.provider(integration.provider)
         latest = [self._integrations.sealed(integration_id)]
 
-        def rotated(refresh_token: str) -> None:
-            latest.append(self._vault.seal(integration_id, Credential(CredentialKind.OAUTH, refresh_token)))
+        def rotated(credential: Credential) -> None:
+            latest.append(self._vault.seal(integration_id, credential))
             self._integrations.reseal(integration_id, latest[-2], latest[-1])
             _log.info("refresh_token_rotated", integration_id=integration_id)
 
         credential = self._vault.open(integration_id, latest[0])
-        return provider.connect(integration, token_source(provider, credential, rotated))
+        return provider.connect(integration, RenewedToken(provider, credential, rotated))

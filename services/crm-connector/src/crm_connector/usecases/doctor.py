@@ -7,6 +7,7 @@ from enum import Enum
 from urllib.parse import urlsplit
 
 from crm_connector.crm import Crm, Quota, Schema
+from crm_connector.domain.capabilities import EventMode
 from crm_connector.domain.errors import ConnectorError
 from crm_connector.domain.fitting import mapping_faults
 from crm_connector.domain.integration import Account, Integration
@@ -94,9 +95,14 @@ class Doctor:
         ]
 
     def _subscriptions(self, integration: Integration) -> Check:
+        mode = self._connections.provider(integration.provider).capabilities(integration).events
+        if mode is EventMode.SWEEP:
+            return Check("subscriptions", CheckState.OK, "This CRM reports no changes: sweeps find them.")
         if not integration.webhooks_enabled:
             finding = "Webhooks are not enabled: changes in the CRM arrive with the next sweep only."
             return Check("subscriptions", CheckState.WARNING, finding, "Enable the integration's webhooks.")
+        if mode is EventMode.STREAM:
+            return self._stream(integration)
         found = self._webhooks.faults(integration)
         if found is None:
             finding = "leadsync cannot look at the subscriptions of this kind of app."
@@ -106,6 +112,14 @@ class Doctor:
             fix = "Enable the integration's webhooks again: that sets the address and subscribes to what is missing."
             return Check("subscriptions", CheckState.FAILED, " ".join(found), fix)
         return Check("subscriptions", CheckState.OK, "All subscriptions are there and active.")
+
+    def _stream(self, integration: Integration) -> Check:
+        state = self._webhooks.status(integration.tenant_id, integration.integration_id)
+        if state.connected:
+            finding = f"The stream of events was read {state.position_age_seconds} seconds ago."
+            return Check("subscriptions", CheckState.OK, finding)
+        fix = "Look at crm-connector's log for `stream_not_read` and its reason. Sweeps bring the changes meanwhile."
+        return Check("subscriptions", CheckState.FAILED, "The stream of events is not read.", fix)
 
     def _url(self, crm_url: str) -> Check:
         """Check whether the CRM, which we call at `crm_url`, can call us; one on this machine can in any case."""

@@ -6,18 +6,19 @@ from datetime import datetime
 
 import structlog
 
+from crm_connector.clients.lead_store import GrpcLeadStore
 from crm_connector.crm import Crm, CrmProvider
 from crm_connector.domain import mapping
 from crm_connector.domain.changes import Changes, NewIntegration, OAuthCode, with_changes, with_default
 from crm_connector.domain.errors import ExistsError, InvalidError, MissingScopesError, StaleEtagError
 from crm_connector.domain.fitting import check_fit
-from crm_connector.domain.integration import Account, Credential, CredentialKind, Integration, check_rules
-from crm_connector.domain.mapping import CrmField, Limits
+from crm_connector.domain.integration import Account, Credential, CredentialKind, Integration
+from crm_connector.domain.mapping import CrmField
 from crm_connector.domain.run import Run, RunKind
 from crm_connector.mongo.cursors import MongoCursors
 from crm_connector.mongo.integrations import MongoIntegrations
 from crm_connector.mongo.runs import MongoRuns
-from crm_connector.usecases.connections import Connections, token_source
+from crm_connector.usecases.connections import Connections, RenewedToken
 from crm_connector.usecases.targets import Targets
 from crm_connector.usecases.webhooks import Webhooks
 from crm_connector.vault import AesVault
@@ -46,6 +47,7 @@ class Integrations:
         connections: Connections,
         targets: Targets,
         webhooks: Webhooks,
+        store: GrpcLeadStore,
         *,
         new_id: Callable[[], str],
         now: Callable[[], datetime],
@@ -57,41 +59,47 @@ class Integrations:
         self._connections = connections
         self._targets = targets
         self._webhooks = webhooks
+        self._store = store
         self._new_id = new_id
         self._now = now
 
     def create(self, asked: NewIntegration) -> Integration:
-        """Connect an account; a repeated request gives the integration of the first one."""
+        """Connect an account; a repeated request gives the integration of the first one.
+
+        All that can be wrong is checked before a code is used up and before anything is created in the CRM.
+        """
         if asked.request_id and (made := self._repository.by_request(asked.tenant_id, asked.request_id)):
             return made
         provider = self._connections.provider(asked.provider)
         checked = mapping.check(asked.mapping or provider.default_mapping, provider.limits)
-        rules = check_rules(asked.rules, checked, asked.direction)
-        transforms = mapping.check_transforms(asked.transforms, checked, provider.limits)
-        verified = _verify(provider, asked.credential, writes=asked.direction.to_crm)
-        _expect_account(asked.account_id, verified.account)
         integration = Integration(
             integration_id=self._new_id(),
             tenant_id=asked.tenant_id,
             provider=asked.provider,
+            account_id=asked.account_id,
+            app_id=asked.app_id,
+            credential_kind=CredentialKind.OAUTH,
+            policy=asked.policy,
+            mapping=checked.properties,
+            created_at=self._now(),
+            paused=asked.paused,
+            request_id=asked.request_id,
+            transforms=mapping.check_transforms(asked.transforms, checked, provider.limits),
+        )
+        integration = self._store.check_policy(integration, drop_unmapped=False)
+        verified = _verify(provider, asked.credential, writes=integration.writes_crm)
+        _expect_account(asked.account_id, verified.account)
+        integration = replace(
+            integration,
             account_id=verified.account.account_id,
             app_id=asked.app_id or verified.account.app_id,
             credential_kind=verified.credential.kind,
-            direction=asked.direction,
-            mapping=checked.properties,
-            created_at=self._now(),
-            rules=rules,
-            deletions=asked.deletions,
-            paused=asked.paused,
-            request_id=asked.request_id,
             time_zone=verified.account.time_zone,
-            transforms=transforms,
-            match_keys=asked.match_keys,
-            phone_region=asked.phone_region,
         )
         if not asked.mapping:
             integration = with_default(integration, verified.crm.default_mapping())
-        verified.crm.prepare(integration.field_mapping, integration.written_fields)
+            integration = self._store.check_policy(integration, drop_unmapped=True)
+        integration = _prepared(verified.crm, integration)
         return self._add(integration, verified.credential)
 
     def get(self, tenant_id: str, integration_id: str) -> Integration:
@@ -116,34 +124,36 @@ class Integrations:
         current = self._repository.get(tenant_id, integration_id)
         if etag and etag != current.etag:
             raise StaleEtagError
-        changed = with_changes(current, changes, self._limits(current))
+        changed = self._checked(current, changes)
         if changed == current and changes.credential is None:
             return current, None
-        verified = self._check_with_crm(current, changed, changes.credential)
+        changed, verified = self._check_with_crm(current, changed, changes.credential)
         sealed = None
         if verified is not None:
             changed = replace(
                 changed, app_id=verified.account.app_id or changed.app_id, time_zone=verified.account.time_zone
             )
             sealed = self._vault.seal(integration_id, verified.credential)
-        run = self._apply_run(changed) if changed.deciding != current.deciding else None
-        apply_run_id = run.run_id if run else current.apply_run_id
-        changed = replace(changed, revision=current.revision + 1, apply_run_id=apply_run_id)
-        self._repository.replace(changed, current.revision, sealed)
-        self._connections.forget(integration_id)
-        self._targets.publish(changed)
+        changed, run = self._replace(current, changed, sealed)
         if changed.mapping != current.mapping:
             self._webhooks.mapping_changed(changed)
-        _log.info("integration_updated", integration_id=integration_id, revision=changed.revision)
         return changed, run
+
+    def refresh(self, integration: Integration) -> Integration:
+        """Check the settings again, since defaults and types of fields may have changed: what is in force then."""
+        fresh = self._store.check_policy(integration, drop_unmapped=True)
+        if not fresh.kinds:
+            known = self._connections.crm(integration.integration_id).schema().fields
+            fresh = replace(fresh, kinds=mapping.kinds_of(fresh.field_mapping, known))
+        return integration if fresh == integration else self._replace(integration, fresh, None)[0]
 
     def as_proposed(self, tenant_id: str, integration_id: str, changes: Changes) -> Integration:
         """Build the integration with these changes and check its mapping with the CRM. Nothing is stored or created."""
         current = self._repository.get(tenant_id, integration_id)
-        proposed = with_changes(current, changes, self._limits(current))
+        proposed = self._checked(current, changes)
         known = self._connections.crm(integration_id).schema().fields
         check_fit(proposed.field_mapping, known, proposed.written_fields)
-        return proposed
+        return replace(proposed, kinds=mapping.kinds_of(proposed.field_mapping, known))
 
     def delete(self, tenant_id: str, integration_id: str) -> None:
         """Disconnect one; leads and records stay. Repeatable; the upkeep finishes what fails half-way."""
@@ -160,8 +170,25 @@ class Integrations:
         self._connections.forget(integration.integration_id)
         _log.info("integration_deleted", integration_id=integration.integration_id)
 
-    def _limits(self, integration: Integration) -> Limits:
-        return self._connections.provider(integration.provider).limits
+    def _checked(self, current: Integration, changes: Changes) -> Integration:
+        """Build the changed integration; lead-store checks a new policy or mapping."""
+        changed = with_changes(current, changes, self._connections.provider(current.provider).limits)
+        if (changed.policy, changed.mapping) == (current.policy, current.mapping):
+            return changed
+        return self._store.check_policy(changed, drop_unmapped=not changes.rules_given)
+
+    def _replace(
+        self, current: Integration, changed: Integration, sealed: bytes | None
+    ) -> tuple[Integration, Run | None]:
+        """Store a change and put its target: with the run that applies it, if decisions depend on it."""
+        run = None if changed.decides_like(current) else self._apply_run(changed)
+        apply_run_id = run.run_id if run else current.apply_run_id
+        changed = replace(changed, revision=current.revision + 1, apply_run_id=apply_run_id)
+        self._repository.replace(changed, current.revision, sealed)
+        self._connections.forget(changed.integration_id)
+        self._targets.publish(changed)
+        _log.info("integration_updated", integration_id=changed.integration_id, revision=changed.revision)
+        return changed, run
 
     def _apply_run(self, integration: Integration) -> Run:
         """Start the run of a change that is about to be stored. It is in force once the integration names it."""
@@ -184,7 +211,7 @@ class Integrations:
 
     def _check_with_crm(
         self, current: Integration, changed: Integration, credential: Credential | None
-    ) -> _Verified | None:
+    ) -> tuple[Integration, _Verified | None]:
         """Verify a new credential, and prepare the CRM for a new mapping or direction."""
         verified = None
         if credential is not None:
@@ -196,18 +223,22 @@ class Integrations:
         same = (changed.field_mapping, changed.written_fields) == (current.field_mapping, current.written_fields)
         if verified or not same:
             crm = verified.crm if verified else self._connections.crm(current.integration_id)
-            crm.prepare(changed.field_mapping, changed.written_fields)
-        return verified
+            changed = _prepared(crm, changed)
+        return changed, verified
+
+
+def _prepared(crm: Crm, integration: Integration) -> Integration:
+    """Check the mapping with the CRM and create our marks: the integration with the kinds of its properties."""
+    return replace(integration, kinds=crm.prepare(integration.field_mapping, integration.written_fields))
 
 
 def _verify(provider: CrmProvider, given: Credential | OAuthCode, *, writes: bool) -> _Verified:
     """Ask the CRM which account a credential belongs to; a refresh token that it replaces meanwhile is taken over."""
     if isinstance(given, OAuthCode):
         tokens = provider.exchange(given.code, given.redirect_uri)
-        given = Credential(CredentialKind.OAUTH, tokens.refresh_token)
+        given = Credential.refresh_token(tokens.refresh_token)
     latest = [given]
-    source = token_source(provider, given, lambda token: latest.append(Credential(CredentialKind.OAUTH, token)))
-    crm = provider.open(source, given.kind)
+    crm = provider.open(RenewedToken(provider, given, latest.append), given.kind)
     account = crm.account(writes=writes)
     if account.missing_scopes:
         scopes = ", ".join(account.missing_scopes)

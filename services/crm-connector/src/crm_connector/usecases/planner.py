@@ -77,7 +77,7 @@ class Planner:
         had been carried out.
         """
         seen = crm.observe(leases, _soon()) if leases else []
-        decisions = self._ask(run, records, seen)
+        decisions = self._ask(run, crm, records, seen)
         read = list(zip(records, decisions, strict=False))  # what was seen of leases comes after the records
         leases_by_id = {one.work_item_id: Lease(one.work_item_id, 0, record.record_id) for record, one in read}
         leases_by_id |= {lease.work_item_id: lease for lease in leases}
@@ -88,16 +88,16 @@ class Planner:
             ]
             again = crm.observe(unread, _soon())
             sure = [record for record, one in read if one.work_item_id not in unsure]
-            decisions = self._ask(run, sure, [*(one for one in seen if one.work_item_id not in unsure), *again])
+            decisions = self._ask(run, crm, sure, [*(one for one in seen if one.work_item_id not in unsure), *again])
         by_work_item = {one.work_item_id: one for one in decisions}
         undecided = Decision("", Outcome.NEEDS_READING)
         return [(lease, by_work_item.get(work_item_id, undecided)) for work_item_id, lease in leases_by_id.items()]
 
-    def _ask(self, run: Run, records: Sequence[Present], seen: Sequence[Observation]) -> list[Decision]:
+    def _ask(self, run: Run, crm: Crm, records: Sequence[Present], seen: Sequence[Observation]) -> list[Decision]:
         if not records and not seen:
             return []
-        push = run.kind is RunKind.PUSH
-        return self.store.plan(run.integration_id, records, seen, run.proposed, push=push)
+        proposed = (run.proposed, crm.capabilities) if run.proposed else None
+        return self.store.plan(run.integration_id, records, seen, proposed, push=run.kind is RunKind.PUSH)
 
 
 def _gone(lead_id: str) -> tuple[Lease, Decision]:

@@ -59,7 +59,7 @@ class Runs:
             return started
         integration = proposed or self._integrations.get(tenant_id, integration_id)
         if not is_allowed(kind, integration):
-            message = f"The direction of this integration is {integration.direction.value}: there is nothing to do."
+            message = f"The direction of this integration is {integration.policy.direction}: there is nothing to do."
             raise PreconditionError("direction", message)
         leads = tuple(dict.fromkeys(lead_ids))
         run = Run(

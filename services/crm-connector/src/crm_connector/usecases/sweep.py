@@ -13,27 +13,30 @@ from datetime import datetime, timedelta
 import structlog
 
 from crm_connector.crm import Crm
+from crm_connector.domain.capabilities import Capabilities
 from crm_connector.domain.errors import ConnectorError
 from crm_connector.domain.integration import Integration
 from crm_connector.domain.timing import Timing
 from crm_connector.mongo.cursors import MongoCursors
 from crm_connector.mongo.integrations import MongoIntegrations
-from crm_connector.usecases.archive import ArchiveSweep
 from crm_connector.usecases.background import repeat
+from crm_connector.usecases.removals import Removals
 from crm_connector.usecases.work import Job
 
-# A search may lag behind by half a minute, so the last minute never counts as seen, and is searched again.
-OVERLAP = timedelta(seconds=60)
 _PAGE_SECONDS = 30.0
 _log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
 class _Begun:
-    """A sweep that is not complete: when it began, since when it searches, and where it goes on."""
+    """A sweep that is not complete: when it began, since when it searches, and where it goes on.
+
+    The time `behind` now never counts as seen, since a search may lag behind; it is searched again.
+    """
 
     at: datetime
     since: datetime
+    behind: timedelta
     position: object | None = None
 
 
@@ -63,9 +66,10 @@ class Sweep:
         self._timing = timing
         self._monotonic = monotonic
         self._pages_at_once = pages_at_once
-        self._archive = ArchiveSweep(cursors, crm, job, now, stop, monotonic, timing)
+        self._removals = Removals(cursors, crm, job, now, stop, monotonic, timing)
         self._begun: dict[str, _Begun] = {}
         self._due: dict[str, float] = {}
+        self._due_now: set[str] = set()
 
     def run(self, every_seconds: float) -> None:
         """Sweep each integration so often, and at once if it was due while the process was down."""
@@ -90,14 +94,13 @@ class Sweep:
         integration_id, pages = integration.integration_id, 0
         self._job.claim(integration_id)
         crm = self._crm(integration_id)
-        begun = self._begun.pop(integration_id, None) or self._begin(integration)
+        begun = self._begun.pop(integration_id, None) or self._begin(integration, crm.capabilities)
         position = begun.position
         while pages < self._pages_at_once and not self._stop.is_set():
             page = crm.changed_since(begun.since, position, self._monotonic() + _PAGE_SECONDS)
             if page.records:
                 self._job.run_page(integration_id, page.records, sweep=True)
-                # The cursor stays as far behind now as the search may lag.
-                self._cursors.put(integration_id, min(page.records[-1].modified_at, self._now() - OVERLAP))
+                self._cursors.put(integration_id, min(page.records[-1].modified_at, self._now() - begun.behind))
             pages += 1
             position = page.next_position
             if position is None:
@@ -106,18 +109,26 @@ class Sweep:
         self._begun[integration_id] = replace(begun, position=position)
         return pages
 
-    def _begin(self, integration: Integration) -> _Begun:
+    def soon(self, integration_id: str) -> None:
+        """Sweep an integration at the next turn: events of it were lost."""
+        self._due_now.add(integration_id)
+
+    def _begin(self, integration: Integration, can: Capabilities) -> _Begun:
         cursor = self._cursors.get(integration.integration_id) or integration.created_at
-        return _Begun(self._now(), cursor - OVERLAP)
+        behind = timedelta(seconds=max(can.overlap, can.unread_within))
+        return _Begun(self._now(), cursor - behind, behind)
 
     def _complete(self, integration: Integration, begun: _Begun) -> None:
         """Move the cursor past all that is old, so that a burst is not searched again and again."""
-        seen = begun.at - OVERLAP - timedelta(seconds=self._timing.clocks_apart)
+        seen = begun.at - begun.behind - timedelta(seconds=self._timing.clocks_apart)
         if seen > integration.created_at:
             self._cursors.put(integration.integration_id, seen)
 
     def _due_at(self, integration: Integration, every_seconds: float) -> float:
         """Give the monotonic time at which an integration is due; after a start, so long after its last sweep."""
+        if integration.integration_id in self._due_now:
+            self._due_now.discard(integration.integration_id)
+            return self._monotonic()
         known = self._due.get(integration.integration_id)
         if known is not None:
             return known
@@ -131,9 +142,9 @@ class Sweep:
             pages = self.sweep(integration) if integration.reads_crm else 0
             if integration_id in self._begun:
                 return 0.0
-            archive_pages = self._archive.sweep(integration)
+            removal_pages = self._removals.sweep(integration)
             self._cursors.put_swept(integration_id, began_at)
-            _log.debug("swept", integration_id=integration_id, pages=pages, archive_pages=archive_pages)
+            _log.debug("swept", integration_id=integration_id, pages=pages, removal_pages=removal_pages)
         except ConnectorError as error:  # the cursor stays where it is
             busy = error.reason == "integration_busy"  # the process that works it sweeps it too
             log = _log.debug if busy else _log.warning

@@ -1,10 +1,12 @@
 """Keeps lead-store's targets the same as our integrations."""
 
 import threading
+from collections.abc import Mapping
 
 import structlog
 
 from crm_connector.clients.lead_store import GrpcLeadStore
+from crm_connector.crm import CrmProvider
 from crm_connector.domain.errors import StoreRefusedError, StoreUnavailableError
 from crm_connector.domain.integration import Integration
 
@@ -14,8 +16,10 @@ _log = structlog.get_logger()
 class Targets:
     """Publishes and withdraws targets, one at a time, so that a removed one is not put back by a slower thread."""
 
-    def __init__(self, store: GrpcLeadStore) -> None:
+    def __init__(self, store: GrpcLeadStore, providers: Mapping[str, CrmProvider]) -> None:
+        """`providers` say what the CRMs can do."""
         self._store = store
+        self._providers = providers
         self._lock = threading.Lock()
         self._due: set[str] = set()
         self._withdrawn: set[str] = set()
@@ -29,7 +33,8 @@ class Targets:
             if integration.integration_id in self._withdrawn:
                 return 0
             try:
-                queued = self._store.put_target(integration)
+                provider = self._providers[integration.provider]
+                queued = self._store.put_target(integration, provider.capabilities(integration), provider.name)
             except (StoreUnavailableError, StoreRefusedError) as error:
                 self._due.add(integration.integration_id)
                 _log.warning("target_not_put", reason=error.reason, integration_id=integration.integration_id)

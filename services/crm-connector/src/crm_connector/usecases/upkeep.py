@@ -1,24 +1,40 @@
-"""The background loop that finishes what a failure interrupted: targets that were not put, deletions half done."""
+"""The background loop that finishes what a failure interrupted, and renews what ends.
+
+It puts targets that were not put, finishes deletions that are half done, and renews subscriptions.
+"""
 
 import time
 
+import structlog
+
+from crm_connector.domain.errors import ConnectorError
+from crm_connector.domain.integration import Integration
 from crm_connector.domain.timing import Timing
 from crm_connector.mongo.integrations import MongoIntegrations
 from crm_connector.usecases.integrations import Integrations
+from crm_connector.usecases.subscriptions import Subscriptions
 from crm_connector.usecases.targets import Targets
+
+_log = structlog.get_logger()
 
 
 class Upkeep:
     """Every step is repeatable."""
 
     def __init__(
-        self, repository: MongoIntegrations, integrations: Integrations, targets: Targets, timing: Timing
+        self,
+        repository: MongoIntegrations,
+        integrations: Integrations,
+        targets: Targets,
+        subscriptions: Subscriptions,
+        timing: Timing,
     ) -> None:
         self._repository = repository
         self._integrations = integrations
         self._targets = targets
-        self._all_put_at: float | None = None
+        self._subscriptions = subscriptions
         self._timing = timing
+        self._all_put_at: float | None = None
         self._failures = 1
 
     def turn(self) -> float:
@@ -28,9 +44,19 @@ class Upkeep:
         for integration in self._repository.all():
             if integration.deleting:
                 self._integrations.finish_deletion(integration)
-            elif put_all or self._targets.is_due(integration):
-                all_put = self._targets.publish(integration) is not None and all_put
+                continue
+            if put_all or self._targets.is_due(integration):
+                all_put = self._put(integration) and all_put
+            self._subscriptions.renew(integration)
         if put_all and all_put:
             self._all_put_at = time.monotonic()
         self._failures = 1 if all_put else self._failures + 1
         return self._timing.retries.upkeep.wait(self._failures)
+
+    def _put(self, integration: Integration) -> bool:
+        """Put a target as it is with the present types of its fields. False = lead-store is away."""
+        try:
+            integration = self._integrations.refresh(integration)
+        except ConnectorError as error:  # its settings are changed at this moment, or lead-store or the CRM is away
+            _log.warning("settings_not_checked", reason=error.reason, integration_id=integration.integration_id)
+        return self._targets.publish(integration) is not None

@@ -3,15 +3,19 @@
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 import structlog
 
 from crm_connector.crm import CrmSubscription, WebhookAdmin
+from crm_connector.domain.capabilities import EventMode
 from crm_connector.domain.errors import ConnectorError, CrmError
 from crm_connector.domain.integration import Integration
 from crm_connector.mongo.integrations import MongoIntegrations
 from crm_connector.mongo.subscriptions import MongoSubscriptions
 from crm_connector.usecases.connections import Connections
+from crm_connector.usecases.streams import Streams
+from crm_connector.usecases.subscriptions import Subscriptions
 from crm_connector.usecases.targets import Targets
 
 _log = structlog.get_logger()
@@ -19,7 +23,7 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class WebhookState:
-    """The webhooks of an integration's app."""
+    """How changes reach an integration: by the webhooks of its app, by its stream, or only by sweeps."""
 
     enabled: bool
     url: str
@@ -27,6 +31,10 @@ class WebhookState:
     managed: bool
     instructions: str
     events: tuple[str, ...]
+    mode: EventMode = EventMode.WEBHOOK
+    connected: bool = False
+    position_age_seconds: int = 0
+    expires_at: datetime | None = None
 
 
 class Webhooks:
@@ -38,21 +46,26 @@ class Webhooks:
         subscriptions: MongoSubscriptions,
         connections: Connections,
         targets: Targets,
+        of_accounts: Subscriptions,
+        streams: Streams,
         api_url: str,
     ) -> None:
+        """`of_accounts` are subscriptions of single accounts, where a CRM has such."""
         self._integrations = integrations
         self._subscriptions = subscriptions
         self._connections = connections
         self._targets = targets
+        self._of_accounts = of_accounts
+        self._streams = streams
         self._api_url = api_url.rstrip("/")
         self._lock = threading.Lock()
 
     def enable(self, tenant_id: str, integration_id: str) -> WebhookState:
-        """Ensure the app's subscriptions, then let deliveries of the integration make work."""
+        """Ensure the subscriptions of app and account, then let deliveries of the integration make work."""
         integration = self._integrations.get(tenant_id, integration_id)
         self._ensure(integration)
-        integration = self._flag(integration, enabled=True)
-        return self._state(integration)
+        self._of_accounts.ensure(integration)
+        return self._state(self._flag(integration, enabled=True))
 
     def disable(self, tenant_id: str, integration_id: str) -> WebhookState:
         """Let deliveries make no work; pause the app's subscriptions if no integration needs them."""
@@ -150,6 +163,9 @@ class Webhooks:
 
     def _state(self, integration: Integration) -> WebhookState:
         provider = self._connections.provider(integration.provider)
+        mode = provider.capabilities(integration).events
+        if mode is not EventMode.WEBHOOK:
+            return self._without_webhooks(integration, mode)
         admin = self._admin(integration)
         url = self._url(integration)
         return WebhookState(
@@ -159,6 +175,19 @@ class Webhooks:
             managed=admin is not None,
             instructions="" if admin else provider.webhook_instructions(url, list(integration.mapping.values())),
             events=tuple(dict.fromkeys(event for event, _ in self._wanted(integration))),
+            mode=mode,
+            expires_at=self._of_accounts.ends_at(integration),
+        )
+
+    def _without_webhooks(self, integration: Integration, mode: EventMode) -> WebhookState:
+        """Show the stream of an integration, or that there is none."""
+        at = self._streams.position(integration) if mode is EventMode.STREAM else None
+        return WebhookState(
+            *(integration.webhooks_enabled, "", (), False, "", ()),
+            mode=mode,
+            connected=integration.webhooks_enabled and self._streams.is_connected(integration),
+            position_age_seconds=self._streams.position_age(at),
+            expires_at=self._of_accounts.ends_at(integration),
         )
 
     def _listed(self, integration: Integration, admin: WebhookAdmin) -> list[CrmSubscription]:

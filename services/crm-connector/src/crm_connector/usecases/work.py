@@ -23,7 +23,6 @@ from crm_connector.domain.errors import (
     StoreUnavailableError,
 )
 from crm_connector.domain.observation import (
-    LATE_LANDING_SECONDS,
     ArchivedRecord,
     Decision,
     Lease,
@@ -106,8 +105,8 @@ class Job:
         """Become the process that works an integration. Raises as `GrpcLeadStore.claim` does."""
         self._store.claim(integration_id)
 
-    def run_archived(self, integration_id: str, records: Sequence[ArchivedRecord]) -> None:
-        """Work off those archived records that a lead is linked to. Each is read again under its lease."""
+    def run_removed(self, integration_id: str, records: Sequence[ArchivedRecord]) -> None:
+        """Work off those removed records that a lead is linked to. Each is read again under its lease."""
         batch = self._store.lease_page(integration_id, records, sweep=True) if records else None
         if batch is not None and batch.leases:
             self.run(batch)
@@ -134,7 +133,7 @@ class Job:
 
     def _check_lease(self, crm: Crm, batch: LeaseBatch) -> None:
         """Report once that lead-store's leases are too short for any write: then everything waits for ever (R4)."""
-        needed = crm.timeout + LATE_LANDING_SECONDS + self._timing.spare_of_lease
+        needed = crm.timeout + crm.capabilities.margin + self._timing.spare_of_lease
         if batch.lease_seconds < needed and not self._reported:
             self._reported = True
             leased = batch.lease_seconds
@@ -142,7 +141,10 @@ class Job:
 
     def _decide(self, crm: Crm, work: _Open, observations: list[Observation]) -> None:
         """Let lead-store decide on every record, read again where it asks for that, and collect the writes."""
-        read, read_by = {seen.work_item_id for seen in observations}, work.batch.read_by(crm.timeout)
+        read, read_by = (
+            {seen.work_item_id for seen in observations},
+            work.batch.read_by(crm.timeout, crm.capabilities.margin),
+        )
         unread = [lease for work_item_id, lease in work.leases.items() if work_item_id not in read]
         for _ in range(_ROUNDS):
             observations = [*observations, *(crm.observe(unread, read_by) if unread else ())]
@@ -167,7 +169,7 @@ class Job:
         batch, writes = work.batch, work.writes
         if not writes:
             return
-        outcomes = crm.write([write for _, write in writes], batch.send_by(crm.timeout))
+        outcomes = crm.write([write for _, write in writes], batch.send_by(crm.timeout, crm.capabilities.margin))
         results = [
             WriteResult(lease.work_item_id, lease.fence, write.write_id, outcome)
             for lease, write in writes

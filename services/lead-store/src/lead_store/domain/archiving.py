@@ -8,10 +8,10 @@ from dataclasses import replace
 
 from lead_store.domain.decision import Case, Decision, FieldChange, NextStep, Outcome, failed, present_of, skipped
 from lead_store.domain.ending import DUPLICATE, archives
-from lead_store.domain.fields import same
 from lead_store.domain.lead import EndReason, Lead
 from lead_store.domain.link import Link, Pending, WriteKind
-from lead_store.domain.pair import attach, link_for, own_link, pair_is_busy, planned_write
+from lead_store.domain.pair import attach, link_for, own_link, pair_is_busy, planned_write, write_would_be_unsafe
+from lead_store.domain.values import same
 from lead_store.domain.work_item import Notes
 
 REASON = "lead_deleted"
@@ -73,7 +73,7 @@ def present_after_end(case: Case, lead: Lead, notes: Notes) -> Decision:
         return Decision(Outcome.NEEDS_READING, NextStep.KEEP)
     if case.deletions_left <= 0 and not case.work_item.notes.approved:
         return failed(case, "delete_cap")
-    return _archive(case, lead, link, notes)
+    return write_would_be_unsafe(case) or _archive(case, lead, link, notes)
 
 
 def detach_ended(case: Case, lead: Lead, link: Link, notes: Notes, *, archived: bool) -> Decision:
@@ -121,5 +121,5 @@ def _values_never_taken(case: Case, link: Link) -> dict[str, FieldChange]:
     return {
         name: FieldChange("crm", reading.value, "", "the record went to the archive with it")
         for name, reading in present_of(case).readings.items()
-        if reading.value and (name not in base or not same(name, reading.crm, base[name].crm))
+        if reading.value and (name not in base or not same(case.target.kind_of(name), reading.crm, base[name].crm))
     }

@@ -5,6 +5,7 @@ from dataclasses import replace
 from lead_store.domain.decision import Case, Decision, FieldChange, NextStep, Outcome, skipped
 from lead_store.domain.fields import can_be_named, email_digest
 from lead_store.domain.link import WriteKind
+from lead_store.domain.merge import Ours, may_send
 from lead_store.domain.pair import current_refusals, link_for, pair_is_busy, planned_write
 from lead_store.domain.work_item import Notes, WorkItemTouch
 
@@ -44,16 +45,25 @@ def create_record(case: Case) -> Decision:
         return busy
     if not target.direction.to_crm:
         return skipped(case, "direction", Notes())
-    sent = (name for name, rule in target.flows.items() if rule.direction.to_crm)
-    values = {name: lead.values[name] for name in sent if name in lead.values}
-    refused = current_refusals(case, link)
-    values = {name: v for name, v in values.items() if name not in refused or refused[name].value != v}
+    refused = {name: refusal.value for name, refusal in current_refusals(case, link).items()}
+    ours = Ours(lead.values, {}, refused)
+    sent = {name: rule for name, rule in target.flows.items() if name in lead.values and may_send(name, ours, rule)}
+    values = {name: rule.canonical(lead.values[name]) or "" for name, rule in sent.items()}
     if not can_be_named(values):
         return skipped(case, "no_name", Notes())
     write = planned_write(case, WriteKind.CREATE, values, None)
     former = (*link.former_record_ids, link.record_id) if link.record_id else link.former_record_ids
     link = replace(
-        link, record_id="", former_record_ids=former, base={}, mapping=target.mapping, pending=write, seen=None
+        link,
+        record_id="",
+        object="",
+        record_url="",
+        former_record_ids=former,
+        base={},
+        mapping=target.mapping,
+        pending=write,
+        seen=None,
+        unreadable={},
     )
     after = lead.with_link(replace(link, detached_reason=""))
     decision = Decision(Outcome.PUSHED, NextStep.WRITE, before=lead, lead=after, write=write)

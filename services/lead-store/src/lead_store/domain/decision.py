@@ -107,6 +107,7 @@ class Decision:
     fields: dict[str, FieldChange] = field(default_factory=dict)
     repeated: bool = False  # the holder asked twice and gets the same write: nothing new is kept or counted
     erases: bool = False  # the lead `before` and all that is known of it is deleted (R17)
+    crm: str = ""  # name of the CRM that a new lead came from
     skipped: bool = False  # a `created` event on a record that the platform made itself
 
     @property

@@ -107,7 +107,7 @@ def work_items_touched(delivery: Delivery, target: Target) -> list[WorkItemTouch
             event_source=touch.source,
         )
         for touch in delivery.touches
-        if touch.object_type == "contact" and touch.record_id
+        if touch.record_id
     ]
 
 

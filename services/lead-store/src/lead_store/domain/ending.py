@@ -9,10 +9,11 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
-from lead_store.domain.fields import same
 from lead_store.domain.lead import EndReason, Lead
+from lead_store.domain.lead_fields import TenantFields
 from lead_store.domain.link import Link, Pending, WriteKind
 from lead_store.domain.rules import RecordPolicy, Target
+from lead_store.domain.values import same
 from lead_store.domain.work_item import WorkItemTouch
 
 DETACHED = {
@@ -41,7 +42,7 @@ def end(lead: Lead, reason: EndReason, targets: Iterable[Target], at: datetime) 
     return replace(lead, links=links, deleted_at=at, end_reason=reason)
 
 
-def merge(loser: Lead, survivor: Lead, at: datetime) -> tuple[Lead, Lead]:
+def merge(loser: Lead, survivor: Lead, at: datetime, fields: TenantFields) -> tuple[Lead, Lead]:
     """Both leads after one was merged into the other. The survivor takes over links that it has none of itself.
 
     Where both have a record in use, the loser's link is detached as a duplicate. Values are not copied. A create that
@@ -56,7 +57,7 @@ def merge(loser: Lead, survivor: Lead, at: datetime) -> tuple[Lead, Lead]:
             duplicate = replace(link, detached_reason=DUPLICATE, duplicate_of=own.record_id)
             kept.append(link if link.detached_reason else duplicate)
         elif link.record_id and (link.attached or (own is None and not _has_account(survivor, link))):
-            survivor = survivor.with_link(_taken_over(link, own, survivor))
+            survivor = survivor.with_link(_taken_over(link, own, survivor, fields))
         else:
             kept.append(link if link.detached_reason else replace(link, detached_reason=DETACHED[EndReason.MERGED]))
     gone = replace(loser, links=tuple(kept), deleted_at=at, end_reason=EndReason.MERGED, merged_into=survivor.lead_id)
@@ -75,7 +76,7 @@ def touches_of_merge(loser: Lead, survivor: Lead, after: Lead, targets: Iterable
     return taken_over + [WorkItemTouch(tenant_id, one, lead_id=loser.lead_id) for one in creating if one in known]
 
 
-def without_foreign_base(link: Link, written: Pending, lead: Lead) -> Link:
+def without_foreign_base(link: Link, written: Pending, lead: Lead, target: Target) -> Link:
     """The link after a write landed that was planned for a lead which has since been merged into this one.
 
     Its values are base only where this lead has them too. Of any other write they are base as they are.
@@ -84,7 +85,7 @@ def without_foreign_base(link: Link, written: Pending, lead: Lead) -> Link:
         return link
     landed = written.values.items()
     foreign = {n for n, value in landed if n in link.base and link.base[n].platform == value}
-    foreign -= {n for n, value in landed if same(n, lead.values.get(n, ""), value)}
+    foreign -= {n for n, value in landed if same(target.kind_of(n), lead.values.get(n, ""), value)}
     return replace(link, base={name: base for name, base in link.base.items() if name not in foreign})
 
 
@@ -107,7 +108,7 @@ def _has_account(lead: Lead, link: Link) -> bool:
     return any((own.provider, own.account_id) == account and own.attached for own in lead.links)
 
 
-def _taken_over(link: Link, own: Link | None, survivor: Lead) -> Link:
+def _taken_over(link: Link, own: Link | None, survivor: Lead, fields: TenantFields) -> Link:
     """The link as the survivor's. It keeps the base of those fields whose agreed value the survivor has as well.
 
     The other fields have no base: otherwise it would look as if the survivor had changed a value that it never had.
@@ -116,7 +117,11 @@ def _taken_over(link: Link, own: Link | None, survivor: Lead) -> Link:
     return replace(
         link,
         former_record_ids=tuple(record for record in (*former, *link.former_record_ids) if record),
-        base={n: base for n, base in link.base.items() if same(n, survivor.values.get(n, ""), base.platform)},
+        base={
+            name: base
+            for name, base in link.base.items()
+            if same(fields.type_of(name), survivor.values.get(name, ""), base.platform)
+        },
         pending=replace(link.pending, inherited=True) if link.pending else None,
         conflicts={},
         oscillations={},

@@ -1,18 +1,18 @@
-"""The fields of a lead: their names and when two values are the same."""
+"""The fields of a lead: their names, their limits, and which of them name a person."""
 
 import hashlib
 import re
 from collections.abc import Mapping
 
+from lead_store.domain.values import FieldType, normal_form
+
 STANDARD_FIELDS = ("email", "first_name", "last_name", "phone", "company", "job_title", "website", "status")
 CUSTOM_PREFIX = "custom_fields."
 NAMING_FIELDS = ("email", "first_name", "last_name")
-MAX_VALUE_LENGTH = 65_536  # HubSpot keeps at most 65,536 characters in a text property
+MAX_VALUE_LENGTH = 65_536  # characters
 MAX_CUSTOM_FIELDS = 200
 MAX_LEAD_LENGTH = 500_000  # characters; links, base and pending repeat values, and a document has 16 MiB
 
-_PLAIN_NUMBER = re.compile(r"\+?[0-9 ().\-/\u00a0]*[0-9][0-9 ().\-/\u00a0]*")
-_NOT_DIALLED = re.compile(r"[^0-9+]")
 _CUSTOM_NAME = re.compile(r"[A-Za-z0-9_]{1,64}")
 
 
@@ -23,25 +23,9 @@ def is_field(name: str) -> bool:
     return name in STANDARD_FIELDS
 
 
-def normal_form(field: str, value: str) -> str:
-    """The form in which two spellings of one value are equal (R10): e-mail in one case, phone by its digits."""
-    value = value.strip()
-    if field == "email":
-        return value.casefold()
-    if field == "phone" and _PLAIN_NUMBER.fullmatch(value):  # "123 ext. 4" is not 1234
-        digits = _NOT_DIALLED.sub("", value)
-        return "+" + digits.removeprefix("+").removeprefix("00") if digits.startswith(("+", "00")) else digits
-    return value
-
-
-def same(field: str, one: str, other: str) -> bool:
-    """Whether two values of a field mean the same."""
-    return one == other or normal_form(field, one) == normal_form(field, other)
-
-
 def email_key(values: Mapping[str, str]) -> str:
     """The e-mail in its normal form; empty if there is none. Leads and records are matched by `keys`."""
-    return normal_form("email", values.get("email", ""))
+    return normal_form(FieldType.EMAIL, values.get("email", ""))
 
 
 def email_digest(values: Mapping[str, str]) -> str:

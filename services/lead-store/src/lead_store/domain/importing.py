@@ -6,7 +6,7 @@ from lead_store.domain.identity import owned_keys
 from lead_store.domain.keys import address_keys
 from lead_store.domain.lead import empty_lead
 from lead_store.domain.link import Link
-from lead_store.domain.merge import Base
+from lead_store.domain.merge import Base, Theirs
 from lead_store.domain.rules import Direction
 from lead_store.domain.work_item import Notes, touches_of
 
@@ -29,12 +29,18 @@ def create_lead(case: Case, notes: Notes) -> Decision:
         mapping=target.mapping,
         seen=present.modified_at,
         emails=address_keys(present.emails),
+        object=present.object,
+        record_url=present.record_url,
+        unreadable=present.unreadable,
     )
-    lead = lead.with_values(values, case.now, target.provider)
+    theirs = Theirs(readings, present.modified_at)
+    set_at = {name: min(theirs.set_at(name), case.now) for name in values}
+    lead = lead.with_values(values, case.now, target.provider, set_at)
     lead = lead.synced(Direction.FROM_CRM, target.provider, case.now, present.modified_at).with_link(link)
     decision = Decision(
         Outcome.CREATED, lead=lead, notes=notes, record_id=case.work_item.record_id, names_lead=lead.lead_id
     )
+    decision.crm = target.provider_name or target.provider
     decision.counts.update(from_crm_created=1, linked=1)
     decision.identities |= owned_keys(case)  # R16
     decision.fields = {name: FieldChange("platform", "", value, "the lead is new") for name, value in values.items()}

@@ -14,8 +14,8 @@ import phonenumbers
 from email_validator import EmailNotValidError, validate_email
 from publicsuffixlist import PublicSuffixList
 
-from lead_store.domain.fields import normal_form
 from lead_store.domain.rules import MatchKey
+from lead_store.domain.values import FieldType, normal_form
 
 LONGEST_ADDRESS = 320  # characters: 64 before the @, 255 after it
 # Domains that anybody can have an address of, by their first label in any country, or whole.
@@ -63,7 +63,7 @@ def address_key(address: str) -> str:
 
     It starts from R10's normal form, so that two with the same normal form always have the same key.
     """
-    plain = normal_form("email", address)
+    plain = normal_form(FieldType.EMAIL, address)
     if len(plain) > LONGEST_ADDRESS:
         return plain
     try:
@@ -111,7 +111,7 @@ def read_phone(number: str, region: str) -> phonenumbers.PhoneNumber | None:
 
 
 def _normal_address(address: str) -> str:
-    return normal_form("email", address)
+    return address.strip().casefold()
 
 
 def _name(value: str) -> str:

@@ -21,10 +21,16 @@ class EndReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """When a field last changed and who changed it (`platform`, or the provider whose record it came from)."""
+    """When a field's value was taken, who set it (`platform`, or the provider of its record), and when it was set."""
 
     at: datetime
     source: str
+    set_at: datetime | None = None  # by the source's clock, `at` at the latest; None = when it was taken
+
+    @property
+    def source_time(self) -> datetime:
+        """When the value was set at its source. This is what `newest` compares."""
+        return self.set_at or self.at
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,15 +101,20 @@ class Lead:
             self, links=tuple(link if old.integration_id == link.integration_id else old for old in self.links)
         )
 
-    def with_values(self, values: Mapping[str, str], at: datetime, source: str) -> "Lead":
-        """The lead with these values, each change dated; values that are there already change nothing."""
+    def with_values(
+        self, values: Mapping[str, str], at: datetime, source: str, set_at: Mapping[str, datetime] | None = None
+    ) -> "Lead":
+        """The lead with these values, each change dated; values that are there already change nothing.
+
+        `at` is when they are taken, `set_at` when each was set at its source, if that is another time.
+        """
         changes = {name: value for name, value in values.items() if self.values.get(name, "") != value}
         if not changes:
             return self
         return replace(
             self,
             values={name: value for name, value in {**self.values, **changes}.items() if value},
-            changed={**self.changed, **dict.fromkeys(changes, Change(at, source))},
+            changed={**self.changed, **{name: Change(at, source, (set_at or {}).get(name)) for name in changes}},
             changed_at=at,
         )
 

@@ -8,17 +8,17 @@ kept as each side spells it. A side has changed if its value differs from its ow
     both changed alike      they agree again, and that value is the new base
     both changed otherwise  the field's rule decides whose value stays, or the field waits for a person
 
-Each field is decided alone, so one that waits does not hold up the others. Work items, leases and documents are not
-known here.
+Values are compared by the type of their field, so two spellings of one value are equal. Each field is decided alone, so
+one that waits does not hold up the others. Work items, leases and documents are not known here.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum, auto
 
-from lead_store.domain.fields import same
 from lead_store.domain.rules import BlankRule, Direction, FieldRule, MergeRule, Reading, Version
+from lead_store.domain.values import same
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,24 +39,30 @@ class Conflict:
     base: str | None = None  # the platform's spelling of the base; None if there is no base
     theirs_at: datetime | None = None  # when `theirs` was set and by whom, if the CRM's history was read
     theirs_source: str = ""
+    unproven: bool = False  # it is not known whether a write of ours landed, so no rule may decide (R2)
 
 
 @dataclass(frozen=True, slots=True)
 class Ours:
-    """The platform's side: the lead's values, when each was changed, and the values that the CRM has refused."""
+    """The platform's side: the lead's values, when each was set at its source, and values that the CRM has refused."""
 
     values: Mapping[str, str]
-    changed_at: Mapping[str, datetime]
+    set_at: Mapping[str, datetime]
     refused: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Theirs:
-    """The CRM's side: the readings of the record, its modified-at, and whether history was read."""
+    """The CRM's side: the readings of the record, its modified-at, and whether all history that there is was read."""
 
     readings: Mapping[str, Reading]
     modified_at: datetime
     with_history: bool = False
+
+    def set_at(self, name: str) -> datetime:
+        """When the value of a field was set: by its history or, where that does not show it, by the record."""
+        version = _shown_version(self.readings[name])
+        return version.changed_at if version else self.modified_at
 
 
 @dataclass(slots=True)
@@ -83,15 +89,24 @@ class Winner(Enum):
     UNKNOWN = auto()  # it depends on the property's history, which was not read
 
 
-def plan(ours: Ours, base: Mapping[str, Base], theirs: Theirs, rules: Mapping[str, FieldRule]) -> Plan:
-    """Merge every mapped field. A property that was not read is unknown, so its field stays as it is (R19)."""
+def plan(
+    ours: Ours,
+    base: Mapping[str, Base],
+    theirs: Theirs,
+    rules: Mapping[str, FieldRule],
+    unproven: Collection[str] = (),
+) -> Plan:
+    """Merge every mapped field. A property that was not read is unknown, so its field stays as it is (R19).
+
+    Of `unproven` fields it is not known whether a write of ours landed: if both sides have changed, a person decides.
+    """
     result = Plan(base=dict(base))
     for name, rule in rules.items():
         reading = theirs.readings.get(name)
         if reading is None:
             continue
         value = ours.values.get(name, "")
-        winner, because = decide(name, ours, base.get(name), theirs, rule)
+        winner, because = decide(name, ours, base.get(name), theirs, rule, unproven=name in unproven)
         match winner:
             case Winner.AGREED:
                 result.base[name] = Base(value, reading.crm)
@@ -100,45 +115,58 @@ def plan(ours: Ours, base: Mapping[str, Base], theirs: Theirs, rules: Mapping[st
                 result.base[name] = Base(reading.value, reading.crm)
                 result.replaced[name], result.because[name] = value, because
             case Winner.OURS:
-                result.to_crm[name] = value
+                result.to_crm[name] = rule.canonical(value) or ""
                 result.replaced[name], result.because[name] = reading.value, because
             case Winner.ASK:
-                result.conflicts[name] = _conflict(value, base.get(name), reading)
+                conflict = _conflict(value, base.get(name), reading)
+                result.conflicts[name] = replace(conflict, unproven=name in unproven)
             case Winner.UNKNOWN:
                 result.needs_history = True
     return result
 
 
-def decide(name: str, ours: Ours, base: Base | None, theirs: Theirs, rule: FieldRule) -> tuple[Winner, str]:
+def decide(
+    name: str, ours: Ours, base: Base | None, theirs: Theirs, rule: FieldRule, *, unproven: bool = False
+) -> tuple[Winner, str]:
     """Whose value one field takes, and why. Without a base, both sides count as changed."""
     value, reading = ours.values.get(name, ""), theirs.readings[name]
-    if same(name, value, reading.value):
+    if same(rule.kind, value, reading.value):
         return Winner.AGREED, ""
-    we_changed = base is None or not same(name, value, base.platform)
-    they_changed = base is None or not same(name, reading.crm, base.crm)
+    we_changed = base is None or not same(rule.kind, value, base.platform)
+    they_changed = base is None or not same(rule.kind, reading.crm, base.crm)
     if not we_changed and not they_changed:
         return Winner.NOBODY, ""  # the values differ only because the CRM spells ours in its own way
     one_is_blank = not value.strip() or not reading.value.strip()
     if one_is_blank and (base is None or rule.blank is BlankRule.KEEP):
         winner, because = Winner.OURS if value.strip() else Winner.THEIRS, "the other side was blank"
     elif we_changed and they_changed:
-        winner, because = _both_changed(name, ours, theirs, rule)
+        winner, because = _both_changed(name, ours, theirs, rule, unproven=unproven)
     else:
         winner, because = Winner.OURS if we_changed else Winner.THEIRS, "only this side had changed"
     if winner is Winner.THEIRS and not rule.direction.from_crm:
         return Winner.NOBODY, ""
-    if winner is Winner.OURS and (not rule.direction.to_crm or ours.refused.get(name) == value):
+    if winner is Winner.OURS and not may_send(name, ours, rule):
         return Winner.NOBODY, ""
     return winner, because
 
 
-def _both_changed(name: str, ours: Ours, theirs: Theirs, rule: FieldRule) -> tuple[Winner, str]:
+def may_send(name: str, ours: Ours, rule: FieldRule) -> bool:
+    """Whether our value may go to the CRM: the direction allows it, and the CRM has not refused it.
+
+    It also has to be of its field's type. A value from before the field was declared may be of another one.
+    """
+    value, refused = rule.canonical(ours.values.get(name, "")), ours.refused.get(name)
+    was_refused = value is not None and refused is not None and same(rule.kind, refused, value)
+    return rule.direction.to_crm and value is not None and not was_refused
+
+
+def _both_changed(name: str, ours: Ours, theirs: Theirs, rule: FieldRule, *, unproven: bool) -> tuple[Winner, str]:
     """The direction decides if there is only one (R18), else the rule."""
     if rule.direction is not Direction.BIDIRECTIONAL:
         winner = Winner.OURS if rule.direction is Direction.TO_CRM else Winner.THEIRS
         return winner, f"both sides had changed, and the direction is {rule.direction.value}"
     because = f"both sides had changed, and the rule is {rule.merge.value}"
-    match rule.merge:
+    match MergeRule.ASK if unproven else rule.merge:
         case MergeRule.CRM:
             return Winner.THEIRS, because
         case MergeRule.PLATFORM:
@@ -150,13 +178,11 @@ def _both_changed(name: str, ours: Ours, theirs: Theirs, rule: FieldRule) -> tup
 
 
 def _newest(name: str, ours: Ours, theirs: Theirs) -> Winner:
-    """The value that was set last. Where the history does not show it, theirs was set when the record was modified."""
+    """The value that was set last, each by the time of its source."""
     if not theirs.with_history:
         return Winner.UNKNOWN
-    version = _shown_version(theirs.readings[name])
-    theirs_at = version.changed_at if version else theirs.modified_at
-    ours_at = ours.changed_at.get(name)
-    return Winner.OURS if ours_at is not None and ours_at > theirs_at else Winner.THEIRS
+    ours_at = ours.set_at.get(name)
+    return Winner.OURS if ours_at is not None and ours_at > theirs.set_at(name) else Winner.THEIRS
 
 
 def _conflict(value: str, base: Base | None, reading: Reading) -> Conflict:

@@ -1,10 +1,20 @@
 """What a record looked like when it was read."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from lead_store.domain.rules import Reading
+from lead_store.domain.lead_fields import TenantFields
+from lead_store.domain.rules import Reading, Version
+from lead_store.domain.values import NotOfType, canonical
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableValue:
+    """A value in the CRM that is not of the lead field's type. Neither side is changed."""
+
+    theirs: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,9 +26,14 @@ class Present:
     readings: Mapping[str, Reading]
     source_system: str = ""
     marked_lead_id: str = ""
-    with_history: bool = False
+    with_history: bool = False  # history was asked for
     merged_record_ids: tuple[str, ...] = ()
     other_emails: tuple[str, ...] = ()  # further addresses that identify the record, besides the mapped one
+    history_of: frozenset[str] = frozenset()  # fields whose versions were read and are complete
+    landed_write_id: str = ""  # id of our last write that landed, where the CRM stores it in the record
+    object: str = ""  # in the CRM's words
+    record_url: str = ""  # its page in the CRM, for people
+    unreadable: Mapping[str, UnreadableValue] = field(default_factory=dict)  # these have no reading
 
     @property
     def values(self) -> dict[str, str]:
@@ -29,6 +44,24 @@ class Present:
     def emails(self) -> tuple[str, ...]:
         """All addresses of the record; an empty one if none is mapped or read."""
         return self.values.get("email", ""), *self.other_emails
+
+    def typed(self, fields: TenantFields) -> "Present":
+        """The record with its values in the canonical forms of their fields' types.
+
+        A value that is not of its type is set apart, so its property counts as not read: it is never taken for a blank.
+        """
+        readings, unreadable = dict(self.readings), dict(self.unreadable)
+        for name in self.readings.keys() & fields.declared.keys():  # values of standard fields may be any text
+            declared, reading = fields.declared[name], self.readings[name]
+            try:
+                value = canonical(declared.kind, reading.value, declared.options)
+            except NotOfType as error:
+                del readings[name]
+                unreadable[name] = UnreadableValue(reading.crm, error.reason)
+            else:
+                versions = tuple(_typed(version, fields, name) for version in reading.versions)
+                readings[name] = Reading(reading.crm, value, versions)
+        return replace(self, readings=readings, unreadable=unreadable) if fields.declared else self
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,3 +99,15 @@ class Observation:
     fence: int
     state: State
     read_before_lease: bool = False
+
+    def typed(self, fields: TenantFields) -> "Observation":
+        """The reading with its values in the canonical forms of their fields' types."""
+        return replace(self, state=self.state.typed(fields)) if isinstance(self.state, Present) else self
+
+
+def _typed(version: Version, fields: TenantFields, name: str) -> Version:
+    """A version with its value in canonical form; one that is not of the type stays as it is."""
+    try:
+        return replace(version, value=canonical(fields.type_of(name), version.value))
+    except NotOfType:
+        return version

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from lead_store.domain.decision import Case, Decision, NextStep, Outcome, released
+from lead_store.domain.decision import Case, Decision, NextStep, Outcome, present_of, released
 from lead_store.domain.lead import Lead
 from lead_store.domain.link import Link, Pending, Refusal, WriteKind
+from lead_store.domain.values import same
 
 
 def pair_is_busy(case: Case, link: Link) -> Decision | None:
@@ -35,6 +36,28 @@ def pair_is_busy(case: Case, link: Link) -> Decision | None:
     return None
 
 
+def just_modified(case: Case) -> bool:
+    """Whether the record counts as unread, since it was modified just before it was read (R9).
+
+    Where modified-at is coarse or late, such a record may change once more without a newer modified-at. A reading under
+    the lease began after the claim, a page at most `page_age` before it.
+    """
+    within, work_item = case.target.capabilities.unread_within, case.work_item
+    began = work_item.claimed_at or case.now
+    if case.observation.read_before_lease:
+        began -= case.waits.page_age
+    return bool(within) and present_of(case).modified_at > began - within
+
+
+def write_would_be_unsafe(case: Case) -> Decision | None:
+    """Wait with a guarded write while its guard could miss a change: the record was modified too recently (R3)."""
+    if not case.target.capabilities.guarded_writes or not just_modified(case):
+        return None
+    if case.observation.read_before_lease:
+        return Decision(Outcome.NEEDS_READING, NextStep.KEEP)
+    return released(case, "just_modified", case.now + case.target.capabilities.unread_within)
+
+
 def own_link(case: Case) -> Link | None:
     """The link of the work item's lead, if it is to the work item's record."""
     link = case.lead.link(case.target.integration_id) if case.lead else None
@@ -54,7 +77,19 @@ def detached(link: Link) -> Link:
 
     So an erasure of the lead's person (R17) does not reach the record that it leaves.
     """
-    return replace(link, record_id="", base={}, seen=None, conflicts={}, refused={}, oscillations={}, duplicate_of="")
+    return replace(
+        link,
+        record_id="",
+        base={},
+        seen=None,
+        conflicts={},
+        refused={},
+        oscillations={},
+        unreadable={},
+        duplicate_of="",
+        object="",
+        record_url="",
+    )
 
 
 def planned_write(case: Case, kind: WriteKind, values: Mapping[str, str], basis: datetime | None) -> Pending:
@@ -74,6 +109,14 @@ def link_for(case: Case, lead: Lead) -> Link:
     earlier = [old for old in lead.links if (old.provider, old.account_id) == (target.provider, target.account_id)]
     link = earlier[-1] if earlier else Link(target.integration_id, target.provider, target.account_id)
     return replace(link, integration_id=target.integration_id, pending=None, last_write=None)
+
+
+def still_refused(case: Case, link: Link, lead: Lead) -> dict[str, Refusal]:
+    """Refusals of values that the lead still has (R21)."""
+    refusals, target = current_refusals(case, link), case.target
+    return {
+        name: no for name, no in refusals.items() if same(target.kind_of(name), lead.values.get(name, ""), no.value)
+    }
 
 
 def current_refusals(case: Case, link: Link) -> dict[str, Refusal]:

@@ -20,6 +20,8 @@ ADVICE = {
     # Waiting: the work goes on by itself.
     "pair_busy": Advice("A write on the same lead and record is under way."),
     "stale_reading": Advice("The CRM answered with an older state than it had shown before; the record is read again."),
+    "just_modified": Advice("The record was changed a moment ago; it is read again before it is written."),
+    "write_stale": Advice("The record was changed before a write reached it; it is read again."),
     "deletion_grace": Advice("The record is gone, and the grace period is not over."),
     "field_paused": Advice(
         "Both sides keep replacing each other's value of a field; only that field is paused.",
@@ -73,8 +75,8 @@ ADVICE = {
     "read_refused": Advice("The CRM refuses to show the record.", "Check the app's scopes and the user's rights."),
     # Failed: needs a person who looks at the record.
     "ambiguous_match": Advice(
-        "Several leads match the record, or the only one is linked to another record.",
-        "See `leadsync matches`, and pick the lead that it belongs to.",
+        "Several leads match the record, or several records the lead, or the only match is linked elsewhere.",
+        "See `leadsync matches`, and pick the lead that it belongs to; merge records in the CRM.",
     ),
     "record_missing": Advice(
         "The record was not found twice, though nothing said that it was deleted.",

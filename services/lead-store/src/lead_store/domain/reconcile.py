@@ -13,7 +13,6 @@ from lead_store.domain.decision import (
     UNDECIDED,
     Case,
     Decision,
-    FieldChange,
     NextStep,
     Outcome,
     failed,
@@ -24,16 +23,20 @@ from lead_store.domain.decision import (
 from lead_store.domain.ending import fewer_links, without_foreign_base
 from lead_store.domain.identity import Found, competing_leads, find_lead, holders, owned_keys
 from lead_store.domain.importing import create_lead
-from lead_store.domain.keys import address_keys
+from lead_store.domain.landing import judge_pending, look_for_overwritten, needs_history
 from lead_store.domain.lead import Lead, should_import_from_crm, should_sync_from_crm
-from lead_store.domain.link import Link, WriteKind, judge_pending, look_for_overwritten
+from lead_store.domain.link import Link
 from lead_store.domain.match import Candidate
-from lead_store.domain.merge import Ours, Plan, Theirs, plan
+from lead_store.domain.merge_pair import merge_pair
 from lead_store.domain.observation import Absent, Archived, Merged, Present, Unreadable
-from lead_store.domain.oscillation import first_pause_ends, hold_oscillating
-from lead_store.domain.pair import attach, current_refusals, detached, link_for, pair_is_busy, planned_write
-from lead_store.domain.rules import Direction
-from lead_store.domain.work_item import Notes, WorkItemTouch, touches_of, work_item_id
+from lead_store.domain.pair import (
+    attach,
+    detached,
+    just_modified,
+    link_for,
+    pair_is_busy,
+)
+from lead_store.domain.work_item import Notes, WorkItemTouch, work_item_id
 
 
 def reconcile(case: Case) -> Decision:
@@ -118,18 +121,20 @@ def _linked(case: Case, lead: Lead, found: Found, notes: Notes) -> Decision:
         if link.pending is not None or link.last_write is not None:  # to be judged by the record that the lead leaves
             return _ambiguous(case, case.work_item.notes.candidates)
         link = detached(link)
-    left_over = link.pending
-    if not present.with_history and (left_over is not None or link.last_write is not None):  # R2, R3
+    left_over, unproven = link.pending, frozenset[str]()
+    if needs_history(link, present, case.target):
         return Decision(Outcome.NEEDS_HISTORY, NextStep.KEEP)
     newly = not link.attached or link.record_id != work_item.record_id
     linked = int(newly and not (link.attached or found.moves))
     link = attach(link, work_item.record_id)
     if left_over is not None:
-        link = without_foreign_base(judge_pending(link, left_over, present.readings), left_over, lead)
-    link = look_for_overwritten(link, present.readings)
-    decision = _merge(case, lead, replace(link, seen=None) if stale else link, notes, newly=newly)
-    if decision.outcome is Outcome.NEEDS_HISTORY:
+        link, unproven = judge_pending(link, left_over, present, case.target, marked=lead is case.marked)
+        link = without_foreign_base(link, left_over, lead, case.target)
+    link = look_for_overwritten(link, present.readings, case.target)
+    decision = merge_pair(case, lead, replace(link, seen=None) if stale else link, notes, unproven, newly=newly)
+    if decision.outcome in UNDECIDED:
         return decision
+    _count_skip(decision, case)
     if left_over is not None and left_over.work_item_id != work_item.work_item_id:
         decision.ended_work_items.append(left_over.work_item_id)
     decision.counts.update(stale_accepted=int(stale), linked=linked)
@@ -187,56 +192,6 @@ def _without_record(case: Case, lead: Lead) -> Lead:
     return lead.with_link(replace(link, detached_reason=reason, duplicate_of=case.work_item.record_id))
 
 
-def _merge(case: Case, lead: Lead, link: Link, notes: Notes, *, newly: bool) -> Decision:
-    """Ask the merge. The decision has the new states of lead and link, and the write, if there is one."""
-    present, target = present_of(case), case.target
-    ours = Ours(
-        lead.values,
-        {name: change.at for name, change in lead.changed.items()},
-        {name: refusal.value for name, refusal in current_refusals(case, link).items()},
-    )
-    theirs = Theirs(present.readings, present.modified_at, present.with_history)
-    base = link.base_under(target.mapping)
-    result = plan(ours, base, theirs, target.flows)
-    if result.needs_history:
-        return Decision(Outcome.NEEDS_HISTORY, NextStep.KEEP)
-    oscillations = {} if case.work_item.notes.push else link.oscillations  # a person's push ends all pauses
-    oscillations = hold_oscillating(result, base, oscillations, present.readings, case.now, case.waits)
-    after = lead.with_values(result.to_lead, case.now, target.provider)
-    decision = Decision(Outcome.UNCHANGED, before=lead, notes=notes, record_id=case.work_item.record_id)
-    decision.names_lead = lead.lead_id
-    if newly:
-        decision.outcome = Outcome.LINKED
-    if after is not lead:
-        after = after.synced(Direction.FROM_CRM, target.provider, case.now, present.modified_at)
-        decision.outcome = Outcome.LINKED if newly else Outcome.UPDATED
-        decision.counts["from_crm_updated"] += 1
-    write = planned_write(case, WriteKind.UPDATE, result.to_crm, present.modified_at) if result.to_crm else None
-    if write is not None:
-        decision.write, decision.next_step = write, NextStep.WRITE
-        decision.due_at = case.waits.write_is_over(write.until)
-        decision.outcome = Outcome.PUSHED if decision.outcome is Outcome.UNCHANGED else decision.outcome
-    elif (again_at := first_pause_ends(oscillations, case.now)) is not None:
-        decision.next_step, decision.due_at, decision.reason = NextStep.RETRY, again_at, "field_paused"
-    link = replace(
-        link,
-        base=result.base,
-        mapping=target.mapping,
-        pending=write,
-        seen=link.saw(present.modified_at),
-        emails=address_keys(present.emails),
-        conflicts={n: c for n, c in link.conflicts.items() if n not in present.readings} | result.conflicts,
-        oscillations=oscillations,
-        refused={n: no for n, no in current_refusals(case, link).items() if after.values.get(n, "") == no.value},
-    )
-    after = after.with_link(link)
-    decision.lead = after if after != lead else None
-    decision.fields = _field_changes(result)
-    if result.to_lead:
-        decision.touches = touches_of(after, case.other_targets)  # R20
-    return _count_skip(decision, case)
-
-
 def _count_skip(decision: Decision, case: Case) -> Decision:
     """Count a `created` event on a record that we made ourselves: there is nothing to import (the origin gate)."""
     ours = not should_import_from_crm(present_of(case).source_system, case.platform)
@@ -256,7 +211,7 @@ def _notes_after_reading(case: Case) -> Notes:
     The reading answers every event that came before its lease. What later events left in the notes stays.
     """
     present, notes, work_item = present_of(case), case.work_item.notes, case.work_item
-    read_at = max(filter(None, (notes.read_at, present.modified_at)))
+    read_at = notes.read_at if just_modified(case) else max(filter(None, (notes.read_at, present.modified_at)))
     after = Notes(read_at=read_at, event_source=notes.event_source)
     if work_item.version == work_item.claimed_version:
         return after
@@ -269,12 +224,3 @@ def _notes_after_reading(case: Case) -> Notes:
         deleted_at=notes.deleted_at if notes.deleted_at and notes.deleted_at > since else None,
         erased_at=notes.erased_at if notes.erased_at and notes.erased_at > since else None,
     )
-
-
-def _field_changes(result: Plan) -> dict[str, FieldChange]:
-    sides = [("platform", result.to_lead), ("crm", result.to_crm)]
-    return {
-        name: FieldChange(side, result.replaced[name], value, result.because[name])
-        for side, values in sides
-        for name, value in values.items()
-    }

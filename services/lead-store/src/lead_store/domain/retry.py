@@ -18,6 +18,7 @@ class Waits:
     stale_again: timedelta = timedelta(seconds=2)  # a record is read again so soon after a reading that was too old
     stale_limit: timedelta = timedelta(seconds=60)  # for so long a reading older than what was seen is refused (R1)
     absent_apart: timedelta = timedelta(seconds=60)  # so far apart two absent readings prove a deletion (R14)
+    page_age: timedelta = timedelta(seconds=60)  # how old a page of records may be when its records are leased
     look_again: timedelta = timedelta(seconds=60)  # after that a lead looks what came of the record it was led to
     oscillation_window: timedelta = timedelta(hours=1)  # turns further apart than this are no oscillation
     pause: timedelta = timedelta(hours=1)  # for so long an oscillating field is left alone

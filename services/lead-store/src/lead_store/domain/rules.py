@@ -1,4 +1,4 @@
-"""The rules by which an integration's fields are kept the same."""
+"""The rules by which an integration's fields are kept the same, and what its CRM can do."""
 
 import hashlib
 from collections.abc import Mapping
@@ -6,6 +6,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
+
+from lead_store.domain.lead_fields import TenantFields
+from lead_store.domain.values import FieldType, NotOfType, canonical
 
 
 class Direction(StrEnum):
@@ -50,11 +53,19 @@ class BlankRule(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FieldRule:
-    """How one mapped field is kept the same, and which way it may flow. The defaults are decided here alone."""
+    """How one mapped field is kept the same, which way it may flow, and what type its values have."""
 
     merge: MergeRule = MergeRule.NEWEST
     blank: BlankRule = BlankRule.KEEP
     direction: Direction = Direction.BIDIRECTIONAL
+    kind: FieldType = FieldType.TEXT
+
+    def canonical(self, value: str) -> str | None:
+        """A value in the canonical form of its type. None if it is not of the type."""
+        try:
+            return canonical(self.kind, value)
+        except NotOfType:
+            return None
 
 
 class DeletePolicy(StrEnum):
@@ -95,6 +106,18 @@ class Deletions:
         return max(self.cap_number, linked * self.cap_percent // 100) - followed
 
 
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a CRM can do, as far as decisions depend on it."""
+
+    history: bool = True  # versions of at least some properties can be read
+    guarded_writes: bool = False  # a write is refused once the record is newer than the reading it was planned on
+    write_stamp: bool = False  # the record holds the id of our last write that landed
+    erasure_events: bool = False
+    unread_within: timedelta = timedelta()  # by so much modified-at may be too coarse or too late
+    objects: tuple[str, ...] = ()  # that are synced, in the CRM's words
+
+
 class Account(NamedTuple):
     """One customer's account at a CRM."""
 
@@ -119,6 +142,8 @@ class Target:
     deletions: Deletions = field(default_factory=Deletions)
     match_keys: tuple[MatchKey, ...] = (MatchKey.EMAIL,)
     phone_region: str = ""  # country of phone numbers that name none, ISO 3166-1 alpha-2
+    capabilities: Capabilities = field(default_factory=Capabilities)
+    provider_name: str = ""  # the provider as people write it
 
     @property
     def account(self) -> Account:
@@ -140,7 +165,24 @@ class Target:
         """Differs when the same readings may lead to other decisions."""
         rules = [f"{name}:{rule.merge}:{rule.blank}:{rule.direction}" for name, rule in sorted(self.rules.items())]
         matching = [*sorted(self.match_keys), self.phone_region]
-        return hashlib.sha256("|".join([self.direction, self.mapping, *matching, *rules]).encode()).hexdigest()[:16]
+        return _digest([self.direction, self.mapping, *matching, *rules])
+
+    def kind_of(self, name: str) -> FieldType:
+        """The type of a field; text if it is not mapped."""
+        rule = self.rules.get(name)
+        return rule.kind if rule else FieldType.TEXT
+
+    def typed(self, fields: TenantFields) -> "Target":
+        """The target with the types of its tenant's fields.
+
+        Types that the tenant declared are a part of the mapping: a base made under another type is not used (R19). A
+        custom field is text, whether that was declared or not.
+        """
+        rules = {name: replace(rule, kind=fields.type_of(name)) for name, rule in self.rules.items()}
+        names = sorted(name for name in rules.keys() & fields.declared.keys() if rules[name].kind is not FieldType.TEXT)
+        types = [f"{name}:{rules[name].kind}" for name in names]
+        mapping = f"{self.mapping}/{_digest(types)}" if types else self.mapping
+        return replace(self, rules=rules, mapping=mapping)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,3 +203,7 @@ class Reading:
     crm: str
     value: str
     versions: tuple[Version, ...] = ()  # newest first; empty unless history was read
+
+
+def _digest(parts: list[str]) -> str:
+    return hashlib.sha256("|".join(parts).encode()).hexdigest()[:16]

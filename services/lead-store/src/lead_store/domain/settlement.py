@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 
 from lead_store.domain.decision import Decision, FieldChange, NextStep, Outcome
 from lead_store.domain.ending import without_foreign_base
+from lead_store.domain.landing import settle
 from lead_store.domain.lead import Lead
-from lead_store.domain.link import Link, Pending, Refusal, WriteKind, settle
+from lead_store.domain.link import Link, Pending, Refusal, WriteKind
 from lead_store.domain.oscillation import first_pause_ends
 from lead_store.domain.retry import PRODUCTION, Waits
 from lead_store.domain.rules import Direction, Reading, Target
@@ -33,10 +34,15 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
-class EmailTaken:
-    """Another record holds the e-mail; its id may be unknown."""
+class Duplicate:
+    """Other records hold a value that must be unique, such as the e-mail; their ids may be unknown."""
 
-    record_id: str
+    record_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Stale:
+    """A guarded write met a newer record. Nothing happened."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +60,7 @@ class WriteResult:
     work_item_id: str
     fence: int
     write_id: str
-    outcome: Done | Refused | EmailTaken | NotSent
+    outcome: Done | Refused | Duplicate | NotSent | Stale
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,16 +86,22 @@ def settle_write(case: SettleCase) -> Decision | None:
     match case.result.outcome:
         case Done() as done:
             return _done(case, lead, link, pending, done)
-        case EmailTaken(record_id=record_id):
-            return _email_taken(case, lead, link, pending, record_id)
+        case Duplicate(record_ids=record_ids):
+            return _duplicate(case, lead, link, pending, record_ids)
         case Refused(reason=reason, fields=fields):
             return _refused(case, lead, link, pending, Refused(reason, tuple(f for f in fields if f in pending.values)))
         case NotSent(reason=reason, retry_after=retry_after):
-            decision = _base(case, lead, replace(link, pending=None), Outcome.RELEASED)
-            decision.next_step, decision.reason = NextStep.RETRY, reason
-            decision.due_at = case.now + case.waits.bounded(retry_after)
-            decision.counts["deletions"] -= int(pending.kind is WriteKind.ARCHIVE)
-            return decision
+            return _not_done(case, lead, link, pending, reason, case.now + case.waits.bounded(retry_after))
+        case Stale():
+            return _not_done(case, lead, link, pending, "write_stale", case.now)
+
+
+def _not_done(case: SettleCase, lead: Lead, link: Link, pending: Pending, reason: str, again_at: datetime) -> Decision:
+    """Nothing happened in the CRM: the work is due again, and no attempt is counted."""
+    decision = _base(case, lead, replace(link, pending=None), Outcome.RELEASED)
+    decision.next_step, decision.reason, decision.due_at = NextStep.RETRY, reason, again_at
+    decision.counts["deletions"] -= int(pending.kind is WriteKind.ARCHIVE)
+    return decision
 
 
 def _done(case: SettleCase, lead: Lead, link: Link, pending: Pending, done: Done) -> Decision:
@@ -98,13 +110,11 @@ def _done(case: SettleCase, lead: Lead, link: Link, pending: Pending, done: Done
     created = pending.kind is WriteKind.CREATE
     if case.holder is not None and case.holder.lead_id != lead.lead_id and created:
         # The CRM answers with the record of another lead. It has lost or reused ids, so a person has to look.
-        decision = _base(case, lead, replace(link, pending=None), Outcome.FAILED)
-        decision.next_step, decision.reason, decision.record_id = NextStep.FAILED, "ambiguous_match", done.record_id
-        decision.counts["to_crm_failed"] += 1
-        return decision
+        return replace(_ambiguous(case, lead, link), record_id=done.record_id)
     moved = not created and done.record_id != link.record_id  # the record was merged into this one (R15)
     old = {name: base.crm for name, base in link.base.items()}
-    link = without_foreign_base(settle(link, pending, done.answer, done.modified_at), pending, lead)
+    link = settle(link, pending, done.answer, done.modified_at, case.target)
+    link = without_foreign_base(link, pending, lead, case.target)
     link = replace(link, record_id=done.record_id if created else link.record_id)
     after = lead.with_link(link).synced(Direction.TO_CRM, case.target.provider, case.now, done.modified_at)
     decision = _base(case, lead, link, Outcome.SETTLED)
@@ -138,20 +148,27 @@ def _archived(case: SettleCase, lead: Lead, link: Link) -> Decision:
     return decision
 
 
-def _email_taken(case: SettleCase, lead: Lead, link: Link, pending: Pending, record_id: str) -> Decision:
+def _duplicate(case: SettleCase, lead: Lead, link: Link, pending: Pending, record_ids: tuple[str, ...]) -> Decision:
     """Follow the CRM to the other record only on a create, when no record had our mark; else the e-mail fails (R12)."""
     if pending.kind is not WriteKind.CREATE:
         fields = ("email",) if "email" in pending.values else ()
         return _refused(case, lead, link, pending, Refused("email_taken" if fields else "conflict", fields))
-    if not record_id:
+    if not record_ids:
         return _refused(case, lead, link, pending, Refused("email_taken"))
+    if len(record_ids) > 1:
+        return _ambiguous(case, lead, link)
     decision = _base(case, lead, replace(link, pending=None), Outcome.RELEASED)
-    decision.reason, decision.next_step, decision.due_at = (
-        "record_found",
-        NextStep.RETRY,
-        case.now + case.waits.look_again,
-    )
-    decision.touches.append(_record_touch(case, record_id, match=True))
+    decision.reason, decision.next_step = "record_found", NextStep.RETRY
+    decision.due_at = case.now + case.waits.look_again
+    decision.touches.append(_record_touch(case, record_ids[0], match=True))
+    return decision
+
+
+def _ambiguous(case: SettleCase, lead: Lead, link: Link) -> Decision:
+    """The CRM names records of which it is not known whose they are: a person has to look."""
+    decision = _base(case, lead, replace(link, pending=None), Outcome.FAILED)
+    decision.next_step, decision.reason = NextStep.FAILED, "ambiguous_match"
+    decision.counts["to_crm_failed"] += 1
     return decision
 
 

@@ -45,4 +45,9 @@ def server_now(database: Database[Document]) -> datetime:
 
 def from_now(span: timedelta) -> Document:
     """The moment so long after now by the database's clock. Not every server adds to a date as it is."""
-    return {"$toDate": {"$add": [{"$toLong": "$$NOW"}, int(span.total_seconds() * 1000)]}}
+    return {"$toDate": {"$add": [{"$toLong": "$$NOW"}, milliseconds(span)]}}
+
+
+def milliseconds(span: timedelta) -> int:
+    """A time span as MongoDB adds it to dates."""
+    return int(span.total_seconds() * 1000)

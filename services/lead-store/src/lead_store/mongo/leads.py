@@ -2,7 +2,7 @@
 
 from collections.abc import Collection as Some
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from datetime import datetime
 from itertools import islice
 
@@ -180,7 +180,7 @@ def _document(lead: Lead) -> Document:
         "_id": lead.lead_id,
         "tenant_id": lead.tenant_id,
         "values": encode_keys(lead.values),
-        "changed": encode_keys({name: [change.at, change.source] for name, change in lead.changed.items()}),
+        "changed": encode_keys({name: list(astuple(change)) for name, change in lead.changed.items()}),
         **lead_refs(lead),
         "metadata": _metadata_document(lead.metadata),
         "links": [link_document(link) for link in lead.links],

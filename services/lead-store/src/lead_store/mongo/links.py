@@ -5,6 +5,7 @@ from typing import Any
 
 from lead_store.domain.link import LastWrite, Link, Overwritten, Pending, Refusal, WriteKind
 from lead_store.domain.merge import Base, Conflict
+from lead_store.domain.observation import UnreadableValue
 from lead_store.domain.oscillation import Oscillation
 from lead_store.mongo.client import Document
 from lead_store.mongo.names import decode_keys, encode_keys
@@ -33,6 +34,9 @@ def link_document(link: Link) -> Document:
         ),
         "overwritten": encode_keys({n: [o.value, o.changed_at, o.source] for n, o in link.overwritten.items()}),
         "emails": list(link.emails),
+        "object": link.object,
+        "record_url": link.record_url,
+        "unreadable": encode_keys({name: [value.theirs, value.reason] for name, value in link.unreadable.items()}),
     }
 
 
@@ -58,6 +62,9 @@ def link_from(document: Document) -> Link:
         oscillations={name: Oscillation(*values) for name, values in decode_keys(document["oscillations"]).items()},
         overwritten={name: Overwritten(*values) for name, values in decode_keys(document["overwritten"]).items()},
         emails=tuple(document.get("emails", ())),
+        object=document.get("object", ""),
+        record_url=document.get("record_url", ""),
+        unreadable={name: UnreadableValue(*pair) for name, pair in decode_keys(document.get("unreadable", {})).items()},
     )
 
 

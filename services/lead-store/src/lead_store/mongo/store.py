@@ -19,6 +19,7 @@ from lead_store.mongo.counters import Counters
 from lead_store.mongo.decisions import Decisions
 from lead_store.mongo.deliveries import Deliveries
 from lead_store.mongo.identities import Identities
+from lead_store.mongo.lead_fields import LeadFields
 from lead_store.mongo.leads import Leads
 from lead_store.mongo.processes import Processes
 from lead_store.mongo.targets import Targets
@@ -47,6 +48,7 @@ class Store:
     counters: Counters
     tombstones: Tombstones
     processes: Processes
+    lead_fields: LeadFields
 
     @classmethod
     def of(
@@ -79,6 +81,7 @@ class Store:
             Counters.of(database),
             Tombstones.of(database, identities),
             Processes.of(database, process or uuid.uuid4().hex, silent),
+            LeadFields.of(database),
         )
 
     def now(self) -> datetime:

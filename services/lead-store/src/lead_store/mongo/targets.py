@@ -11,6 +11,7 @@ from pymongo.errors import DuplicateKeyError
 
 from lead_store.domain.rules import (
     BlankRule,
+    Capabilities,
     DeletePolicy,
     Deletions,
     Direction,
@@ -20,7 +21,7 @@ from lead_store.domain.rules import (
     RecordPolicy,
     Target,
 )
-from lead_store.mongo.client import EPOCH, Document, from_now
+from lead_store.mongo.client import EPOCH, Document, from_now, milliseconds
 from lead_store.mongo.names import decode_keys, encode_keys
 
 
@@ -35,8 +36,11 @@ class Targets:
         """The targets of a database."""
         return cls(database["targets"])
 
-    def put(self, target: Target) -> bool:
-        """Store a target unless a newer revision is there; False if another integration or tenant has the account."""
+    def put(self, target: Target, applied: str) -> bool:
+        """Store a target unless a newer revision is there; False if another integration or tenant has the account.
+
+        `applied` is the fingerprint that the work items of a new target are looked at with from the beginning.
+        """
         own = {"_id": target.integration_id, "tenant_id": target.tenant_id}
         document = _document(target)
         try:
@@ -47,7 +51,7 @@ class Targets:
                 if self.collection.find_one(own) is not None:
                     return True  # a newer one is there
                 try:
-                    fresh = {"applied": target.fingerprint, "worker": "", "worker_until": EPOCH}
+                    fresh = {"applied": applied, "worker": "", "worker_until": EPOCH}
                     self.collection.insert_one({**own, **document, **fresh})
                 except DuplicateKeyError:
                     if self.collection.find_one(own) is None:
@@ -130,6 +134,15 @@ def _document(target: Target) -> Document:
         },
         "match_keys": [key.value for key in target.match_keys],
         "phone_region": target.phone_region,
+        "capabilities": {
+            "history": target.capabilities.history,
+            "guarded_writes": target.capabilities.guarded_writes,
+            "write_stamp": target.capabilities.write_stamp,
+            "erasure_events": target.capabilities.erasure_events,
+            "unread_within_ms": milliseconds(target.capabilities.unread_within),
+            "objects": list(target.capabilities.objects),
+        },
+        "provider_name": target.provider_name,
     }
 
 
@@ -158,4 +171,17 @@ def _target(document: Document) -> Target:
         ),
         match_keys=tuple(MatchKey(key) for key in document.get("match_keys", [MatchKey.EMAIL])),
         phone_region=document.get("phone_region", ""),
+        capabilities=_capabilities(document["capabilities"]) if "capabilities" in document else Capabilities(),
+        provider_name=document.get("provider_name", ""),
+    )
+
+
+def _capabilities(document: Document) -> Capabilities:
+    return Capabilities(
+        history=document["history"],
+        guarded_writes=document["guarded_writes"],
+        write_stamp=document["write_stamp"],
+        erasure_events=document["erasure_events"],
+        unread_within=timedelta(milliseconds=document["unread_within_ms"]),
+        objects=tuple(document["objects"]),
     )

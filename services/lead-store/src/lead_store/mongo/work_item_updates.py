@@ -4,12 +4,12 @@ What depends on what happens at the same time has to be asked here, in the same 
 touched since its claim? Everything else comes ready from a touch or a decision.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from lead_store.domain.decision import UNDECIDED, Decision, NextStep
 from lead_store.domain.work_item import WorkItemTouch
-from lead_store.mongo.client import EPOCH, Document
+from lead_store.mongo.client import EPOCH, Document, milliseconds
 from lead_store.mongo.work_item_documents import NOTES
 
 
@@ -132,8 +132,3 @@ def finished(decision: Decision) -> Document:
             return update | over | {"due_at": "$$REMOVE"}
         case _:
             return update | over | {"due_at": {"$cond": [touched_since, "$$NOW", "$$REMOVE"]}}
-
-
-def milliseconds(time: timedelta) -> int:
-    """A time span as MongoDB adds it to dates."""
-    return int(time.total_seconds() * 1000)

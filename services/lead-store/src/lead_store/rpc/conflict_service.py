@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from leadsync.sync.v1 import sync_service_pb2 as pb
+from leadsync.sync.v1 import conflict_service_pb2 as pb
+from leadsync.sync.v1.conflict_service_pb2_grpc import ConflictServiceServicer
 
 from lead_store.domain.conflict import OpenConflict
 from lead_store.domain.errors import Invalid
@@ -14,7 +15,7 @@ from lead_store.usecases.conflicts import Choice, Conflicts
 SIDES: dict[int, str] = {pb.SIDE_PLATFORM: "platform", pb.SIDE_CRM: "crm"}
 
 
-class ConflictService:
+class ConflictService(ConflictServiceServicer):
     """Fields that wait for a person."""
 
     def __init__(self, conflicts: Conflicts) -> None:

@@ -94,6 +94,12 @@ def _link_message(link: Link, values: Mapping[str, str]) -> lead_pb2.Link:
             for name, oscillation in sorted(link.oscillations.items())
             if oscillation.paused_until is not None
         ],
+        object=link.object,
+        record_url=link.record_url,
+        unreadable=[
+            lead_pb2.UnreadableField(field=name, theirs=value.theirs, reason=value.reason)
+            for name, value in sorted(link.unreadable.items())
+        ],
         refused=[
             lead_pb2.RefusedField(field=name, reason=refusal.reason) for name, refusal in sorted(link.refused.items())
         ],

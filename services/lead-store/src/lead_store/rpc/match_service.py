@@ -2,26 +2,20 @@
 
 from typing import Any
 
-from leadsync.sync.v1 import sync_pb2
-from leadsync.sync.v1 import sync_service_pb2 as pb
+from leadsync.sync.v1 import match_service_pb2 as pb
+from leadsync.sync.v1.match_service_pb2_grpc import MatchServiceServicer
 
 from lead_store.domain.errors import Invalid
 from lead_store.domain.match import CREATE_NEW, Match
-from lead_store.domain.rules import MatchKey
 from lead_store.rpc.paging import decode_token, encode_token, page_limit
+from lead_store.rpc.policy_mapping import MATCH_KEYS
 from lead_store.rpc.requests import bounded, required
 from lead_store.rpc.times import to_timestamp
 from lead_store.usecases.duplicates import Duplicates
 from lead_store.usecases.matches import Matches
 
-KEYS = {
-    MatchKey.EMAIL: sync_pb2.MATCH_KEY_EMAIL,
-    MatchKey.PHONE: sync_pb2.MATCH_KEY_PHONE,
-    MatchKey.NAME_DOMAIN: sync_pb2.MATCH_KEY_NAME_DOMAIN,
-}
 
-
-class MatchService:
+class MatchService(MatchServiceServicer):
     """Matches and duplicates."""
 
     def __init__(self, matches: Matches, duplicates: Duplicates) -> None:
@@ -70,7 +64,7 @@ def _match(match: Match) -> pb.Match:
         record_id=match.record_id,
         candidates=[
             pb.MatchCandidate(
-                lead_id=one.lead_id, keys=[KEYS[key] for key in one.keys], taken=one.lead_id in match.taken
+                lead_id=one.lead_id, keys=[MATCH_KEYS[key] for key in one.keys], taken=one.lead_id in match.taken
             )
             for one in match.candidates
         ],

@@ -2,23 +2,31 @@
 
 from typing import Any
 
+from leadsync.sync.v1 import plan_service_pb2 as pb
 from leadsync.sync.v1 import sync_pb2
-from leadsync.sync.v1 import sync_service_pb2 as pb
+from leadsync.sync.v1.plan_service_pb2_grpc import PlanServiceServicer
 
 from lead_store.domain.decision import Decision
 from lead_store.domain.observation import Observation
 from lead_store.domain.work_item import work_item_id
+from lead_store.rpc.policy_mapping import given_policy, policy_message
 from lead_store.rpc.requests import at_most, required
 from lead_store.rpc.target_mapping import target_of
 from lead_store.rpc.work_mapping import decision_message, lease_message, observation, present_record
 from lead_store.usecases.planning import Planning
 
 
-class PlanService:
-    """Dry runs. Nothing is kept."""
+class PlanService(PlanServiceServicer):
+    """Checks and dry runs. Nothing is kept."""
 
     def __init__(self, planning: Planning) -> None:
         self.planning = planning
+
+    def CheckPolicy(self, request: pb.CheckPolicyRequest, context: Any) -> pb.CheckPolicyResponse:  # noqa: N802, ARG002
+        """Check a policy, and fill in its defaults."""
+        tenant_id, given = required("tenant_id", request.tenant_id), given_policy(request.policy)
+        policy = self.planning.policy(tenant_id, given, list(request.mapped_fields))
+        return pb.CheckPolicyResponse(policy=policy_message(policy))
 
     def PlanLeads(self, request: pb.PlanLeadsRequest, context: Any) -> pb.PlanLeadsResponse:  # noqa: N802, ARG002
         """Say what a push would lease."""

@@ -3,41 +3,88 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 from leadsync.inbox.v1 import inbox_service_pb2, inbox_service_pb2_grpc
-from leadsync.lead.v1 import lead_service_pb2, lead_service_pb2_grpc
-from leadsync.sync.v1 import sync_service_pb2, sync_service_pb2_grpc
+from leadsync.lead.v1 import (
+    lead_field_service_pb2,
+    lead_field_service_pb2_grpc,
+    lead_service_pb2,
+    lead_service_pb2_grpc,
+)
+from leadsync.sync.v1 import (
+    conflict_service_pb2,
+    conflict_service_pb2_grpc,
+    match_service_pb2,
+    match_service_pb2_grpc,
+    plan_service_pb2,
+    plan_service_pb2_grpc,
+    work_service_pb2,
+    work_service_pb2_grpc,
+)
 
+from lead_store.rpc.conflict_service import ConflictService
 from lead_store.rpc.errors import ErrorInterceptor
 from lead_store.rpc.health import HealthWatch
 from lead_store.rpc.inbox_service import InboxService
+from lead_store.rpc.lead_field_service import LeadFieldService
 from lead_store.rpc.lead_service import LeadService
-from lead_store.rpc.sync_service import SyncService
+from lead_store.rpc.match_service import MatchService
+from lead_store.rpc.plan_service import PlanService
+from lead_store.rpc.work_service import WorkService
 
 WORKERS = 32
 HELD_CALLS = 32  # LeaseWork calls, one per connector process, and watches; they come on top of the workers
 LARGEST_MESSAGE = 16 * 1024 * 1024  # a delivery of 10 MiB, and what comes with it
+CONTRACTS = (
+    lead_service_pb2,
+    lead_field_service_pb2,
+    inbox_service_pb2,
+    work_service_pb2,
+    plan_service_pb2,
+    conflict_service_pb2,
+    match_service_pb2,
+    health_pb2,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """The services."""
+
+    leads: LeadService
+    lead_fields: LeadFieldService
+    inbox: InboxService
+    work: WorkService
+    plan: PlanService
+    conflicts: ConflictService
+    matches: MatchService
+
+    def add_to(self, server: grpc.Server) -> None:
+        """Serve them."""
+        lead_service_pb2_grpc.add_LeadServiceServicer_to_server(self.leads, server)
+        lead_field_service_pb2_grpc.add_LeadFieldServiceServicer_to_server(self.lead_fields, server)
+        inbox_service_pb2_grpc.add_InboxServiceServicer_to_server(self.inbox, server)
+        work_service_pb2_grpc.add_WorkServiceServicer_to_server(self.work, server)
+        plan_service_pb2_grpc.add_PlanServiceServicer_to_server(self.plan, server)
+        conflict_service_pb2_grpc.add_ConflictServiceServicer_to_server(self.conflicts, server)
+        match_service_pb2_grpc.add_MatchServiceServicer_to_server(self.matches, server)
 
 
 @contextmanager
-def serve(
-    address: str, health: HealthWatch, leads: LeadService, inbox: InboxService, sync: SyncService, grace: float
-) -> Iterator[int]:
+def serve(address: str, health: HealthWatch, served: Served, grace: float) -> Iterator[int]:
     """Serve until the context ends; gives the port. Calls under way have `grace` seconds to end."""
     server = grpc.server(
         ThreadPoolExecutor(WORKERS + HELD_CALLS, thread_name_prefix="rpc"),
         interceptors=[ErrorInterceptor()],
         options=[("grpc.max_receive_message_length", LARGEST_MESSAGE), ("grpc.so_reuseport", 0)],
     )
-    lead_service_pb2_grpc.add_LeadServiceServicer_to_server(leads, server)
-    inbox_service_pb2_grpc.add_InboxServiceServicer_to_server(inbox, server)
-    sync_service_pb2_grpc.add_SyncServiceServicer_to_server(sync, server)  # type: ignore[arg-type]
+    served.add_to(server)
     health_pb2_grpc.add_HealthServicer_to_server(health.servicer, server)
-    services = [lead_service_pb2, inbox_service_pb2, sync_service_pb2, health_pb2]
-    names = [service.full_name for module in services for service in module.DESCRIPTOR.services_by_name.values()]
+    names = [service.full_name for module in CONTRACTS for service in module.DESCRIPTOR.services_by_name.values()]
     reflection.enable_server_reflection([*names, reflection.SERVICE_NAME], server)
     port = server.add_insecure_port(address)
     server.start()

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from leadsync.sync.v1 import sync_pb2 as pb
-from leadsync.sync.v1 import sync_service_pb2
+from leadsync.sync.v1 import work_service_pb2
 
 from lead_store.domain.decision import Decision, Outcome
 from lead_store.domain.errors import Invalid
@@ -12,9 +12,9 @@ from lead_store.domain.link import Pending, WriteKind
 from lead_store.domain.observation import Absent, Archived, Merged, Observation, Present, State, Unreadable
 from lead_store.domain.reasons import advice
 from lead_store.domain.rules import Reading, Version
-from lead_store.domain.settlement import Done, EmailTaken, NotSent, Refused, WriteResult
+from lead_store.domain.settlement import Done, Duplicate, NotSent, Refused, Stale, WriteResult
 from lead_store.domain.work_item import WorkItem
-from lead_store.rpc.requests import required
+from lead_store.rpc.requests import bounded, required
 from lead_store.rpc.times import from_timestamp, to_timestamp
 from lead_store.usecases.lease import Lease
 
@@ -33,6 +33,7 @@ OUTCOMES = {
     Outcome.FAILED: pb.OUTCOME_FAILED,
     Outcome.ERASED: pb.OUTCOME_ERASED,
 }
+LONGEST_URL = 2048
 MOST_EMAILS = 250  # of one record; no CRM has more
 MOST_MS = 10**12  # what a time span can hold; the decision bounds it further
 KINDS = {
@@ -51,7 +52,7 @@ def lease_message(lease: Lease) -> pb.Lease:
         record_id=work_item.record_id,
         lead_id=work_item.lead_id,
         email=lease.email,
-        history=work_item.notes.written,
+        history=lease.history,
     )
 
 
@@ -84,7 +85,7 @@ def observation(path: str, message: pb.Observation) -> Observation:
 
 def write_result(path: str, message: pb.WriteResult) -> WriteResult:
     """What came of a worker's write."""
-    outcome: Done | Refused | EmailTaken | NotSent
+    outcome: Done | Refused | Duplicate | NotSent | Stale
     match message.WhichOneof("outcome"):
         case "done":
             done = message.done
@@ -92,8 +93,10 @@ def write_result(path: str, message: pb.WriteResult) -> WriteResult:
             outcome = Done(required(f"{path}.done.record_id", done.record_id), at, _readings(done.readings))
         case "refused":
             outcome = Refused(required(f"{path}.refused.reason", message.refused.reason), tuple(message.refused.fields))
-        case "email_taken":
-            outcome = EmailTaken(message.email_taken.record_id)
+        case "duplicate":
+            outcome = Duplicate(tuple(dict.fromkeys(filter(None, message.duplicate.record_ids))))
+        case "stale":
+            outcome = Stale()
         case "not_sent":
             retry_after = waiting_time(message.not_sent.retry_after_ms)
             outcome = NotSent(required(f"{path}.not_sent.reason", message.not_sent.reason), retry_after)
@@ -129,18 +132,25 @@ def present_record(path: str, message: pb.PresentRecord) -> Present:
     return Present(
         record_id=required(f"{path}.record_id", message.record_id),
         modified_at=from_timestamp(message.modified_at),
-        readings=_readings(message.readings),
+        readings=_readings(message.readings, frozenset(message.history_of)),
         source_system=message.source_system,
         marked_lead_id=message.marked_lead_id,
         with_history=message.with_history,
         merged_record_ids=tuple(message.merged_record_ids),
         other_emails=tuple(message.other_emails[:MOST_EMAILS]),
+        history_of=frozenset(message.history_of),
+        landed_write_id=bounded(f"{path}.landed_write_id", message.landed_write_id),
+        object=bounded(f"{path}.object", message.object),
+        record_url=bounded(f"{path}.record_url", message.record_url, LONGEST_URL),
     )
 
 
-def _readings(messages: Iterable[pb.Reading]) -> dict[str, Reading]:
+def _readings(messages: Iterable[pb.Reading], history_of: frozenset[str] = frozenset()) -> dict[str, Reading]:
+    """Readings by field. Versions that are not complete show nothing, so they are left out."""
     return {
-        message.field: Reading(message.crm, message.value, tuple(_version(version) for version in message.versions))
+        message.field: Reading(
+            message.crm, message.value, tuple(map(_version, message.versions if message.field in history_of else ()))
+        )
         for message in messages
     }
 
@@ -156,20 +166,21 @@ def _write_message(write: Pending, decision: Decision) -> pb.Write:
         record_id=decision.record_id if write.kind is not WriteKind.CREATE else "",
         lead_id=decision.lead_id,
         values=dict(write.values),
+        basis=to_timestamp(write.basis),
     )
 
 
-def work_message(work_item: WorkItem, now: datetime) -> sync_service_pb2.Work:
+def work_message(work_item: WorkItem, now: datetime) -> work_service_pb2.Work:
     """A work item as people see it."""
     leased = work_item.lease_until is not None and work_item.lease_until > now
     state = (
-        sync_service_pb2.WORK_STATE_LEASED
+        work_service_pb2.WORK_STATE_LEASED
         if leased
-        else sync_service_pb2.WORK_STATE_FAILED
+        else work_service_pb2.WORK_STATE_FAILED
         if work_item.failed_at
-        else sync_service_pb2.WORK_STATE_DUE
+        else work_service_pb2.WORK_STATE_DUE
     )
-    return sync_service_pb2.Work(
+    return work_service_pb2.Work(
         work_item_id=work_item.work_item_id,
         integration_id=work_item.integration_id,
         state=state,

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from leadsync.sync.v1 import sync_service_pb2 as pb
+from leadsync.sync.v1 import work_service_pb2 as pb
+from leadsync.sync.v1.work_service_pb2_grpc import WorkServiceServicer
 
 from lead_store.domain.errors import Invalid
 from lead_store.rpc.paging import decode_token, encode_token, page_limit
@@ -43,7 +44,7 @@ COUNTED = (
 )
 
 
-class WorkService:
+class WorkService(WorkServiceServicer):
     """The work on records."""
 
     def __init__(self, leases: LeaseWork, work: Work, targets: Targets, status: Status, signal: WorkSignal) -> None:

@@ -12,7 +12,7 @@ from lead_store.domain.references import new_identities
 from lead_store.domain.work_item import WorkItemTouch, touches_of
 from lead_store.mongo.store import Store
 from lead_store.mongo.transaction import Contended, Session
-from lead_store.usecases.leads import Leads, check_named, check_values
+from lead_store.usecases.leads import Leads, check_named, typed_values
 from lead_store.usecases.lease import WorkSignal
 
 UNDO_WITHIN = timedelta(days=90)
@@ -120,7 +120,7 @@ class Conflicts:
             raise StaleEtag("the conflict has changed since it was read: look at it again")
         now, value = self.store.now(), choice.of(conflict)
         if not choice.side:
-            check_values({field: value})
+            value = typed_values({field: value}, self.store.lead_fields.get(tenant_id, session))[field]
         after = resolve(lead, conflict, value, now, PLATFORM)
         check_named(after.values)
         if not self.store.leads.replace([after], session):

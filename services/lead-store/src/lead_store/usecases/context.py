@@ -9,6 +9,7 @@ import uuid6
 from lead_store.domain.decision import Case, Decision
 from lead_store.domain.keys import address_spellings
 from lead_store.domain.lead import Lead
+from lead_store.domain.lead_fields import TenantFields
 from lead_store.domain.observation import Absent, Archived, Observation, Present
 from lead_store.domain.references import identities, lookup_references, record_identities
 from lead_store.domain.retry import Waits
@@ -22,7 +23,8 @@ from lead_store.mongo.transaction import Session
 class Context:
     """The leads that matter for a batch of work items of one target, and which records and e-mails were erased."""
 
-    target: Target
+    target: Target  # with the types of its fields
+    fields: TenantFields
     other_targets: tuple[Target, ...]
     now: datetime
     leads: dict[str, Lead] = field(default_factory=dict)
@@ -32,7 +34,8 @@ class Context:
     deletions_left: int = 0
 
     def case(self, work_item: WorkItem, seen: Observation, platform: str, waits: Waits) -> Case:
-        """Everything that the decision on one work item may look at."""
+        """Everything that the decision on one work item may look at; values that were seen in canonical form."""
+        seen = seen.typed(self.fields)
         present = seen.state if isinstance(seen.state, Present) else None
         lead = self.leads.get(work_item.lead_id) or self._former(work_item)
         return Case(
@@ -124,7 +127,8 @@ def read_context(
     session: Session | None,
 ) -> Context:
     """Read what the decisions on these work items may look at. Work items that are not held are left out."""
-    context = Context(target, tuple(other_targets), now)
+    fields = store.lead_fields.get(target.tenant_id, session)
+    context = Context(target.typed(fields), fields, tuple(other_targets), now)
     held = [(work_item, observation.state) for work_item, observation in seen if work_item is not None]
     present = [(work_item, state) for work_item, state in held if isinstance(state, Present) and work_item.record_id]
     ids = {

@@ -24,7 +24,7 @@ def _log(work_item: WorkItem, decision: Decision) -> None:
         line.info(f"Skipping contact {record} - originated from our platform")
     match decision.outcome:
         case Outcome.CREATED:
-            line.info(f"Creating new lead from {_display(decision)} contact {record}")
+            line.info(f"Creating new lead from {decision.crm} contact {record}")
             line.info(f"Lead created: {decision.lead_id}")
         case Outcome.LINKED | Outcome.UPDATED:
             line.info(f"Lead {'linked' if decision.outcome is Outcome.LINKED else 'updated'}: {decision.lead_id}")
@@ -41,9 +41,3 @@ def _log(work_item: WorkItem, decision: Decision) -> None:
     if decision.next_step is NextStep.FAILED and decision.outcome is Outcome.FAILED:
         what = "creation" if work_item.notes.created else "update"
         line.warning(f"Failed to handle contact {what}: {decision.reason}")
-
-
-def _display(decision: Decision) -> str:
-    """The provider's name as people write it."""
-    provider = decision.lead.metadata.source_system if decision.lead else ""
-    return {"hubspot": "HubSpot"}.get(provider, provider.capitalize())

@@ -52,7 +52,7 @@ class EndLead:
             raise NotFound("lead_not_found", f"no lead {into} in this tenant to merge into")
         if survivor.deleted_at is not None:
             raise NotAllowed("survivor_deleted", f"lead {into} has been deleted: merge into one that lives")
-        gone, after = merge(lead, survivor, now)
+        gone, after = merge(lead, survivor, now, self.store.lead_fields.get(lead.tenant_id, session))
         taken_over = [link for link in after.links if link != survivor.link(link.integration_id)]
         linked = [
             Entry(

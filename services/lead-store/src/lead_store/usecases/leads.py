@@ -20,6 +20,7 @@ from lead_store.domain.fields import (
 from lead_store.domain.history import PLATFORM, Entry
 from lead_store.domain.keys import address_spellings
 from lead_store.domain.lead import Lead, empty_lead
+from lead_store.domain.lead_fields import TenantFields
 from lead_store.domain.references import new_identities
 from lead_store.domain.work_item import touches_of
 from lead_store.mongo.leads import RepeatedRequest
@@ -38,7 +39,7 @@ class Leads:
 
     def create(self, tenant_id: str, request_id: str, values: Mapping[str, str], actor: str) -> Lead:
         """Create a lead. A repeated request id answers the lead that the first call made."""
-        check_values(values)
+        values = typed_values(values, self.store.lead_fields.get(tenant_id))
         check_named(values)
         now = self.store.now()
         lead = empty_lead(str(uuid6.uuid7()), tenant_id, self.platform, now, request_id)
@@ -73,7 +74,7 @@ class Leads:
 
     def update(self, tenant_id: str, lead_id: str, values: Mapping[str, str], etag: str, actor: str) -> Lead:
         """Set fields. Values that are there already change nothing, not even the etag."""
-        check_values(values)
+        values = typed_values(values, self.store.lead_fields.get(tenant_id))
         now = self.store.now()
 
         def change(lead: Lead) -> Lead:
@@ -145,6 +146,21 @@ def check_named(values: Mapping[str, str]) -> None:
     """Refuse a lead without any name or e-mail."""
     if not can_be_named(values):
         raise Invalid("lead", "a lead needs an e-mail, a first name or a last name", "no_name")
+
+
+def typed_values(values: Mapping[str, str], fields: TenantFields) -> dict[str, str]:
+    """The values in the canonical forms of their fields' types.
+
+    Raises Invalid for unknown fields, oversized values, malformed e-mails, and values that are not of their type.
+    """
+    check_values(values)
+    typed = {}
+    for name, value in values.items():
+        try:
+            typed[name] = fields.canonical(name, value)
+        except Invalid as error:
+            raise Invalid(name, error.detail) from error
+    return typed
 
 
 def check_values(values: Mapping[str, str]) -> None:

@@ -53,6 +53,7 @@ class Lease:
 
     work_item: WorkItem
     email: str = ""  # of a lead without a record, in the form it is matched by
+    history: bool = False  # the versions of the record's properties are to be read too
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,11 +164,12 @@ class LeaseWork:
         if not work_items:
             return LeasedWork()
         leads = {work_item.lead_id for work_item in work_items if not work_item.record_id}
+        integration_id = work_items[0].integration_id
         known = self.store.leads.by_ids(work_items[0].tenant_id, leads)
-        return LeasedWork(
-            work_items[0].integration_id,
-            tuple(
-                Lease(work_item, known[work_item.lead_id].email_key if work_item.lead_id in known else "")
-                for work_item in work_items
-            ),
+        target = self.store.targets.get(integration_id)
+        emails = {lead_id: lead.email_key for lead_id, lead in known.items()}
+        has_history = target is not None and target.capabilities.history
+        leases = (
+            Lease(one, emails.get(one.lead_id, ""), history=has_history and one.notes.written) for one in work_items
         )
+        return LeasedWork(integration_id, tuple(leases))

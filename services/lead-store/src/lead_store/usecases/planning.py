@@ -10,6 +10,7 @@ from datetime import datetime
 from lead_store.domain.decision import Decision, Outcome, failed
 from lead_store.domain.errors import Invalid, NotFound
 from lead_store.domain.observation import Observation, Present
+from lead_store.domain.policy import GivenPolicy, Policy, checked
 from lead_store.domain.reconcile import reconcile
 from lead_store.domain.retry import PRODUCTION, Waits
 from lead_store.domain.rules import Target
@@ -21,11 +22,15 @@ from lead_store.usecases.lease import Lease
 
 @dataclass(frozen=True, slots=True)
 class Planning:
-    """The use cases of a dry run."""
+    """The use cases of checks and dry runs."""
 
     store: Store
     platform: str
     waits: Waits = PRODUCTION
+
+    def policy(self, tenant_id: str, given: GivenPolicy, mapped: list[str]) -> Policy:
+        """A policy that was checked, with every default filled in. Raises Invalid with the path of what cannot be."""
+        return checked(given, mapped, self.store.lead_fields.get(tenant_id))
 
     def leads(self, tenant_id: str, integration_id: str, lead_ids: list[str]) -> list[Lease]:
         """What a push of these leads would lease, in their order; unknown and deleted ones are left out."""
@@ -38,7 +43,8 @@ class Planning:
         for lead, touch in touches:
             work_item = known.get(touch.work_item_id) or work_item_named(tenant_id, integration_id, touch.work_item_id)
             work_item = replace(work_item, fence=0, lead_id=lead.lead_id)
-            leases.append(Lease(work_item, "" if touch.record_id else lead.email_key))
+            history = target.capabilities.history and work_item.notes.written
+            leases.append(Lease(work_item, "" if touch.record_id else lead.email_key, history=history))
         return leases
 
     def records(

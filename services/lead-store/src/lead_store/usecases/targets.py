@@ -31,14 +31,20 @@ class Targets:
         another run applies the change already.
         """
         store, integration_id = self.store, target.integration_id
-        if not store.targets.put(target):
+        if not store.targets.put(target, target.typed(store.lead_fields.get(target.tenant_id)).fingerprint):
             raise AlreadyExists("account_connected", "another integration has this account")
         run_id = run_id or f"rules-{target.revision}"
-        self.apply.begin(target, run_id)
+        self.apply.begin(target.typed(store.lead_fields.get(target.tenant_id)), run_id)  # as they are by now
         if store.deliveries.reopen(target.provider, target.account_id):
             self.arrivals.look_anywhere()
         run = self.apply.of(integration_id, run_id)
         return run.queued if run is not None else 0
+
+    def apply_types(self, tenant_id: str, revision: int) -> None:
+        """Let changed types of a tenant's fields reach its targets: their work items become due (R19)."""
+        fields = self.store.lead_fields.get(tenant_id)
+        for target in self.store.targets.of_tenant(tenant_id):
+            self.apply.begin(target.typed(fields), f"types-{revision}")
 
     def remove(self, tenant_id: str, integration_id: str) -> None:
         """Forget a target: no more work, and its links are detached. Leads stay. Repeating it is harmless."""

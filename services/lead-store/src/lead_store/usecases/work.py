@@ -157,7 +157,8 @@ class Work:
         target, _ = self._targets(work_items, session)
         if target is None:
             return [(None, FENCED) for _ in results]
-        context = Context(target, (), now)
+        fields = self.store.lead_fields.get(target.tenant_id, session)
+        context = Context(target.typed(fields), fields, (), now)
         named = {work_item.lead_id for work_item in work_items if work_item}
         for lead in self.store.leads.by_ids(target.tenant_id, named, session).values():
             context.add(lead)
@@ -171,7 +172,7 @@ class Work:
                 continue
             named_lead, done = context.leads.get(work_item.lead_id), result.outcome
             holder = holder_of.get(done.record_id) if isinstance(done, Done) else None
-            decision = settle_write(SettleCase(work_item, result, target, now, named_lead, holder, self.waits))
+            decision = settle_write(SettleCase(work_item, result, context.target, now, named_lead, holder, self.waits))
             if decision is None:
                 decided.append((None, FENCED))
                 continue

@@ -14,6 +14,7 @@ from webhook_gateway.resources.events import Events
 from webhook_gateway.resources.health import Health
 from webhook_gateway.resources.history import Histories
 from webhook_gateway.resources.integrations import Integrations
+from webhook_gateway.resources.lead_fields import LeadFields
 from webhook_gateway.resources.leads import Leads
 from webhook_gateway.resources.matches import Matches
 from webhook_gateway.resources.operation import Operation, operation, operations_of
@@ -35,7 +36,7 @@ class Description:
 
 
 RESOURCES: tuple[type, ...] = (
-    *(Webhooks, Events, Quarantines, Leads, Histories, Conflicts, Decisions, Matches, Duplicates),
+    *(Webhooks, Events, Quarantines, Leads, LeadFields, Histories, Conflicts, Decisions, Matches, Duplicates),
     *(SyncStatuses, Runs, Integrations, Subscriptions, Checks, CrmSchemas, WorkItems, Health, Description),
 )
 OPERATIONS: tuple[Operation, ...] = tuple(item for resource in RESOURCES for item in operations_of(resource))

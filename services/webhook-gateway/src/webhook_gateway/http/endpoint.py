@@ -13,7 +13,9 @@ from webhook_gateway.http.requests import read, read_etag, read_json, read_query
 from webhook_gateway.http.roles import role_of
 from webhook_gateway.problem import Problem
 from webhook_gateway.resources.basics import Tagged
+from webhook_gateway.resources.lead_values import encode_hook
 from webhook_gateway.resources.operation import Operation
+from webhook_gateway.rpc.names import camel
 
 
 class PathEndpoint:
@@ -62,7 +64,7 @@ async def _of_request(operation: Operation, request: Request) -> dict[str, Any]:
         elif name == "request_id":
             found[name] = read_request_id(request)
         else:
-            found[name] = str(request.path_params[name])
+            found[name] = read(request.path_params[name], kind, camel(name))
     return found
 
 
@@ -76,6 +78,7 @@ def _response(operation: Operation, request: Request, result: Any) -> Response:
         result, etag = result
         if etag:
             headers["etag"] = f'"{etag}"'
+    body = msgspec.json.encode(result, enc_hook=encode_hook)
     if operation.status == 201:
-        headers["location"] = f"{request.url.path}/{msgspec.to_builtins(result)['id']}"
-    return Response(msgspec.json.encode(result), operation.status, headers, "application/json")
+        headers["location"] = f"{request.url.path}/{msgspec.json.decode(body)['id']}"
+    return Response(body, operation.status, headers, "application/json")

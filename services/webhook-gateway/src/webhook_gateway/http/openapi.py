@@ -11,6 +11,7 @@ from starlette.responses import Response
 from webhook_gateway.http.problems import ProblemBody
 from webhook_gateway.http.roles import role_of
 from webhook_gateway.providers.registry import SECURITY_SCHEMES
+from webhook_gateway.resources.lead_values import schema_hook
 from webhook_gateway.resources.operation import HEADERS, Operation
 from webhook_gateway.resources.reasons import BODY, CALLER, PARAMETER, QUERY, Reasons
 from webhook_gateway.rpc.names import camel
@@ -50,7 +51,9 @@ class _Types:
 
     def __init__(self, operations: Iterable[Operation]) -> None:
         kinds = [kind for item in operations for kind in _kinds(item)] + [ProblemBody]
-        refs, self.components = msgspec.json.schema_components(kinds, ref_template="#/components/schemas/{name}")
+        refs, self.components = msgspec.json.schema_components(
+            kinds, schema_hook=schema_hook, ref_template="#/components/schemas/{name}"
+        )
         self._refs = {str(kind): ref for kind, ref in zip(kinds, refs, strict=True)}
 
     def __getitem__(self, kind: Any) -> Json:

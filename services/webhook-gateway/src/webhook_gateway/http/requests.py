@@ -1,12 +1,14 @@
 """Reading a request into typed data, so that all faults are reported together, each with its path."""
 
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Annotated, Any, TypeVar, get_args, get_origin
 
 import msgspec
 from starlette.requests import Request
 
 from webhook_gateway.problem import Fault, Problem, invalid
+from webhook_gateway.resources.lead_values import decode_hook
 from webhook_gateway.rpc.messages import members
 
 T = TypeVar("T")
@@ -14,6 +16,23 @@ T = TypeVar("T")
 MAX_JSON = 1024 * 1024  # bytes of a request body
 _MAX_KEY = 64
 _MAX_FAULTS = 50
+
+
+def _exact(text: str) -> float | Decimal:
+    """Read a number; as Decimal if a float would lose digits."""
+    number, exact = float(text), Decimal(text)
+    return number if Decimal(repr(number)) == exact else exact
+
+
+_decoder = msgspec.json.Decoder(dict[str, Any], float_hook=_exact)
+
+
+def decode(body: bytes) -> dict[str, Any]:
+    """Decode a JSON object. Raises Problem 400 malformed_json."""
+    try:
+        return _decoder.decode(body)
+    except (msgspec.MsgspecError, ValueError, ArithmeticError, RecursionError) as error:
+        raise Problem(400, "malformed_json", "the body is not a JSON object in UTF-8") from error
 
 
 async def read_json(request: Request) -> dict[str, Any]:
@@ -24,10 +43,7 @@ async def read_json(request: Request) -> dict[str, Any]:
         if len(body) > MAX_JSON:
             close = {"connection": "close"}
             raise Problem(413, "body_too_large", f"a body has at most {MAX_JSON} bytes", headers=close)
-    try:
-        return msgspec.json.decode(bytes(body), type=dict[str, Any])
-    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        raise Problem(400, "malformed_json", "the body is not a JSON object in UTF-8") from error
+    return decode(bytes(body))
 
 
 def read_query(request: Request) -> dict[str, str]:
@@ -53,11 +69,11 @@ def read_request_id(request: Request) -> str:
     return value
 
 
-def read(value: object, kind: type[T], *, strict: bool = True) -> T:
+def read(value: object, kind: type[T], path: str = "", *, strict: bool = True) -> T:
     """Make typed data of decoded JSON or, not `strict`, of texts. Raises Problem 400 invalid_field with every fault."""
-    if faults := list(_faults(value, kind, "", strict=strict)):
+    if faults := list(_faults(value, kind, path, strict=strict)):
         raise invalid(*faults[:_MAX_FAULTS])
-    return msgspec.convert(value, kind, strict=strict)
+    return msgspec.convert(value, kind, strict=strict, dec_hook=decode_hook)
 
 
 def _faults(value: object, kind: object, path: str, *, strict: bool) -> Iterator[Fault]:
@@ -95,7 +111,7 @@ def _struct_faults(value: dict[str, Any], kind: type[msgspec.Struct], path: str,
 
 def _leaf(value: object, kind: Any, path: str, *, strict: bool = True) -> Iterator[Fault]:
     try:
-        msgspec.convert(value, kind, strict=strict)
+        msgspec.convert(value, kind, strict=strict, dec_hook=decode_hook)
     except msgspec.ValidationError as error:
         yield Fault(path, str(error))
 

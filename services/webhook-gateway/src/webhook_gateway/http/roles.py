@@ -17,7 +17,8 @@ PUBLIC = frozenset({"receive_webhook", "webhook_ready", "livez", "readyz", "metr
 NEEDED: dict[Role, frozenset[str]] = {
     Role.VIEWER: frozenset(
         {
-            *("list_events", "get_events", "list_leads", "get_lead", "list_history", "list_conflicts"),
+            *("list_events", "get_events", "list_leads", "get_lead", "list_lead_fields", "get_lead_field"),
+            *("list_history", "list_conflicts"),
             *("list_matches", "list_duplicates", "list_work", "sync_status", "list_runs", "get_run", "list_plan"),
             *("list_integrations", "get_integration", "webhook_status", "check_integration", "list_fields"),
         }
@@ -32,6 +33,7 @@ NEEDED: dict[Role, frozenset[str]] = {
         {
             *("create_integration", "update_integration", "delete_integration"),
             *("enable_webhooks", "disable_webhooks", "get_quarantine", "verify_again"),
+            *("put_lead_field", "delete_lead_field"),
         }
     ),
 }

@@ -4,8 +4,8 @@ from datetime import datetime
 from typing import Annotated, Literal
 
 import grpc
-from leadsync.sync.v1 import sync_service_pb2 as pb
-from leadsync.sync.v1.sync_service_pb2_grpc import SyncServiceStub
+from leadsync.sync.v1 import conflict_service_pb2 as pb
+from leadsync.sync.v1.conflict_service_pb2_grpc import ConflictServiceStub
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from webhook_gateway.problem import Fault, invalid
@@ -95,7 +95,7 @@ class Conflicts(Client):
     """Lists and settles conflicts of lead-store. Every operation raises ServiceProblem."""
 
     def __init__(self, store: grpc.aio.Channel) -> None:
-        self._stub = SyncServiceStub(store)
+        self._stub = ConflictServiceStub(store)
 
     @operation("GET", "/api/v1/conflicts", PAGES, STORE)
     async def list_conflicts(self, tenant: str, query: ConflictQuery) -> ConflictPage:

@@ -21,9 +21,10 @@ class CrmFieldOption(Struct, rename="camel"):
 
 
 class CrmField(Struct, rename="camel"):
-    """One property of the CRM."""
+    """One property of the CRM. `object` is what the CRM calls the records that have it."""
 
     property: str
+    object: str | None
     label: str
     type: str
     read_only: bool

@@ -1,8 +1,8 @@
 """Decisions on leads, which a person may undo."""
 
 import grpc
-from leadsync.sync.v1 import sync_service_pb2 as pb
-from leadsync.sync.v1.sync_service_pb2_grpc import SyncServiceStub
+from leadsync.sync.v1 import conflict_service_pb2 as pb
+from leadsync.sync.v1.conflict_service_pb2_grpc import ConflictServiceStub
 from msgspec import Struct
 
 from webhook_gateway.resources.operation import operation
@@ -24,7 +24,7 @@ class Decisions(Client):
     """Undoes decisions of lead-store. Every operation raises ServiceProblem."""
 
     def __init__(self, store: grpc.aio.Channel) -> None:
-        self._stub = SyncServiceStub(store)
+        self._stub = ConflictServiceStub(store)
 
     @operation("POST", "/api/v1/decisions/{decision_id}/undo", NO_DECISION, UNDO, LEAD_VALUES, STALE, STORE)
     async def undo_decision(self, tenant: str, decision_id: str, actor: str) -> Undone:

@@ -1,8 +1,8 @@
 """Leads that seem to be one person."""
 
 import grpc
-from leadsync.sync.v1 import sync_service_pb2 as pb
-from leadsync.sync.v1.sync_service_pb2_grpc import SyncServiceStub
+from leadsync.sync.v1 import match_service_pb2 as pb
+from leadsync.sync.v1.match_service_pb2_grpc import MatchServiceStub
 from msgspec import Struct
 
 from webhook_gateway.resources.basics import Paging
@@ -38,7 +38,7 @@ class Duplicates(Client):
     """Lists duplicates of lead-store. Every operation raises ServiceProblem."""
 
     def __init__(self, store: grpc.aio.Channel) -> None:
-        self._stub = SyncServiceStub(store)
+        self._stub = MatchServiceStub(store)
 
     @operation("GET", "/api/v1/duplicates", PAGES, STORE)
     async def list_duplicates(self, tenant: str, query: DuplicateQuery) -> DuplicatePage:

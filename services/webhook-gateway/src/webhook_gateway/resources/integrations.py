@@ -13,16 +13,9 @@ from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from webhook_gateway.problem import Fault, invalid
 from webhook_gateway.resources.basics import Id, Paging, Tagged
-from webhook_gateway.resources.integration_settings import (
-    FieldRule,
-    Policies,
-    Proposal,
-    Steps,
-    paths_of,
-    settings_in,
-    settings_of,
-)
+from webhook_gateway.resources.integration_settings import Proposal, Steps, paths_of, settings_in, settings_of
 from webhook_gateway.resources.operation import operation
+from webhook_gateway.resources.policy import EffectivePolicies, EffectiveRule
 from webhook_gateway.resources.reasons import CONNECTOR, CRM, NO_INTEGRATION, PAGES, SETTINGS, STALE, Reasons
 from webhook_gateway.rpc.calls import Client
 from webhook_gateway.rpc.messages import T, filled, plain
@@ -65,9 +58,9 @@ class Integration(Struct, rename="camel"):
     credential_kind: str | None = field(name="credential")
     direction: str
     field_mapping: dict[LeadField, str]
-    field_rules: dict[LeadField, FieldRule]
+    field_rules: dict[LeadField, EffectiveRule]
     field_transforms: dict[LeadField, Steps]
-    policies: Policies
+    policies: EffectivePolicies
     paused: bool
     webhooks_enabled: bool
     created_at: datetime | None
@@ -109,7 +102,7 @@ class Integrations(Client):
         if bool(body.code) != bool(body.redirect_uri):
             raise invalid(Fault("redirectUri", "code and redirectUri go together"))
         settings = settings_of(body)
-        settings.direction = settings.direction or lead_pb2.DIRECTION_BIDIRECTIONAL
+        settings.policy.direction = settings.policy.direction or lead_pb2.DIRECTION_BIDIRECTIONAL
         request = pb.CreateIntegrationRequest(
             tenant_id=tenant,
             request_id=request_id,

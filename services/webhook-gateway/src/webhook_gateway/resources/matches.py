@@ -4,8 +4,8 @@ from datetime import datetime
 from typing import Annotated, Literal
 
 import grpc
-from leadsync.sync.v1 import sync_service_pb2 as pb
-from leadsync.sync.v1.sync_service_pb2_grpc import SyncServiceStub
+from leadsync.sync.v1 import match_service_pb2 as pb
+from leadsync.sync.v1.match_service_pb2_grpc import MatchServiceStub
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from webhook_gateway.problem import Fault, invalid
@@ -68,7 +68,7 @@ class Matches(Client):
     """Lists and settles matches of lead-store. Every operation raises ServiceProblem."""
 
     def __init__(self, store: grpc.aio.Channel) -> None:
-        self._stub = SyncServiceStub(store)
+        self._stub = MatchServiceStub(store)
 
     @operation("GET", "/api/v1/matches", PAGES, STORE)
     async def list_matches(self, tenant: str, query: MatchQuery) -> MatchPage:

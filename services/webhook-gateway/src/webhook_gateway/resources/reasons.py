@@ -30,7 +30,12 @@ SETTINGS: Reasons = {
         *("account_mismatch", "unknown_provider"),
     )
 }
-LEAD_VALUES: Reasons = {400: ("no_name", "invalid_email")}
+LEAD_VALUES: Reasons = {
+    400: (
+        *("no_name", "invalid_email", "not_a_number", "number_too_long", "not_a_boolean", "not_a_date"),
+        *("not_a_datetime", "not_an_option", "too_many_choices"),
+    )
+}
 NO_LEAD: Reasons = {404: ("lead_not_found",)}
 NO_INTEGRATION: Reasons = {404: ("integration_not_found",)}
 NO_PROVIDER: Reasons = {404: ("unknown_provider",)}

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import datetime
+from typing import Literal
 
 import grpc
 import msgspec
@@ -27,9 +28,17 @@ class Subscription(Struct, rename="camel"):
 
 
 class WebhookState(Struct, rename="camel"):
-    """The webhooks of an integration's app."""
+    """How an integration gets to know of changes: by webhooks of its app, by a stream, or by sweeps alone.
+
+    `connected` and `positionAgeSeconds` are those of a stream; `expiresAt` is when the subscription ends if it is not
+    renewed, which happens by itself.
+    """
 
     enabled: bool
+    mode: Literal["webhook", "stream", "sweep"]
+    connected: bool | None
+    position_age_seconds: int | None
+    expires_at: datetime | None
     subscription_id: str | None
     subscriptions: list[Subscription]
     url: str
@@ -39,7 +48,7 @@ class WebhookState(Struct, rename="camel"):
 
 
 class WebhookStatus(WebhookState, rename="camel"):
-    """The webhooks of an integration's app, and what they brought. `successRate` is in percent."""
+    """How an integration gets to know of changes, and what has come in. `successRate` is in percent."""
 
     last_received_at: datetime | None
     total_received: int
@@ -85,4 +94,11 @@ class Subscriptions(Client):
 
 def _state(state: pb.WebhookState) -> WebhookState:
     active = next((item.subscription_id for item in state.subscriptions if item.active), None)
-    return plain(state, WebhookState, subscription_id=active)
+    streams = state.mode == pb.EVENT_MODE_STREAM
+    return plain(
+        state,
+        WebhookState,
+        subscription_id=active,
+        connected=state.connected if streams else None,
+        position_age_seconds=state.position_age_seconds if streams else None,
+    )

@@ -5,8 +5,8 @@ from datetime import datetime
 from http import HTTPStatus
 
 import grpc
-from leadsync.sync.v1 import sync_service_pb2 as pb
-from leadsync.sync.v1.sync_service_pb2_grpc import SyncServiceStub
+from leadsync.sync.v1 import work_service_pb2 as pb
+from leadsync.sync.v1.work_service_pb2_grpc import WorkServiceStub
 from msgspec import Struct
 
 from webhook_gateway.resources.basics import Id
@@ -61,7 +61,7 @@ class SyncStatuses(Client):
     """Reads the counters of lead-store. Every method raises ServiceProblem."""
 
     def __init__(self, store: grpc.aio.Channel, runs: Runs) -> None:
-        self._stub = SyncServiceStub(store)
+        self._stub = WorkServiceStub(store)
         self._runs = runs
 
     @operation("GET", "/api/v1/crm-integration/sync-status", NO_INTEGRATION, STORE)

@@ -4,8 +4,8 @@ from datetime import datetime
 from typing import Annotated, Literal
 
 import grpc
-from leadsync.sync.v1 import sync_service_pb2 as pb
-from leadsync.sync.v1.sync_service_pb2_grpc import SyncServiceStub
+from leadsync.sync.v1 import work_service_pb2 as pb
+from leadsync.sync.v1.work_service_pb2_grpc import WorkServiceStub
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from webhook_gateway.resources.basics import Id, Paging
@@ -69,7 +69,7 @@ class WorkItems(Client):
     """Lists work of lead-store and makes it due. Every operation raises ServiceProblem."""
 
     def __init__(self, store: grpc.aio.Channel) -> None:
-        self._stub = SyncServiceStub(store)
+        self._stub = WorkServiceStub(store)
 
     @operation("GET", "/api/v1/work", PAGES, STORE)
     async def list_work(self, tenant: str, query: WorkQuery) -> WorkPage:

@@ -15,7 +15,10 @@ Res_co = TypeVar("Res_co", covariant=True)
 _REPEATABLE = {
     "leadsync.inbox.v1.InboxService": ("",),
     "leadsync.lead.v1.LeadService": ("GetLead", "ListLeads", "ExplainLead"),
-    "leadsync.sync.v1.SyncService": ("GetSyncStatus", "ListWork", "ListConflicts"),
+    "leadsync.lead.v1.LeadFieldService": ("GetLeadField", "ListLeadFields"),
+    "leadsync.sync.v1.ConflictService": ("ListConflicts",),
+    "leadsync.sync.v1.MatchService": ("ListMatches", "ListDuplicates"),
+    "leadsync.sync.v1.WorkService": ("GetSyncStatus", "ListWork"),
 }
 _RETRY = {
     "maxAttempts": 3,

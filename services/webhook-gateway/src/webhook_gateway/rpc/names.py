@@ -14,16 +14,19 @@ LeadField = Annotated[
         pattern=r"^(email|firstName|lastName|phone|company|jobTitle|website|status|customFields\.[A-Za-z0-9_]{1,64})$"
     ),
 ]
+CustomName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_]{1,64}$")]  # the name of a custom field alone
 # Names that are not merely the same word in another spelling.
 _RENAMED = {
     "account_id": "portalId",
     "authorization_code.code": "code",
     "request_id": "Idempotency-Key",
     "merged_into_lead_id": "into",
-    "match_keys": "policies.matching.keys",
-    "phone_region": "policies.matching.phoneRegion",
     "update_mask": "body",
 }
+# Parts of a sync policy that HTTP has in another place.
+_PLACES = {"fields": "field_rules", "deletions": "policies.deletions", "matching": "policies.matching"}
+_PROPOSED = "proposed."  # a part of HTTP too
+_WRAPPERS = re.compile(r"^((lead|integration|field|policy)\.)+")  # messages whose parts HTTP has at the top
 
 
 def camel(name: str) -> str:
@@ -48,10 +51,12 @@ def http_field(name: str) -> str:
 
 def http_path(path: str) -> str:
     """Translate a field path of a service's error, such as `lead.custom_fields.a_b`, to the HTTP API's spelling."""
-    path = path.removeprefix("lead.").removeprefix("integration.")
+    if path.startswith(_PROPOSED):
+        return _PROPOSED + http_path(path.removeprefix(_PROPOSED))
+    path = _WRAPPERS.sub("", path)
     if path in _RENAMED:
         return _RENAMED[path]
-    if path.partition(".")[0] == "deletions":
-        path = f"policies.{path}"
+    place = re.split(r"[.\[]", path, maxsplit=1)[0]
+    path = _PLACES.get(place, place) + path.removeprefix(place)
     head, dot, rest = path.partition(_CONTRACT_CUSTOM)
     return camel(head) + (CUSTOM + rest if dot else "")

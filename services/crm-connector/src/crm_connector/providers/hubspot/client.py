@@ -160,6 +160,11 @@ class HubSpotClient:
         """Seconds that one call may take."""
         return self._transport.timeout
 
+    @property
+    def base_url(self) -> str:
+        """Address that is called."""
+        return self._transport.base_url
+
     def call(
         self,
         method: str,
@@ -180,7 +185,7 @@ class HubSpotClient:
 
         """
         latest = self.budget.monotonic() + 10.0 if send_by is None else send_by
-        token = self._token.get()
+        token = self._token.get().token
         self.budget.acquire(latest, search=search, low_priority=self._low_priority)
         if self.budget.monotonic() > latest:
             raise LeaseTooShortError

@@ -5,7 +5,7 @@ then read one by one: only a single GET follows the id of a merged contact to th
 "Updated merge functionality").
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -24,8 +24,11 @@ from crm_connector.domain.observation import (
     Version,
 )
 from crm_connector.providers.hubspot.client import HubSpotClient
-from crm_connector.providers.hubspot.wire import Batch, Contact
+from crm_connector.providers.hubspot.spelling import HubSpotSpelling
+from crm_connector.providers.hubspot.wire import Batch, Contact, HistoryVersion
 
+OBJECT = "contact"
+SPELLING = HubSpotSpelling()
 LEAD_MARK = "leadsync_lead_id"
 SOURCE_MARK = "lead_source_system"
 ALWAYS_READ = (LEAD_MARK, SOURCE_MARK, "lastmodifieddate", "hs_merged_object_ids", "hs_additional_emails")
@@ -41,6 +44,7 @@ class ContactReader:
     client: HubSpotClient
     mapping: FieldMapping
     app_id: str
+    record_url: Callable[[str], str]
 
     def observe(self, leases: Sequence[Lease], deadline: float) -> list[Observation]:
         """Read the contacts of these leases: one observation each, in their order, none where HubSpot fails on it.
@@ -69,19 +73,22 @@ class ContactReader:
             CrmUncertainError: if HubSpot left out when it was modified.
 
         """
-        properties = contact.properties
+        properties, history = contact.properties, contact.properties_with_history or {}
         modified_at = timestamp(properties.get("lastmodifieddate")) or contact.updated_at
         if modified_at is None:
             raise CrmUncertainError("crm_answer_unreadable", "HubSpot left out when a contact was modified.")
         return Present(
             record_id=contact.id,
             modified_at=modified_at,
-            readings=self.mapping.readings(properties, self._versions(contact)),
+            readings=self.mapping.readings(properties, self._versions(history), SPELLING),
             source_system=properties.get(SOURCE_MARK) or "",
             marked_lead_id=properties.get(LEAD_MARK) or "",
             with_history=with_history,
             merged_record_ids=tuple(_listed(properties.get("hs_merged_object_ids"))),
             other_emails=tuple(_listed(properties.get("hs_additional_emails"))),
+            history_of=self.mapping.fields_of(history) if with_history else (),
+            object=OBJECT,
+            record_url=self.record_url(contact.id),
         )
 
     def _by_record(self, ids: list[str], deadline: float, *, history: bool) -> dict[str, State]:
@@ -162,14 +169,13 @@ class ContactReader:
         """Properties to ask for: the mapped ones and our marks."""
         return _unique([*self.mapping.fields, *ALWAYS_READ])
 
-    def _versions(self, contact: Contact) -> dict[str, tuple[Version, ...]]:
-        """Give the property history, newest version first."""
-        history = contact.properties_with_history or {}
+    def _versions(self, history: Mapping[str, list[HistoryVersion]]) -> dict[str, tuple[Version, ...]]:
+        """Give the property history, newest version first. The mapping adds the values."""
         return {
             name: tuple(
                 Version(
                     crm=version.value or "",
-                    value=version.value or "",
+                    value="",
                     changed_at=version.timestamp,
                     ours=version.source_type == "INTEGRATION" and version.source_id == self.app_id != "",
                     source=":".join(filter(None, (version.source_type, version.source_id))),

@@ -10,10 +10,11 @@ from crm_connector.domain.errors import (
     AuthFailedError,
     CrmError,
     CrmRejectedError,
+    InvalidError,
     MissingScopesError,
     PreconditionError,
 )
-from crm_connector.domain.integration import Account, CredentialKind
+from crm_connector.domain.integration import Account, Credential, CredentialKind
 from crm_connector.providers.hubspot.client import Answer, HubSpotClient, Transport
 from crm_connector.providers.hubspot.errors import error_of
 from crm_connector.providers.hubspot.paths import Paths
@@ -38,9 +39,17 @@ class OAuthApp:
         """Turn the code of a redirect into tokens."""
         return self._token({"grant_type": "authorization_code", "code": code, "redirect_uri": redirect_uri})
 
-    def refresh(self, refresh_token: str) -> Tokens:
-        """Get a new access token; HubSpot may hand out another refresh token with it."""
-        return self._token({"grant_type": "refresh_token", "refresh_token": refresh_token})
+    def authenticate(self, credential: Credential) -> Tokens:
+        """Give the access token of a credential; HubSpot may hand out another refresh token with a new one."""
+        match credential.kind:
+            case CredentialKind.ACCESS_TOKEN:
+                return Tokens(credential.secrets["access_token"])
+            case CredentialKind.OAUTH:
+                token = credential.secrets["refresh_token"]
+                return self._token({"grant_type": "refresh_token", "refresh_token": token})
+            case _:
+                message = "HubSpot takes an access token, a refresh token or an authorization code."
+                raise InvalidError("credential_not_supported", message, field=credential.kind.value)
 
     def _token(self, grant: dict[str, str]) -> Tokens:
         """Ask the token endpoint.

@@ -9,10 +9,12 @@ import msgspec
 from crm_connector.crm import Schema
 from crm_connector.domain.errors import CrmRejectedError, InvalidError, PreconditionError
 from crm_connector.domain.fitting import check_fit
-from crm_connector.domain.mapping import CrmField, FieldMapping
+from crm_connector.domain.mapping import CrmField, FieldMapping, kinds_of
+from crm_connector.domain.values import ValueType
 from crm_connector.providers.hubspot.client import HubSpotClient
-from crm_connector.providers.hubspot.contacts import LEAD_MARK, SOURCE_MARK
+from crm_connector.providers.hubspot.contacts import LEAD_MARK, OBJECT, SOURCE_MARK
 from crm_connector.providers.hubspot.errors import is_conflict
+from crm_connector.providers.hubspot.spelling import kind_of
 from crm_connector.providers.hubspot.wire import Option, Properties, Property
 
 _GROUP = "contactinformation"
@@ -29,8 +31,8 @@ class PropertySetup:
     client: HubSpotClient
     platform: str
 
-    def prepare(self, mapping: FieldMapping, written: Set[str]) -> None:
-        """Check the mapping, then make sure that both marks are there. Repeatable.
+    def prepare(self, mapping: FieldMapping, written: Set[str]) -> dict[str, ValueType]:
+        """Check the mapping, then make sure that both marks are there: the kind of each field's property. Repeatable.
 
         Raises:
             InvalidError: `invalid_field_mapping` or `invalid_field_transforms`, naming each field that cannot work.
@@ -38,11 +40,12 @@ class PropertySetup:
 
         """
         known = self._definitions()
+        fields = _fields(known)
         for field, name in mapping.properties.items():
             if name in (LEAD_MARK, SOURCE_MARK):
                 message = f"Property `{name}` is leadsync's own mark. Map another one."
                 raise InvalidError("invalid_field_mapping", message, field=f"field_mapping.{field}")
-        check_fit(mapping, _fields(known), written)
+        check_fit(mapping, fields, written)
         for name, wanted in _wrong_marks(known).items():
             raise PreconditionError("property_conflict", _conflict(name, wanted))
         if LEAD_MARK not in known:
@@ -52,6 +55,7 @@ class PropertySetup:
         if missing := self._missing_options(known[SOURCE_MARK]):
             body = {"options": msgspec.to_builtins([*known[SOURCE_MARK].options, *missing])}
             self.client.call("PATCH", self.client.paths.properties(SOURCE_MARK), json=body)
+        return kinds_of(mapping, fields)
 
     def schema(self) -> Schema:
         """Read the properties that may be mapped, and look at our marks."""
@@ -96,6 +100,8 @@ def _fields(known: Mapping[str, Property]) -> tuple[CrmField, ...]:
             options=tuple((o.value, o.label) for o in p.options if not o.hidden),
             hidden_options=frozenset(o.value for o in p.options if o.hidden),
             caveat=_CAVEATS.get(name, ""),
+            kind=kind_of(p.type, p.field_type),
+            object=OBJECT,
         )
         for name, p in sorted(known.items())
         if name not in (LEAD_MARK, SOURCE_MARK)

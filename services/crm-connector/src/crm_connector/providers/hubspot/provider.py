@@ -7,20 +7,36 @@ from datetime import datetime
 
 from requests.adapters import BaseAdapter
 
-from crm_connector.crm import ArchivePage, Page, ProviderContext, Quota, Schema, Tokens, TokenSource
-from crm_connector.domain.integration import Account, CredentialKind, Integration
+from crm_connector.crm import EventStream, Page, ProviderContext, Quota, RemovedPage, Schema, Tokens, TokenSource
+from crm_connector.domain.capabilities import Capabilities, EventMode
+from crm_connector.domain.integration import Account, Credential, CredentialKind, Integration
 from crm_connector.domain.mapping import FieldMapping, Limits
 from crm_connector.domain.observation import Lease, Observation, Write, WriteOutcome
+from crm_connector.domain.values import ValueType
 from crm_connector.providers.hubspot import oauth, search, subscriptions
 from crm_connector.providers.hubspot.budget import AccountBudget
 from crm_connector.providers.hubspot.client import HubSpotClient, Transport
-from crm_connector.providers.hubspot.contacts import ContactReader
+from crm_connector.providers.hubspot.contacts import OBJECT, ContactReader
 from crm_connector.providers.hubspot.defaults import DEFAULT_MAPPING, LIMITS, default_mapping
 from crm_connector.providers.hubspot.fixes import FIXES
 from crm_connector.providers.hubspot.paths import Paths
 from crm_connector.providers.hubspot.properties import PropertySetup
 from crm_connector.providers.hubspot.settings import HubSpotSettings
 from crm_connector.providers.hubspot.writes import ContactWriter
+
+_APP_URL = "https://app.hubspot.com"
+_CAPABILITIES = Capabilities(
+    objects=(OBJECT,),
+    events=EventMode.WEBHOOK,
+    history=True,
+    guarded_writes=False,
+    write_stamp=False,
+    erasure_events=True,
+    overlap=60.0,  # a search lags behind by half a minute at most
+    unread_within=0.0,
+    late_landing=10.0,
+    removals_every=3_600.0,  # the archive has to be listed as a whole
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +47,14 @@ class HubSpotCrm:
     token: TokenSource
     kind: CredentialKind
     mapping: FieldMapping
+    account_id: str
     app_id: str
     context: ProviderContext
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What an account can do."""
+        return _CAPABILITIES
 
     @property
     def timeout(self) -> float:
@@ -49,11 +71,11 @@ class HubSpotCrm:
 
     def account(self, *, writes: bool) -> Account:
         """Ask which account the credential belongs to, and which scopes it lacks."""
-        return oauth.read_account(self.client, self.kind, self.token.get(), writes=writes)
+        return oauth.read_account(self.client, self.kind, self.token.get().token, writes=writes)
 
-    def prepare(self, mapping: FieldMapping, written: Set[str]) -> None:
-        """Check a mapping and set up our marks."""
-        PropertySetup(self.client, self.context.platform).prepare(mapping, written)
+    def prepare(self, mapping: FieldMapping, written: Set[str]) -> Mapping[str, ValueType]:
+        """Check a mapping and set up our marks: the kinds of its properties."""
+        return PropertySetup(self.client, self.context.platform).prepare(mapping, written)
 
     def observe(self, leases: Sequence[Lease], deadline: float) -> list[Observation]:
         """Read the records of leases."""
@@ -73,9 +95,9 @@ class HubSpotCrm:
         """Read a page of an import."""
         return search.list_page(self._reader(), position, deadline)
 
-    def archived_records(self, position: str, deadline: float) -> ArchivePage:
+    def removed_since(self, since: datetime, position: str, deadline: float) -> RemovedPage:
         """Read a page of the archive."""
-        return search.archive_page(self.client, position, deadline)
+        return search.archive_page(self.client, since, position, deadline)
 
     def count(self) -> int:
         """Ask how many contacts there are."""
@@ -97,8 +119,22 @@ class HubSpotCrm:
         """Give the daily quota of the last answer."""
         return self.client.budget.daily
 
+    def record_url(self, record_id: str) -> str:
+        """Give the page of a contact; a simulator has one at its own address."""
+        base = self.client.base_url
+        app_url = _APP_URL if base.endswith(".hubapi.com") else base
+        return f"{app_url}/contacts/{self.account_id}/record/0-1/{record_id}"
+
+    def stream(self) -> EventStream | None:
+        """HubSpot sends webhooks."""
+        return None
+
+    def ensure_subscription(self) -> datetime | None:
+        """Subscriptions belong to the app, and never end."""
+        return None
+
     def _reader(self) -> ContactReader:
-        return ContactReader(self.client, self.mapping, self.app_id)
+        return ContactReader(self.client, self.mapping, self.app_id, self.record_url)
 
 
 class HubSpot:
@@ -113,6 +149,11 @@ class HubSpot:
         self._oauth = oauth.OAuthApp(self._transport, self._paths, settings.client_id, settings.client_secret)
         self._lock = threading.Lock()
         self._budgets: dict[str, AccountBudget] = {}
+
+    @property
+    def name(self) -> str:
+        """Name that people know it by."""
+        return "HubSpot"
 
     @property
     def default_mapping(self) -> Mapping[str, str]:
@@ -138,9 +179,14 @@ class HubSpot:
         """Close all connections."""
         self._transport.close()
 
+    def capabilities(self, _integration: Integration) -> Capabilities:
+        """What an account can do."""
+        return _CAPABILITIES
+
     def open(self, token: TokenSource, kind: CredentialKind) -> HubSpotCrm:
         """Use a credential whose account is not known yet."""
-        return self._crm(self._budget("UTC"), token, kind, FieldMapping(DEFAULT_MAPPING), "")
+        client = HubSpotClient(self._transport, self._paths, self._budget("UTC"), token)
+        return HubSpotCrm(client, token, kind, FieldMapping(DEFAULT_MAPPING), "", "", self._context)
 
     def connect(self, integration: Integration, token: TokenSource) -> HubSpotCrm:
         """Make the client of an integration, on the budget of its account."""
@@ -148,15 +194,17 @@ class HubSpot:
             account_id = integration.account_id
             budget = self._budgets.get(account_id) or self._budget(integration.time_zone)
             self._budgets[account_id] = budget
-        return self._crm(budget, token, integration.credential_kind, integration.field_mapping, integration.app_id)
+        client = HubSpotClient(self._transport, self._paths, budget, token)
+        mapping, app_id = integration.field_mapping, integration.app_id
+        return HubSpotCrm(client, token, integration.credential_kind, mapping, account_id, app_id, self._context)
 
     def exchange(self, code: str, redirect_uri: str) -> Tokens:
         """Turn an OAuth code into tokens."""
         return self._oauth.exchange(code, redirect_uri)
 
-    def refresh(self, refresh_token: str) -> Tokens:
-        """Get a new access token."""
-        return self._oauth.refresh(refresh_token)
+    def authenticate(self, credential: Credential) -> Tokens:
+        """Get an access token for a credential."""
+        return self._oauth.authenticate(credential)
 
     def webhooks(self, app_id: str) -> subscriptions.AppWebhooks | None:
         """Manage an app's subscriptions; needs the developer key."""
@@ -174,9 +222,3 @@ class HubSpot:
     def _budget(self, time_zone: str) -> AccountBudget:
         context = self._context
         return AccountBudget(context.stop, time_zone, context.monotonic, open_waits=context.retries.breaker)
-
-    def _crm(
-        self, budget: AccountBudget, token: TokenSource, kind: CredentialKind, mapping: FieldMapping, app_id: str
-    ) -> HubSpotCrm:
-        client = HubSpotClient(self._transport, self._paths, budget, token)
-        return HubSpotCrm(client, token, kind, mapping, app_id, self._context)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from crm_connector.crm import ArchivePage, Page
+from crm_connector.crm import Page, RemovedPage
 from crm_connector.domain.observation import ArchivedRecord
 from crm_connector.providers.hubspot.client import HubSpotClient
 from crm_connector.providers.hubspot.contacts import ContactReader
@@ -50,13 +50,14 @@ def list_page(reader: ContactReader, position: str, deadline: float) -> Page:
     return Page(records, found.paging.next.after if found.paging and found.paging.next else None)
 
 
-def archive_page(client: HubSpotClient, position: str, deadline: float) -> ArchivePage:
-    """List one page of the archived contacts, by id: only the ids and when they were archived."""
+def archive_page(client: HubSpotClient, since: datetime, position: str, deadline: float) -> RemovedPage:
+    """List one page of the archive, by id: the contacts that were archived since then, as far as HubSpot says when."""
     params = {"archived": "true", "limit": str(PAGE_SIZE), "properties": _ID}
     params |= {"after": position} if position else {}
     found = client.call("GET", client.paths.contacts(), params=params, send_by=deadline).as_(SearchAnswer)
-    records = tuple(ArchivedRecord(contact.id, contact.archived_at) for contact in found.results if contact.archived)
-    return ArchivePage(records, found.paging.next.after if found.paging and found.paging.next else "")
+    archived = (ArchivedRecord(contact.id, contact.archived_at) for contact in found.results if contact.archived)
+    records = tuple(one for one in archived if one.modified_at is None or one.modified_at >= since)
+    return RemovedPage(records, found.paging.next.after if found.paging and found.paging.next else "")
 
 
 def count(client: HubSpotClient) -> int:

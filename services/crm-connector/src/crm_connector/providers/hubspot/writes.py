@@ -11,10 +11,10 @@ from typing import Any
 
 from crm_connector.domain.errors import CrmError, CrmRejectedError, CrmUncertainError
 from crm_connector.domain.mapping import FieldMapping
-from crm_connector.domain.observation import Done, EmailTaken, NotSent, Refused, Write, WriteKind, WriteOutcome
+from crm_connector.domain.observation import Done, Duplicate, NotSent, Refused, Write, WriteKind, WriteOutcome
 from crm_connector.domain.retry import Retries
 from crm_connector.providers.hubspot.client import HubSpotClient
-from crm_connector.providers.hubspot.contacts import LEAD_MARK, SOURCE_MARK, timestamp
+from crm_connector.providers.hubspot.contacts import LEAD_MARK, SOURCE_MARK, SPELLING, timestamp
 from crm_connector.providers.hubspot.errors import is_conflict, rejection
 from crm_connector.providers.hubspot.wire import Batch, Contact, Problem
 
@@ -36,7 +36,7 @@ class ContactWriter:
     retries: Retries
 
     def write(self, writes: Sequence[Write], send_by: float) -> Outcomes:
-        """Carry out writes: write id → outcome; none for a write that may have landed."""
+        """Carry out writes: write id → outcome; none for a write that may have landed. HubSpot cannot guard them."""
         outcomes: Outcomes = {}
         for kind in _PATHS:
             rest = [write for write in writes if write.kind is kind]
@@ -86,7 +86,7 @@ class ContactWriter:
                 "objectWriteTraceId": write.write_id,
             }
             for write in part
-            for properties in (self.mapping.to_crm(write.values),)
+            for properties in (self.mapping.to_crm(write.values, SPELLING),)
         ]
 
 
@@ -117,7 +117,7 @@ def match(part: Sequence[Write], batch: Batch, mapping: FieldMapping) -> tuple[O
 def outcome_of(error: CrmRejectedError, mapping: FieldMapping) -> WriteOutcome:
     """Say what a rejection of a single write means."""
     if is_conflict(error.category, error.status):
-        return EmailTaken(error.existing_id)
+        return Duplicate((error.existing_id,) if error.existing_id else ())
     if error.category == "OBJECT_NOT_FOUND" or error.status == 404:
         return NotSent("record_missing")
     return Refused(error.reason, mapping.fields_of(error.properties))
@@ -130,10 +130,10 @@ def not_sent(error: CrmError, retries: Retries) -> NotSent:
 
 def _done(write: Write, contact: Contact, mapping: FieldMapping) -> Done:
     """Take HubSpot's spelling of what we wrote; where the answer omits it, what was sent."""
-    written = mapping.to_crm(write.values)
+    written = mapping.to_crm(write.values, SPELLING)
     spelled = {name: contact.properties.get(name, sent) for name, sent in written.items()}
     modified_at = timestamp(contact.properties.get("lastmodifieddate")) or contact.updated_at
-    return Done(contact.id, modified_at, mapping.readings(spelled))
+    return Done(contact.id, modified_at, mapping.readings(spelled, spelling=SPELLING))
 
 
 def _write_of(part: Sequence[Write], contact: Contact) -> Write | None:
