@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from leadsync_cli.commands import conflicts, events, integrations, leads, local, matches, runs, webhooks, work
+from leadsync_cli.commands import conflicts, events, fields, integrations, leads, local, matches, runs, webhooks, work
 from leadsync_cli.commands.doctor import doctor
 from leadsync_cli.commands.why import why
 from leadsync_cli.crms.hubspot.project_file import hubspot_project
@@ -43,7 +43,7 @@ def build_app() -> typer.Typer:
     app.command()(matches.duplicates)
     app.command()(send)
     groups = {"events": events, "leads": leads, "integration": integrations, "webhooks": webhooks}
-    groups |= {"runs": runs, "work": work, "conflicts": conflicts, "matches": matches}
+    groups |= {"runs": runs, "work": work, "conflicts": conflicts, "matches": matches, "fields": fields}
     for name, group in groups.items():
         app.add_typer(group.app, name=name)
     webhooks.app.command("hubspot-project")(hubspot_project)

@@ -124,4 +124,4 @@ def short_time(text: str) -> str:
 
 def quoted(value: Any) -> str:
     """Return a value in quotes, or the word blank."""
-    return f'"{value}"' if value not in {None, ""} else "blank"
+    return f'"{text_of(value)}"' if value not in (None, "", []) else "blank"

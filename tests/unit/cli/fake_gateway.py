@@ -74,7 +74,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(json.dumps(answer.body).encode())
 
-    do_POST = do_PATCH = do_DELETE = do_GET  # noqa: N815 (names of the base class)
+    do_POST = do_PUT = do_PATCH = do_DELETE = do_GET  # noqa: N815 (names of the base class)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (a name of the base class)
         """Log nothing."""

@@ -102,11 +102,11 @@ def test_a_plan_is_a_table(gateway: FakeGateway, leadsync: Run) -> None:
     gateway.on("GET", f"{RUN}/plan", 200, page)
 
     shown = leadsync("runs", "plan", "r1", "--outcome", "updated")
-    told = leadsync("runs", "plan", "r1", "--json")
+    printed = leadsync("runs", "plan", "r1", "--json")
 
     assert gateway.requests[0].sent == {"outcome": "updated", "pageSize": "50"}
     assert shown.stdout.splitlines()[1].split() == ["7", "updated", "phone,", "email", "company"]
-    assert json.loads(told.stdout) == page
+    assert json.loads(printed.stdout) == page
     gateway.on("GET", f"{RUN}/plan", 400, {"reason": "not_a_dry_run", "detail": "no plan"})
     refused = leadsync("runs", "plan", "r1")
     assert (refused.returncode, "--dry-run" in refused.stderr) == (6, True)

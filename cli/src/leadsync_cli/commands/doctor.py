@@ -46,5 +46,5 @@ def _print(checks: list[dict[str, str]]) -> None:
 
 
 def _wrapped(text: str, first: str, width: int) -> str:
-    """Return a text that begins with `first` and goes on below itself where the line is too long."""
+    """Return `first` and the text, wrapped with the text's indent."""
     return textwrap.fill(text, width, initial_indent=first, subsequent_indent=" " * len(first))

@@ -22,7 +22,10 @@ app = typer.Typer(no_args_is_help=True, help="List, get, create, update and dele
 EndReason = Literal["deleted", "converted", "merged"]
 LeadId = Annotated[str, typer.Argument(help="Id of the lead.")]
 Text = Annotated[str | None, typer.Option(help="New value; an empty value clears the field.")]
-Custom = Annotated[list[str] | None, typer.Option("--custom", help="A custom field as NAME=VALUE; repeatable.")]
+Custom = Annotated[
+    list[str] | None,
+    typer.Option("--custom", help="A custom field as NAME=VALUE; several choices as NAME=a;b. Repeatable."),
+]
 
 COLUMNS = [
     ("ID", "id"),

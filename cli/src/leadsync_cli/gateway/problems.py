@@ -43,6 +43,7 @@ _HINTS_BY_REASON = {
     "crm_auth_failed": _RENEW,
     "decision_not_found": "`leadsync why LEAD` shows the decisions on a lead.",
     "integration_not_found": "`leadsync integration list` shows what is connected.",
+    "lead_field_not_found": "`leadsync fields list` shows the fields.",
     "lead_not_found": "`leadsync leads list` shows the leads.",
     "missing_scopes": "Grant the app the scopes named above; `leadsync doctor` checks it again.",
     "not_a_dry_run": "`leadsync import --dry-run` and `leadsync sync --dry-run` make plans.",

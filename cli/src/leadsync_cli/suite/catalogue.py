@@ -24,7 +24,7 @@ SYSTEM = (
 )
 PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "https_proxy", "http_proxy", "no_proxy", "REQUESTS_CA_BUNDLE")
 
-# Least privilege: a key is given to its owner alone, a credential to whoever uses it.
+# Least privilege: a key is given to its owner alone, a credential to its users.
 GRANTS: Mapping[str, tuple[str, ...]] = {
     "database": (),
     "simulator": ("SIMULATOR_PORT", "SIMULATOR_STATE"),
@@ -116,7 +116,7 @@ def embedded_mongo_url(ports: Ports) -> str:
 
 
 def _database(settings: Settings, variables: Mapping[str, str]) -> Component:
-    """The embedded MongoDB server: a program of its own, never imported. Each commit is on disk before its answer."""
+    """The embedded MongoDB server: a separate program, never imported. Each commit is on disk before its answer."""
     program = Path(sys.executable).with_name("secantusd-py")
     port = settings.ports.mongo
     command = (str(program), "--host", "127.0.0.1", "--port", str(port), "--sync-on-commit")

@@ -20,7 +20,7 @@ class Event:
 
 
 class Reporter:
-    """Writes events as they happen, and goes on if nobody reads them any more."""
+    """Writes events as they happen, and continues if nobody reads them any more."""
 
     def __init__(self, render: Callable[[Event], str], out: TextIO | None = None) -> None:
         self._render = render
