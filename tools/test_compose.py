@@ -139,7 +139,7 @@ def _restart(project: Project, checklist: Checklist) -> None:
     before = project.leadsync("leads", "list", "--json")
     project.control("stop", seconds=DOWN)
     codes = {name: project.containers()[name]["State"]["ExitCode"] for name in SERVICES}
-    checklist.check("each service ends with 0 when told to stop", lambda: set(codes.values()) == {0})
+    checklist.check("each service exits with 0 when it is stopped", lambda: set(codes.values()) == {0})
     project.control("start", seconds=UP)
     _wait_healthy(project)
     checklist.check("the leads are still there", lambda: project.leadsync("leads", "list", "--json") == before)

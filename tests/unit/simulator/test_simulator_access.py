@@ -86,8 +86,8 @@ def test_token_and_account_information(hubspot: RunningSimulator) -> None:
     info = hubspot.api.get(f"/oauth/v1/access-tokens/{TOKEN}").json()
     assert (info["hub_id"], info["app_id"], info["token_type"]) == (48975575, APP_ID, "access")
     assert hubspot.api.get("/account-info/v3/details").json()["portalId"] == 48975575
-    told = hubspot.api.post("/oauth/v3/token/introspect", data={"token": TOKEN, **CLIENT}).json()
-    assert told["active"] is True
+    answer = hubspot.api.post("/oauth/v3/token/introspect", data={"token": TOKEN, **CLIENT}).json()
+    assert answer["active"] is True
 
 
 def test_ten_second_limit(hubspot: RunningSimulator) -> None:

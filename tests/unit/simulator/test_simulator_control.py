@@ -19,10 +19,10 @@ def test_fault_answers_so_many_times(hubspot: RunningSimulator) -> None:
 
 def test_fault_matches_dated_paths_and_can_skip(hubspot: RunningSimulator) -> None:
     """A fault on the v3 path also meets its dated spelling, and can let calls pass first."""
-    hubspot.control.fault("GET", CONTACTS, times=None, skip=1, status=500, body={"odd": True})
+    hubspot.control.fault("GET", CONTACTS, times=None, skip=1, status=500, body={"broken": True})
     path = "/crm/objects/2026-03/contacts"
     assert [hubspot.api.get(path).status_code for _ in range(3)] == [200, 500, 500]
-    assert hubspot.api.get(path).json() == {"odd": True}
+    assert hubspot.api.get(path).json() == {"broken": True}
     hubspot.control.clear_faults()
     assert hubspot.api.get(path).status_code == 200
 

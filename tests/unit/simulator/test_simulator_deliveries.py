@@ -268,5 +268,5 @@ def test_merge_can_tell_more(hubspot: RunningSimulator, receiver: Receiver) -> N
     new = hubspot.control.merge(one, two)
     hubspot.release_events()
     events = receiver.events()[2:]
-    told = [(event["subscriptionType"].removeprefix("contact."), event["objectId"]) for event in events]
-    assert told == [("merge", int(one)), ("creation", int(new)), ("deletion", int(one)), ("deletion", int(two))]
+    sent = [(event["subscriptionType"].removeprefix("contact."), event["objectId"]) for event in events]
+    assert sent == [("merge", int(one)), ("creation", int(new)), ("deletion", int(one)), ("deletion", int(two))]

@@ -99,12 +99,12 @@ def readable(simulator: RunningSimulator, contact_ids: list[str], tokens: list[s
     paths += [f"/_control/contacts?archived=true&portal_id={portal}" for portal in (48975575, 42)]
     paths += [f"/_control/contacts/{one}" for one in contact_ids]
     paths += [f"/oauth/v1/{kind}-tokens/{token}" for kind in ("access", "refresh") for token in tokens]
-    told: dict[str, Any] = {path: told_at(simulator, path) for path in paths}
-    told["search"] = simulator.post("/search", {"limit": 100, "properties": ["email", "city"]})
-    return told
+    shown: dict[str, Any] = {path: shown_at(simulator, path) for path in paths}
+    shown["search"] = simulator.post("/search", {"limit": 100, "properties": ["email", "city"]})
+    return shown
 
 
-def told_at(simulator: RunningSimulator, path: str) -> tuple[int, Any]:
+def shown_at(simulator: RunningSimulator, path: str) -> tuple[int, Any]:
     """Status and body, without the correlation id."""
     answer = simulator.api.get(path)
     body = answer.json()

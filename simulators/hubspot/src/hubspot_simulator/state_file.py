@@ -37,7 +37,7 @@ class StateFile:
         except OSError as error:
             raise StateError(f"the state file {self._path} cannot be read: {error.strerror}") from error
         except ValueError as error:
-            advice = "Move it away or delete it to start anew, or set another SIMULATOR_STATE."
+            advice = "Move or delete it to start without state, or set another SIMULATOR_STATE."
             raise StateError(f"the state file {self._path} is broken: {error}. {advice}") from error
         self._write(dump(self._simulator, ahead=True))
 

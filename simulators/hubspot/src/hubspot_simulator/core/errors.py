@@ -43,7 +43,7 @@ class ApiError(Exception):
     def entry(self, trace_id: str | None = None) -> dict[str, Any]:
         """One element of the `errors` list of a multi-status answer (207).
 
-        A conflict carries `context.existingId` there, which the single call only tells in its message
+        A conflict carries `context.existingId` there, which the single call has only in its message
         (recorded).
         """
         context: dict[str, Any] = dict(self.context)

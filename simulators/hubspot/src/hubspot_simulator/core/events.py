@@ -29,9 +29,9 @@ def events_of(
     the same
     occurredAt (recorded).
     """
-    told = dict(change.properties)
+    properties = dict(change.properties)
     if behaviour.emit_unchanged:
-        told |= change.unchanged
+        properties |= change.unchanged
     for subscription in app.subscriptions:
         if not subscription.active or not subscription.about_contacts:
             continue
@@ -39,8 +39,10 @@ def events_of(
             yield _event(change, portal_id, app, subscription, behaviour, rng, _facts(change))
         elif subscription.action == "propertyChange" and change.kind in ("creation", "update"):
             name = subscription.property_name or ""
-            if name in told:
-                yield _event(change, portal_id, app, subscription, behaviour, rng, _value(catalog, name, told[name]))
+            if name in properties:
+                yield _event(
+                    change, portal_id, app, subscription, behaviour, rng, _value(catalog, name, properties[name])
+                )
 
 
 def _event(
