@@ -30,7 +30,7 @@ def mongo_server() -> Iterator[str]:
     url = f"mongodb://127.0.0.1:{port}/?directConnection=true"
     with tempfile.TemporaryDirectory(prefix="leadsync-mongo-") as folder:
         command = [
-            program,
+            str(program),
             "--host",
             "127.0.0.1",
             "--port",

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import httpx
-from e2e.harness import Suite, body_of, eventually
+from e2e.harness import Json, Suite, body_of, eventually
 from hubspot_simulator.client import ControlClient
 
 SOON = 5.0
@@ -56,7 +56,7 @@ def test_a_mapping_is_checked_against_the_portal(suite: Suite) -> None:
 
 def test_an_unknown_portal_is_kept_until_there_is_an_integration(suite: Suite) -> None:
     """Events of an account that nobody has connected are acknowledged and kept; no tenant sees them."""
-    event = {"eventId": 1, "subscriptionId": 1, "portalId": 99, "appId": 39522895, "occurredAt": 1782371970538}
+    event: Json = {"eventId": 1, "subscriptionId": 1, "portalId": 99, "appId": 39522895, "occurredAt": 1782371970538}
     event |= {"subscriptionType": "contact.creation", "attemptNumber": 0, "objectId": 1}
     suite.hubspot.send_events([event])
     suite.hubspot.wait_idle(10)

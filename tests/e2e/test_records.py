@@ -127,7 +127,13 @@ def test_a_deletion_event_for_a_contact_that_is_there_changes_nothing(
     contact_id = suite.hubspot.create_contact({"email": email})
     lead = lead_of(suite, email)
     suite.wait_quiet()
-    event = {"eventId": 1, "subscriptionId": 1, "portalId": 48975575, "appId": 39522895, "occurredAt": 1782371970538}
+    event: Json = {
+        "eventId": 1,
+        "subscriptionId": 1,
+        "portalId": 48975575,
+        "appId": 39522895,
+        "occurredAt": 1782371970538,
+    }
     event |= {"subscriptionType": "contact.deletion", "attemptNumber": 0, "objectId": int(contact_id)}
     suite.hubspot.send_events([event | {"changeFlag": "DELETED", "changeSource": "CRM_UI"}])
     suite.wait_quiet()

@@ -7,12 +7,12 @@ history that it could find, and the line that replays it.
 
 import os
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from embedded_mongo import mongo_server
 from hypothesis import HealthCheck, Phase, Verbosity, settings
-from hypothesis.stateful import run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 from lead_store.mongo.client import connect
 from proof.machine.machine import Machine
 from proof.machine.world import make_indexes
@@ -46,4 +46,4 @@ def client() -> Iterator[MongoClient[dict[str, Any]]]:
 @pytest.mark.timeout(3 * 3600 if DEEP else 600)
 def test_whatever_happens_the_laws_hold_at_rest(client: MongoClient[dict[str, Any]]) -> None:
     """L1 to L11 hold once the world has come to rest, after crashes, losses, delays and people at both ends."""
-    run_state_machine_as_test(lambda: Machine(client), settings=PROFILE)
+    run_state_machine_as_test(cast("type[RuleBasedStateMachine]", lambda: Machine(client)), settings=PROFILE)

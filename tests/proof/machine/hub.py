@@ -57,7 +57,7 @@ class Hub:
 
     def behave(self, **changes: Any) -> None:
         """Set how the simulator behaves; it never refuses calls for their number."""
-        calm = {"rate_limit_per_10_seconds": 0, "search_limit_per_second": 0, "daily_limit": 0}
+        calm: dict[str, Any] = {"rate_limit_per_10_seconds": 0, "search_limit_per_second": 0, "daily_limit": 0}
         calm |= {"delivery_delay_seconds": 0.0, "event_format": self.config.event_format}
         calm |= {"merge_new_id": self.config.merge_new_id, "merge_extra_events": self.config.merge_extra_events}
         self.simulator.set_behaviour(self.simulator.behaviour.changed({**calm, **changes}))

@@ -171,7 +171,7 @@ class Ledger:
         """Whether a record, or what it lives on as, was to be forgotten."""
         return (tenant, self.root(tenant, record)) in self.erased
 
-    def _belongs(self, entry: Entry, owners: set[object], record: str) -> bool:
+    def _belongs(self, entry: Entry, owners: set[str], record: str) -> bool:
         return entry.owner in owners or self.root(entry.tenant, entry.owner) == record
 
     def _record(self, tenant: Tenant, lead: Lead) -> Contact | None:

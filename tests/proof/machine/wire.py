@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import grpc
 from lead_store.rpc.errors import ErrorInterceptor
@@ -18,7 +18,7 @@ class Aborted(Exception):  # noqa: N818 - the handler has said all there is to s
         self.status = status
 
 
-class Refusal(grpc.RpcError, grpc.Call):  # type: ignore[misc]
+class Refusal(grpc.RpcError, grpc.Call):
     """What a client sees of a call that failed."""
 
     def __init__(self, code: grpc.StatusCode, details: str = "", metadata: Any = ()) -> None:
@@ -45,11 +45,13 @@ class Refusal(grpc.RpcError, grpc.Call):  # type: ignore[misc]
         """It is over."""
         return False
 
-    def time_remaining(self) -> None:
+    def time_remaining(self) -> float:
         """It is over."""
+        return 0.0
 
-    def cancel(self) -> None:
+    def cancel(self) -> bool:
         """It is over."""
+        return False
 
     def add_callback(self, callback: Any) -> bool:  # noqa: ARG002
         """It is over."""
@@ -99,7 +101,7 @@ class Server:
         assert handler.unary_unary is not None
         request = handler.request_deserializer(wire) if handler.request_deserializer else None
         try:
-            answer = handler.unary_unary(request, Context())
+            answer = handler.unary_unary(request, cast("grpc.ServicerContext", Context()))
         except Aborted as gone:
             raise Refusal(gone.status.code, gone.status.details, gone.status.trailing_metadata) from gone
         except Died as gone:

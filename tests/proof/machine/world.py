@@ -13,7 +13,8 @@ from lead_store.domain.lead import Lead
 from lead_store.mongo.indexes import ensure_indexes
 from leadsync.inbox.v1 import inbox_service_pb2 as inbox
 from leadsync.lead.v1 import lead_pb2, lead_service_pb2
-from leadsync.sync.v1 import sync_service_pb2 as pb
+from leadsync.sync.v1 import conflict_service_pb2 as pb
+from leadsync.sync.v1 import work_service_pb2 as work_pb
 from proof.machine.config import TENANTS, Config, Tenant
 from proof.machine.faults import Died
 from proof.machine.hub import WORKFLOW_SETS
@@ -107,7 +108,7 @@ class World:
         """A lead is made; who gets no answer asks again with the same request."""
         self._serial += 1
         request = lead_service_pb2.CreateLeadRequest(
-            tenant_id=tenant.name, request_id=f"request-{self._serial}", lead=lead_pb2.Lead(**values)
+            tenant_id=tenant.name, request_id=f"request-{self._serial}", lead=_message(values)
         )
         for _ in range(8):
             try:
@@ -127,7 +128,7 @@ class World:
         if before.values.get(name, "") == value:
             return
         request = lead_service_pb2.UpdateLeadRequest(
-            tenant_id=tenant.name, lead_id=before.lead_id, lead=lead_pb2.Lead(**{name: value})
+            tenant_id=tenant.name, lead_id=before.lead_id, lead=_message({name: value})
         )
         request.update_mask.paths.append(name)
         with suppress(grpc.RpcError):
@@ -147,25 +148,25 @@ class World:
 
     def push(self, tenant: Tenant, lead: Lead) -> None:
         """A person asks to have a lead in the CRM, again if need be."""
-        request = pb.RequestSyncRequest(
+        request = work_pb.RequestSyncRequest(
             tenant_id=tenant.name, integration_id=tenant.integration_id, lead_ids=[lead.lead_id]
         )
         with suppress(grpc.RpcError):
-            self.suite.sync.RequestSync(request)
+            self.suite.work.RequestSync(request)
         self.ledger.pushed[lead.lead_id] += 1
         self.ledger.may_write[tenant.name] += 1
 
     def redrive(self, tenant: Tenant) -> None:
         """A person has failed work tried again."""
-        request = pb.RequestSyncRequest(tenant_id=tenant.name, integration_id=tenant.integration_id, failed=True)
+        request = work_pb.RequestSyncRequest(tenant_id=tenant.name, integration_id=tenant.integration_id, failed=True)
         with suppress(grpc.RpcError):
-            self.suite.sync.RequestSync(request)
+            self.suite.work.RequestSync(request)
 
     def resolve(self, tenant: Tenant, which: int, *, ours: bool) -> None:
         """A person settles one of the open conflicts."""
         found: list[pb.Conflict] = []
         with suppress(grpc.RpcError):
-            found += self.suite.sync.ListConflicts(pb.ListConflictsRequest(tenant_id=tenant.name)).conflicts
+            found += self.suite.conflicts.ListConflicts(pb.ListConflictsRequest(tenant_id=tenant.name)).conflicts
         if not found:
             return
         conflict = found[which % len(found)]
@@ -179,7 +180,7 @@ class World:
             take=pb.SIDE_PLATFORM if ours else pb.SIDE_CRM,
         )
         with suppress(grpc.RpcError):
-            self.suite.sync.ResolveConflict(request)
+            self.suite.conflicts.ResolveConflict(request)
             assert lead is not None
             choice = conflict.ours if ours else conflict.theirs
             self.ledger.resolved(tenant, lead, conflict.field, choice, (conflict.ours, conflict.theirs))
@@ -274,3 +275,11 @@ def make_indexes(client: MongoClient[dict[str, Any]]) -> None:
     """Make the indexes of both databases, as the processes do at their start."""
     ensure_indexes(client[SETTINGS.database])
     indexes.ensure(client[OWN_DATABASE])
+
+
+def _message(values: dict[str, str]) -> lead_pb2.Lead:
+    """A lead with these standard fields."""
+    lead = lead_pb2.Lead()
+    for name, value in values.items():
+        setattr(lead, name, value)
+    return lead
