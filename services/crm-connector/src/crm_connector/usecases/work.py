@@ -1,7 +1,7 @@
 """The work on leased records: observe → reconcile → write → settle.
 
-Every lease ends in exactly one of four ways: by a decision without a write, by a settled write, by a release, or by
-itself, when a write may have landed and nobody knows.
+Every lease ends in exactly one of four ways: a decision without a write, a settled write, a release, or the end of its
+time. The last is for writes without an answer, which may have landed or not.
 """
 
 from collections import Counter
@@ -38,16 +38,17 @@ from crm_connector.domain.observation import (
 )
 from crm_connector.domain.timing import Timing
 
-# Rounds of reading and deciding. Two suffice: a page that is too old, then history. The third is in reserve.
+# The most rounds of reading and deciding: a page that turns out too old, a new reading, and one with history.
 _ROUNDS = 3
 _log = structlog.get_logger()
 
 
 @dataclass(slots=True)
 class _Open:
-    """A batch at work: the leases without a decision so far, the writes to send, and the outcomes of the others.
+    """A batch in progress: the leases that have no decision yet, the writes to send, and the outcomes so far.
 
-    `late` = the work so far left too little of the leases for the rest. It is not set if they were old from the start.
+    `late` = the work so far left too little of the leases for the rest. It stays False if the leases were too old from
+    the start.
     """
 
     batch: LeaseBatch
@@ -60,7 +61,7 @@ class _Open:
 
 
 class Job:
-    """Works off one batch of leases."""
+    """Does the work of one batch of leases at a time."""
 
     def __init__(
         self,
@@ -72,7 +73,7 @@ class Job:
     ) -> None:
         """`crm` gives the client of an integration. `count` counts decisions and writes by name.
 
-        `size` is adapted to whether batches could be worked off while they were leased.
+        `size` is made smaller after a batch that was not done within its leases, and larger after the others.
         """
         self._store = store
         self._crm = crm
@@ -82,9 +83,9 @@ class Job:
         self._reported = False
 
     def run(self, batch: LeaseBatch, page: Sequence[Observation] = ()) -> Counter[str]:
-        """Work off a batch; records that are not in the `page` read before are read now. Never raises.
+        """Do the work of a batch. Records that are not in `page`, which was read earlier, are read now. Never raises.
 
-        Counts the records by outcome: the names of decisions, and `waiting` for those that are still due.
+        Returns the number of records by outcome: the names of decisions, and `waiting` for those that are still due.
         """
         work = self._work_off(batch, page)
         (self._size.was_late if work.late else self._size.was_in_time)(len(batch.leases))
@@ -97,16 +98,16 @@ class Job:
             self._check_lease(crm, batch)
             try:
                 self._decide(crm, work, list(page))
-            finally:  # also if a later reading failed: what is decided waits for nothing
+            finally:  # also if a later reading fails: writes that are already decided are sent
                 self._carry_out(crm, work)
         return work
 
     def claim(self, integration_id: str) -> None:
-        """Become the process that works an integration. Raises as `GrpcLeadStore.claim` does."""
+        """Make this process the only one that works for an integration. Raises as `GrpcLeadStore.claim` does."""
         self._store.claim(integration_id)
 
     def run_removed(self, integration_id: str, records: Sequence[ArchivedRecord]) -> None:
-        """Work off those removed records that a lead is linked to. Each is read again under its lease."""
+        """Do the work on those removed records that are linked to a lead. Each is read again under its lease."""
         batch = self._store.lease_page(integration_id, records, sweep=True) if records else None
         if batch is not None and batch.leases:
             self.run(batch)
@@ -114,10 +115,10 @@ class Job:
     def run_page(
         self, integration_id: str, records: Sequence[Present], *, sweep: bool = False
     ) -> tuple[Counter[str], Counter[str], set[str]]:
-        """Lease those records of a page that changed since their last reading (R9), and work them off as read (R8).
+        """Lease those records of a page that changed since last read (R9), and decide on them as they were read (R8).
 
-        Counts them by outcome and by reason, and gives the ids of those that were not leased: they had been read
-        already, or are due anyway.
+        Returns their numbers by outcome, their numbers by reason, and the ids of the records that were not leased:
+        these have not changed, or are due anyway.
         """
         seen = {record.record_id: record for record in records}
         batch = self._store.lease_page(integration_id, records, sweep=sweep) if records else None
@@ -132,7 +133,7 @@ class Job:
         return work.outcomes, work.reasons, set(seen) - {lease.record_id for lease in batch.leases}
 
     def _check_lease(self, crm: Crm, batch: LeaseBatch) -> None:
-        """Report once that lead-store's leases are too short for any write: then everything waits for ever (R4)."""
+        """Report once if lead-store's leases are too short for any write: such writes would wait for ever (R4)."""
         needed = crm.timeout + crm.capabilities.margin + self._timing.spare_of_lease
         if batch.lease_seconds < needed and not self._reported:
             self._reported = True
@@ -140,11 +141,9 @@ class Job:
             _log.error("leases_too_short", reason=LEASE_TOO_SHORT, lease_seconds=leased, needed_seconds=needed)
 
     def _decide(self, crm: Crm, work: _Open, observations: list[Observation]) -> None:
-        """Let lead-store decide on every record, read again where it asks for that, and collect the writes."""
-        read, read_by = (
-            {seen.work_item_id for seen in observations},
-            work.batch.read_by(crm.timeout, crm.capabilities.margin),
-        )
+        """Let lead-store decide on every record, read records again if it asks for that, and collect the writes."""
+        read = {seen.work_item_id for seen in observations}
+        read_by = work.batch.read_by(crm.timeout, crm.capabilities.margin)
         unread = [lease for work_item_id, lease in work.leases.items() if work_item_id not in read]
         for _ in range(_ROUNDS):
             observations = [*observations, *(crm.observe(unread, read_by) if unread else ())]
@@ -161,11 +160,11 @@ class Job:
                 work.reasons.update(filter(None, [decision.counted_reason]))
                 work.writes.extend([(lease, decision.write)] if decision.write else [])
             observations = []
-        # The CRM failed on what is left, or it kept changing while it was read.
+        # What is left could not be read, or kept changing while it was read.
         self._release(work, ReleaseKind.RETRY, "undecided" if unread else "crm_error")
 
     def _carry_out(self, crm: Crm, work: _Open) -> None:
-        """Send writes while their whole deadline fits in the lease (R4); settle those whose outcome is known."""
+        """Send the writes whose whole deadline fits in the lease (R4), and settle those whose outcome is known."""
         batch, writes = work.batch, work.writes
         if not writes:
             return
@@ -184,10 +183,10 @@ class Job:
 
     @contextmanager
     def _guarded(self, work: _Open) -> Iterator[None]:
-        """Release what is not decided when something goes wrong."""
+        """If something goes wrong, release the work items that have no decision yet."""
         try:
             yield
-        except StoreUnavailableError as error:  # MongoDB, or lead-store: then the leases end by themselves
+        except StoreUnavailableError as error:  # if it is lead-store, the leases end by themselves
             self._release(work, ReleaseKind.WAITING, error.reason, self._timing.retries.store)
         except (CrmRejectedError, StoreRefusedError) as error:
             self._release(work, ReleaseKind.RETRY, error.reason)
@@ -201,7 +200,7 @@ class Job:
             self._release(work, ReleaseKind.RETRY, "connector_error")
 
     def _release(self, work: _Open, kind: ReleaseKind, reason: str, wait: float = 0.0) -> None:
-        """Release what is not decided, so that it need not wait for its lease to end."""
+        """Release the work items that have no decision yet, so that they are due before their leases would end."""
         if not work.leases:
             return
         integration_id = work.batch.integration_id
@@ -218,5 +217,5 @@ class Job:
 
 
 def _read_again(lease: Lease, decision: Decision) -> Lease:
-    """Give the lease for reading again: with history once lead-store has asked for it."""
+    """Give the lease for another reading: with history if lead-store asked for it, now or before."""
     return replace(lease, history=lease.history or decision.outcome is Outcome.NEEDS_HISTORY)

@@ -1,15 +1,16 @@
-"""The planner. Given a lead, its record and the values that both last agreed on, it says what has to change where.
+"""The planner: given a lead, its record and the values that both last agreed on, it says what has to change, and where.
 
-This is a three-way merge, field by field. The third party is the *base*: the last value on which both sides agreed,
-kept as each side spells it. A side has changed if its value differs from its own spelling of the base.
+This is a three-way merge, field by field. The third value is the *base*: the last value on which both sides agreed. It
+is stored twice, as each side spells it. A side has changed if its value differs from its own spelling of the base.
 
-    neither side changed    nothing happens
-    one side changed        its value goes to the other side
-    both changed alike      they agree again, and that value is the new base
-    both changed otherwise  the field's rule decides whose value stays, or the field waits for a person
+    neither side changed              nothing happens
+    one side changed                  its value goes to the other side
+    both changed to the same value    that value is the new base
+    both changed to different values  the field's rule decides whose value stays, or the field waits for a person
 
 Values are compared by the type of their field, so two spellings of one value are equal. Each field is decided alone, so
-one that waits does not hold up the others. Work items, leases and documents are not known here.
+a field that waits does not delay the others. This file knows nothing of work items, leases and documents. The rules of
+the protocol (R2, R18, ...) are explained in docs/guarantees.md.
 """
 
 from collections.abc import Collection, Mapping
@@ -39,7 +40,7 @@ class Conflict:
     base: str | None = None  # the platform's spelling of the base; None if there is no base
     theirs_at: datetime | None = None  # when `theirs` was set and by whom, if the CRM's history was read
     theirs_source: str = ""
-    unproven: bool = False  # it is not known whether a write of ours landed, so no rule may decide (R2)
+    unproven: bool = False  # it is unknown whether a write of ours landed, so no rule may decide (R2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,21 +54,24 @@ class Ours:
 
 @dataclass(frozen=True, slots=True)
 class Theirs:
-    """The CRM's side: the readings of the record, its modified-at, and whether all history that there is was read."""
+    """The CRM's side: the readings of the record and its modified-at.
+
+    `with_history` = the history of its properties was read, or the CRM keeps none.
+    """
 
     readings: Mapping[str, Reading]
     modified_at: datetime
     with_history: bool = False
 
     def set_at(self, name: str) -> datetime:
-        """When the value of a field was set: by its history or, where that does not show it, by the record."""
+        """When the value of a field was set: by its history or, if that does not show it, the record's modified-at."""
         version = _shown_version(self.readings[name])
         return version.changed_at if version else self.modified_at
 
 
 @dataclass(slots=True)
 class Plan:
-    """What a merge asks for. `base` is the new base; a field that goes to the CRM gets its base once that is done."""
+    """What has to change. `base` is the new base; fields of `to_crm` keep the old one until they are written."""
 
     base: dict[str, Base]
     to_lead: dict[str, str] = field(default_factory=dict)
@@ -84,9 +88,9 @@ class Winner(Enum):
     AGREED = auto()  # both have the same value
     OURS = auto()
     THEIRS = auto()
-    NOBODY = auto()  # both sides stay as they are
+    NOBODY = auto()  # neither: both sides keep their values
     ASK = auto()  # a person decides
-    UNKNOWN = auto()  # it depends on the property's history, which was not read
+    UNKNOWN = auto()  # only the property's history can show it, and that was not read
 
 
 def plan(
@@ -98,7 +102,8 @@ def plan(
 ) -> Plan:
     """Merge every mapped field. A property that was not read is unknown, so its field stays as it is (R19).
 
-    Of `unproven` fields it is not known whether a write of ours landed: if both sides have changed, a person decides.
+    For the fields in `unproven`, it is unknown whether a write of ours landed. If both sides of such a field have
+    changed, a person decides.
     """
     result = Plan(base=dict(base))
     for name, rule in rules.items():
@@ -128,7 +133,7 @@ def plan(
 def decide(
     name: str, ours: Ours, base: Base | None, theirs: Theirs, rule: FieldRule, *, unproven: bool = False
 ) -> tuple[Winner, str]:
-    """Whose value one field takes, and why. Without a base, both sides count as changed."""
+    """Return whose value one field takes, and why. Without a base, both sides count as changed."""
     value, reading = ours.values.get(name, ""), theirs.readings[name]
     if same(rule.kind, value, reading.value):
         return Winner.AGREED, ""
@@ -151,9 +156,9 @@ def decide(
 
 
 def may_send(name: str, ours: Ours, rule: FieldRule) -> bool:
-    """Whether our value may go to the CRM: the direction allows it, and the CRM has not refused it.
+    """Whether our value may go to the CRM: the direction allows it, and the CRM has not refused that value before.
 
-    It also has to be of its field's type. A value from before the field was declared may be of another one.
+    The value must also have its field's type. A value that is older than the field's type may not have it.
     """
     value, refused = rule.canonical(ours.values.get(name, "")), ours.refused.get(name)
     was_refused = value is not None and refused is not None and same(rule.kind, refused, value)
@@ -161,7 +166,7 @@ def may_send(name: str, ours: Ours, rule: FieldRule) -> bool:
 
 
 def _both_changed(name: str, ours: Ours, theirs: Theirs, rule: FieldRule, *, unproven: bool) -> tuple[Winner, str]:
-    """The direction decides if there is only one (R18), else the rule."""
+    """A field that flows in one direction only follows that direction (R18). Every other field follows its rule."""
     if rule.direction is not Direction.BIDIRECTIONAL:
         winner = Winner.OURS if rule.direction is Direction.TO_CRM else Winner.THEIRS
         return winner, f"both sides had changed, and the direction is {rule.direction.value}"
@@ -178,7 +183,7 @@ def _both_changed(name: str, ours: Ours, theirs: Theirs, rule: FieldRule, *, unp
 
 
 def _newest(name: str, ours: Ours, theirs: Theirs) -> Winner:
-    """The value that was set last, each by the time of its source."""
+    """The side whose value was set last, by the times at the sources. At equal times, the CRM's."""
     if not theirs.with_history:
         return Winner.UNKNOWN
     ours_at = ours.set_at.get(name)
@@ -198,5 +203,5 @@ def _conflict(value: str, base: Base | None, reading: Reading) -> Conflict:
 
 
 def _shown_version(reading: Reading) -> Version | None:
-    """The newest version in the history, if it is the value that was read."""
+    """The newest version in the history, if it has the value that was read."""
     return next((version for version in reading.versions[:1] if version.crm == reading.crm), None)

@@ -1,8 +1,8 @@
-"""The work on records: reconcile what was seen, settle what was written, release what could not be done.
+"""The work on records: decide on observations, settle the results of writes, release work that could not be done.
 
-Up to a hundred work items commit in one transaction. If that loses against other commits, each half commits on its own,
-and so on down to one work item. One that loses five times is released as due: nothing is decided on a state that has
-changed since it was read.
+Up to a hundred work items commit in one transaction. If it conflicts with other transactions, the batch is halved, and
+each half commits on its own, down to a single work item. A single work item that conflicts five times is released and
+stays due. So no decision is based on a state that has changed since it was read.
 """
 
 import random
@@ -29,15 +29,15 @@ from lead_store.usecases.decision_log import log_decisions
 from lead_store.usecases.lease import WorkSignal
 
 Item = TypeVar("Item", Observation, WriteResult)
-Decided = tuple[WorkItem | None, Decision]  # without a work item where the lease was lost
+Decided = tuple[WorkItem | None, Decision]  # None = the worker has lost the lease
 FENCED = Decision(Outcome.FENCED, NextStep.KEEP)
-LONE_TRIES = 5
+TRIES_OF_ONE_ITEM = 5
 log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """The use cases of a worker that holds leases."""
+    """What a worker may do with the work items that it has leased."""
 
     store: Store
     signal: WorkSignal
@@ -45,18 +45,18 @@ class Work:
     waits: Waits = PRODUCTION
 
     def reconcile(self, worker_id: str, observations: list[Observation]) -> list[Decision]:
-        """Decide on observed records. The answer has one decision per observation, in their order."""
+        """Decide on observed records. Returns one decision per observation, in the same order."""
         return self._decide(worker_id, observations, self._reconcile_in)
 
     def settle(self, worker_id: str, results: list[WriteResult]) -> list[bool]:
-        """Note what came of writes; False where the lease was lost and nothing changed."""
+        """Store the results of writes. Returns one value per result: False = the lease was lost, nothing was stored."""
         decisions = self._decide(worker_id, results, self._settle_in)
         return [decision is not FENCED for decision in decisions]
 
     def release(
         self, worker_id: str, work_item: str, fence: int, reason: str, wait: timedelta, *, counts: bool
     ) -> None:
-        """Give a work item back without a decision, due again after a wait. One that counts is a failed attempt."""
+        """End a lease without a decision. The work item is due again after `wait`. `counts` = the attempt failed."""
         held = self.store.work_items.held([work_item], worker_id).get((work_item, fence))
         if held is None:
             return
@@ -69,7 +69,7 @@ class Work:
         self.store.work_items.release(held, reason, attempts)
 
     def fail(self, worker_id: str, work_item: str, fence: int, reason: str) -> None:
-        """Give a work item up until a person redrives it or its record changes again."""
+        """End a lease as failed. The work item waits until a person redrives it or its record changes again."""
         held = self.store.work_items.held([work_item], worker_id).get((work_item, fence))
         if held is not None:
             self.store.work_items.fail(held, reason)
@@ -98,7 +98,7 @@ class Work:
     def _commit(
         self, worker_id: str, items: list[Item], commit: Callable[[list[Item], Session], list[Decided]]
     ) -> list[Decided]:
-        """Commit all together or, where that cannot be, each half: one bad record does not hold up its neighbours."""
+        """Commit all items together or, if that fails, each half alone: one bad record does not block the others."""
         if len(items) == 1:
             return [self._commit_one(worker_id, items[0], lambda session: commit(items, session))]
         try:
@@ -107,7 +107,7 @@ class Work:
             pass
         except StoreError:
             raise
-        except Exception as error:  # whatever one record brought about, the others are decided
+        except Exception as error:  # one record may be the cause, so the others are tried without it
             if is_unreachable(error):
                 raise
             log.warning("A batch is decided in parts", reason=type(error).__name__, items=len(items))
@@ -116,7 +116,7 @@ class Work:
 
     def _commit_one(self, worker_id: str, item: Item, commit: Callable[[Session], list[Decided]]) -> Decided:
         try:
-            return self.store.transact(commit, tries=LONE_TRIES)[0]
+            return self.store.transact(commit, tries=TRIES_OF_ONE_ITEM)[0]
         except Contended:
             if isinstance(item, Observation):
                 self.release(worker_id, item.work_item_id, item.fence, "contended", timedelta(), counts=False)
@@ -124,7 +124,7 @@ class Work:
             return None, FENCED
         except StoreError:
             raise
-        except Exception as error:  # it fails alone, where people see it
+        except Exception as error:  # this work item fails, and people see it in the list of failed work
             if is_unreachable(error):
                 raise
             log.exception("A record cannot be decided", work_item_id=item.work_item_id)
@@ -193,6 +193,6 @@ class Work:
 
 
 def _may_decide(work_item: WorkItem, target: Target, now: datetime) -> bool:
-    """Whether the lease is not over, and the work item is the integration's."""
+    """Whether the lease still runs, and the work item belongs to the target's integration."""
     until = work_item.lease_until
     return until is not None and until > now and work_item.integration_id == target.integration_id

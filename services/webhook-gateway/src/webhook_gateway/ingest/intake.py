@@ -1,9 +1,12 @@
-"""Many webhook requests become few RecordDeliveries calls.
+"""Gathers many webhook requests into few RecordDeliveries calls.
 
-Group commit without a timer. A delivery that arrives while no call is in flight goes at once; whatever arrives while
-one is in flight waits for the next, so the busier it gets, the larger the groups become. A second call starts beside
-the first only for as many deliveries as the first has, or when the first takes long: so neither lead-store nor the disk
-is idle between two calls. What cannot be kept soon is refused soon: it was not acknowledged, so the CRM sends it again.
+This is group commit without a timer. A delivery that arrives while no call is in progress is sent at once. Deliveries
+that arrive during a call wait for the next call. So the groups become larger as the load grows.
+
+A second call starts beside the first in two cases: as many deliveries wait as the first call carries, or the first call
+takes long. So lead-store and the disk are not idle between two calls.
+
+A delivery that cannot be kept within a few seconds is refused. It was not acknowledged, so the CRM sends it again.
 """
 
 import asyncio
@@ -25,7 +28,7 @@ from webhook_gateway.providers.base import ParsedDelivery
 STORE_UNAVAILABLE = "store_unavailable"
 DELIVERY_REFUSED = "delivery_refused"
 _NO_ANSWER = frozenset({STORE_UNAVAILABLE, "deadline_exceeded"})
-# The most bytes that a touch, the record of an event, and the rest of a delivery have on the wire, roughly.
+# Upper estimates of sizes in a call, in bytes: a touch, the data about one event, and the rest of a delivery.
 _TOUCH_BYTES = 300
 _EVENT_BYTES = 24
 _DELIVERY_BYTES = 1024
@@ -41,12 +44,12 @@ class Delivery(Struct, frozen=True):
 
     @property
     def account(self) -> Account:
-        """The account that the delivery is of."""
+        """The CRM account that sent the delivery."""
         return self.provider, self.parsed.account_id
 
     @property
     def size(self) -> int:
-        """Bytes it takes in a call, rounded up."""
+        """The most bytes that it takes in a call, roughly."""
         parsed = self.parsed
         beside = _TOUCH_BYTES * len(parsed.touches) + _EVENT_BYTES * parsed.event_count + _DELIVERY_BYTES
         return len(parsed.events) + beside
@@ -57,18 +60,18 @@ class CallLimits:
     """How much goes into a call, and how long it may take. Seconds and bytes."""
 
     calls: int = 2  # at the same time
-    second_call: int = 8  # a second call starts for so many deliveries, if the first has no more than these,
-    slow_seconds: float = 0.1  # or for any number once the first has taken so long
+    second_call: int = 8  # the fewest waiting deliveries for which a second call starts beside the first
+    slow_seconds: float = 0.1  # once the first call has taken so long, a second one starts for any number
     group_bytes: int = 4 * MIB
     group_deliveries: int = 1000
     call_seconds: float = 2.5  # deadline of one call
-    queue_seconds: float = 2.0  # with a call after it less than the 5 s that a CRM waits
+    queue_seconds: float = 2.0  # longest wait for a call; with the call itself less than the 5 s that a CRM waits
 
 
-# Keeps deliveries within so many seconds; answers for each whether it had been kept before. Raises NotKeptError;
-# with the reason DELIVERY_REFUSED one of them is not acceptable, and the same call would fail again.
+# Stores deliveries within a number of seconds. Returns for each whether it had been stored before. Raises NotKeptError.
+# Its reason DELIVERY_REFUSED means that one of the deliveries is not acceptable, so the same call would fail again.
 Recorder = Callable[[Sequence[Delivery], float], Awaitable[Sequence[bool]]]
-# Called with deliveries that are kept, and for each whether it had been kept before.
+# Called with deliveries that are stored, and for each whether it had been stored before.
 OnKept = Callable[[Sequence[Delivery], Sequence[bool]], None]
 
 
@@ -83,7 +86,7 @@ class _Waiting:
 
 
 class Intake:
-    """Gathers deliveries into calls. One per process; lives in one event loop."""
+    """Gathers deliveries into calls. There is one per process; all of it runs in one event loop."""
 
     def __init__(
         self,
@@ -98,20 +101,20 @@ class Intake:
         self._metrics = metrics
         self._limits = calls or CallLimits()
         self._admission = Admission(admission or AdmissionLimits(), self._admission_changed)
-        self._gauges_due = False  # whether the gauges are about to be set
+        self._gauges_due = False  # whether `_set_gauges` is scheduled
         self._breaker = CircuitBreaker()
         self._queue: FairQueue[_Waiting] = FairQueue()
-        self._calls: dict[asyncio.Task[None], int] = {}  # with the number of their deliveries
-        self._slow = False  # whether the call that began last takes long
+        self._calls: dict[asyncio.Task[None], int] = {}  # calls in progress, and their numbers of deliveries
+        self._slow = False  # whether the newest call takes long
 
     def admit(self) -> AdmittedRequest:
-        """Admit a request until its block ends. Raises NotKeptError if too much is admitted or lead-store is away."""
+        """Admit a request until its `with` block ends. Raises NotKeptError: it is full, or lead-store is away."""
         if self._breaker.refuses(time.monotonic()):
             raise NotKeptError(STORE_UNAVAILABLE)
         return self._admission.admit()
 
     async def keep(self, deliveries: Sequence[Delivery], admitted: AdmittedRequest) -> list[bool]:
-        """Return once all are durable, with whether each had been kept before. Raises NotKeptError."""
+        """Return once all deliveries are on disk: for each, whether it had been stored before. Raises NotKeptError."""
         accounts = [item.account for item in deliveries]
         admitted.claim(set(accounts))
         now = time.monotonic()
@@ -134,7 +137,7 @@ class Intake:
         return [result is True for result in results]
 
     async def close(self) -> None:
-        """Wait until no call is in flight; bounded, since every call has a deadline."""
+        """Wait until no call is in progress. This ends, since every call has a deadline."""
         while self._calls:
             await asyncio.wait(list(self._calls))
 
@@ -150,7 +153,7 @@ class Intake:
         self._metrics.intake_bytes.set(self._admission.bytes)
 
     def _start_calls(self) -> None:
-        """Start calls while another one may begin and something waits."""
+        """Start calls as long as deliveries wait and another call may start."""
         while self._may_call() and (group := self._next_group()):
             self._slow = False
             task = asyncio.create_task(self._send(group))
@@ -159,14 +162,14 @@ class Intake:
             task.add_done_callback(partial(self._finished, timer))
 
     def _may_call(self) -> bool:
-        """Whether a call may begin: fewer and larger calls cost less, unless lead-store is idle in between."""
+        """Whether another call may start. Few large calls cost less, but one alone leaves lead-store idle at times."""
         if not self._calls:
             return True
         worthwhile = self._slow or len(self._queue) >= max(self._limits.second_call, *self._calls.values())
         return worthwhile and len(self._calls) < self._limits.calls
 
     def _call_is_slow(self) -> None:
-        """Do not wait for a call that takes long: the process that it went to may hang."""
+        """Start the next call beside one that takes long: the lead-store process that it went to may hang."""
         self._slow = True
         self._start_calls()
 
@@ -179,7 +182,7 @@ class Intake:
         self._start_calls()
 
     def _next_group(self) -> list[_Waiting]:
-        """Take what goes into one call: each account in turn, up to the limits, but at least one."""
+        """Take deliveries for one call, each account in turn, up to the limits; at least one if any waits."""
         group: list[_Waiting] = []
         size = 0
         oldest = time.monotonic() - self._limits.queue_seconds
@@ -187,7 +190,7 @@ class Intake:
             if item.since < oldest:
                 _fail(self._queue.take(), "queue_timeout")
             elif item.kept.done():
-                self._queue.take()  # the request has gone away
+                self._queue.take()  # the client has closed the request
             elif group and self._full(group, size + item.size, item):
                 break
             else:
@@ -218,7 +221,7 @@ class Intake:
                 item.kept.set_result(duplicate)
         self._metrics.group_deliveries.observe(len(group))
         if self._on_kept is not None:
-            asyncio.get_running_loop().call_soon(self._on_kept, deliveries, duplicates)  # answers go first
+            asyncio.get_running_loop().call_soon(self._on_kept, deliveries, duplicates)  # after the answers
 
     def _call_failed(self, group: list[_Waiting], reason: str) -> None:
         if reason in _NO_ANSWER:
@@ -232,7 +235,7 @@ class Intake:
                 _fail(item, reason)
 
     def _send_singly(self, group: list[_Waiting]) -> None:
-        """Queue each for a call of its own, so that one that is refused does not fail its neighbours."""
+        """Queue each delivery for a call of its own, so that only the refused one fails."""
         for item in reversed(group):
             item.alone = True
             self._queue.push_first(item.account, item)
@@ -242,7 +245,7 @@ class Intake:
         self._metrics.breaker_open.set(0)
 
     def _not_answered(self) -> None:
-        """Note that lead-store did not answer; once it is certainly away, fail everything that waits for it."""
+        """Note that lead-store did not answer. Once the circuit breaker is open, fail all waiting deliveries."""
         self._breaker.failed(time.monotonic())
         if self._breaker.is_open:
             self._metrics.breaker_open.set(1)
