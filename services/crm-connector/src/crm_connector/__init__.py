@@ -1,1 +1,1 @@
-"""The arms of leadsync: integrations, and every call to a CRM."""
+"""crm-connector: owns integrations, and makes every call to a CRM."""

@@ -1,1 +1,1 @@
-"""lead-store, the brain: owns leads, links, deliveries and work items, and takes every decision."""
+"""lead-store: owns leads, links, deliveries and work items, and takes every decision."""
