@@ -1,4 +1,4 @@
-"""Errors of commands, and the exit codes that tell scripts the kind of error."""
+"""Errors of commands, and the exit codes by which scripts know the kind of error."""
 
 from enum import IntEnum
 

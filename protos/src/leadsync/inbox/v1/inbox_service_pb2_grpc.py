@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class InboxServiceStub:
-    """The way in. Served by lead-store.
+    """Receives deliveries. Served by lead-store.
     """
 
     def __init__(self, channel):
@@ -73,7 +73,7 @@ class InboxServiceStub:
 
 
 class InboxServiceServicer:
-    """The way in. Served by lead-store.
+    """Receives deliveries. Served by lead-store.
     """
 
     def RecordDeliveries(self, request, context):
@@ -173,7 +173,7 @@ def add_InboxServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class InboxService:
-    """The way in. Served by lead-store.
+    """Receives deliveries. Served by lead-store.
     """
 
     @staticmethod

@@ -27,7 +27,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class InboxServiceStub:
-    """The way in. Served by lead-store."""
+    """Receives deliveries. Served by lead-store."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -52,7 +52,7 @@ class InboxServiceStub:
 
 @_typing.type_check_only
 class InboxServiceAsyncStub(InboxServiceStub):
-    """The way in. Served by lead-store."""
+    """Receives deliveries. Served by lead-store."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     RecordDeliveries: _aio.UnaryUnaryMultiCallable[_inbox_service_pb2.RecordDeliveriesRequest, _inbox_service_pb2.RecordDeliveriesResponse]  # type: ignore[assignment]
@@ -73,7 +73,7 @@ class InboxServiceAsyncStub(InboxServiceStub):
     """Forgets quarantined requests, since they were verified after all. Repeatable."""
 
 class InboxServiceServicer(metaclass=_abc_1.ABCMeta):
-    """The way in. Served by lead-store."""
+    """Receives deliveries. Served by lead-store."""
 
     @_abc_1.abstractmethod
     def RecordDeliveries(

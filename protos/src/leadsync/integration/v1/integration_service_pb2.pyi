@@ -38,7 +38,7 @@ class _EventModeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_EventMode.V
     """Only sweeps find changes."""
 
 class EventMode(_EventMode, metaclass=_EventModeEnumTypeWrapper):
-    """How an integration hears of changes."""
+    """How the changes of an account arrive."""
 
 EVENT_MODE_UNSPECIFIED: EventMode.ValueType  # 0
 """Not set; never sent."""
@@ -617,7 +617,7 @@ Global___GetWebhookStatusResponse: _TypeAlias = GetWebhookStatusResponse  # noqa
 
 @_typing.final
 class WebhookState(_message.Message):
-    """How an integration hears of changes: the webhooks of its app, or its stream."""
+    """How the changes of an account arrive: through the webhooks of its app, or through its stream."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -640,7 +640,7 @@ class WebhookState(_message.Message):
     instructions: _builtins.str
     """What a person has to do in the CRM; empty if nothing."""
     mode: Global___EventMode.ValueType
-    """How the integration hears of changes."""
+    """How the account's changes arrive."""
     connected: _builtins.bool
     """Of a stream: whether it is read at the moment."""
     position_age_seconds: _builtins.int

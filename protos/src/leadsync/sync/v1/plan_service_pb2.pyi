@@ -132,7 +132,7 @@ class PlanRecordsResponse(_message.Message):
     @_builtins.property
     def decisions(self) -> _containers.RepeatedCompositeFieldContainer[_sync_pb2.Decision]:
         """One per record, then one per observation, in the order of the request. Each is planned as if those before it had been carried out. NEEDS_HISTORY =
-        only the property history can tell.
+        only the property history shows it.
         """
 
     def __init__(

@@ -201,7 +201,7 @@ class LeaseWorkRequest(_message.Message):
     leaving: _builtins.bool
     """True = the process is about to end: nothing is leased, and the integrations that it works are free for others at once."""
     sweep: _builtins.bool
-    """With `records`: true = a sweep read the page, so what it finds was told by no event; see `found_by_sweep`."""
+    """With `records`: true = a sweep read the page, so no event came for what it finds; see `found_by_sweep`."""
     @_builtins.property
     def records(self) -> _containers.RepeatedCompositeFieldContainer[Global___PageRecord]:
         """Records of a page just read, at most 100. Only those changed since their last reading are leased (R9)."""
@@ -783,7 +783,7 @@ class GetSyncStatusResponse(_message.Message):
     decided: _builtins.int
     """Number of decisions taken on work items."""
     found_by_sweep: _builtins.int
-    """Changes that no event told of: only a sweep found them."""
+    """Changes for which no event came: only a sweep found them."""
     @_builtins.property
     def last_received_at(self) -> _timestamp_pb2.Timestamp:
         """When the last delivery arrived; absent before the first."""
