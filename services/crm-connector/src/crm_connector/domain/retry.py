@@ -1,16 +1,16 @@
-"""When something is tried again: every such time of this service stands here. Pure; chance is an argument, 0 to 1."""
+"""When something is tried again: all waits of this service. Pure; `chance` is a random number from 0 to 1."""
 
 from dataclasses import dataclass, field
 
 from crm_connector.domain.errors import ConnectorError
 
-# A wait grows no further after so many failures: by then every backoff has reached its longest wait.
+# After so many failures a wait no longer grows: every backoff has reached its longest wait by then.
 _MOST_GROWTH = 30
 
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """Seconds to wait, growing by `factor` with each failure in a row. Chance decides the share `jitter` of a wait."""
+    """Seconds to wait, growing by `factor` with each failure in a row. The share `jitter` of it is random."""
 
     first: float
     longest: float
@@ -35,7 +35,7 @@ class Retries:
     crm: float = 5.0
     # A person has to repair something: soon enough after that, and little load until then.
     person: float = 60.0
-    # MongoDB or lead-store is away: work that was leased is given back for so long.
+    # MongoDB or lead-store is away: leased work is given back and is due after this time.
     store: float = 2.0
     # MongoDB is away when the process starts.
     start: float = 1.0
@@ -59,7 +59,7 @@ class Retries:
     breaker: Backoff = field(default=Backoff(5.0, 60.0, jitter=0.5))
 
     def after(self, error: ConnectorError) -> float:
-        """Give the seconds to wait after an error: what the CRM said, else by who has to act."""
+        """Give the seconds to wait after an error: as the CRM asked, or else longer if a person has to act."""
         if error.retry_after is not None:
             return error.retry_after
         return self.person if error.needs_person else self.crm

@@ -1,7 +1,7 @@
 """From one reading of a record to one decision (R1, R2, R5, R6, R8, R13 to R16, R18 and R20).
 
-The questions come in this order. What was seen? Which lead is the record's? May this work item decide now? What does
-the merge ask for?
+The questions come in this order. What was seen? Which lead does the record belong to? Is a write on this lead and
+record still under way? Which values have to change?
 """
 
 from dataclasses import replace
@@ -40,7 +40,7 @@ from lead_store.domain.work_item import Notes, WorkItemTouch, work_item_id
 
 
 def reconcile(case: Case) -> Decision:
-    """Decide on one work item by what was seen of its record. The decision uses up what a person chose for it."""
+    """Decide on one work item by what was seen of its record. A person's choice for the record is used only once."""
     decision, notes = _decide(case), case.work_item.notes
     if decision.outcome not in UNDECIDED and (notes.choice or notes.candidates or decision.candidates):
         left = decision.notes or notes
@@ -49,7 +49,7 @@ def reconcile(case: Case) -> Decision:
 
 
 def _decide(case: Case) -> Decision:
-    """Ask what was seen."""
+    """Decide by the state in which the record was seen."""
     work_item = case.work_item
     match case.observation.state:
         case Unreadable(reason=reason):
@@ -71,7 +71,7 @@ def _decide(case: Case) -> Decision:
 
 
 def _present(case: Case) -> Decision:
-    """Ask which lead is the record's, and if there is none, whether the record may become a lead."""
+    """Find the record's lead. If there is none, decide whether the record may become a lead."""
     found = find_lead(case)
     notes = _notes_after_reading(case)
     lead = found.lead or lead_of_unanswered_create(case)
@@ -101,7 +101,7 @@ def _ambiguous(case: Case, candidates: tuple[Candidate, ...]) -> Decision:
 
 
 def _unreadable(case: Case, reason: str) -> Decision:
-    """A person has to make the record readable. A lead that found it cannot go on either."""
+    """A person has to make the record readable. Until then, the work of a lead that found it has failed too."""
     decision = failed(case, reason)
     if case.finder is not None and case.work_item.record_id:
         decision.failed_work_items[work_item_id(case.target.integration_id, lead_id=case.finder.lead_id)] = reason
@@ -109,7 +109,7 @@ def _unreadable(case: Case, reason: str) -> Decision:
 
 
 def _linked(case: Case, lead: Lead, found: Found, notes: Notes) -> Decision:
-    """Ask whether this work item may decide on the pair now. If so, link and merge."""
+    """Link and merge the lead and the record, unless a write on them is under way or the reading is too old."""
     present, work_item = present_of(case), case.work_item
     link = link_for(case, lead)
     stale = link.seen is not None and present.modified_at < link.seen and link.record_id == work_item.record_id
@@ -118,7 +118,8 @@ def _linked(case: Case, lead: Lead, found: Found, notes: Notes) -> Decision:
     if wait is not None:
         return wait
     if found.moves:
-        if link.pending is not None or link.last_write is not None:  # to be judged by the record that the lead leaves
+        # A write to the record that the lead leaves is not judged yet, and only that record shows what became of it.
+        if link.pending is not None or link.last_write is not None:
             return _ambiguous(case, case.work_item.notes.candidates)
         link = detached(link)
     left_over, unproven = link.pending, frozenset[str]()
@@ -150,7 +151,7 @@ def _write_under_way(case: Case, link: Link, others: list[Lead]) -> Decision | N
 
 
 def _too_old(case: Case, link: Link, *, stale: bool) -> Decision | None:
-    """Refuse a reading older than what was seen (R1), and a page that says less than a new reading would (R8)."""
+    """Refuse a reading older than one before it (R1), and a page where a new reading would show more (R8)."""
     if case.observation.read_before_lease and (stale or link.pending is not None):
         return Decision(Outcome.NEEDS_READING, NextStep.KEEP)
     notes, waits = case.work_item.notes, case.waits
@@ -161,10 +162,10 @@ def _too_old(case: Case, link: Link, *, stale: bool) -> Decision | None:
 
 
 def _settle_identity(case: Case, lead: Lead, found: Found, others: list[Lead], decision: Decision) -> None:
-    """Add what the link means for others.
+    """Add what the link changes elsewhere.
 
-    These are: the lead's own work item, the keys of the person, leads of merged records, and leads that want the same
-    record.
+    Concerned are the lead's own work item, the keys of the person, the leads of merged records, and other leads that
+    found the same record.
     """
     integration_id = case.target.integration_id
     if found.newly:

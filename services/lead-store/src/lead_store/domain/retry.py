@@ -1,4 +1,4 @@
-"""When a work item is tried again: every wait that a decision goes by, and what becomes of a lease without a decision.
+"""When a work item is tried again: all waits of decisions, and what happens after a lease without a decision.
 
 Nothing here reads a clock. A decision gets its waits as values, so that tests can use short ones.
 """
@@ -14,17 +14,17 @@ CRASH_LOOP_FROM = 6  # unfinished claims from which it has failed
 class Waits:
     """How long things take, and how long work waits. The defaults are those of production."""
 
-    read_lag: timedelta = timedelta(seconds=10)  # how old a state may be that a CRM answers with (assumed, see R2)
-    stale_again: timedelta = timedelta(seconds=2)  # a record is read again so soon after a reading that was too old
-    stale_limit: timedelta = timedelta(seconds=60)  # for so long a reading older than what was seen is refused (R1)
-    absent_apart: timedelta = timedelta(seconds=60)  # so far apart two absent readings prove a deletion (R14)
+    read_lag: timedelta = timedelta(seconds=10)  # the oldest state that a CRM may answer with (assumed, see R2)
+    stale_again: timedelta = timedelta(seconds=2)  # until a record is read again after a reading that was too old
+    stale_limit: timedelta = timedelta(seconds=60)  # how long readings older than an earlier one are refused (R1)
+    absent_apart: timedelta = timedelta(seconds=60)  # two absent readings so far apart prove a deletion (R14)
     page_age: timedelta = timedelta(seconds=60)  # how old a page of records may be when its records are leased
-    look_again: timedelta = timedelta(seconds=60)  # after that a lead looks what came of the record it was led to
+    look_again: timedelta = timedelta(seconds=60)  # until a lead checks what happened with the record it found
     oscillation_window: timedelta = timedelta(hours=1)  # turns further apart than this are no oscillation
-    pause: timedelta = timedelta(hours=1)  # for so long an oscillating field is left alone
+    pause: timedelta = timedelta(hours=1)  # how long an oscillating field is left alone
     first_backoff: timedelta = timedelta(seconds=1)
     longest_backoff: timedelta = timedelta(minutes=15)
-    longest_wait: timedelta = timedelta(days=1)  # whatever a worker asks for, its work item is tried again by then
+    longest_wait: timedelta = timedelta(days=1)  # the longest wait that a worker may ask for
     give_up: timedelta = timedelta(days=1)  # work that has gone wrong for longer has failed
 
     def divided_by(self, scale: int) -> "Waits":

@@ -1,6 +1,6 @@
-"""Which webhook requests are admitted: bounded requests and bytes, and of these a bounded share for one account. Pure.
+"""Which webhook requests are admitted: up to a number of requests and bytes, and up to a share for one account. Pure.
 
-Nothing here waits. What does not fit is refused at once: it was not acknowledged, so the CRM sends it again.
+Nothing here waits. A request over a limit is refused at once. It was not acknowledged, so the CRM sends it again.
 """
 
 from collections.abc import Callable, Collection
@@ -22,7 +22,7 @@ class AdmissionLimits:
 
 
 class Admission:
-    """Counts what is admitted, `requests` and `bytes`, and calls `changed` after every change."""
+    """Counts the admitted `requests` and `bytes`, and calls `changed` after every change."""
 
     def __init__(self, limits: AdmissionLimits, changed: Callable[[], None]) -> None:
         self._limits = limits
@@ -34,7 +34,7 @@ class Admission:
         self._most_bytes = limits.bytes * limits.account_percent // 100
 
     def admit(self) -> "AdmittedRequest":
-        """Admit a request until its block ends. Raises NotKeptError intake_full if too many are admitted."""
+        """Admit a request until its `with` block ends. Raises NotKeptError intake_full if too many are admitted."""
         if self.requests >= self._limits.requests:
             raise NotKeptError("intake_full")
         self.requests += 1
@@ -72,7 +72,7 @@ class Admission:
 
 
 class AdmittedRequest:
-    """What one request takes up until the block ends; it grows while the body arrives."""
+    """What one request takes up until its `with` block ends. It grows while the body arrives."""
 
     __slots__ = ("_accounts", "_admission", "_size")
 
