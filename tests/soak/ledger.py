@@ -1,4 +1,4 @@
-"""What people on both sides asked for, and what they were told: the audit's own record, kept apart from the suite."""
+"""What people on both sides asked for, and the answers: the audit's own record, kept apart from the suite."""
 
 from collections import Counter
 from dataclasses import dataclass, field

@@ -19,7 +19,7 @@ class Story:
     done: Mapping[str, int]
     killed: Mapping[str, int]
     exits: Mapping[str, int]  # processes that ended by themselves
-    troubles: Mapping[str, int]
+    faults: Mapping[str, int]
     connections_cut: int
     deliveries: Mapping[str, int]
     acknowledged: int
@@ -28,7 +28,7 @@ class Story:
 
 
 def table(story: Story, evidence: Evidence, findings: Sequence[Finding]) -> str:
-    """Tell all of it."""
+    """Write the table."""
     laws = Counter(finding.law for finding in findings)
     calls, writes = evidence.calls, evidence.calls["writes"]
     failed = Counter(work_item["reason"] for work_item in evidence.work_items.values() if work_item.get("failed_at"))
@@ -36,7 +36,7 @@ def table(story: Story, evidence: Evidence, findings: Sequence[Finding]) -> str:
         ("done", story.done),
         ("killed with SIGKILL", story.killed),
         ("ended by themselves", story.exits),
-        ("disturbed", {**story.troubles, "connections cut": story.connections_cut}),
+        ("disturbed", {**story.faults, "connections cut": story.connections_cut}),
         ("webhooks", {**story.deliveries, "acknowledged": story.acknowledged, **_ages(story.answer_ms)}),
         ("HubSpot calls", {"total": calls["total"], **{f"status {s}": n for s, n in calls["statuses"].items()}}),
         ("HubSpot writes", {"effective": writes["total"], "without effect": writes["without_effect"]}),

@@ -1,4 +1,4 @@
-"""One run: people at work, things going wrong, then silence and the audit."""
+"""One run: people at work, faults, then a wait until all work is done, and the audit."""
 
 import asyncio
 import threading
@@ -13,18 +13,18 @@ from hubspot_simulator.client import ControlClient
 
 from soak.audit import audit, slow_answers
 from soak.evidence import Witness, gather
+from soak.idle import IdleSuite
+from soak.injection import FaultInjection
 from soak.ledger import Ledger
 from soak.people import Person
 from soak.plan import Fault, kill_loop, schedule
 from soak.report import Story, table
-from soak.silence import Silence
 from soak.suite import SETTINGS, SoakSuite, running
-from soak.trouble import Trouble
 
 PLATFORM_THREADS, HUBSPOT_THREADS = 4, 3
 PLATFORM_SHARE = 0.4  # of all changes
 QUIET_SECONDS = float(SETTINGS["LEADSYNC_SWEEP_SECONDS"]) + 5  # nothing moved for longer than a sweep's interval
-TELL_EVERY = 10.0
+PROGRESS_EVERY = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +38,12 @@ class Options:
 
     @property
     def faults(self) -> list[Fault]:
-        """All that goes wrong."""
+        """The faults to inject, in the order of their times."""
         return kill_loop(self.seed, self.seconds) if self.pairs else schedule(self.seed, self.seconds)
 
 
 async def soak(data_dir: Path, environment: Mapping[str, str], options: Options) -> bool:
-    """Run and tell; whether the audit found nothing."""
+    """Run and print the report. Returns whether the audit found nothing."""
     embedded = {name: value for name, value in environment.items() if name != "MONGO_URL"}  # ours, to be killed
     async with running(data_dir, embedded, pairs=options.pairs) as suite:
         with ExitStack() as stack:
@@ -54,26 +54,26 @@ async def _on(suite: SoakSuite, stack: ExitStack, options: Options) -> bool:
     hubspot, ledger, over = stack.enter_context(ControlClient(suite.hubspot_url)), Ledger(), threading.Event()
     api = stack.enter_context(open_api(suite))
     witness = Witness(stack.enter_context(ControlClient(suite.hubspot_url)))
-    trouble, began = Trouble(suite, hubspot, print), time.monotonic()
+    injection, began = FaultInjection(suite, hubspot, print), time.monotonic()
     people = [threading.Thread(target=work) for work in _people(suite, stack, ledger, options, over)]
     threads = [*people, threading.Thread(target=witness.watch, args=(over,))]
     for thread in threads:
         thread.start()
-    telling = asyncio.create_task(_tell(suite, ledger, began))
+    progress = asyncio.create_task(_print_progress(suite, ledger, began))
     try:
         async with asyncio.timeout(options.seconds + 60):
-            await trouble.make(options.faults)
+            await injection.run(options.faults)
             await asyncio.sleep(max(0.0, began + options.seconds - time.monotonic()))
     finally:
         over.set()
         await asyncio.gather(*(asyncio.to_thread(thread.join) for thread in threads))
-        telling.cancel()
-    await trouble.end()
+        progress.cancel()
+    await injection.end()
     print("  the faults are over")
-    silence, over_at = Silence(api, hubspot, suite.integration_id), time.monotonic()
-    quiet = await asyncio.to_thread(silence.wait, QUIET_SECONDS)
+    idle, over_at = IdleSuite(api, hubspot, suite.integration_id), time.monotonic()
+    quiet = await asyncio.to_thread(idle.wait, QUIET_SECONDS)
     quiet_after = time.monotonic() - over_at if quiet else None
-    needless = await asyncio.to_thread(silence.look_again) if quiet else 0
+    needless = await asyncio.to_thread(idle.look_again) if quiet else 0
     witness.look()
     evidence = await asyncio.to_thread(
         gather, suite.mongo_url, f"{suite.prefix}_lead_store", suite.integration_id, api, hubspot
@@ -88,7 +88,7 @@ async def _on(suite: SoakSuite, stack: ExitStack, options: Options) -> bool:
         done=dict(sorted(ledger.counts.items())) | {"slowest acknowledged API call in ms": int(ledger.slowest * 1000)},
         killed=suite.killed,
         exits=suite.exits,
-        troubles=trouble.counts,
+        faults=injection.counts,
         connections_cut=sum(link.connections_cut for link in suite.links.values()),
         deliveries=hubspot.delivery_counts(),
         acknowledged=len(acknowledged),
@@ -121,8 +121,8 @@ def _people(
     return [job(one, one.platform_deeds()) for one in platform] + [job(one, one.hubspot_deeds()) for one in others]
 
 
-async def _tell(suite: SoakSuite, ledger: Ledger, began: float) -> None:
+async def _print_progress(suite: SoakSuite, ledger: Ledger, began: float) -> None:
     while True:
-        await asyncio.sleep(TELL_EVERY)
+        await asyncio.sleep(PROGRESS_EVERY)
         made = sum(n for what, n in ledger.counts.items() if not what.startswith("API"))
         print(f"{time.monotonic() - began:6.0f} s  {made:,} changes, {sum(suite.killed.values())} processes killed")

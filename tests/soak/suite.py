@@ -74,7 +74,7 @@ class SoakSuite:
         return bool(serving)
 
     def hear(self, event: Event) -> str:
-        """Take note of what the supervisor tells."""
+        """Note what the supervisor reports."""
         facts = event.facts
         match event.name:
             case "started":

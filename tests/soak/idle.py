@@ -15,8 +15,8 @@ EVENTS_AT_ONCE = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Silence:
-    """The suite when nobody does anything any more."""
+class IdleSuite:
+    """The suite after the last change that people made."""
 
     api: httpx.Client
     hubspot: ControlClient
@@ -35,7 +35,7 @@ class Silence:
         return False
 
     def look_again(self) -> int:
-        """Send an event about every contact that there is; how many writes came of it, which should be none."""
+        """Send an event about every contact. Returns the number of writes that followed, which should be 0."""
         before = self.hubspot.writes()
         now_ms, numbers = int(time.time() * 1000), count(1)
         origin = Origin(int(SIMULATED_ACCOUNT), int(SIMULATED["HUBSPOT_APP_ID"]), now_ms, "CRM_UI", "", generic=False)
