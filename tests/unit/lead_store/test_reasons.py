@@ -20,6 +20,12 @@ def test_each_reason_of_the_guide_is_explained_where_the_work_is_listed(chapter:
     assert {reason for reason in reasons - of_deliveries if reason not in ADVICE} == set()
 
 
+def test_each_reason_of_work_is_in_the_guide() -> None:
+    """Whatever the list of work says, the guide explains."""
+    explained = set(re.findall(r"`([a-z_]+)`", GUIDE.read_text(encoding="utf-8")))
+    assert set(ADVICE) - explained == set()
+
+
 def test_an_unknown_reason_says_so() -> None:
     """A reason of another version differs from none, and lead-store's refusals from both."""
     assert advice("what_is_this") is UNLISTED
