@@ -71,6 +71,12 @@ def test_r2_the_crms_spelling_of_a_stamped_write_is_taken_where_it_shows() -> No
     assert judged(record("(2)", stamp="w"), STAMP) == (Base("2", "(2)"), False)
 
 
+def test_r2_an_older_version_of_ours_is_not_the_spelling_of_a_stamped_write() -> None:
+    """It is the one that the write was planned on."""
+    seen = record("9", versions=(version("0", 5, ours=True),), stamp="w")
+    assert judged(seen, Capabilities(write_stamp=True)) == (Base("2", "2"), False)
+
+
 def test_r2_a_stamp_that_the_crm_does_not_keep_says_nothing() -> None:
     """A CRM without stamps is judged by the value, whatever the field of the stamp holds."""
     assert judged(record("1", 10, stamp="w"), BARE) == NOT_SENT
