@@ -130,10 +130,11 @@ def test_r2_a_person_decides_where_nothing_shows_whether_a_write_landed(rule: Me
 
 
 def test_r2_a_stamp_needs_no_history_and_no_person() -> None:
-    """The write landed and somebody has edited since: that edit flows."""
-    can = Capabilities(write_stamp=True)
-    decision = decide(can, linked("2", pending=pending()), seen("3", landed_write_id="w"), MergeRule.ASK)
+    """The guarded write landed and somebody has edited since: that edit flows. Unguarded, it asks for history (R3)."""
+    lead, reading = linked("2", pending=pending()), seen("3", landed_write_id="w")
+    decision = decide(Capabilities(write_stamp=True, guarded_writes=True), lead, reading, MergeRule.ASK)
     assert (decision.outcome, phone_of(decision)) == (Outcome.UPDATED, "3")
+    assert decide(Capabilities(write_stamp=True), lead, reading, MergeRule.ASK).outcome is Outcome.NEEDS_HISTORY
 
 
 @pytest.mark.parametrize(("modified", "writes"), [(ago(7.001), True), (ago(7), True), (ago(6.999), False)])

@@ -17,10 +17,17 @@ CLOCKS_APART = timedelta(seconds=60)  # how far the CRM's clock may be behind th
 
 
 def needs_history(link: Link, present: Present, target: Target) -> bool:
-    """Whether only versions can show what became of our writes, and they were not asked for yet (R2, R3)."""
-    if present.with_history or not target.capabilities.history:
+    """Whether only versions can show what became of our writes, and they were not asked for yet (R2, R3).
+
+    A stamp shows that a write landed, but not what it replaced.
+    """
+    can, pending = target.capabilities, link.pending
+    if present.with_history or not can.history:
         return False
-    return link.last_write is not None or (link.pending is not None and not target.capabilities.write_stamp)
+    if pending is None or link.last_write is not None:
+        return link.last_write is not None
+    has_landed = present.landed_write_id == pending.write_id
+    return not can.write_stamp or (has_landed and _last_write(pending, (), target) is not None)
 
 
 def judge_pending(

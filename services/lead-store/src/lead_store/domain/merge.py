@@ -102,8 +102,8 @@ def plan(
 ) -> Plan:
     """Merge every mapped field. A property that was not read is unknown, so its field stays as it is (R19).
 
-    For the fields in `unproven`, it is unknown whether a write of ours landed. If both sides of such a field have
-    changed, a person decides.
+    For the fields in `unproven`, it is unknown whether a write of ours landed, so their base may be an old one. If the
+    sides of such a field differ, a person decides (R2).
     """
     result = Plan(base=dict(base))
     for name, rule in rules.items():
@@ -144,7 +144,7 @@ def decide(
     one_is_blank = not value.strip() or not reading.value.strip()
     if one_is_blank and (base is None or rule.blank is BlankRule.KEEP):
         winner, because = Winner.OURS if value.strip() else Winner.THEIRS, "the other side was blank"
-    elif we_changed and they_changed:
+    elif unproven or (we_changed and they_changed):
         winner, because = _both_changed(name, ours, theirs, rule, unproven=unproven)
     else:
         winner, because = Winner.OURS if we_changed else Winner.THEIRS, "only this side had changed"
