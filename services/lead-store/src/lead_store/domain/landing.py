@@ -27,7 +27,8 @@ def needs_history(link: Link, present: Present, target: Target) -> bool:
     if pending is None or link.last_write is not None:
         return link.last_write is not None
     has_landed = present.landed_write_id == pending.write_id
-    return not can.write_stamp or (has_landed and _last_write(pending, (), target) is not None)
+    may_have_replaced = pending.basis is not None and not can.guarded_writes
+    return not can.write_stamp or (has_landed and may_have_replaced)
 
 
 def judge_pending(
@@ -120,7 +121,7 @@ def settle(
 
 
 def _last_write(pending: Pending, fields: tuple[str, ...], target: Target) -> LastWrite | None:
-    """A write that may have replaced something unseen. A guarded write cannot."""
+    """A write that may have replaced something unseen. A create and a guarded write cannot."""
     if pending.basis is None or target.capabilities.guarded_writes or not target.capabilities.history:
         return None
     return LastWrite(pending.basis, fields)
