@@ -126,7 +126,7 @@ class Parts:
 
     def doctor(self, api_url: str = PUBLIC) -> Doctor:
         """Make a doctor."""
-        return Doctor(self.repository, self.connections, self.webhooks, api_url)
+        return Doctor(self.repository, self.connections, self.webhooks, self.store, api_url)
 
 
 def wired(

@@ -121,8 +121,8 @@ def test_what_cannot_be_converted_is_passed_as_it_is() -> None:
     assert TYPED.to_crm({"custom_fields.budget": "a lot"}) == {"amount": "a lot"}
 
 
-def test_steps_are_between_the_two_types() -> None:
-    """A table of options maps the property's canonical text, and the result is canonical text of the lead field."""
+def test_steps_come_after_the_kind_of_the_property() -> None:
+    """A table of options maps the property's canonical text to the lead's word, and back."""
     steps = {"custom_fields.vip": (Transform(TransformKind.OPTIONS, options=(("1", "true"), ("0", "false"))),)}
     vip = FieldMapping(
         {"custom_fields.vip": "level"},
@@ -137,12 +137,23 @@ def test_steps_are_between_the_two_types() -> None:
     assert vip.to_crm({"custom_fields.vip": "false"}) == {"level": "0"}
 
 
-def test_r19_the_fingerprint_is_of_the_types_too() -> None:
-    """Under other types there is no base; text, or choices of one, are what they always were."""
+def test_the_types_of_lead_fields_change_no_value_on_the_way() -> None:
+    """The types that we know may be out of date: under those of before, a text `007` would become the number 7."""
+    before = FieldMapping({"custom_fields.code": "code"}, types={"custom_fields.code": ValueType.NUMBER})
+
+    (reading,) = before.readings({"code": "007"})
+
+    assert reading.value == "007"
+    assert before.to_crm({"custom_fields.code": "008"}) == {"code": "008"}
+
+
+def test_r19_the_fingerprint_is_of_the_kinds_too() -> None:
+    """Properties of other kinds read otherwise. Types of lead fields are no part of it: lead-store adds them."""
     plain = FieldMapping(TYPED.properties)
     texts = FieldMapping({"email": "email"}, types={"email": ValueType.EMAIL}, kinds={"email": ValueType.TEXT})
 
     assert plain.fingerprint != TYPED.fingerprint
+    assert FieldMapping(TYPED.properties, types=TYPED.types).fingerprint == plain.fingerprint
     assert texts.fingerprint == FieldMapping({"email": "email"}).fingerprint
 
 

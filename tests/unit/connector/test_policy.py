@@ -90,6 +90,15 @@ def test_deletions_decide_nothing_about_records() -> None:
     assert effective(other) == effective(a_message())
 
 
+def test_lead_store_applies_types_by_itself() -> None:
+    """A type that was declared since is no reason for a second run over every record."""
+    other = a_message()
+    for rule in other.fields:
+        rule.type = lead_field_pb2.FIELD_TYPE_NUMBER
+
+    assert effective(other) == effective(a_message())
+
+
 def test_what_a_later_version_knows_is_left_out() -> None:
     """After a downgrade the rest still works."""
     policy = Policy('{"direction": "DIRECTION_TO_CRM", "creation": {"mode": "ALL"}}')

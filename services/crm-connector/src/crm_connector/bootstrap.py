@@ -105,7 +105,7 @@ class Service:
             now=now,
             stop=stop,
         )
-        doctor = Doctor(repository, connections, webhooks, settings.api_url)
+        doctor = Doctor(repository, connections, webhooks, store, settings.api_url)
         of_runs = Runs(runs, planned, repository, store, _new_id, now)
         servicer = IntegrationServicer(integrations, webhooks, of_runs, doctor, now)
         self.server = Server(servicer, settings.host, settings.port, timing.start_calls)

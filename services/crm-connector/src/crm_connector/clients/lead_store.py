@@ -93,8 +93,8 @@ class GrpcLeadStore:
         )
         with mapped_errors(pass_on=True):
             checked = self._plans.CheckPolicy(request, timeout=self._deadlines.call).policy
-        effective = policy.effective(checked)
-        return replace(integration, policy=given, effective=effective.text, types=effective.types)
+        types = policy.policy_of(checked).types
+        return replace(integration, policy=given, effective=policy.effective(checked).text, types=types)
 
     def put_target(self, integration: Integration, capabilities: Capabilities, provider_name: str) -> int:
         """Put the target of an integration: the number of work items that its apply run goes through. Repeatable."""

@@ -44,6 +44,14 @@ def restricted(policy: Policy, mapped: Collection[str]) -> Policy:
 
 
 def effective(message: policy_pb2.SyncPolicy) -> Policy:
-    """Keep what decisions about records depend on of a policy with all its defaults, so not the deletions."""
-    message.ClearField("deletions")
-    return policy_of(message)
+    """Keep what an apply run is made for, of a policy with all its defaults.
+
+    This leaves out deletions, which no decision about a record depends on, and types, which lead-store applies by
+    itself.
+    """
+    kept = policy_pb2.SyncPolicy()
+    kept.CopyFrom(message)
+    kept.ClearField("deletions")
+    for rule in kept.fields:
+        rule.ClearField("type")
+    return policy_of(kept)

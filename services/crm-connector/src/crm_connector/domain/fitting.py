@@ -108,9 +108,9 @@ def _pair_fault(pair: _Pair, found: CrmField) -> str:
     if lead is kind or {lead, kind} & _FREE or any(step.kind is TransformKind.OPTIONS for step in pair.steps):
         return ""
     if {lead, kind} == _DAYS_AND_TIMES:
-        lost = f"`{pair.field}` is a {lead.value} and `{name}` a {kind.value}: the hour would be lost on the way."
+        lost = f"The lead field is a {lead.value} and `{name}` a {kind.value}: the hour would be lost on the way."
         return f"{lost} Map another property, or let the field flow from_crm only." if pair.written else ""
-    problem = f"`{pair.field}` is of type {lead.value} and `{name}` of type {found.type or kind.value}"
+    problem = f"The lead field is of type {lead.value} and `{name}` of type {found.type or kind.value}"
     return f"{problem}: no value of one is a value of the other. Map another property, or change the field's type."
 
 

@@ -52,8 +52,8 @@ class Account:
 class Integration:
     """One connected account; the credential is kept apart.
 
-    `effective` is the policy with every default of lead-store, without its deletions. `types` are those of the mapped
-    lead fields, `kinds` those of their properties; both were read when the settings were last checked.
+    `effective` is the policy with every default of lead-store, as far as an apply run is made for it. `types` are those
+    of the mapped lead fields, `kinds` those of their properties; both were read when the settings were last checked.
     """
 
     integration_id: str

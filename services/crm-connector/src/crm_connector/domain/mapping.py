@@ -12,7 +12,7 @@ from crm_connector.domain import transforms
 from crm_connector.domain.errors import InvalidError
 from crm_connector.domain.observation import Reading, Version
 from crm_connector.domain.transforms import Transform
-from crm_connector.domain.values import Canonical, Spelling, ValueType, canonical
+from crm_connector.domain.values import Canonical, Spelling, ValueType
 
 LEAD_FIELDS = ("email", "first_name", "last_name", "phone", "company", "job_title", "website", "status")
 MAX_MAPPED_FIELDS = 200
@@ -24,8 +24,9 @@ _CANONICAL = Canonical()
 class FieldMapping:
     """Lead field → CRM property, one to one, with the steps, the lead type and the property's kind of each field.
 
-    A reading goes from the CRM's spelling to canonical text of the property's kind, through the steps, to canonical
-    text of the lead type; a write goes the same way back. A field without a type or kind is text.
+    A reading goes from the CRM's spelling to canonical text of the property's kind, and through the steps; a write goes
+    the same way back. lead-store gives a value the form of its lead type, since it alone knows the present type: `types`
+    only say whether a mapping can work. A field without a type or kind is text.
     """
 
     properties: Mapping[str, str]
@@ -42,12 +43,11 @@ class FieldMapping:
     def fingerprint(self) -> str:
         """Hash of all that turns properties into lead values: a base made under another one is not used (R19).
 
-        Fields whose type and kind are free text add nothing to it.
+        Fields whose property holds free text add only their names to it.
         """
         steps = [(name, [(s.kind.value, s.region, s.options) for s in taken]) for name, taken in self.steps.items()]
-        pairs = ((name, *self._pair(name)) for name in sorted(self.properties))
-        typed = [(name, lead.value, kind.value) for name, lead, kind in pairs if not (lead.is_free and kind.is_free)]
-        mapped = [*sorted(self.properties.items()), *sorted(steps), *typed]
+        kinds = [(name, self._kind(name).value) for name in sorted(self.properties) if not self._kind(name).is_free]
+        mapped = [*sorted(self.properties.items()), *sorted(steps), *kinds]
         return hashlib.sha256(json.dumps(mapped).encode()).hexdigest()
 
     def to_crm(self, values: Mapping[str, str], spelling: Spelling = _CANONICAL) -> dict[str, str]:
@@ -81,15 +81,13 @@ class FieldMapping:
         return Reading(field, crm, self._read(field, crm, spelling), tuple(past))
 
     def _read(self, field: str, crm: str, spelling: Spelling) -> str:
-        lead, kind = self._pair(field)
-        return canonical(lead, transforms.to_platform(self.steps.get(field, ()), spelling.read(kind, crm)))
+        return transforms.to_platform(self.steps.get(field, ()), spelling.read(self._kind(field), crm))
 
     def _written(self, field: str, value: str, spelling: Spelling) -> str:
-        _, kind = self._pair(field)
-        return spelling.write(kind, transforms.to_crm(self.steps.get(field, ()), value))
+        return spelling.write(self._kind(field), transforms.to_crm(self.steps.get(field, ()), value))
 
-    def _pair(self, field: str) -> tuple[ValueType, ValueType]:
-        return self.types.get(field, ValueType.TEXT), self.kinds.get(field, ValueType.TEXT)
+    def _kind(self, field: str) -> ValueType:
+        return self.kinds.get(field, ValueType.TEXT)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from urllib.parse import urlsplit
 
+from crm_connector.clients.lead_store import GrpcLeadStore
 from crm_connector.crm import Crm, Quota, Schema
 from crm_connector.domain.capabilities import EventMode
 from crm_connector.domain.errors import ConnectorError
@@ -57,12 +58,14 @@ class Doctor:
         integrations: MongoIntegrations,
         connections: Connections,
         webhooks: Webhooks,
+        store: GrpcLeadStore,
         api_url: str,
     ) -> None:
         """`api_url` is the address at which a CRM calls us."""
         self._integrations = integrations
         self._connections = connections
         self._webhooks = webhooks
+        self._store = store
         self._api_url = api_url
 
     def check(self, tenant_id: str, integration_id: str) -> list[Check]:
@@ -90,9 +93,34 @@ class Doctor:
         return [
             _token(integration, account),
             _scopes(account),
-            *_schema(integration, crm),
+            *self._schema(integration, crm),
             _guarded("quota", lambda: _quota(crm.quota())),
         ]
+
+    def _schema(self, integration: Integration, crm: Crm) -> list[Check]:
+        """Check our marks and the mapped properties with one call."""
+        try:
+            schema = crm.schema()
+        except ConnectorError as error:
+            return [_failed("properties", error), _failed("mapping", error)]
+        properties = Check("properties", CheckState.OK, "leadsync's own properties are as they have to be.")
+        if schema.mark_faults:
+            properties = Check("properties", CheckState.FAILED, " ".join(schema.mark_faults), _SET_AGAIN)
+        return [properties, _guarded("mapping", lambda: self._mapping(integration, schema))]
+
+    def _mapping(self, integration: Integration, schema: Schema) -> Check:
+        """Check again what was checked when the settings were saved.
+
+        Since then the CRM's properties may have changed, and the types of the lead fields.
+        """
+        present = self._store.check_policy(integration, drop_unmapped=True)
+        found = mapping_faults(present.field_mapping, schema.fields, present.written_fields)
+        if found:
+            failed = any(not fault.warning for fault in found)
+            finding = " ".join(f"{fault.path.partition('.')[2]}: {fault.problem}" for fault in found)
+            fix = "Change the integration's field mapping, rules or transforms as the finding says."
+            return Check("mapping", CheckState.FAILED if failed else CheckState.WARNING, finding, fix)
+        return Check("mapping", CheckState.OK, f"All {len(integration.mapping)} mapped properties are there, and fit.")
 
     def _subscriptions(self, integration: Integration) -> Check:
         mode = self._connections.provider(integration.provider).capabilities(integration).events
@@ -157,29 +185,6 @@ def _scopes(account: Account) -> Check:
         fix = f"Add {missing} to the CRM's app, then set the new token."
         return Check("scopes", CheckState.FAILED, f"The token lacks the scopes {missing}.", fix)
     return Check("scopes", CheckState.OK, "The token has all scopes that leadsync needs.")
-
-
-def _schema(integration: Integration, crm: Crm) -> list[Check]:
-    """Check our marks and the mapped properties with one call."""
-    try:
-        schema = crm.schema()
-    except ConnectorError as error:
-        return [_failed("properties", error), _failed("mapping", error)]
-    properties = Check("properties", CheckState.OK, "leadsync's own properties are as they have to be.")
-    if schema.mark_faults:
-        properties = Check("properties", CheckState.FAILED, " ".join(schema.mark_faults), _SET_AGAIN)
-    return [properties, _mapping(integration, schema)]
-
-
-def _mapping(integration: Integration, schema: Schema) -> Check:
-    """Check again what was checked when the settings were saved: the CRM's properties may have changed since."""
-    found = mapping_faults(integration.field_mapping, schema.fields, integration.written_fields)
-    if found:
-        failed = any(not fault.warning for fault in found)
-        finding = " ".join(f"{fault.path.partition('.')[2]}: {fault.problem}" for fault in found)
-        fix = "Change the integration's field mapping, rules or transforms as the finding says."
-        return Check("mapping", CheckState.FAILED if failed else CheckState.WARNING, finding, fix)
-    return Check("mapping", CheckState.OK, f"All {len(integration.mapping)} mapped properties are there, and fit.")
 
 
 def _quota(quota: Quota | None) -> Check:
