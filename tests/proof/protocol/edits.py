@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from lead_store.domain.decision import Decision, Outcome
 from lead_store.domain.lead import Lead
-from proof.protocol.world import CRMS, NOW, Setup, Worker, World, field_bits, with_crm
+from proof.protocol.world import CRMS, Setup, Worker, World, at, field_bits, with_crm
 
 MERGED = {Outcome.UNCHANGED, Outcome.LINKED, Outcome.UPDATED, Outcome.PUSHED, Outcome.SKIPPED}
 
@@ -68,6 +68,6 @@ def _overwritten(setup: Setup, w: World, crm: int) -> World:
     link = w.lead.link(CRMS[crm])
     kept = w.kept
     for name, lost in link.overwritten.items() if link else ():
-        state = w.crms[crm].versions[int((lost.changed_at - NOW).total_seconds())]
+        state = next(state for state in w.crms[crm].versions if at(state.second) == lost.changed_at)
         kept |= state.edits & field_bits(setup, setup.names.index(name))
     return w._replace(kept=kept)

@@ -4,11 +4,23 @@
 """
 
 from lead_store.domain.rules import BlankRule, MergeRule
-from proof.protocol.world import Budget, Setup, Without
+from proof.protocol.world import (
+    GUARD_ALONE,
+    GUARDED,
+    GUARDED_NO_HISTORY,
+    HISTORY,
+    STAMPED,
+    WHOLE_SECONDS,
+    Budget,
+    Setup,
+    Without,
+)
 
 THREE = (True, True)  # the platform and two CRMs
 NEW, ONE_NEW, BOTH_NEW = (False,), (True, False), (False, False)
 BLANKS = ("0", "1", "")
+NO_HISTORY, SECONDS, ALONE = (GUARDED_NO_HISTORY,), (WHOLE_SECONDS,), (GUARD_ALONE,)
+MIXED = (HISTORY, GUARDED_NO_HISTORY)
 
 QUICK: dict[str, tuple[Setup, Budget]] = {
     # two sides
@@ -35,6 +47,42 @@ QUICK: dict[str, tuple[Setup, Budget]] = {
     "three sides, two fields: two edits": (Setup(THREE, fields=2), Budget(edits=2)),
     "three sides: a create, an edit, a crash": (Setup(ONE_NEW), Budget(edits=1, crash=1)),
     "three sides: two creates, a crash": (Setup(BOTH_NEW), Budget(crash=1)),
+    # CRMs that can do other things
+    "history on demand: two edits, a crash": (Setup(on_demand=True), Budget(edits=2, crash=1)),
+    "a stamp, history on demand: two edits, a crash": (
+        Setup(kinds=(STAMPED,), on_demand=True),
+        Budget(edits=2, crash=1),
+    ),
+    "guarded, the newest wins: three edits, a stale reading": (
+        Setup(kinds=(GUARDED,), rule=MergeRule.NEWEST),
+        Budget(edits=3, stale=1),
+    ),
+    "no history: three edits, a crash": (Setup(kinds=NO_HISTORY), Budget(edits=3, crash=1)),
+    "no history: two edits, two crashes": (Setup(kinds=NO_HISTORY), Budget(edits=2, crash=2)),
+    "no history: two edits, a crash, a stale reading, a lost event": (
+        Setup(kinds=NO_HISTORY),
+        Budget(edits=2, crash=1, stale=1, lose=1),
+    ),
+    "no history: two edits, a choice, a crash": (Setup(kinds=NO_HISTORY), Budget(edits=2, choose=1, crash=1)),
+    "no history, the newest wins: three edits, a stale reading": (
+        Setup(kinds=NO_HISTORY, rule=MergeRule.NEWEST),
+        Budget(edits=3, stale=1),
+    ),
+    "no history: a create, an edit, two crashes": (Setup(NEW, kinds=NO_HISTORY), Budget(edits=1, crash=2)),
+    "no history, two fields: two edits, a crash, a lost event": (
+        Setup(fields=2, kinds=NO_HISTORY),
+        Budget(edits=2, crash=1, lose=1),
+    ),
+    "whole seconds: three edits": (Setup(kinds=SECONDS), Budget(edits=3)),
+    "whole seconds: two edits, a crash, a stale reading": (Setup(kinds=SECONDS), Budget(edits=2, crash=1, stale=1)),
+    "whole seconds: two edits, a stale reading, a lost event": (Setup(kinds=SECONDS), Budget(edits=2, stale=1, lose=1)),
+    "whole seconds: a create, an edit, a crash": (Setup(NEW, kinds=SECONDS), Budget(edits=1, crash=1)),
+    "a guard alone: two edits, a crash": (Setup(kinds=ALONE), Budget(edits=2, crash=1)),
+    "a guard alone: a create, an edit, a crash": (Setup(NEW, kinds=ALONE), Budget(edits=1, crash=1)),
+    "three sides, one without history, one worker: two edits, a lost event": (
+        Setup(THREE, kinds=MIXED, workers=1),
+        Budget(edits=2, lose=1),
+    ),
 }
 
 DEEP: dict[str, tuple[Setup, Budget]] = {
@@ -62,17 +110,56 @@ DEEP: dict[str, tuple[Setup, Budget]] = {
     "three sides: a create, two edits, a crash": (Setup(ONE_NEW), Budget(edits=2, crash=1)),
     "three sides: two creates, an edit, a crash": (Setup(BOTH_NEW), Budget(edits=1, crash=1)),
     "three sides, one worker: four edits": (Setup(THREE, workers=1), Budget(edits=4)),
+    # CRMs that can do other things
+    "a stamp, history on demand: three edits, a crash": (
+        Setup(kinds=(STAMPED,), on_demand=True),
+        Budget(edits=3, crash=1),
+    ),
+    "a stamp and history: three edits, two crashes": (Setup(kinds=(STAMPED,)), Budget(edits=3, crash=2)),
+    "guarded, the newest wins: three edits, a crash, a stale reading": (
+        Setup(kinds=(GUARDED,), rule=MergeRule.NEWEST),
+        Budget(edits=3, crash=1, stale=1),
+    ),
+    "no history: four edits, a crash": (Setup(kinds=NO_HISTORY), Budget(edits=4, crash=1)),
+    "no history: three edits, two crashes": (Setup(kinds=NO_HISTORY), Budget(edits=3, crash=2)),
+    "no history: a create, two edits, two crashes": (Setup(NEW, kinds=NO_HISTORY), Budget(edits=2, crash=2)),
+    "no history, two fields: three edits, a crash": (Setup(fields=2, kinds=NO_HISTORY), Budget(edits=3, crash=1)),
+    "whole seconds: three edits, a crash": (Setup(kinds=SECONDS), Budget(edits=3, crash=1)),
+    "whole seconds: two edits, a crash, a stale reading, a lost event": (
+        Setup(kinds=SECONDS),
+        Budget(edits=2, crash=1, stale=1, lose=1),
+    ),
+    "whole seconds: a create, two edits, a crash": (Setup(NEW, kinds=SECONDS), Budget(edits=2, crash=1)),
+    "a guard alone: three edits, two crashes": (Setup(kinds=ALONE), Budget(edits=3, crash=2)),
+    "a guard alone: a create, two edits, a crash": (Setup(NEW, kinds=ALONE), Budget(edits=2, crash=1)),
+    "three sides, one without history: two edits, a crash": (Setup(THREE, kinds=MIXED), Budget(edits=2, crash=1)),
+    "three sides, one with a guard alone: two edits, a crash": (
+        Setup(THREE, kinds=(HISTORY, GUARD_ALONE)),
+        Budget(edits=2, crash=1),
+    ),
 }
 
-REMOVALS: list[tuple[Setup, Budget]] = [
-    (Setup(without=Without(base=True)), Budget(edits=1)),
-    (Setup(without=Without(pending=True)), Budget(edits=2)),
-    (Setup(without=Without(fence=True)), Budget(edits=3, crash=1)),
-    (Setup(without=Without(revision=True)), Budget(edits=3)),
-    (Setup(without=Without(sweep=True)), Budget(edits=1, lose=1)),
-    (Setup(without=Without(seen=True)), Budget(edits=2, stale=1)),
-    (Setup(without=Without(lag=True)), Budget(edits=3, crash=1)),
-    (Setup(NEW, without=Without(read_first=True)), Budget(edits=1, crash=2)),
-    (Setup(NEW, without=Without(read_first=True, upsert=True)), Budget(edits=1, crash=2)),
-    (Setup(THREE, without=Without(others=True)), Budget(edits=1)),
-]
+REMOVALS: dict[str, tuple[Setup, Budget]] = {
+    "base": (Setup(without=Without(base=True)), Budget(edits=1)),
+    "pending": (Setup(without=Without(pending=True)), Budget(edits=2)),
+    "fence": (Setup(without=Without(fence=True)), Budget(edits=3, crash=1)),
+    "revision": (Setup(without=Without(revision=True)), Budget(edits=3)),
+    "sweep": (Setup(without=Without(sweep=True)), Budget(edits=1, lose=1)),
+    "seen": (Setup(without=Without(seen=True)), Budget(edits=2, stale=1)),
+    "lag": (Setup(without=Without(lag=True)), Budget(edits=3, crash=1)),
+    "read_first": (Setup(NEW, without=Without(read_first=True)), Budget(edits=1, crash=2)),
+    "read_first and upsert": (Setup(NEW, without=Without(read_first=True, upsert=True)), Budget(edits=1, crash=2)),
+    "others": (Setup(THREE, without=Without(others=True)), Budget(edits=1)),
+    "guard": (Setup(kinds=NO_HISTORY, without=Without(guard=True)), Budget(edits=2)),
+    "stale": (Setup(kinds=NO_HISTORY, without=Without(stale=True)), Budget(edits=3)),
+    "stamp": (Setup(kinds=NO_HISTORY, without=Without(stamp=True)), Budget(edits=2, crash=1)),
+    "seconds": (Setup(kinds=SECONDS, without=Without(seconds=True)), Budget(edits=3)),
+    "unread": (Setup(kinds=SECONDS, without=Without(unread=True)), Budget(edits=2, lose=1)),
+    # A guard knows nothing of edits to the lead, so it does not make up for the lag.
+    "lag before a guarded write": (Setup(kinds=NO_HISTORY, without=Without(lag=True)), Budget(edits=2, crash=1)),
+    # Either of these would do alone.
+    "never asked and answered": (
+        Setup(kinds=NO_HISTORY, rule=MergeRule.NEWEST, without=Without(never_asked=True, answered=True)),
+        Budget(edits=2),
+    ),
+}

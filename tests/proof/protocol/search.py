@@ -1,28 +1,16 @@
-"""Breadth first over all interleavings of a small world, with the shortest history to a broken law.
-
-Two states that differ only in names are one: which worker is which, which CRM is which, and how edits are numbered.
-Numbers that only grow, such as fences, count by what they are compared with.
-"""
+"""Breadth first over all interleavings of a small world, with the shortest history to a broken law."""
 
 import gc
 from array import array
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
 from sys import intern
-from typing import Any
 
-from lead_store.domain.link import Link, Pending
-from lead_store.domain.rules import MergeRule
-from lead_store.domain.work_item import WorkItem
 from proof.protocol.faults import faults
-from proof.protocol.laws import broken_law, end_of
+from proof.protocol.keys import Key, Numbers
+from proof.protocol.laws import broken_law, end_of, unproven
 from proof.protocol.steps import progress
-from proof.protocol.world import CRMS, LEASED, Budget, Crm, Setup, Worker, World, holds
-
-Key = tuple[int, ...]
-MOST_SEEN = 100_000
+from proof.protocol.world import Budget, Setup, World
 
 
 @dataclass
@@ -47,25 +35,48 @@ def search(setup: Setup, budget: Budget) -> Result:
 def _search(setup: Setup, budget: Budget) -> Result:
     targets, number = setup.targets(), Numbers(setup)
     root = setup.start(budget)
-    came_from, by = array("l", [-1]), [""]
-    known = {number.state(root)}
+    came_from, by = array("i", [-1]), [""]
+    known: dict[Key, int] = {number.state(root): 0}
     queue: deque[tuple[int, World]] = deque([(0, root)])
     ends: set[str] = set()
+    at_rest, stepped_from, stepped_to = array("i"), array("i"), array("i")
     while queue:
         n, w = queue.popleft()
         steps = list(progress(setup, targets, w))
         if law := broken_law(setup, w, rests=not steps):
             return Result(len(known), law, _history(came_from, by, n))
         if not steps:
-            ends.add(end_of(setup, w))
-        for label, after in [*steps, *faults(setup, targets, w)]:
-            key = number.state(after)
-            if key not in known:
-                known.add(key)
-                queue.append((len(by), after))
+            if not unproven(w.lead):  # edits alone ask nobody about a write
+                ends.add(end_of(setup, w))
+            at_rest.append(n)
+        for place, (label, after) in enumerate([*steps, *faults(setup, targets, w)]):
+            reached = known.setdefault(number.state(after), len(by))
+            if reached == len(by):
+                queue.append((reached, after))
                 came_from.append(n)
                 by.append(intern(label))
+            if place < len(steps):
+                stepped_from.append(n)
+                stepped_to.append(reached)
+    restless = _restless(len(by), at_rest, stepped_from, stepped_to)
+    if restless is not None:
+        return Result(len(known), "L1: the work never comes to an end", _history(came_from, by, restless))
     return Result(len(known), ends=ends)
+
+
+def _restless(states: int, at_rest: "array[int]", stepped_from: "array[int]", stepped_to: "array[int]") -> int | None:
+    """The first state from which the system's own steps never lead to rest."""
+    can_rest = bytearray(states)
+    for n in at_rest:
+        can_rest[n] = 1
+    found = True
+    while found:
+        found = False
+        for k in range(len(stepped_from) - 1, -1, -1):  # most steps lead to states that were found later
+            if can_rest[stepped_to[k]] and not can_rest[stepped_from[k]]:
+                can_rest[stepped_from[k]] = found = True
+    first = can_rest.find(0)
+    return first if first >= 0 else None
 
 
 def _history(came_from: "array[int]", by: list[str], n: int) -> list[str]:
@@ -74,133 +85,3 @@ def _history(came_from: "array[int]", by: list[str], n: int) -> list[str]:
         path.append(by[n])
         n = came_from[n]
     return path[::-1]
-
-
-class Numbers:
-    """Small numbers for the parts of states, so that a known state takes little memory and none is mistaken."""
-
-    def __init__(self, setup: Setup) -> None:
-        self.setup = setup
-        self.by_newest = setup.rule is MergeRule.NEWEST
-        self.of: dict[object, int] = {}
-        self.seen: dict[tuple[int, ...], tuple[int, object]] = {}  # with the objects, so that their ids stay theirs
-
-    def state(self, w: World) -> Key:
-        """What tells two states apart."""
-        links = [w.lead.link(name) for name in CRMS[: len(w.crms)]]
-        sides = [self._same((crm, link), _side) for crm, link in zip(w.crms, links, strict=True)]
-        order = sorted(range(len(sides)), key=sides.__getitem__)
-        workers = []
-        for n, worker in enumerate(w.workers):
-            if worker is not None:
-                at_work = self._same((worker, w.crms[worker.crm], links[worker.crm]), _workers[n])
-                workers.append((order.index(worker.crm), at_work, worker.edits, worker.replaces))
-        workers.sort()
-        masks = [w.here, w.kept]
-        for n in order:
-            masks += [version.edits for version in w.crms[n].versions]
-            masks += [mask for flight in w.crms[n].flying for mask in (flight.edits, flight.replaces)]
-        masks += [mask for worker in workers for mask in worker[2:]]
-        changed = tuple((name, change.at) for name, change in w.lead.changed.items()) if self.by_newest else ()
-        return (
-            self._number((tuple(sorted(w.lead.values.items())), changed, w.used, w.broken)),
-            self._number(w.budget),
-            self._number(tuple(worker[:2] for worker in workers)),
-            self._edits(w, masks),
-            *(sides[n] for n in order),
-        )
-
-    def _number(self, part: object) -> int:
-        return self.of.setdefault(part, len(self.of))
-
-    def _same(self, parts: tuple[Any, ...], tell: Callable[..., object]) -> int:
-        """The number of what `tell` says of some objects; the same objects are not asked twice."""
-        ids = tuple(map(id, parts))
-        if (known := self.seen.get(ids)) is not None:
-            return known[0]
-        if len(self.seen) > MOST_SEEN:
-            self.seen.clear()
-        number = self._number(tell(*parts))
-        self.seen[ids] = number, parts
-        return number
-
-    def _edits(self, w: World, masks: list[int]) -> int:
-        """Each live edit by its field, its value and the places that it is in."""
-        found = []
-        for bit in range(w.live.bit_length()):
-            if w.live >> bit & 1:
-                places = sum((mask >> bit & 1) << n for n, mask in enumerate(masks))
-                found.append((bit % self.setup.fields, w.made[bit // self.setup.fields], places))
-        return self._number(tuple(sorted(found)))
-
-
-def _side(crm: Crm, link: Link | None) -> object:
-    return (
-        link and _link(link, crm),
-        tuple(version[:3] for version in crm.versions),
-        tuple(work_item and _work_item(work_item) for work_item in crm.work_items),
-        crm.event,
-        tuple((flight.place, _pending(flight.write, crm)) for flight in crm.flying),
-        crm.read,
-        crm.owed,
-    )
-
-
-def _link(link: Link, crm: Crm) -> object:
-    return (
-        link.record_id != "",
-        tuple(sorted((name, base.platform, base.crm) for name, base in link.base.items())),
-        link.seen,
-        tuple(sorted((name, waits.ours, waits.theirs) for name, waits in link.conflicts.items())),
-        tuple(sorted((name, lost.value) for name, lost in link.overwritten.items())),
-        link.last_write and (link.last_write.basis, link.last_write.fields),
-        link.pending and _pending(link.pending, crm),
-    )
-
-
-def _work_item(work_item: WorkItem) -> object:
-    held = work_item.worker not in {"", "dead"}
-    return (
-        work_item.lead_id != "",
-        work_item.due_at is not None,
-        "held" if held else work_item.worker,
-        held and work_item.version > work_item.claimed_version,
-        work_item.notes.match_lead_id,
-        work_item.notes.written,
-    )
-
-
-def _worker(n: int, worker: Worker, crm: Crm, link: Link | None) -> object:
-    pending = link.pending if link else None
-    return (
-        worker.place,
-        holds(crm.work_items[worker.place], worker, n),
-        worker.step,
-        worker.seen,
-        worker.write and _pending(worker.write, crm),
-        worker.write is not None and pending is not None and worker.write.write_id == pending.write_id,
-        worker.snapshot and tuple(sorted(worker.snapshot.values.items())),
-    )
-
-
-def _pending(pending: Pending, crm: Crm) -> object:
-    place = next(
-        (
-            n
-            for n, work_item in enumerate(crm.work_items)
-            if work_item and work_item.work_item_id == pending.work_item_id
-        ),
-        None,
-    )
-    work_item = crm.work_items[place] if place is not None else None
-    return (
-        pending.kind,
-        place,
-        work_item is not None and work_item.fence == pending.fence,
-        pending.until == LEASED,
-        tuple(sorted(pending.values.items())),
-        pending.basis,
-    )
-
-
-_workers = [partial(_worker, n) for n in range(2)]

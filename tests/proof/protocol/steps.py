@@ -8,10 +8,10 @@ from lead_store.domain.lead import Lead
 from lead_store.domain.observation import Observation
 from lead_store.domain.reconcile import reconcile
 from lead_store.domain.rules import Reading, Target
-from lead_store.domain.settlement import Done, SettleCase, WriteResult, settle_write
+from lead_store.domain.settlement import Done, SettleCase, Stale, WriteResult, settle_write
 from proof.protocol.edits import decided, edits_of
-from proof.protocol.record import land, reading
-from proof.protocol.storage import commit, end_lease, lease, rests, touch_record
+from proof.protocol.record import is_stale, land, reading
+from proof.protocol.storage import commit, end_lease, lease, swept, touch_record
 from proof.protocol.world import (
     CRMS,
     LEASED,
@@ -39,7 +39,7 @@ def progress(setup: Setup, targets: tuple[Target, ...], w: World) -> Iterator[St
     for number, crm in enumerate(w.crms):
         for work_item in crm.work_items if idle is not None else ():
             if idle is not None and work_item is not None and work_item.due_at is not None and not work_item.worker:
-                yield f"worker {idle} leases {work_item.work_item_id}", lease(w, idle, number, work_item)
+                yield f"worker {idle} leases {work_item.work_item_id}", lease(setup, w, idle, number, work_item)
         yield from _surroundings(setup, w, number)
 
 
@@ -47,7 +47,8 @@ def _surroundings(setup: Setup, w: World, number: int) -> Iterator[Step]:
     crm = w.crms[number]
     for n, flight in enumerate(crm.flying):
         rest = with_crm(w, number, crm._replace(flying=crm.flying[:n] + crm.flying[n + 1 :]))
-        yield "a dead worker's write lands", land(setup, rest, number, flight.write, flight.edits, flight.replaces)
+        if not is_stale(setup, crm, flight.write):
+            yield "a dead worker's write lands", land(setup, rest, number, flight.write, flight.edits, flight.replaces)
         yield "a dead worker's write never lands", rest
     for place, work_item in enumerate(crm.work_items):
         late = any(flight.place == place for flight in crm.flying) and not setup.without.lag
@@ -58,8 +59,9 @@ def _surroundings(setup: Setup, w: World, number: int) -> Iterator[Step]:
             f"an event of CRM {CRMS[number]} arrives",
             touch_record(with_crm(w, number, crm._replace(event=False)), number),
         )
-    unread = crm.versions and len(crm.versions) - 1 > crm.read
-    if unread and not crm.event and rests(w, number) and not setup.without.sweep:
+    if not crm.second_over:
+        yield f"a second passes in CRM {CRMS[number]}", with_crm(w, number, crm._replace(second_over=True))
+    if swept(w, number) and not crm.event and not setup.without.sweep:
         yield f"the sweep of CRM {CRMS[number]} touches the record", touch_record(w, number)
 
 
@@ -78,6 +80,9 @@ def _step(setup: Setup, targets: tuple[Target, ...], w: World, n: int, worker: W
             return f"worker {n} sends", with_worker(w, n, worker._replace(step="flying"))
         case "flying":
             assert worker.write is not None
+            if is_stale(setup, crm, worker.write):
+                stale = worker._replace(step="settle" if setup.without.stale else "stale")
+                return f"worker {n}'s write is stale: the record is newer", with_worker(w, n, stale)
             after = land(setup, w, worker.crm, worker.write, worker.edits, worker.replaces)
             done = worker._replace(step="settle", seen=len(after.crms[worker.crm].versions) - 1)
             return f"worker {n}'s write lands", with_worker(after, n, done)
@@ -110,7 +115,7 @@ def _decide(setup: Setup, targets: tuple[Target, ...], w: World, n: int, worker:
     target = targets[worker.crm]
     case = Case(
         work_item=work_item,
-        observation=Observation(work_item.work_item_id, work_item.fence, reading(setup, w, worker.crm, worker.seen)),
+        observation=Observation(work_item.work_item_id, work_item.fence, reading(setup, w, worker)),
         target=target,
         now=NOW,
         platform="jazzaam",
@@ -124,6 +129,10 @@ def _decide(setup: Setup, targets: tuple[Target, ...], w: World, n: int, worker:
     decision = reconcile(case)
     if decision.outcome is Outcome.CREATED:
         return w._replace(broken="L6: a second lead")
+    if decision.outcome is Outcome.NEEDS_HISTORY:
+        return with_worker(w, n, worker._replace(step="read", history=True, seen=None, snapshot=None))
+    if decision.notes and worker.seen is not None and setup.without.unread:
+        decision.notes = replace(decision.notes, read_at=at(w.crms[worker.crm].versions[worker.seen].second))
     after = decided(setup, commit(setup, idle, worker.crm, work_item, decision), worker, w.lead, decision)
     crm = after.crms[worker.crm]
     if work_item.record_id and worker.seen is not None and decision.outcome is not Outcome.RELEASED:
@@ -145,10 +154,12 @@ def _settle(setup: Setup, targets: tuple[Target, ...], w: World, n: int, worker:
         return idle
     if not (holds(work_item, worker, n) or setup.without.fence):
         return idle
-    values = dict(zip(setup.names, crm.versions[worker.seen].values, strict=True))
+    version = crm.versions[worker.seen]
+    values = dict(zip(setup.names, version.values, strict=True))
     answer = {name: Reading(values[name], values[name]) for name in worker.write.values if name in values}
-    done = Done(record_of(CRMS[worker.crm]), at(worker.seen), answer)
-    result = WriteResult(work_item.work_item_id, work_item.fence, worker.write.write_id, done)
+    done = Done(record_of(CRMS[worker.crm]), at(version.second), answer)
+    outcome = Stale() if worker.step == "stale" else done
+    result = WriteResult(work_item.work_item_id, work_item.fence, worker.write.write_id, outcome)
     decision = settle_write(SettleCase(work_item, result, target, NOW, w.lead))
     return commit(setup, idle, worker.crm, work_item, decision) if decision is not None else idle
 

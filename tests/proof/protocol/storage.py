@@ -10,29 +10,30 @@ from proof.protocol.world import (
     CRMS,
     LEASED,
     LONG_AGO,
-    NOW,
     OF_RECORD,
     Setup,
     Worker,
     World,
+    at,
     record_of,
     with_work_item,
     with_worker,
 )
 
 
-def lease(w: World, n: int, crm: int, work_item: WorkItem) -> World:
+def lease(setup: Setup, w: World, n: int, crm: int, work_item: WorkItem) -> World:
     """The n-th worker claims a due work item."""
     claimed = replace(
         work_item,
         worker=str(n),
         fence=work_item.fence + 1,
         claimed_version=work_item.version,
-        claimed_at=NOW,
+        claimed_at=at(w.crms[crm].second),
         lease_until=LEASED,
         due_at=LEASED,
     )
-    return with_worker(with_work_item(w, crm, claimed), n, Worker(crm, 1 if work_item.record_id else 0, claimed.fence))
+    worker = Worker(crm, 1 if work_item.record_id else 0, claimed.fence, history=not setup.on_demand)
+    return with_worker(with_work_item(w, crm, claimed), n, worker)
 
 
 def commit(setup: Setup, w: World, crm: int, work_item: WorkItem, decision: Decision) -> World:
@@ -59,7 +60,7 @@ def _ended(work_item: WorkItem, stored: WorkItem, decision: Decision) -> WorkIte
     """The work item after its lease ended as the decision says."""
     changes: dict[str, Any] = {"lead_id": decision.names_lead or stored.lead_id}
     if decision.notes is not None:
-        changes["notes"] = Notes(match_lead_id=decision.notes.match_lead_id, written=decision.notes.written)
+        changes["notes"] = Notes(match_lead_id=decision.notes.match_lead_id, read_at=decision.notes.read_at)
     if decision.next_step is not NextStep.WRITE:
         touched_since = stored.version > work_item.claimed_version and decision.next_step is not NextStep.HANDED_OVER
         again = decision.next_step is NextStep.RETRY or touched_since
@@ -101,7 +102,10 @@ def end_lease(w: World, crm: int, work_item: WorkItem) -> World:
     return w
 
 
-def rests(w: World, crm: int) -> bool:
-    """Whether the record's work item is neither due nor leased."""
-    work_item = w.crms[crm].work_items[OF_RECORD]
-    return work_item is None or (work_item.due_at is None and not work_item.worker)
+def swept(w: World, crm: int) -> bool:
+    """Whether the sweep would touch the record: its work item rests, and has read no version as new as the newest."""
+    versions, work_item = w.crms[crm].versions, w.crms[crm].work_items[OF_RECORD]
+    if not versions or work_item is None:
+        return bool(versions)
+    read_at = work_item.notes.read_at or LONG_AGO
+    return work_item.due_at is None and not work_item.worker and at(versions[-1].second) > read_at

@@ -1,10 +1,9 @@
 """The small world that the search interleaves: one lead, one record in each CRM, two workers, and what people did.
 
 Leads, links, work items and writes are the real ones of `lead_store.domain`; a CRM is the list of its record's
-versions. Who
-made a value is told by edits, not by the value, since people use values again: each edit is a bit, and every place
-that holds values says which edits they stem from. An edit is live until a person who saw it, or a recorded decision,
-has replaced it.
+versions. What it can do is one of the kinds below. Who made a value is known by edits, not by the value, since people
+use values again: each edit is a bit, and every place that holds values says which edits they stem from. An edit is live
+until a person who saw it, or a recorded decision, has replaced it.
 """
 
 from dataclasses import dataclass, field, replace
@@ -14,14 +13,23 @@ from typing import NamedTuple
 from lead_store.domain.lead import Lead, empty_lead
 from lead_store.domain.link import Link, Pending
 from lead_store.domain.merge import Base
-from lead_store.domain.rules import BlankRule, Direction, FieldRule, MergeRule, Target
-from lead_store.domain.work_item import WorkItem
+from lead_store.domain.rules import BlankRule, Capabilities, Direction, FieldRule, MergeRule, Target
+from lead_store.domain.work_item import Notes, WorkItem
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)  # the database's clock stands still; leases end by an event of their own
 LEASED, LONG_AGO = NOW + timedelta(seconds=60), NOW - timedelta(hours=1)
 FIELDS = ("last_name", "company")
 CRMS = ("a", "b")
 OF_LEAD, OF_RECORD = 0, 1  # places of a CRM's work items
+
+# Kinds of CRMs. One with neither history nor a guard is left out, since it cannot keep L2: a write may replace an edit
+# that was made after the reading, and nothing shows it.
+HISTORY = Capabilities()
+STAMPED = Capabilities(write_stamp=True)
+GUARDED = Capabilities(guarded_writes=True, write_stamp=True)
+GUARDED_NO_HISTORY = replace(GUARDED, history=False)
+WHOLE_SECONDS = replace(GUARDED_NO_HISTORY, unread_within=timedelta(seconds=1))  # of modified-at, and so of the guard
+GUARD_ALONE = Capabilities(history=False, guarded_writes=True)  # a person may be asked about a write without answer
 
 
 class Budget(NamedTuple):
@@ -44,6 +52,8 @@ class State(NamedTuple):
     values: tuple[str, ...]
     ours: bool
     changed: frozenset[str]
+    second: int  # modified-at, in seconds after the first version
+    stamp: str  # id of our last write that landed; people's edits leave it there
     edits: int
 
 
@@ -61,19 +71,32 @@ class Crm(NamedTuple):
 
     versions: tuple[State, ...]
     work_items: tuple[WorkItem | None, WorkItem | None]  # the lead's, the record's
+    kind: Capabilities = HISTORY
     event: bool = False  # one is under way
     flying: tuple[Flight, ...] = ()
     read: int = -1  # newest version of a full reading
     owed: int = 0  # effective writes that edits elsewhere still allow (L3)
+    second_over: bool = True  # the next version has a later modified-at than the newest one
+
+    @property
+    def second(self) -> int:
+        """The present second."""
+        return self.versions[-1].second + self.second_over if self.versions else 0
+
+    def with_version(self, version: State) -> "Crm":
+        """The CRM after a change of the record, which makes an event."""
+        second_over = not self.kind.unread_within
+        return self._replace(versions=(*self.versions, version), event=True, second_over=second_over)
 
 
 class Worker(NamedTuple):
-    """A worker at a step: `read`, `decide`, `send`, `flying`, `settle`."""
+    """A worker at a step: `read`, `decide`, `send`, `flying`, `settle`, or `stale` in place of the last."""
 
     crm: int
     place: int
     fence: int
     step: str = "read"
+    history: bool = False  # it reads with history, where there is one
     seen: int | None = None  # a version's number; None = the record is not there
     write: Pending | None = None
     edits: int = 0  # that the written values stem from
@@ -110,6 +133,13 @@ class Without:
     read_first: bool = False  # create without looking for the mark (R6)
     upsert: bool = False  # create without the unique mark
     others: bool = False  # change a lead without making its other links' work items due (R20)
+    guard: bool = False  # let a guarded write land on a version newer than its basis (R3)
+    stale: bool = False  # take a stale write for one that landed (R3)
+    seconds: bool = False  # write on a reading from the very second of its version (R3)
+    unread: bool = False  # count a record as read that was read in the very second of its version (R9)
+    stamp: bool = False  # never show whose write landed last (R2)
+    never_asked: bool = False  # ask for history where there is none
+    answered: bool = False  # never answer that there is no history
 
 
 @dataclass(frozen=True)
@@ -122,6 +152,8 @@ class Setup:
     rule: MergeRule = MergeRule.ASK
     blank: BlankRule = BlankRule.KEEP
     workers: int = 2
+    kinds: tuple[Capabilities, ...] = (HISTORY,)  # of the CRMs by turns
+    on_demand: bool = False  # a first reading is made without history
     without: Without = field(default_factory=Without)
 
     @property
@@ -133,8 +165,22 @@ class Setup:
         """One integration per CRM."""
         rules = dict.fromkeys(self.names, FieldRule(self.rule, self.blank))
         return tuple(
-            Target(crm, "t", "hubspot", crm, Direction.BIDIRECTIONAL, rules, "m") for crm in CRMS[: len(self.linked)]
+            Target(crm, "t", "hubspot", crm, Direction.BIDIRECTIONAL, rules, "m", capabilities=self._claimed(n))
+            for n, crm in enumerate(CRMS[: len(self.linked)])
         )
+
+    def _claimed(self, crm: int) -> Capabilities:
+        """What lead-store takes a CRM to be able to do. It is right, unless a safeguard is missing."""
+        kind = self.kind(crm)
+        if self.without.never_asked:
+            kind = replace(kind, history=True)
+        if self.without.seconds:
+            kind = replace(kind, unread_within=timedelta())
+        return kind
+
+    def kind(self, crm: int) -> Capabilities:
+        """What a CRM can do."""
+        return self.kinds[crm % len(self.kinds)]
 
     def start(self, budget: Budget) -> World:
         """Linked pairs at rest, and work items of the lead where it has no record yet."""
@@ -143,24 +189,25 @@ class Setup:
         lead = replace(lead, revision=1)
         everything = (1 << self.fields) - 1
         crms = []
-        for name, linked in zip(CRMS, self.linked, strict=False):
+        for n, (name, linked) in enumerate(zip(CRMS, self.linked, strict=False)):
             work_item = WorkItem("", "t", name, lead_id="lead", lease_until=LONG_AGO)
             if not linked:
                 work_item = replace(work_item, work_item_id=f"{name}/lead/lead", due_at=LONG_AGO)
-                crms.append(Crm((), (work_item, None), owed=1))
+                crms.append(Crm((), (work_item, None), self.kind(n), owed=1))
                 continue
             record, base = record_of(name), dict.fromkeys(self.names, Base(first, first))
             lead = lead.with_link(Link(name, "hubspot", name, record, base=base, mapping="m", seen=at(0)))
-            work_item = replace(work_item, work_item_id=f"{name}/record/{record}", record_id=record)
-            state = State((first,) * self.fields, ours=False, changed=frozenset(self.names), edits=everything)
-            crms.append(Crm((state,), (None, work_item), read=0))
+            notes = Notes(read_at=at(0))
+            work_item = replace(work_item, work_item_id=f"{name}/record/{record}", record_id=record, notes=notes)
+            state = State((first,) * self.fields, False, frozenset(self.names), second=0, stamp="", edits=everything)
+            crms.append(Crm((state,), (None, work_item), self.kind(n), read=0))
         workers = (None,) * self.workers
         return World(lead, everything, tuple(crms), workers, budget, (first,), everything, used=(1,) * self.fields)
 
 
-def at(version: int) -> datetime:
-    """When a version was made, on the CRM's clock, which agrees with the database's."""
-    return NOW + timedelta(seconds=version)
+def at(second: int) -> datetime:
+    """A second on the CRM's clock, which agrees with the database's."""
+    return NOW + timedelta(seconds=second)
 
 
 def record_of(crm: str) -> str:
