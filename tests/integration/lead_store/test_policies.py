@@ -82,12 +82,12 @@ def test_a_policy_comes_back_with_every_default(lead_store: LeadStore) -> None:
         (
             policy_pb2.SyncPolicy(direction=BOTH, matching=policy_pb2.Matching(keys=[0])),  # type: ignore[list-item]
             "invalid_field",
-            "match_keys",
+            "matching.keys",
         ),
         (
             policy_pb2.SyncPolicy(direction=BOTH, matching=policy_pb2.Matching(phone_region="Switzerland")),
             "invalid_field",
-            "phone_region",
+            "matching.phone_region",
         ),
     ],
 )

@@ -116,7 +116,7 @@ def test_a_configuration_fault_stops_everything_and_shows_the_log(tmp_path: Path
     async def wait(_: Supervisor) -> None:
         await event_log.until("stopped", 1)
 
-    with pytest.raises(CannotStartError, match="configuration is faulty"):
+    with pytest.raises(CannotStartError, match="cannot start as it is configured"):
         asyncio.run(play(event_log, tmp_path, components, wait))
 
     assert event_log.named("failed")[0].facts["log_tail"] == "PORT is not a number"

@@ -71,7 +71,7 @@ def test_what_was_given_is_kept() -> None:
         (GivenPolicy(BOTH, deletions=GivenDeletions(cap_number=-1)), "deletions.cap_number", "invalid_field"),
         (GivenPolicy(BOTH, deletions=GivenDeletions(cap_percent=-1)), "deletions.cap_percent", "invalid_field"),
         (GivenPolicy(BOTH, deletions=GivenDeletions(cap_percent=101)), "deletions.cap_percent", "invalid_field"),
-        (GivenPolicy(BOTH, phone_region="XX"), "phone_region", "invalid_field"),
+        (GivenPolicy(BOTH, phone_region="XX"), "matching.phone_region", "invalid_field"),
     ],
 )
 def test_what_cannot_be_is_refused_with_its_path(given: GivenPolicy, path: str, reason: str) -> None:

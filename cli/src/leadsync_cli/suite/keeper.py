@@ -105,7 +105,7 @@ class Keeper:
         never_ready = not self.ready.is_set()
         if code != CONFIGURATION_FAULT and not (never_ready and deaths >= self._patience.first_tries):
             return
-        detail = describe_exit(code) if code != CONFIGURATION_FAULT else "its configuration is faulty"
+        detail = describe_exit(code) if code != CONFIGURATION_FAULT else "it cannot start as it is configured"
         self._report("failed", detail=detail, log=str(self._log), log_tail=logs.tail(self._log))
         raise CannotStartError(self.component.name, f"{detail}; the whole log is {self._log}")
 

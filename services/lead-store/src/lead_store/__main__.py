@@ -9,11 +9,12 @@ import threading
 import structlog
 
 from lead_store import bootstrap, logs
+from lead_store.mongo.old_data import OldDataError
 from lead_store.settings import Settings, SettingsError
 
 
 def main() -> int:
-    """Run until SIGTERM or Ctrl-C; exit code 2 if the settings are wrong."""
+    """Run until SIGTERM or Ctrl-C; exit code 2 if the settings are wrong, or the database is one of 0.1.0."""
     try:
         settings = Settings.from_env(os.environ)
     except SettingsError as error:
@@ -25,11 +26,15 @@ def main() -> int:
         signal.signal(name, lambda *_: stop.set())
     log = structlog.get_logger()
     sys.setswitchinterval(0.0005)  # seconds: threads that route give way to those that record ten times sooner
-    with bootstrap.run(settings, stop) as port:
-        gc.freeze()  # what is there now stays: looking through it for garbage stops everything for some 10 ms
-        log.info("lead-store serves", port=port)
-        stop.wait()
-        log.info("lead-store stops")
+    try:
+        with bootstrap.run(settings, stop) as port:
+            gc.freeze()  # what is there now stays: looking through it for garbage stops everything for some 10 ms
+            log.info("lead-store serves", port=port)
+            stop.wait()
+            log.info("lead-store stops")
+    except OldDataError as error:
+        print(error, file=sys.stderr)
+        return 2
     return 0
 
 

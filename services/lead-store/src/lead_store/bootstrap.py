@@ -12,6 +12,7 @@ from lead_store.metrics import Metrics
 from lead_store.mongo.cached_clock import CachedClock
 from lead_store.mongo.client import connect
 from lead_store.mongo.indexes import ensure_indexes
+from lead_store.mongo.old_data import refuse_old_data
 from lead_store.mongo.quarantine import QuarantinedRequests
 from lead_store.mongo.store import Store
 from lead_store.rpc.conflict_service import ConflictService
@@ -83,7 +84,7 @@ def build(
 
 @contextmanager
 def run(settings: Settings, stop: threading.Event) -> Iterator[int]:
-    """Serve until the context ends; gives the port. Waits for the database before it serves."""
+    """Serve until the context ends; gives the port. Waits for the database before it serves. Raises OldDataError."""
     with ExitStack() as stack:
         client = stack.enter_context(connect(settings.mongo_url))
         process = f"{socket.gethostname()}:{settings.port or os.getpid()}"
@@ -105,7 +106,11 @@ def run(settings: Settings, stop: threading.Event) -> Iterator[int]:
 
 
 def _prepare(store: Store) -> None:
-    """Make the database ready. First, what a predecessor that died has left locked is released."""
+    """Make the database ready. First, what a predecessor that died has left locked is released.
+
+    Raises OldDataError for a database of version 0.1.0.
+    """
+    refuse_old_data(store.database)
     store.processes.end_predecessor()
     ensure_indexes(store.database)
 

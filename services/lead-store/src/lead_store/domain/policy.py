@@ -133,5 +133,5 @@ def _deletions(given: GivenDeletions) -> Deletions:
 
 def _region(region: str) -> str:
     if region and region not in phonenumbers.SUPPORTED_REGIONS:
-        raise Invalid("phone_region", "name the country by its two letters, such as CH or US")
+        raise Invalid("matching.phone_region", "name the country by its two letters, such as CH or US")
     return region

@@ -121,5 +121,5 @@ def _deletions_message(deletions: Deletions) -> pb.Deletions:
 def _match_keys(numbers: Iterable[int]) -> Iterable[MatchKey]:
     for number in numbers:
         if number not in _MATCH_KEYS:
-            raise Invalid("match_keys", f"there is no such key: {number}")
+            raise Invalid("matching.keys", f"there is no such key: {number}")
         yield _MATCH_KEYS[number]
