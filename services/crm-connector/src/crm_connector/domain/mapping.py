@@ -25,7 +25,7 @@ class FieldMapping:
     """Lead field → CRM property, one to one, with the steps, the lead type and the property's kind of each field.
 
     A reading goes from the CRM's spelling to canonical text of the property's kind, and through the steps; a write goes
-    the same way back. lead-store gives a value the form of its lead type, since it alone knows the present type: `types`
+    the same way back. lead-store gives a value the form of its lead type: it alone knows the present one. `types`
     only say whether a mapping can work. A field without a type or kind is text.
     """
 
