@@ -204,7 +204,7 @@ def test_values_are_converted_by_the_kind_of_the_property(wire: Wire, double: St
 
 
 def test_types_that_were_declared_later_are_found_by_the_upkeep(wire: Wire, double: StoreDouble) -> None:
-    """The doctor and the check of a mapping need them. lead-store applies a new type by itself: no run is started."""
+    """The check of a mapping needs them. lead-store applies a new type by itself: no run is started."""
     parts = wire(kinds.guarded())
     made = connected(parts, mapping={"email": "email", "custom_fields.score": "score"})
     double.types["custom_fields.score"] = lead_field_pb2.FIELD_TYPE_NUMBER
