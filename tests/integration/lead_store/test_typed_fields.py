@@ -3,18 +3,20 @@
 import grpc
 import pytest
 from lead_store_calls import FIELDS, TENANT, LeadStore, at, present
-from lead_store_moves import refusal, touched
+from lead_store_moves import conflicts, refusal, resolve, touched
 from leadsync.lead.v1 import lead_field_pb2, lead_field_service_pb2, lead_pb2, lead_service_pb2
+from leadsync.sync.v1 import conflict_service_pb2 as conflict_pb
 from leadsync.sync.v1 import sync_pb2
 
 REVENUE = "custom_fields.revenue"
 EMAIL = "a@x.org"
 NUMBER, TEXT = lead_field_pb2.FIELD_TYPE_NUMBER, lead_field_pb2.FIELD_TYPE_TEXT
+CHOICE = lead_field_pb2.FIELD_TYPE_CHOICE
 
 
-def declare(store: LeadStore, kind: lead_field_pb2.FieldType.ValueType = NUMBER) -> None:
+def declare(store: LeadStore, kind: lead_field_pb2.FieldType.ValueType = NUMBER, *options: str) -> None:
     """Declare the type of the revenue."""
-    field = lead_field_pb2.LeadField(name=REVENUE, type=kind)
+    field = lead_field_pb2.LeadField(name=REVENUE, type=kind, options=options)
     request = lead_field_service_pb2.PutLeadFieldRequest(tenant_id=TENANT, field=field)
     store.lead_fields.PutLeadField(request, timeout=30)
 
@@ -55,8 +57,8 @@ def test_what_people_enter_gets_its_canonical_form(typed_store: LeadStore) -> No
 
 
 def test_what_is_not_of_its_type_is_refused(typed_store: LeadStore) -> None:
-    """With the path of the field, at a create as at an update."""
-    expected = grpc.StatusCode.INVALID_ARGUMENT, "invalid_field", REVENUE
+    """With the path of the field and the reason, at a create as at an update."""
+    expected = grpc.StatusCode.INVALID_ARGUMENT, "not_a_number", REVENUE
     assert refusal(lambda: create(typed_store, "a lot")) == expected
     lead = create(typed_store, "1")
     assert refusal(lambda: update(typed_store, lead.lead_id, "a lot")) == expected
@@ -114,3 +116,49 @@ def test_r19_a_changed_type_makes_the_work_items_due(lead_store: LeadStore) -> N
     assert decision.outcome == sync_pb2.OUTCOME_UNCHANGED
     declare(lead_store)
     assert lead_store.work() == []
+
+
+def test_r19_a_new_option_reaches_the_records_that_have_it(lead_store: LeadStore) -> None:
+    """A value that was no option is shown as unreadable. Once it is one, the lead takes it without a further event."""
+    declare(lead_store, CHOICE, "much")
+    lead_store.put_target(fields=[*FIELDS, REVENUE])
+    lead_id = seen(lead_store, "much", 1).lead_id
+    seen(lead_store, "more", 2)
+    assert [one.reason for one in lead_store.get(lead_id).links[0].unreadable] == ["not_an_option"]
+
+    declare(lead_store, CHOICE, "much", "more")
+
+    lease = lead_store.lease_one()
+    lead_store.reconcile(present(lease, at(2), email=EMAIL, custom={REVENUE: "more"}))
+    lead = lead_store.get(lead_id)
+    assert (lead.custom_fields["revenue"], list(lead.links[0].unreadable)) == ("more", [])
+
+
+def waiting(store: LeadStore) -> str:
+    """A lead with a text in a field that is a number since, while its record has a number."""
+    store.put_target(fields=[*FIELDS, REVENUE])
+    lead_id = seen(store, "1", 1).lead_id
+    update(store, lead_id, "a lot")
+    declare(store)
+    lease = store.lease_one()
+    store.reconcile(present(lease, at(2), email=EMAIL, custom={REVENUE: "2"}, history={}))
+    return lead_id
+
+
+def test_l1_a_value_that_is_no_longer_of_its_type_waits_for_a_person(lead_store: LeadStore) -> None:
+    """It was set last, so that it should win, but it cannot be sent. The two sides do not stay different unseen."""
+    lead_id = waiting(lead_store)
+    (conflict,) = conflicts(lead_store)
+    assert (conflict.ours, conflict.theirs) == ("a lot", "2")
+    assert lead_store.get(lead_id).custom_fields["revenue"] == "a lot"
+
+
+def test_a_conflict_is_not_settled_with_a_value_that_is_not_of_its_type(lead_store: LeadStore) -> None:
+    """Neither by the platform's value from before, nor by another one. The request's own field is named."""
+    lead_id = waiting(lead_store)
+    (conflict,) = conflicts(lead_store)
+    wrong = grpc.StatusCode.INVALID_ARGUMENT, "not_a_number"
+    assert refusal(lambda: resolve(lead_store, conflict, take=conflict_pb.SIDE_PLATFORM)) == (*wrong, "take")
+    assert refusal(lambda: resolve(lead_store, conflict, value="much")) == (*wrong, "value")
+    resolve(lead_store, conflict, take=conflict_pb.SIDE_CRM)
+    assert lead_store.get(lead_id).custom_fields["revenue"] == "2"

@@ -134,3 +134,49 @@ def test_r19_a_type_that_was_declared_is_a_part_of_the_mapping() -> None:
     dates = TenantFields().with_field(declare(REVENUE, "", FieldType.DATE))
     assert target.typed(dates).mapping not in {typed.mapping, target.mapping}
     assert target.typed(FIELDS.without(HEAT)).mapping == typed.mapping
+
+
+def test_changed_options_are_looked_at_again_under_the_same_base() -> None:
+    """Other options make other values readable. What was agreed on stays agreed on; other labels change nothing."""
+    target = Target("i", "t", "crm", "a", Direction.BIDIRECTIONAL, {HEAT: FieldRule()}, "m")
+    more = FIELDS.with_field(declare(HEAT, "", FieldType.CHOICE, ("hot", "cold", "mild")))
+    named = FIELDS.with_field(declare(HEAT, "Temperature", FieldType.CHOICE, ("hot", "cold")))
+    assert target.typed(more).mapping == target.typed(FIELDS).mapping
+    assert target.typed(more).fingerprint != target.typed(FIELDS).fingerprint
+    assert target.typed(named).fingerprint == target.typed(FIELDS).fingerprint
+
+
+def disputed(ours: str, base: str | None, theirs: str, rule: FieldRule, refused: str | None = None) -> Plan:
+    """Merge a field whose value on the platform was set last."""
+    return plan(
+        Ours({"f": ours}, {"f": AT.replace(year=2027)}, {} if refused is None else {"f": refused}),
+        {} if base is None else {"f": Base(base, base)},
+        Theirs({"f": Reading(theirs, theirs)}, AT, with_history=True),
+        {"f": rule},
+    )
+
+
+@pytest.mark.parametrize("merge", [MergeRule.NEWEST, MergeRule.PLATFORM])
+def test_l1_a_value_that_should_win_but_is_not_of_its_type_waits_for_a_person(merge: MergeRule) -> None:
+    """The rule would send it, which cannot be. So both sides would stay different, and nobody would see it."""
+    rule = FieldRule(merge, kind=FieldType.NUMBER)
+    assert set(disputed("a lot", None, "2", rule).conflicts) == {"f"}
+    assert disputed("3", None, "2", rule).to_crm == {"f": "3"}
+
+
+@pytest.mark.parametrize(
+    ("base", "theirs", "direction", "refused"),
+    [
+        ("2", "2", Direction.BIDIRECTIONAL, None),  # only our side had changed
+        (None, "", Direction.BIDIRECTIONAL, None),  # theirs is blank
+        (None, "2", Direction.TO_CRM, None),  # their value may not flow, so that there is nothing to choose
+        (None, "2", Direction.BIDIRECTIONAL, "3"),  # of its type, but refused by the CRM
+    ],
+)
+def test_otherwise_a_value_that_cannot_be_sent_is_left_alone(
+    base: str | None, theirs: str, direction: Direction, refused: str | None
+) -> None:
+    """Neither side is changed, and nobody is asked."""
+    rule = FieldRule(direction=direction, kind=FieldType.NUMBER)
+    result = disputed(refused or "a lot", base, theirs, rule, refused)
+    assert (result.to_lead, result.to_crm, result.conflicts) == ({}, {}, {})

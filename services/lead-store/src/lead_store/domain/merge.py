@@ -133,7 +133,10 @@ def plan(
 def decide(
     name: str, ours: Ours, base: Base | None, theirs: Theirs, rule: FieldRule, *, unproven: bool = False
 ) -> tuple[Winner, str]:
-    """Return whose value one field takes, and why. Without a base, both sides count as changed."""
+    """Return whose value one field takes, and why. Without a base, both sides count as changed.
+
+    A person is asked instead of the rule where our value should win but is not of its type, so that it cannot be sent.
+    """
     value, reading = ours.values.get(name, ""), theirs.readings[name]
     if same(rule.kind, value, reading.value):
         return Winner.AGREED, ""
@@ -151,7 +154,8 @@ def decide(
     if winner is Winner.THEIRS and not rule.direction.from_crm:
         return Winner.NOBODY, ""
     if winner is Winner.OURS and not may_send(name, ours, rule):
-        return Winner.NOBODY, ""
+        disputed = we_changed and they_changed and not one_is_blank and rule.direction is Direction.BIDIRECTIONAL
+        return (Winner.ASK if disputed and rule.canonical(value) is None else Winner.NOBODY), ""
     return winner, because
 
 

@@ -144,6 +144,7 @@ class Target:
     phone_region: str = ""  # country of phone numbers that name none, ISO 3166-1 alpha-2
     capabilities: Capabilities = field(default_factory=Capabilities)
     provider_name: str = ""  # the provider as people write it
+    options: str = ""  # fingerprint of the options of the mapped choices: other options make other values readable
 
     @property
     def account(self) -> Account:
@@ -165,7 +166,7 @@ class Target:
         """Differs when the same readings may lead to other decisions."""
         rules = [f"{name}:{rule.merge}:{rule.blank}:{rule.direction}" for name, rule in sorted(self.rules.items())]
         matching = [*sorted(self.match_keys), self.phone_region]
-        return _digest([self.direction, self.mapping, *matching, *rules])
+        return _digest([self.direction, self.mapping, *matching, *rules, *filter(None, [self.options])])
 
     def kind_of(self, name: str) -> FieldType:
         """The type of a field; text if it is not mapped."""
@@ -176,13 +177,14 @@ class Target:
         """The target with the types of its tenant's fields.
 
         Types that the tenant declared are a part of the mapping: a base made under another type is not used (R19). A
-        custom field is text, whether that was declared or not.
+        custom field is text, whether that was declared or not. Options are no part of it: the base stays.
         """
         rules = {name: replace(rule, kind=fields.type_of(name)) for name, rule in self.rules.items()}
-        names = sorted(name for name in rules.keys() & fields.declared.keys() if rules[name].kind is not FieldType.TEXT)
-        types = [f"{name}:{rules[name].kind}" for name in names]
+        declared = [fields.declared[name] for name in sorted(rules.keys() & fields.declared.keys())]
+        types = [f"{one.name}:{one.kind}" for one in declared if one.kind is not FieldType.TEXT]
+        options = [f"{one.name}:{one.options!r}" for one in declared if one.options]
         mapping = f"{self.mapping}/{_digest(types)}" if types else self.mapping
-        return replace(self, rules=rules, mapping=mapping)
+        return replace(self, rules=rules, mapping=mapping, options=_digest(options) if options else "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from lead_store.domain.decision import FieldChange
 from lead_store.domain.errors import Invalid, NotAllowed, NotFound, StaleEtag
 from lead_store.domain.history import PLATFORM, Entry
 from lead_store.domain.lead import Lead
+from lead_store.domain.lead_fields import TenantFields
 from lead_store.domain.references import new_identities
 from lead_store.domain.work_item import WorkItemTouch, touches_of
 from lead_store.mongo.store import Store
@@ -118,9 +119,7 @@ class Conflicts:
             raise NotFound("conflict_not_found", f"{field} of this lead does not wait for a person (any more)")
         if conflict.etag != etag:
             raise StaleEtag("the conflict has changed since it was read: look at it again")
-        now, value = self.store.now(), choice.of(conflict)
-        if not choice.side:
-            value = typed_values({field: value}, self.store.lead_fields.get(tenant_id, session))[field]
+        now, value = self.store.now(), _checked(choice, conflict, self.store.lead_fields.get(tenant_id, session))
         after = resolve(lead, conflict, value, now, PLATFORM)
         check_named(after.values)
         if not self.store.leads.replace([after], session):
@@ -145,3 +144,18 @@ class Conflicts:
         )
         (decision_id,) = self.store.decisions.insert([entry], session)
         return decision_id
+
+
+def _checked(choice: Choice, conflict: OpenConflict, fields: TenantFields) -> str:
+    """The value that is taken, in canonical form. Raises Invalid if it is not of its field's type.
+
+    The value of a side is checked too: a field may have been declared since a person entered it. It is no new value
+    otherwise, so that an e-mail address of either side may be taken as it is.
+    """
+    value = choice.of(conflict)
+    try:
+        if choice.side:
+            return fields.canonical(conflict.field, value)
+        return typed_values({conflict.field: value}, fields)[conflict.field]
+    except Invalid as error:
+        raise Invalid("take" if choice.side else "value", error.detail, error.reason) from error

@@ -154,13 +154,7 @@ def typed_values(values: Mapping[str, str], fields: TenantFields) -> dict[str, s
     Raises Invalid for unknown fields, oversized values, malformed e-mails, and values that are not of their type.
     """
     check_values(values)
-    typed = {}
-    for name, value in values.items():
-        try:
-            typed[name] = fields.canonical(name, value)
-        except Invalid as error:
-            raise Invalid(name, error.detail) from error
-    return typed
+    return {name: fields.canonical(name, value) for name, value in values.items()}
 
 
 def check_values(values: Mapping[str, str]) -> None:
