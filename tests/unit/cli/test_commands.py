@@ -40,6 +40,18 @@ def test_wrong_fields_are_named(gateway: FakeGateway, leadsync: Run) -> None:
     assert "phone: is too long" in result.stderr
 
 
+def test_a_wrong_field_is_named_once(gateway: FakeGateway, leadsync: Run) -> None:
+    """The gateway's detail lists the fields; they are not shown a second time."""
+    faults = [{"field": "email", "message": "is not an address"}, {"field": "phone", "message": "is too long"}]
+    detail = "email: is not an address; phone: is too long"
+    gateway.on("POST", "/leads", 400, {"reason": "invalid_field", "detail": detail, "errors": faults})
+
+    result = leadsync("leads", "create", "--email", "x", "--phone", "y")
+
+    first, second, _ = result.stderr.splitlines()
+    assert (first, second) == ("leadsync: invalid_field: email: is not an address", "  phone: is too long")
+
+
 def test_with_json_a_refusal_is_json_too(gateway: FakeGateway, leadsync: Run) -> None:
     """With --json, stderr holds one JSON object with reason, detail and what to do."""
     gateway.on("GET", "/leads/1", 404, {"reason": "lead_not_found", "detail": "no such lead"})

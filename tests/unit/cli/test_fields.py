@@ -74,6 +74,24 @@ def test_a_refusal_names_what_is_wrong(gateway: FakeGateway, leadsync: Run) -> N
     assert "options[1]: is there twice" in result.stderr
 
 
+def test_a_name_may_be_copied_from_the_list(gateway: FakeGateway, leadsync: Run) -> None:
+    """The list shows `customFields.revenue`; it is the same field as `revenue`."""
+    gateway.on("PUT", "/lead-fields/revenue", 200, field("customFields.revenue", "number"))
+    gateway.on("DELETE", "/lead-fields/revenue", 204, {})
+    gateway.on("POST", "/leads", 200, {"id": "1"})
+
+    leadsync("fields", "set", "customFields.revenue", "--type", "number")
+    leadsync("fields", "remove", "customFields.revenue")
+    leadsync("leads", "create", "--custom", "customFields.revenue=5")
+
+    put, delete, post = gateway.requests
+    assert (put.sent["label"], put.path == delete.path, post.sent["customFields"]) == (
+        "revenue",
+        True,
+        {"revenue": "5"},
+    )
+
+
 @pytest.mark.parametrize("command", [("create",), ("update", "1")], ids=lambda command: str(command[0]))
 def test_values_of_typed_fields_are_sent_as_texts(
     gateway: FakeGateway, leadsync: Run, command: tuple[str, ...]

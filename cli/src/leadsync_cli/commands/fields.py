@@ -1,11 +1,11 @@
 """`leadsync fields …`: the fields of a tenant's leads and their types."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import typer
 
 from leadsync_cli.commands.context import open_gateway
-from leadsync_cli.commands.options import JsonOption, TokenOption, UrlOption
+from leadsync_cli.commands.options import JsonOption, TokenOption, UrlOption, custom_name
 from leadsync_cli.gateway.client import segment
 from leadsync_cli.output import show, show_page
 
@@ -29,7 +29,9 @@ def list_fields(*, url: UrlOption = "", token: TokenOption = "", json: JsonOptio
 def set_field(
     name: NameArgument,
     *,
-    kind: Annotated[FieldType, typer.Option("--type", "-t", help="Type of its values.")],
+    kind: Annotated[
+        FieldType, typer.Option("--type", "-t", metavar="TYPE", help=f"One of: {', '.join(get_args(FieldType))}.")
+    ],
     label: Annotated[str, typer.Option(help="Name for people.  [default: NAME]", show_default=False)] = "",
     option: Annotated[
         list[str] | None,
@@ -43,6 +45,7 @@ def set_field(
 
     Leads keep their values. If the type changes, all records with the field are compared again.
     """
+    name = custom_name(name)
     body: dict[str, Any] = {"label": label or name, "type": kind} | ({"options": option} if option else {})
     with open_gateway(url, token) as gateway:
         show(gateway.call("PUT", f"{PATH}/{segment(name)}", body=body), json=json)
@@ -51,6 +54,7 @@ def set_field(
 @app.command("remove")
 def remove_field(name: NameArgument, *, url: UrlOption = "", token: TokenOption = "", json: JsonOption = False) -> None:
     """Remove a custom field's type: the field is text again. Leads keep their values. Removing twice is no error."""
+    name = custom_name(name)
     with open_gateway(url, token) as gateway:
         gateway.delete(f"{PATH}/{segment(name)}")
     show({"name": name, "removed": True}, json=json)

@@ -12,6 +12,7 @@ from leadsync_cli.commands.options import (
     PageTokenOption,
     TokenOption,
     UrlOption,
+    custom_name,
 )
 from leadsync_cli.errors import CommandError, Exit
 from leadsync_cli.gateway.client import segment
@@ -167,5 +168,5 @@ def _custom(pairs: list[str]) -> dict[str, str]:
         name, equals, value = pair.partition("=")
         if not equals or not name:
             raise CommandError("invalid_field", f"--custom takes NAME=VALUE, not {pair!r}.", Exit.USAGE)
-        found[name] = value
+        found[custom_name(name)] = value
     return found

@@ -94,7 +94,9 @@ def raise_for_problem(answer: httpx.Response, hints: Mapping[str, str] | None = 
     problem = problem_of(answer)
     exit_code = Exit.CONFLICT if problem.reason in _CONFLICTS else _EXITS.get(problem.status, Exit.FAILED)
     hint = (_HINTS_BY_REASON | dict(hints or {})).get(problem.reason) or _HINTS.get(exit_code, "")
-    raise CommandError(problem.reason, "\n".join([problem.detail, *problem.fields]), exit_code, hint)
+    repeated = problem.detail == "; ".join(problem.fields)  # the detail says no more than the fields do
+    lines = problem.fields if repeated else (problem.detail, *problem.fields)
+    raise CommandError(problem.reason, "\n".join(lines), exit_code, hint)
 
 
 def _fields(body: dict[str, Any]) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 Whoever finds the fault raises it, at any depth; it is written out as `application/problem+json` (RFC 9457) unchanged.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 
 import msgspec
@@ -59,5 +59,9 @@ class NotKeptError(Problem):
 
 def invalid(*faults: Fault) -> Problem:
     """Make the problem of a request whose fields are not acceptable."""
-    detail = "; ".join(f"{fault.field}: {fault.message}" for fault in faults)[:_MAX_DETAIL]
-    return Problem(400, "invalid_field", detail, errors=faults)
+    return Problem(400, "invalid_field", listed(faults), errors=faults)
+
+
+def listed(faults: Iterable[Fault]) -> str:
+    """Name fields and what is wrong with them in one text."""
+    return "; ".join(f"{fault.field}: {fault.message}" for fault in faults)[:_MAX_DETAIL]

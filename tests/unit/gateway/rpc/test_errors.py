@@ -2,8 +2,10 @@
 
 import grpc
 import pytest
+from google.protobuf import any_pb2
+from google.rpc import error_details_pb2, status_pb2
 from webhook_gateway.problem import Fault
-from webhook_gateway.rpc.errors import ServiceProblem
+from webhook_gateway.rpc.errors import ServiceProblem, from_rpc_error
 
 
 @pytest.mark.parametrize("code", list(grpc.StatusCode))
@@ -22,3 +24,28 @@ def test_a_services_error_becomes_a_problem() -> None:
     assert (problem.status, problem.reason, problem.detail) == (429, "crm_rate_limited", "wait")
     assert problem.headers["retry-after"] == "2"
     assert [fault.field for fault in problem.errors] == ["phone"]
+
+
+def failed(field: str, text: str) -> ServiceProblem:
+    """What the answer of a service that names a wrong field becomes."""
+    details = [any_pb2.Any(), any_pb2.Any()]
+    details[0].Pack(error_details_pb2.ErrorInfo(reason="invalid_field", domain="leadsync"))
+    violation = error_details_pb2.BadRequest.FieldViolation(field=field, description=text)
+    details[1].Pack(error_details_pb2.BadRequest(field_violations=[violation]))
+    status = status_pb2.Status(code=3, message=text, details=details)
+    metadata = grpc.aio.Metadata(("grpc-status-details-bin", status.SerializeToString()))
+    code = grpc.StatusCode.INVALID_ARGUMENT
+    return from_rpc_error(grpc.aio.AioRpcError(code, grpc.aio.Metadata(), metadata, details=text), "store")
+
+
+def test_the_text_for_people_names_the_field() -> None:
+    """A service's message alone does not say which field it is about."""
+    problem = failed("field.options[1]", "is there twice")
+    assert problem.detail == "options[1]: is there twice"
+    assert problem.errors == (Fault("options[1]", "is there twice"),)
+
+
+def test_a_custom_field_in_a_text_is_spelt_as_over_http() -> None:
+    """Services write `custom_fields.`, callers `customFields.`."""
+    problem = failed("field_rules.custom_fields.a_b", "`custom_fields.a_b` is not mapped")
+    assert problem.detail == "fieldRules.customFields.a_b: `customFields.a_b` is not mapped"

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from http import HTTPStatus
+from inspect import getdoc
 from types import NoneType
 from typing import Any
 
@@ -73,7 +74,7 @@ def _kinds(item: Operation) -> Iterator[Any]:
 
 
 def _described(item: Operation, types: _Types) -> Json:
-    summary, _, rest = (item.function.__doc__ or "").partition("\n")
+    summary, _, rest = (getdoc(item.function) or "").partition("\n")
     role = role_of(item.name)
     needs = f"Needs the role {role.name.lower()}." if role else "Public."
     described: Json = {

@@ -51,7 +51,8 @@ def read_query(request: Request) -> dict[str, str]:
     pairs = request.query_params.multi_items()
     given = dict(pairs)
     if len(given) != len(pairs):
-        raise invalid(Fault("", "a parameter is given twice"))
+        names = [name for name, _ in pairs]
+        raise invalid(*(Fault(name, "is given twice") for name in given if names.count(name) > 1))
     return {name: value for name, value in given.items() if value}
 
 
@@ -113,7 +114,16 @@ def _leaf(value: object, kind: Any, path: str, *, strict: bool = True) -> Iterat
     try:
         msgspec.convert(value, kind, strict=strict, dec_hook=decode_hook)
     except msgspec.ValidationError as error:
-        yield Fault(path, str(error))
+        yield Fault(path, _for_people(error, kind))
+
+
+def _for_people(error: msgspec.ValidationError, kind: object) -> str:
+    """Say what is wrong: in the type's own words where the fault is a regular expression that does not match."""
+    metas = (meta for member in members(kind) for meta in get_args(member)[1:] if isinstance(meta, msgspec.Meta))
+    described = next((meta.description for meta in metas if meta.pattern and meta.description), None)
+    if described is None or "matching regex" not in str(error):
+        return str(error)
+    return f"must be {described[0].lower()}{described[1:].rstrip('.')}"
 
 
 def _join(path: str, name: str) -> str:

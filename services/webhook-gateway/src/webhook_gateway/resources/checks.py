@@ -15,6 +15,7 @@ from webhook_gateway.resources.reasons import CONNECTOR, CRM, NO_INTEGRATION, ST
 from webhook_gateway.resources.sync_status import SyncStatus, SyncStatuses
 from webhook_gateway.rpc.calls import Client
 from webhook_gateway.rpc.messages import plain
+from webhook_gateway.rpc.names import http_text
 
 
 class CheckUp(Struct, rename="camel"):
@@ -44,7 +45,7 @@ class Checks(Client):
             self._statuses.counters_or_zero(tenant, integration_id),
             self.call(self._stub.GetIntegration, pb.GetIntegrationRequest(**of_one)),
         )
-        found = [plain(item, Check) for item in answer.checks]
+        found = [plain(item, Check, finding=http_text(item.finding)) for item in answer.checks]
         provider = find_provider(self._registry, got.integration.provider)
         of_gateway = [provider.check(got.integration.app_id), _deliveries(status)]
         known = {check.name for check in found}

@@ -4,8 +4,8 @@ import grpc
 from google.rpc import error_details_pb2  # type: ignore[import-untyped, unused-ignore]
 from grpc_status import rpc_status
 
-from webhook_gateway.problem import Fault, Problem
-from webhook_gateway.rpc.names import http_path
+from webhook_gateway.problem import Fault, Problem, listed
+from webhook_gateway.rpc.names import http_path, http_text
 
 HTTP_STATUS = {
     grpc.StatusCode.INVALID_ARGUMENT: 400,
@@ -72,10 +72,15 @@ def from_rpc_error(error: grpc.aio.AioRpcError, service: str) -> ServiceProblem:
         for message in (info, bad, retry):
             detail.Unpack(message)
     reason, text = _DEFAULTS.get(code, ("internal", "something went wrong inside"))
+    faults = tuple(Fault(http_path(item.field), http_text(item.description)) for item in bad.field_violations)
+    if code in _FOR_CALLERS or info.reason:
+        text = http_text(error.details() or text)
+    if faults and text == faults[0].message:  # it does not say which field it is about
+        text = listed(faults)
     return ServiceProblem(
         code,
         info.reason.lower() or reason.format(service),
-        (error.details() or text) if code in _FOR_CALLERS or info.reason else text,
-        tuple(Fault(http_path(item.field), item.description) for item in bad.field_violations),
+        text,
+        faults,
         retry.retry_delay.seconds + retry.retry_delay.nanos / 1e9 if retry.HasField("retry_delay") else None,
     )

@@ -11,10 +11,13 @@ _CONTRACT_CUSTOM = "custom_fields."
 LeadField = Annotated[
     str,
     Meta(
-        pattern=r"^(email|firstName|lastName|phone|company|jobTitle|website|status|customFields\.[A-Za-z0-9_]{1,64})$"
+        pattern=r"^(email|firstName|lastName|phone|company|jobTitle|website|status|customFields\.[A-Za-z0-9_]{1,64})$",
+        description="A field of leads, such as firstName or customFields.revenue.",
     ),
 ]
-CustomName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_]{1,64}$")]  # the name of a custom field alone
+CustomName = Annotated[  # the name of a custom field alone
+    str, Meta(pattern=r"^[A-Za-z0-9_]{1,64}$", description="1 to 64 letters from A to Z, digits or underscores.")
+]
 # Names that are not merely the same word in another spelling.
 _RENAMED = {
     "account_id": "portalId",
@@ -47,6 +50,11 @@ def contract_field(name: str) -> str:
 def http_field(name: str) -> str:
     """Translate a lead field to the spelling of the HTTP API."""
     return CUSTOM + name.removeprefix(_CONTRACT_CUSTOM) if name.startswith(_CONTRACT_CUSTOM) else camel(name)
+
+
+def http_text(text: str) -> str:
+    """Translate the names of custom fields in a text for people to the HTTP API's spelling."""
+    return text.replace(_CONTRACT_CUSTOM, CUSTOM)
 
 
 def http_path(path: str) -> str:
