@@ -335,7 +335,7 @@ def test_dry_runs_are_served(
     wrong: dict[str, Any]
     for wrong, field in (
         ({"proposed": proposed}, "proposed"),
-        ({"proposed": unknown, "dry_run": True}, "field_mapping.email"),
+        ({"proposed": unknown, "dry_run": True}, "proposed.field_mapping.email"),
         ({"proposed": proposed, "dry_run": True, "proposed_mask": paused}, "proposed_mask"),
     ):
         code, _, fields = _refusal(stub.StartImport, pb.StartImportRequest(**key, **wrong))

@@ -59,6 +59,12 @@ class InvalidError(ConnectorError):
 
     kind = Kind.INVALID
 
+    def within(self, part: str) -> "InvalidError":
+        """Make the same error of a request that has this in one of its parts."""
+        field = f"{part}.{self.field}" if self.field else part
+        more = tuple((f"{part}.{path}", message) for path, message in self.more)
+        return InvalidError(self.reason, self.message, field=field, more=more)
+
 
 class StaleEtagError(ConnectorError):
     """The integration has moved on since the caller read it."""

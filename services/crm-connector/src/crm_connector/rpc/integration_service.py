@@ -9,6 +9,7 @@ from grpc import ServicerContext as Context
 from leadsync.integration.v1 import integration_service_pb2 as pb
 from leadsync.integration.v1 import integration_service_pb2_grpc as pb_grpc
 
+from crm_connector.domain.errors import InvalidError
 from crm_connector.domain.run import RunKind
 from crm_connector.rpc import integration_mapping, mapping
 from crm_connector.usecases.doctor import Doctor
@@ -90,7 +91,10 @@ class IntegrationServicer(pb_grpc.IntegrationServiceServicer):
             if not request.dry_run:
                 raise mapping.invalid("proposed", "Settings can be tried out in a dry run only.")
             changes = integration_mapping.proposed(request.proposed, request.proposed_mask.paths)
-            proposed = self._integrations.as_proposed(*key, changes)
+            try:
+                proposed = self._integrations.as_proposed(*key, changes)
+            except InvalidError as error:
+                raise error.within("proposed") from error
         started = self._runs.start(*key, RunKind.IMPORT, request_id, dry_run=request.dry_run, proposed=proposed)
         return pb.StartImportResponse(run=mapping.run(started, self._now()))
 
