@@ -140,3 +140,11 @@ def test_contact_can_be_read_under_its_old_id(hubspot: RunningSimulator) -> None
     hubspot.control.delete_contact(new)
     assert hubspot.control.contact(two)["archived"] is True
     assert [found["id"] for found in hubspot.control.contacts(archived=True)] == [new]
+
+
+def test_a_contact_has_a_page_for_people(hubspot: RunningSimulator) -> None:
+    """At the address that HubSpot's own pages have, without a token: the contact with its history."""
+    contact_id = hubspot.create(firstname="A")
+    page = f"{hubspot.url}/contacts/48975575/record/0-1"
+    assert httpx.get(f"{page}/{contact_id}").json() == hubspot.control.contact(contact_id)
+    assert httpx.get(f"{page}/1").status_code == 404

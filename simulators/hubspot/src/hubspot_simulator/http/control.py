@@ -130,8 +130,10 @@ def control_routes(simulator: Simulator, sender: Sender) -> list[Route]:
     """Every control endpoint."""
     contacts, apps = ContactControl(simulator), AppControl(simulator)
     routes = [*SystemControl(simulator, sender).routes(), *contacts.routes(), *apps.routes()]
+    controls = [(method, f"/_control{path}", handler) for method, path, handler in routes]
     return [
-        Route(f"/_control{path}", _endpoint(simulator, handler), methods=[method]) for method, path, handler in routes
+        Route(path, _endpoint(simulator, handler), methods=[method])
+        for method, path, handler in (*controls, *contacts.pages())
     ]
 
 

@@ -36,6 +36,10 @@ class ContactControl:
             ("POST", f"{one}/gdpr-delete", self.erase),
         ]
 
+    def pages(self) -> list[ControlRoute]:
+        """What HubSpot shows to people at an address of its own, outside the control API."""
+        return [("GET", "/contacts/{portal_id}/record/0-1/{contact_id}", self.get)]
+
     async def all(self, request: Request) -> Answer:
         """Every contact with all its properties; archived ones too with `?archived=true`."""
         wanted = request.query_params.get("archived", "").lower() == "true"

@@ -25,6 +25,6 @@ async def body_of(request: Request) -> dict[str, Any]:
 
 
 def portal_id_of(request: Request) -> int | None:
-    """Return the account: that of `?portal_id=`, else that of the settings."""
-    given = request.query_params.get("portal_id")
+    """Return the account: that of the path or of `?portal_id=`, else that of the settings."""
+    given = request.path_params.get("portal_id") or request.query_params.get("portal_id")
     return int(given) if given else None
