@@ -127,3 +127,14 @@ def test_a_conflict_of_several_choices_is_shown(gateway: FakeGateway, leadsync: 
 
     shown = [" ".join(line.split()) for line in result.stdout.splitlines()]
     assert shown[:2] == ['platform "cold, hot"', "crm blank"]
+
+
+def test_a_value_that_is_not_of_its_type_leads_to_the_list_of_types(gateway: FakeGateway, leadsync: Run) -> None:
+    """The hint names the command that shows what a field takes."""
+    faults = [{"field": "customFields.revenue", "message": "is no number"}]
+    gateway.on("PATCH", "/leads/1", 400, {"reason": "not_a_number", "detail": "x", "errors": faults})
+
+    result = leadsync("leads", "update", "1", "--custom", "revenue=much")
+
+    assert result.returncode == 2
+    assert "`leadsync fields list`" in result.stderr

@@ -33,6 +33,10 @@ _CONFLICTS = {
     "survivor_deleted",
     "undo_too_late",
 }
+_NOT_OF_TYPE = (
+    *("not_a_number", "number_too_long", "not_a_boolean", "not_a_date", "not_a_datetime"),
+    *("not_an_option", "too_many_choices"),
+)
 _RENEW = "`leadsync integration update --new-secret access-token` replaces it."
 # What to do about a reason; for other reasons, what the exit code suggests.
 _HINTS_BY_REASON = {
@@ -53,7 +57,7 @@ _HINTS_BY_REASON = {
     "run_not_found": "`leadsync runs list` shows the runs.",
     "stale_etag": "It was changed meanwhile: look at it again, then repeat the command.",
     "undo_too_late": "Set the value by hand: `leadsync leads update`.",
-}
+} | dict.fromkeys(_NOT_OF_TYPE, "`leadsync fields list` shows the types of fields and their options.")
 _HINTS = {
     Exit.FAILED: "The services' logs say more; those of a local suite are in `logs` of its data directory.",
     Exit.USAGE: "Correct this; --help shows what the command takes.",
