@@ -3,8 +3,6 @@
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
-import jwt
-
 from leadsync_cli.errors import CommandError, Exit
 from leadsync_cli.keys import KEY_FILES, read_private
 from leadsync_cli.settings import Settings
@@ -46,4 +44,6 @@ def make_token(keys: str, *, tenant: str, role: Role, subject: str, lifetime: ti
         "iat": now,
         "exp": now + lifetime,
     }
+    import jwt  # noqa: PLC0415 (it takes long to load, and few commands make tokens)
+
     return jwt.encode(claims, keys.split(",", maxsplit=1)[0].strip(), algorithm="HS256")

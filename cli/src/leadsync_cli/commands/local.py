@@ -1,4 +1,7 @@
-"""`up`, `demo` and `token`: commands for the suite on this machine."""
+"""`up`, `demo` and `token`: commands for the suite on this machine.
+
+What `up` and `demo` need takes longer to import than another command takes to run, so they import it themselves.
+"""
 
 import sys
 from datetime import timedelta
@@ -8,11 +11,8 @@ import typer
 
 from leadsync_cli.commands.context import read_settings
 from leadsync_cli.commands.options import JsonOption
-from leadsync_cli.demo.play import play_demo
 from leadsync_cli.errors import Exit
 from leadsync_cli.output import print_json
-from leadsync_cli.suite.events import Reporter, as_json, as_text
-from leadsync_cli.suite.up import run_suite
 from leadsync_cli.tokens import Role, local_token_key, make_token
 
 
@@ -21,6 +21,9 @@ def up(*, json: JsonOption = False) -> None:
 
     Ctrl-C stops it; a second Ctrl-C kills it. With --json, every status line is a JSON object.
     """
+    from leadsync_cli.suite.events import Reporter, as_json, as_text  # noqa: PLC0415
+    from leadsync_cli.suite.up import run_suite  # noqa: PLC0415
+
     run_suite(read_settings(), Reporter(as_json if json else as_text))
 
 
@@ -29,6 +32,8 @@ def demo(*, json: JsonOption = False) -> None:
 
     On a running suite, its leads and contacts remain; their names are unique per run. Exit code 1 if a check fails.
     """
+    from leadsync_cli.demo.play import play_demo  # noqa: PLC0415
+
     if not play_demo(read_settings(), as_json=json):
         raise typer.Exit(Exit.FAILED)
 

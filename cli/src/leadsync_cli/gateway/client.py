@@ -23,9 +23,13 @@ class Gateway:
 
     def __init__(self, url: str, token: str) -> None:
         self.url = url
-        local = urlsplit(url).hostname in LOOPBACK
+        address = urlsplit(url)
         self._http = httpx.Client(
-            base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=TIMEOUT_SECONDS, trust_env=not local
+            base_url=url,
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=TIMEOUT_SECONDS,
+            trust_env=address.hostname not in LOOPBACK,
+            verify=address.scheme != "http",  # without TLS there is nothing to verify, and certificates load slowly
         )
 
     def __enter__(self) -> Self:

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 
 from hubspot_simulator.core.signatures import signed_headers
 
+from leadsync_cli.crms.hubspot.local import SIMULATED, SIMULATED_ACCOUNT
 from leadsync_cli.errors import CommandError, Exit
 from leadsync_cli.settings import Settings
-from leadsync_cli.suite.catalogue import SIMULATED, SIMULATED_ACCOUNT
 
 WEBHOOK_PATH = "/api/v1/webhooks/hubspot"
 
