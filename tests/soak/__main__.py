@@ -13,7 +13,7 @@ from soak.run import Options, soak
 
 
 def main() -> int:
-    """Run once and print the report; the data of a run that failed is kept."""
+    """Run once; the data of a run that failed is kept."""
     parser = argparse.ArgumentParser(prog="soak", description=__doc__)
     parser.add_argument("--seconds", type=float, default=600, help="how long things go wrong")
     parser.add_argument("--seed", type=int, default=secrets.randbelow(1_000_000), help="which schedule; default: any")

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from itertools import pairwise
 
-from soak.evidence import Acknowledged, Evidence, Json, is_covered
+from soak.final_state import Acknowledged, FinalState, Json, is_covered
 from soak.ledger import FIELDS, Ledger
 
 FIELD_NAMES = {"firstName": "first_name", "lastName": "last_name", "company": "company", "jobTitle": "job_title"}
@@ -29,33 +29,33 @@ class Finding:
 
 
 def audit(
-    evidence: Evidence, acknowledged: Iterable[Acknowledged], ledger: Ledger, needless_writes: int
+    left: FinalState, acknowledged: Iterable[Acknowledged], ledger: Ledger, needless_writes: int
 ) -> list[Finding]:
     """Look for everything that must not be. `needless_writes` were made when everything was looked at once more."""
-    told = list(acknowledged)
+    kept = list(acknowledged)
     return [
-        *_unkept(evidence, told),
-        *_unequal(evidence, {record_id for one in told for record_id in one.gone}),
-        *_contacts_alone(evidence),
-        *_leads_alone(evidence),
-        *_twice(evidence),
-        *_lost_on_the_platform(evidence, ledger),
-        *_lost_in_hubspot(evidence),
-        *_too_many_calls(evidence, ledger, needless_writes),
+        *_unkept(left, kept),
+        *_unequal(left, {record_id for one in kept for record_id in one.gone}),
+        *_contacts_alone(left),
+        *_leads_alone(left),
+        *_twice(left),
+        *_lost_on_the_platform(left, ledger),
+        *_lost_in_hubspot(left),
+        *_too_many_calls(left, ledger, needless_writes),
     ]
 
 
 def slow_answers(answer_ms: Sequence[int]) -> list[Finding]:
-    """Where one of everything is always there, HubSpot hears within a second that its webhook is kept."""
+    """Where one process of each kind always runs, a webhook is answered within a second."""
     ordered = sorted(answer_ms)
     p99 = ordered[len(ordered) * 99 // 100] if ordered else 0
     return [Finding("ack", "webhooks were answered late", f"99th percentile {p99} ms")] if p99 >= MOST_ACK_MS else []
 
 
-def _unkept(evidence: Evidence, acknowledged: Iterable[Acknowledged]) -> Iterator[Finding]:
+def _unkept(left: FinalState, acknowledged: Iterable[Acknowledged]) -> Iterator[Finding]:
     """L10: each touch of an acknowledged delivery is decided later, due, failed, or ignored on purpose."""
     for one in acknowledged:
-        kept = evidence.deliveries.get(one.key)
+        kept = left.deliveries.get(one.key)
         if kept is None:
             yield Finding("L10", "an acknowledged delivery is not in the inbox", one.key)
         elif kept["state"] == "ignored" and kept["reason"]:
@@ -64,24 +64,24 @@ def _unkept(evidence: Evidence, acknowledged: Iterable[Acknowledged]) -> Iterato
             yield Finding("L10", f"an acknowledged delivery is still {kept['state']}", one.key)
         else:
             for record_id in one.record_ids:
-                if not is_covered(evidence.work_item_of_record(record_id), kept["recorded_at"]):
+                if not is_covered(left.work_item_of_record(record_id), kept["recorded_at"]):
                     yield Finding("L10", "an acknowledged touch has no later decision", f"{one.key} {record_id}")
 
 
-def _unequal(evidence: Evidence, told_gone: Set[str]) -> Iterator[Finding]:
+def _unequal(left: FinalState, reported_gone: Set[str]) -> Iterator[Finding]:
     """L1: each pair is equal in every mapped field, or the field waits for a person; L8: no link to what is gone.
 
-    A contact whose deletion nobody was told of is noticed by the next pass over the archive: a run is too short for
+    A contact whose deletion event was lost is noticed by the next pass over the archive: a run is too short for
     that.
     """
-    for lead_id, lead in evidence.leads.items():
-        link = evidence.link(lead)
+    for lead_id, lead in left.leads.items():
+        link = left.link(lead)
         if lead["deleted_at"] is not None or link is None or not link["record_id"] or link["detached_reason"]:
             continue
-        contact = evidence.contacts.get(link["record_id"])
+        contact = left.contacts.get(link["record_id"])
         pair = f"lead {lead_id} contact {link['record_id']}"
         if contact is None or contact["archived"]:
-            if link["record_id"] in told_gone and not _has_failed(evidence, link["record_id"]):
+            if link["record_id"] in reported_gone and not _has_failed(left, link["record_id"]):
                 yield Finding("L8", "a lead is linked to a contact that is gone", pair)
             continue
         waiting = {*link["conflicts"], *link["refused"], *link["overwritten"]}
@@ -91,43 +91,43 @@ def _unequal(evidence: Evidence, told_gone: Set[str]) -> Iterator[Finding]:
                 yield Finding("L1", f"{name} differs: {ours!r} here, {theirs!r} in HubSpot", pair)
 
 
-def _contacts_alone(evidence: Evidence) -> Iterator[Finding]:
+def _contacts_alone(left: FinalState) -> Iterator[Finding]:
     """L5: every contact is a lead, or it is said why not."""
-    linked = {link["record_id"] for lead in evidence.leads.values() if (link := _active(evidence, lead))}
-    for record_id, contact in evidence.contacts.items():
+    linked = {link["record_id"] for lead in left.leads.values() if (link := _active(left, lead))}
+    for record_id, contact in left.contacts.items():
         if contact["archived"] or record_id in linked:
             continue
-        work_item = evidence.work_item_of_record(record_id)
+        work_item = left.work_item_of_record(record_id)
         if work_item is None or (work_item.get("outcome") not in _EXPLAINED and not work_item.get("failed_at")):
-            yield Finding("L5", "a contact has no lead, and nothing says why", f"{record_id} {_told(work_item)}")
+            yield Finding("L5", "a contact has no lead, and nothing says why", f"{record_id} {_described(work_item)}")
 
 
-def _leads_alone(evidence: Evidence) -> Iterator[Finding]:
+def _leads_alone(left: FinalState) -> Iterator[Finding]:
     """L5: every lead is a contact, or it is said why not."""
-    for lead_id, lead in evidence.leads.items():
-        if lead["deleted_at"] is not None or _active(evidence, lead):
+    for lead_id, lead in left.leads.items():
+        if lead["deleted_at"] is not None or _active(left, lead):
             continue
-        link = evidence.link(lead)
+        link = left.link(lead)
         if link is not None and link["detached_reason"]:
-            contact = evidence.contacts.get(link["record_id"])
+            contact = left.contacts.get(link["record_id"])
             if contact is not None and not contact["archived"] and link["detached_reason"] == "record_archived":
                 yield Finding("L5", "a lead was not linked again after its contact's restore", lead_id)
             continue
-        work_item = evidence.work_items.get(f"{evidence.integration_id}/lead/{lead_id}")
+        work_item = left.work_items.get(f"{left.integration_id}/lead/{lead_id}")
         if work_item is None or not work_item.get("failed_at"):
-            yield Finding("L5", "a lead has no contact, and nothing says why", f"{lead_id} {_told(work_item)}")
+            yield Finding("L5", "a lead has no contact, and nothing says why", f"{lead_id} {_described(work_item)}")
 
 
-def _twice(evidence: Evidence) -> Iterator[Finding]:
+def _twice(left: FinalState) -> Iterator[Finding]:
     """L6: one lead per record, one record per mark, nobody twice on either side."""
-    leads = [lead for lead in evidence.leads.values() if lead["deleted_at"] is None]
-    contacts = [contact for contact in evidence.contacts.values() if not contact["archived"]]
+    leads = [lead for lead in left.leads.values() if lead["deleted_at"] is None]
+    contacts = [contact for contact in left.contacts.values() if not contact["archived"]]
     groups = {
         "several leads have one contact": [
-            (link["record_id"], lead["_id"]) for lead in leads if (link := _active(evidence, lead))
+            (link["record_id"], lead["_id"]) for lead in leads if (link := _active(left, lead))
         ],
         "several leads have one e-mail": [
-            (_email(lead["values"]), lead["_id"]) for lead in leads if not _is_shown_as_duplicate(evidence, lead)
+            (_email(lead["values"]), lead["_id"]) for lead in leads if not _is_shown_as_duplicate(left, lead)
         ],
         "several contacts have one e-mail": [(_email(c["properties"]), c["id"]) for c in contacts],
         "several contacts have one mark": [(c["properties"].get("leadsync_lead_id", ""), c["id"]) for c in contacts],
@@ -141,28 +141,28 @@ def _twice(evidence: Evidence) -> Iterator[Finding]:
                 yield Finding("L6", what, f"{key}: {' '.join(some)}")
 
 
-def _lost_on_the_platform(evidence: Evidence, ledger: Ledger) -> Iterator[Finding]:
+def _lost_on_the_platform(left: FinalState, ledger: Ledger) -> Iterator[Finding]:
     """L2: whatever the API acknowledged is there: the lead, and each value, now or in the history."""
     for lead_id in ledger.leads:
-        if lead_id not in evidence.leads:
+        if lead_id not in left.leads:
             yield Finding("L2", "an acknowledged lead is gone", lead_id)
-        elif lead_id not in ledger.deleted_leads and lead_id not in evidence.api_leads:
+        elif lead_id not in ledger.deleted_leads and lead_id not in left.api_leads:
             yield Finding("L2", "an acknowledged lead is not shown", lead_id)
     for edit in ledger.edits:
-        if (FIELD_NAMES[edit.field], edit.value) not in evidence.history.get(edit.lead_id, set()):
+        if (FIELD_NAMES[edit.field], edit.value) not in left.history.get(edit.lead_id, set()):
             yield Finding("L2", f"an acknowledged edit is in no history: {edit.field}={edit.value!r}", edit.lead_id)
 
 
-def _lost_in_hubspot(evidence: Evidence) -> Iterator[Finding]:
+def _lost_in_hubspot(left: FinalState) -> Iterator[Finding]:
     """L2: what a person entered in HubSpot and a write of ours replaced is known: in the history or a conflict."""
-    leads = {link["record_id"]: lead for lead in evidence.leads.values() if (link := evidence.link(lead))}
-    for record_id, contact in evidence.contacts.items():
+    leads = {link["record_id"]: lead for lead in left.leads.values() if (link := left.link(lead))}
+    for record_id, contact in left.contacts.items():
         lead = leads.get(record_id)
         if lead is None or contact["mergedIds"]:  # a merge joins two histories: who replaced whom is not to be seen
             continue
         for name, prop in COMPARED.items():
             for value in _replaced_by_us(contact["propertiesWithHistory"].get(prop, [])):
-                if not _is_known(evidence, lead, name, value):
+                if not _is_known(left, lead, name, value):
                     yield Finding("L2", f"{name}={value!r} was replaced unseen", f"lead {lead['_id']} {record_id}")
 
 
@@ -173,17 +173,17 @@ def _replaced_by_us(versions: list[Json]) -> Iterator[str]:
             yield older["value"]
 
 
-def _is_known(evidence: Evidence, lead: Json, name: str, value: str) -> bool:
-    link = evidence.link(lead) or {}
+def _is_known(left: FinalState, lead: Json, name: str, value: str) -> bool:
+    link = left.link(lead) or {}
     held = {*map(str, link.get("conflicts", {}).get(name, [])), *map(str, link.get("overwritten", {}).get(name, []))}
-    return (name, value) in evidence.history.get(lead["_id"], set()) or value in held or not value
+    return (name, value) in left.history.get(lead["_id"], set()) or value in held or not value
 
 
-def _too_many_calls(evidence: Evidence, ledger: Ledger, needless_writes: int) -> Iterator[Finding]:
+def _too_many_calls(left: FinalState, ledger: Ledger, needless_writes: int) -> Iterator[Finding]:
     """Calls stay within the quota, no more is written than was entered, and nothing where nothing was."""
     if needless_writes:
         yield Finding("L3", "looking at everything once more wrote to HubSpot", f"{needless_writes} writes")
-    calls = evidence.calls
+    calls = left.calls
     refused, total = calls["statuses"].get("429", 0), calls["total"]
     if refused > max(5, total * MOST_429):
         yield Finding("quota", "HubSpot refused calls with 429", f"{refused} of {total}")
@@ -194,20 +194,20 @@ def _too_many_calls(evidence: Evidence, ledger: Ledger, needless_writes: int) ->
         yield Finding("L3", "more was written than was entered", f"{calls['writes']['total']} > {entered + unsure}")
 
 
-def _active(evidence: Evidence, lead: Json) -> Json | None:
-    link = evidence.link(lead)
+def _active(left: FinalState, lead: Json) -> Json | None:
+    link = left.link(lead)
     return link if link is not None and link["record_id"] and not link["detached_reason"] else None
 
 
-def _has_failed(evidence: Evidence, record_id: str) -> bool:
-    """Whether people are told that the work on a contact has failed, and why."""
-    work_item = evidence.work_item_of_record(record_id)
+def _has_failed(left: FinalState, record_id: str) -> bool:
+    """Whether people see that the work on a contact has failed, and why."""
+    work_item = left.work_item_of_record(record_id)
     return work_item is not None and bool(work_item.get("failed_at") and work_item.get("reason"))
 
 
-def _is_shown_as_duplicate(evidence: Evidence, lead: Json) -> bool:
-    """Whether people are told that another lead has this one's contact, as after a merge in HubSpot (R15)."""
-    link, work_item = evidence.link(lead), evidence.work_items.get(f"{evidence.integration_id}/lead/{lead['_id']}", {})
+def _is_shown_as_duplicate(left: FinalState, lead: Json) -> bool:
+    """Whether people see that another lead has this one's contact, as after a merge in HubSpot (R15)."""
+    link, work_item = left.link(lead), left.work_items.get(f"{left.integration_id}/lead/{lead['_id']}", {})
     detached = link is not None and link["detached_reason"] == "duplicate_lead"
     return detached or (
         link is None and bool(work_item.get("failed_at")) and work_item.get("reason") == "ambiguous_match"
@@ -218,7 +218,7 @@ def _email(values: Json) -> str:
     return str(values.get("email", "")).lower()
 
 
-def _told(work_item: Json | None) -> str:
+def _described(work_item: Json | None) -> str:
     if work_item is None:
         return "(no work item)"
     return f"(work item: {work_item.get('outcome', '')} {work_item.get('reason', '')})"

@@ -1,4 +1,4 @@
-"""Carrying out a schedule of faults on a running suite."""
+"""Injects a schedule of faults into a running suite."""
 
 import asyncio
 import time
@@ -9,7 +9,7 @@ from typing import Any
 
 from hubspot_simulator.client import ControlClient
 
-from soak.plan import Fault, Kind
+from soak.faults import Fault, Kind
 from soak.suite import SoakSuite
 
 HUBSPOT_FAULTS: dict[str, dict[str, object]] = {
@@ -24,22 +24,22 @@ ORDER = {"duplicate_probability": 0.0, "drop_probability": 0.0, "disorder_second
 
 
 @dataclass(slots=True)
-class FaultInjection:
+class Injector:
     """Injects faults from one event loop, and counts them."""
 
     suite: SoakSuite
     hubspot: ControlClient
-    report: Callable[[str], None]
+    log: Callable[[str], None]
     counts: Counter[str] = field(default_factory=Counter)
 
-    async def run(self, faults: Iterable[Fault]) -> None:
+    async def inject(self, faults: Iterable[Fault]) -> None:
         """Carry out all faults, each at its time; returns when the last one is over."""
         await asyncio.to_thread(self.hubspot.set, **DISORDER)
         began = time.monotonic()
         async with asyncio.TaskGroup() as lasting:
             for fault in faults:
                 await asyncio.sleep(max(0.0, began + fault.at - time.monotonic()))
-                self.report(f"  {fault}")
+                self.log(f"  {fault}")
                 lasting.create_task(self._carry_out(fault))
 
     async def end(self) -> None:
@@ -61,13 +61,13 @@ class FaultInjection:
                 self.counts["links slowed"] += 1
                 return self.suite.links[fault.where].slow(fault.seconds, fault.amount)
             case Kind.HUBSPOT:
-                return self._make_hubspot_fail(fault)
+                return self._upset_hubspot(fault)
 
     async def _kill(self, component: str) -> None:
         if not self.suite.kill(component):
             self.counts["kills that met nobody"] += 1
 
-    async def _make_hubspot_fail(self, fault: Fault) -> None:
+    async def _upset_hubspot(self, fault: Fault) -> None:
         self.counts[f"HubSpot's {fault.where}"] += 1
         what = HUBSPOT_FAULTS[fault.where]
         await asyncio.to_thread(self.hubspot.fault, None, "/crm/v3/objects/contacts", int(fault.amount), **what)

@@ -36,19 +36,19 @@ class Person:
     def __post_init__(self) -> None:
         self.rng = Random(f"{self.name} of {self.seed}")
 
-    def work(self, deeds: dict[Callable[[], None], float]) -> None:
-        """Do one thing after another until it is over; each deed is chosen by its weight."""
+    def work(self, actions: dict[Callable[[], None], float]) -> None:
+        """Do one thing after another until it is over; each action is chosen by its weight."""
         began, done = time.monotonic(), 0
         while not self.over.is_set():
-            self.rng.choices(list(deeds), weights=list(deeds.values()))[0]()
+            self.rng.choices(list(actions), weights=list(actions.values()))[0]()
             done += 1
             self.over.wait(max(0.0, began + done / self.per_second - time.monotonic()))
 
-    def platform_deeds(self) -> dict[Callable[[], None], float]:
+    def platform_actions(self) -> dict[Callable[[], None], float]:
         """What people on the platform do, and how often."""
         return {self.create_lead: 30, self.edit_lead: 55, self.meet: 5, self.list_leads: 10, self.delete_lead: 1}
 
-    def hubspot_deeds(self) -> dict[Callable[[], None], float]:
+    def hubspot_actions(self) -> dict[Callable[[], None], float]:
         """What people in HubSpot do, and how often."""
         return {
             self.create_contact: 25,

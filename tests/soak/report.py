@@ -5,14 +5,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from soak.audit import Finding
-from soak.evidence import Evidence
+from soak.final_state import FinalState
 
 MOST_SHOWN = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Story:
-    """What a run did."""
+class Summary:
+    """What happened in a run."""
 
     seed: int
     seconds: float
@@ -24,34 +24,34 @@ class Story:
     deliveries: Mapping[str, int]
     acknowledged: int
     answer_ms: Sequence[int]
-    quiet_after: float | None  # seconds; None = never
+    idle_after: float | None  # seconds; None = never
 
 
-def table(story: Story, evidence: Evidence, findings: Sequence[Finding]) -> str:
-    """Write the table."""
+def table(summary: Summary, left: FinalState, findings: Sequence[Finding]) -> str:
+    """Format a run, what it left, and what the audit found."""
     laws = Counter(finding.law for finding in findings)
-    calls, writes = evidence.calls, evidence.calls["writes"]
-    failed = Counter(work_item["reason"] for work_item in evidence.work_items.values() if work_item.get("failed_at"))
+    calls, writes = left.calls, left.calls["writes"]
+    failed = Counter(work_item["reason"] for work_item in left.work_items.values() if work_item.get("failed_at"))
     parts = [
-        ("done", story.done),
-        ("killed with SIGKILL", story.killed),
-        ("ended by themselves", story.exits),
-        ("disturbed", {**story.faults, "connections cut": story.connections_cut}),
-        ("webhooks", {**story.deliveries, "acknowledged": story.acknowledged, **_ages(story.answer_ms)}),
+        ("done", summary.done),
+        ("killed with SIGKILL", summary.killed),
+        ("ended by themselves", summary.exits),
+        ("disturbed", {**summary.faults, "connections cut": summary.connections_cut}),
+        ("webhooks", {**summary.deliveries, "acknowledged": summary.acknowledged, **_ages(summary.answer_ms)}),
         ("HubSpot calls", {"total": calls["total"], **{f"status {s}": n for s, n in calls["statuses"].items()}}),
         ("HubSpot writes", {"effective": writes["total"], "without effect": writes["without_effect"]}),
-        ("left", {"leads": len(evidence.leads), "contacts": len(evidence.contacts), "work_items":
-        len(evidence.work_items)}),
-        ("for people", {"conflicts": _conflicts(evidence), **{f"failed: {why}": n for why, n in failed.items()}}),
-        ("decision", {
+        ("left", {"leads": len(left.leads), "contacts": len(left.contacts), "work_items":
+        len(left.work_items)}),
+        ("for people", {"conflicts": _conflicts(left), **{f"failed: {why}": n for why, n in failed.items()}}),
+        ("findings", {
             "lost": laws["L2"] + laws["L10"], "duplicates": laws["L6"], "unequal": laws["L1"],
             "other": len(findings) - sum(laws[law] for law in ("L1", "L2", "L6", "L10")),
         }),
     ]  # fmt: skip
-    quiet = f"{story.quiet_after:.0f} s" if story.quiet_after is not None else "never"
+    quiet = f"{summary.idle_after:.0f} s" if summary.idle_after is not None else "never"
     return "\n".join(
         [
-            f"\nsoak: seed {story.seed}, {story.seconds:g} s of faults, quiet {quiet} after them",
+            f"\nsoak: seed {summary.seed}, {summary.seconds:g} s of faults, quiet {quiet} after them",
             *(line for title, facts in parts for line in _lines(title, facts)),
             *_offenders(findings),
         ]
@@ -79,6 +79,6 @@ def _ages(answer_ms: Sequence[int]) -> dict[str, int]:
     }
 
 
-def _conflicts(evidence: Evidence) -> int:
-    links = (link for lead in evidence.leads.values() if (link := evidence.link(lead)))
+def _conflicts(left: FinalState) -> int:
+    links = (link for lead in left.leads.values() if (link := left.link(lead)))
     return sum(len(link["conflicts"]) + len(link["overwritten"]) for link in links)

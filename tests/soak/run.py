@@ -1,4 +1,4 @@
-"""One run: people at work, faults, then a wait until all work is done, and the audit."""
+"""One run: people work while faults are injected; then the suite comes to rest and is audited."""
 
 import asyncio
 import threading
@@ -12,19 +12,19 @@ import httpx
 from hubspot_simulator.client import ControlClient
 
 from soak.audit import audit, slow_answers
-from soak.evidence import Witness, gather
-from soak.idle import IdleSuite
-from soak.injection import FaultInjection
+from soak.faults import Fault, kill_loop, schedule
+from soak.final_state import Deliveries, gather
+from soak.idle import IdleCheck
+from soak.injection import Injector
 from soak.ledger import Ledger
 from soak.people import Person
-from soak.plan import Fault, kill_loop, schedule
-from soak.report import Story, table
+from soak.report import Summary, table
 from soak.suite import SETTINGS, SoakSuite, running
 
 PLATFORM_THREADS, HUBSPOT_THREADS = 4, 3
 PLATFORM_SHARE = 0.4  # of all changes
-QUIET_SECONDS = float(SETTINGS["LEADSYNC_SWEEP_SECONDS"]) + 5  # nothing moved for longer than a sweep's interval
-PROGRESS_EVERY = 10.0
+UNCHANGED_SECONDS = float(SETTINGS["LEADSYNC_SWEEP_SECONDS"]) + 5  # longer than the interval of the sweep
+PROGRESS_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +38,12 @@ class Options:
 
     @property
     def faults(self) -> list[Fault]:
-        """The faults to inject, in the order of their times."""
+        """All that goes wrong."""
         return kill_loop(self.seed, self.seconds) if self.pairs else schedule(self.seed, self.seconds)
 
 
 async def soak(data_dir: Path, environment: Mapping[str, str], options: Options) -> bool:
-    """Run and print the report. Returns whether the audit found nothing."""
+    """Run, and print a table; give whether the audit found nothing."""
     embedded = {name: value for name, value in environment.items() if name != "MONGO_URL"}  # ours, to be killed
     async with running(data_dir, embedded, pairs=options.pairs) as suite:
         with ExitStack() as stack:
@@ -53,49 +53,49 @@ async def soak(data_dir: Path, environment: Mapping[str, str], options: Options)
 async def _on(suite: SoakSuite, stack: ExitStack, options: Options) -> bool:
     hubspot, ledger, over = stack.enter_context(ControlClient(suite.hubspot_url)), Ledger(), threading.Event()
     api = stack.enter_context(open_api(suite))
-    witness = Witness(stack.enter_context(ControlClient(suite.hubspot_url)))
-    injection, began = FaultInjection(suite, hubspot, print), time.monotonic()
+    deliveries = Deliveries(stack.enter_context(ControlClient(suite.hubspot_url)))
+    injector, began = Injector(suite, hubspot, print), time.monotonic()
     people = [threading.Thread(target=work) for work in _people(suite, stack, ledger, options, over)]
-    threads = [*people, threading.Thread(target=witness.watch, args=(over,))]
+    threads = [*people, threading.Thread(target=deliveries.watch, args=(over,))]
     for thread in threads:
         thread.start()
     progress = asyncio.create_task(_print_progress(suite, ledger, began))
     try:
         async with asyncio.timeout(options.seconds + 60):
-            await injection.run(options.faults)
+            await injector.inject(options.faults)
             await asyncio.sleep(max(0.0, began + options.seconds - time.monotonic()))
     finally:
         over.set()
         await asyncio.gather(*(asyncio.to_thread(thread.join) for thread in threads))
         progress.cancel()
-    await injection.end()
+    await injector.end()
     print("  the faults are over")
-    idle, over_at = IdleSuite(api, hubspot, suite.integration_id), time.monotonic()
-    quiet = await asyncio.to_thread(idle.wait, QUIET_SECONDS)
-    quiet_after = time.monotonic() - over_at if quiet else None
-    needless = await asyncio.to_thread(idle.look_again) if quiet else 0
-    witness.look()
-    evidence = await asyncio.to_thread(
+    idle, over_at = IdleCheck(api, hubspot, suite.integration_id), time.monotonic()
+    quiet = await asyncio.to_thread(idle.wait_idle, UNCHANGED_SECONDS)
+    idle_after = time.monotonic() - over_at if quiet else None
+    needless = await asyncio.to_thread(idle.writes_after_another_look) if quiet else 0
+    deliveries.look()
+    left = await asyncio.to_thread(
         gather, suite.mongo_url, f"{suite.prefix}_lead_store", suite.integration_id, api, hubspot
     )
-    acknowledged = [one for some in witness.acknowledged.values() for one in some]
-    findings = audit(evidence, acknowledged, ledger, needless)
+    acknowledged = [one for some in deliveries.acknowledged.values() for one in some]
+    findings = audit(left, acknowledged, ledger, needless)
     if options.pairs:
-        findings += slow_answers(witness.answer_ms)
-    story = Story(
+        findings += slow_answers(deliveries.answer_ms)
+    summary = Summary(
         seed=options.seed,
         seconds=options.seconds,
         done=dict(sorted(ledger.counts.items())) | {"slowest acknowledged API call in ms": int(ledger.slowest * 1000)},
         killed=suite.killed,
         exits=suite.exits,
-        faults=injection.counts,
+        faults=injector.counts,
         connections_cut=sum(link.connections_cut for link in suite.links.values()),
         deliveries=hubspot.delivery_counts(),
         acknowledged=len(acknowledged),
-        answer_ms=witness.answer_ms,
-        quiet_after=quiet_after,
+        answer_ms=deliveries.answer_ms,
+        idle_after=idle_after,
     )
-    print(table(story, evidence, findings))
+    print(table(summary, left, findings))
     return not findings and quiet
 
 
@@ -115,14 +115,14 @@ def _people(
     platform = [person(f"p{n}", options.rate * PLATFORM_SHARE / PLATFORM_THREADS) for n in range(PLATFORM_THREADS)]
     others = [person(f"h{n}", options.rate * (1 - PLATFORM_SHARE) / HUBSPOT_THREADS) for n in range(HUBSPOT_THREADS)]
 
-    def job(one: Person, deeds: dict[Callable[[], None], float]) -> Callable[[], None]:
-        return lambda: one.work(deeds)
+    def job(one: Person, actions: dict[Callable[[], None], float]) -> Callable[[], None]:
+        return lambda: one.work(actions)
 
-    return [job(one, one.platform_deeds()) for one in platform] + [job(one, one.hubspot_deeds()) for one in others]
+    return [job(one, one.platform_actions()) for one in platform] + [job(one, one.hubspot_actions()) for one in others]
 
 
 async def _print_progress(suite: SoakSuite, ledger: Ledger, began: float) -> None:
     while True:
-        await asyncio.sleep(PROGRESS_EVERY)
+        await asyncio.sleep(PROGRESS_SECONDS)
         made = sum(n for what, n in ledger.counts.items() if not what.startswith("API"))
         print(f"{time.monotonic() - began:6.0f} s  {made:,} changes, {sum(suite.killed.values())} processes killed")

@@ -20,7 +20,7 @@ from leadsync_cli.suite.events import Event, Reporter
 from leadsync_cli.suite.supervisor import Supervisor
 from leadsync_cli.tokens import Role, make_token
 
-from soak.plan import GATEWAY_PROCESS
+from soak.faults import GATEWAY_PROCESS
 from soak.proxy import Link
 from soak.wiring import make_links, wired
 
@@ -73,8 +73,8 @@ class SoakSuite:
             self.killed[GATEWAY_PROCESS] += 1
         return bool(serving)
 
-    def hear(self, event: Event) -> str:
-        """Note what the supervisor reports."""
+    def note(self, event: Event) -> str:
+        """Note an event of the supervisor."""
         facts = event.facts
         match event.name:
             case "started":
@@ -110,7 +110,7 @@ async def running(data_dir: Path, environment: Mapping[str, str], *, pairs: bool
         data_dir=data_dir,
         links=links,
     )
-    reporter = Reporter(suite.hear)
+    reporter = Reporter(suite.note)
     parts = wired(components(settings, everything), links, everything, pairs=pairs)
     supervisor, up = Supervisor(parts, data_dir / "logs", reporter, PATIENCE), asyncio.Event()
 

@@ -8,7 +8,7 @@ from leadsync_cli.suite.component import Component
 from leadsync_cli.suite.ports import free_ports
 from leadsync_cli.suite.probes import grpc_probe
 
-from soak.plan import LINKS
+from soak.faults import LINKS
 from soak.proxy import Link
 
 

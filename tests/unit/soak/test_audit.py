@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 from soak.audit import audit
-from soak.evidence import Acknowledged, Evidence
+from soak.final_state import Acknowledged, FinalState
 from soak.ledger import LeadEdit, Ledger
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 DELIVERY = Acknowledged("key", ("100",))
-World = tuple[Evidence, Ledger]
+World = tuple[FinalState, Ledger]
 
 
 def world() -> World:
@@ -39,7 +39,7 @@ def world() -> World:
             ]
         },
     }
-    evidence = Evidence(
+    left = FinalState(
         integration_id="i",
         leads={"lead": lead},
         work_items={"i/record/100": {"decided_at": NOW + timedelta(seconds=1), "outcome": "updated"}},
@@ -51,24 +51,24 @@ def world() -> World:
     )
     ledger = Ledger(leads={"lead": "ada@example.com"}, edits=[LeadEdit("lead", "company", "ours")])
     ledger.counts.update({"leads created": 1, "leads edited": 1, "contacts edited": 2})
-    return evidence, ledger
+    return left, ledger
 
 
 def test_a_sound_world_has_no_findings() -> None:
     """Nothing is found where nothing is wrong."""
-    evidence, ledger = world()
-    assert audit(evidence, [DELIVERY], ledger, 0) == []
+    left, ledger = world()
+    assert audit(left, [DELIVERY], ledger, 0) == []
 
 
-def second_lead(evidence: Evidence, **values: str) -> dict[str, Any]:
+def second_lead(left: FinalState, **values: str) -> dict[str, Any]:
     """Another lead like the first one."""
-    lead: dict[str, Any] = {**evidence.leads["lead"], "_id": "second"}
+    lead: dict[str, Any] = {**left.leads["lead"], "_id": "second"}
     lead["values"] = {**lead["values"], **values}
-    evidence.leads["second"] = lead
+    left.leads["second"] = lead
     return lead
 
 
-BREAKS: dict[str, tuple[str, Callable[[Evidence, Ledger], object]]] = {
+BREAKS: dict[str, tuple[str, Callable[[FinalState, Ledger], object]]] = {
     "a delivery is gone": ("L10", lambda e, _: e.deliveries.clear()),
     "a delivery was never routed": ("L10", lambda e, _: e.deliveries["key"].update(state="new")),
     "a touch was decided before it came": (
@@ -94,21 +94,21 @@ BREAKS: dict[str, tuple[str, Callable[[Evidence, Ledger], object]]] = {
 def test_what_is_broken_is_found(what: str) -> None:
     """Each kind of loss, repetition or difference is found under its law."""
     law, break_it = BREAKS[what]
-    evidence, ledger = world()
-    break_it(evidence, ledger)
-    assert law in {finding.law for finding in audit(evidence, [DELIVERY], ledger, 0)}
+    left, ledger = world()
+    break_it(left, ledger)
+    assert law in {finding.law for finding in audit(left, [DELIVERY], ledger, 0)}
 
 
-def test_a_link_to_a_deleted_contact_counts_only_if_its_deletion_was_told() -> None:
+def test_a_link_to_a_deleted_contact_counts_only_if_its_event_arrived() -> None:
     """A contact that was deleted while its event was lost is noticed later, by the pass over the archive."""
-    evidence, ledger = world()
-    evidence.contacts["100"]["archived"] = True
-    assert audit(evidence, [DELIVERY], ledger, 0) == []
-    told = Acknowledged("key", ("100",), ("100",))
-    assert {finding.law for finding in audit(evidence, [told], ledger, 0)} == {"L8"}
+    left, ledger = world()
+    left.contacts["100"]["archived"] = True
+    assert audit(left, [DELIVERY], ledger, 0) == []
+    arrived = Acknowledged("key", ("100",), ("100",))
+    assert {finding.law for finding in audit(left, [arrived], ledger, 0)} == {"L8"}
 
 
 def test_writes_without_edits_are_found() -> None:
     """Looking at everything once more must write nothing."""
-    evidence, ledger = world()
-    assert {finding.law for finding in audit(evidence, [DELIVERY], ledger, 1)} == {"L3"}
+    left, ledger = world()
+    assert {finding.law for finding in audit(left, [DELIVERY], ledger, 1)} == {"L3"}

@@ -1,4 +1,4 @@
-"""The soak's links carry bytes, and stop doing so when told."""
+"""The soak's links carry bytes, and stop on command."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable

@@ -4,7 +4,7 @@ from collections import Counter
 from itertools import pairwise
 
 import pytest
-from soak.plan import COMPONENTS, LINKS, Kind, kill_loop, schedule
+from soak.faults import COMPONENTS, LINKS, Kind, kill_loop, schedule
 
 
 def test_the_same_seed_gives_the_same_schedule() -> None:

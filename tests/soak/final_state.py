@@ -1,4 +1,4 @@
-"""Everything that is left after a run, read straight from the database, the API and HubSpot."""
+"""What is left after a run, read straight from the database, the API and HubSpot."""
 
 import json
 import threading
@@ -21,7 +21,7 @@ _GONE = frozenset({TouchKind.DELETED, TouchKind.MERGED, TouchKind.ERASED})
 
 @dataclass(frozen=True, slots=True)
 class Acknowledged:
-    """A delivery that HubSpot was told is kept: its key by our own rules, the records that it touches or says gone."""
+    """A delivery that was answered 200: its key by our own rules, and the records that it touches or says gone."""
 
     key: str
     record_ids: tuple[str, ...]
@@ -29,8 +29,8 @@ class Acknowledged:
 
 
 @dataclass(slots=True)
-class Witness:
-    """Collects what HubSpot was told 200 for. HubSpot shows its last thousand deliveries, so it is asked often."""
+class Deliveries:
+    """Collects what was answered 200. The simulator shows its last thousand deliveries, so it is asked often."""
 
     hubspot: ControlClient
     acknowledged: dict[int, list[Acknowledged]] = field(default_factory=dict)
@@ -58,8 +58,8 @@ def _acknowledged(events: list[Json]) -> Iterator[Acknowledged]:
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
-    """What both sides hold, and what the suite's own books say."""
+class FinalState:
+    """What both sides hold, and what the suite keeps about its work."""
 
     integration_id: str
     leads: dict[str, Json]  # documents of lead-store by id
@@ -80,7 +80,7 @@ class Evidence:
         return self.work_items.get(f"{self.integration_id}/record/{record_id}")
 
 
-def gather(mongo_url: str, database: str, integration_id: str, api: httpx.Client, hubspot: ControlClient) -> Evidence:
+def gather(mongo_url: str, database: str, integration_id: str, api: httpx.Client, hubspot: ControlClient) -> FinalState:
     """Read everything. Call it when nothing moves any more."""
     with MongoClient[Json](mongo_url, tz_aware=True, serverSelectionTimeoutMS=10_000) as client:
         store = client[database]
@@ -89,7 +89,7 @@ def gather(mongo_url: str, database: str, integration_id: str, api: httpx.Client
             for name, (_, before, after, _) in decision["fields"].items():
                 history[decision["lead_id"]] |= {(name, before), (name, after)}
         seen = {"state": 1, "reason": 1, "recorded_at": 1}
-        return Evidence(
+        return FinalState(
             integration_id=integration_id,
             leads={one["_id"]: one for one in store["leads"].find()},
             work_items={one["_id"]: one for one in store["work_items"].find()},
