@@ -1,49 +1,63 @@
 """Histories drawn at random over the real product: whatever happens, at rest the laws hold.
 
-The small profile is the same at every run. `make prove` draws new and longer ones for some minutes:
-`LEADSYNC_PROVE_HISTORIES` says how many, `--hypothesis-seed` draws the same ones again. A failure prints the shortest
-history that it could find, and the line that replays it.
+Few and short ones are the same at every run. `make prove` draws new and longer ones. A failure prints the shortest
+history that it could find, and the seed that draws it again.
 """
 
-import os
 from collections.abc import Iterator
-from typing import Any, cast
+from itertools import count
+from typing import Any
 
 import pytest
-from embedded_mongo import mongo_server
-from hypothesis import HealthCheck, Phase, Verbosity, settings
-from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
+from hypothesis import HealthCheck, Phase, Verbosity, seed, settings
+from hypothesis.stateful import run_state_machine_as_test
 from lead_store.mongo.client import connect
+from proof import limits
 from proof.machine.machine import Machine
-from proof.machine.world import make_indexes
+from proof.machine.world import drop_databases, make_indexes
 from pymongo import MongoClient
 
-PROVE = os.environ.get("LEADSYNC_PROVE", "") not in {"", "0"}
-DEEP = int(os.environ.get("LEADSYNC_PROVE_HISTORIES", "500" if PROVE else "0"))  # histories; 0 = the small profile
-PROFILE = settings(
-    max_examples=DEEP or 100,
-    stateful_step_count=40 if DEEP else 12,
-    derandomize=not DEEP,
-    database=None,
-    deadline=None,
-    print_blob=True,
-    verbosity=Verbosity.normal,
-    phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink],
-    suppress_health_check=list(HealthCheck),
-)
+PARTS = 1 if limits.SECONDS else 10 if limits.PROVE else 4 if limits.FULL else 1
+HISTORIES = 50 if limits.PROVE else 25  # in each part
+AT_ONCE = 5  # histories between two looks at the time
+STEPS = 40 if limits.PROVE else 12
 
 
 @pytest.fixture(scope="module")
-def client() -> Iterator[MongoClient[dict[str, Any]]]:
+def client(mongo_url: str) -> Iterator[MongoClient[dict[str, Any]]]:
     """A database with our indexes."""
-    with mongo_server() as url:
-        client = connect(url)
+    with connect(mongo_url) as client:
         make_indexes(client)
         yield client
-        client.close()
+        drop_databases(client)
 
 
-@pytest.mark.timeout(3 * 3600 if DEEP else 600)
-def test_whatever_happens_the_laws_hold_at_rest(client: MongoClient[dict[str, Any]]) -> None:
+def play(client: MongoClient[dict[str, Any]], number: int, histories: int) -> None:
+    """Draw so many histories; the same number draws the same ones. AssertionError if one breaks a law."""
+    print(f"seed {number}")
+    profile = settings(
+        max_examples=histories,
+        stateful_step_count=STEPS,
+        database=None,
+        deadline=None,
+        print_blob=True,
+        verbosity=Verbosity.normal,
+        phases=[Phase.explicit, Phase.generate, Phase.shrink],
+        suppress_health_check=list(HealthCheck),
+    )
+    machine = type("Machine", (Machine,), {"client": staticmethod(lambda: client)})
+    run_state_machine_as_test(seed(number)(machine), settings=profile)
+
+
+@pytest.mark.timeout(limits.TIMEOUT)
+@pytest.mark.parametrize("part", range(PARTS))
+def test_whatever_happens_the_laws_hold_at_rest(client: MongoClient[dict[str, Any]], part: int) -> None:
     """L1 to L11 hold once the world has come to rest, after crashes, losses, delays and people at both ends."""
-    run_state_machine_as_test(cast("type[RuleBasedStateMachine]", lambda: Machine(client)), settings=PROFILE)
+    if not limits.SECONDS:
+        play(client, limits.SEED + part, HISTORIES)
+        return
+    for number in count(limits.SEED):
+        if not limits.time_is_left():
+            print(f"{(number - limits.SEED) * AT_ONCE} histories of {STEPS} steps")
+            return
+        play(client, number, AT_ONCE)

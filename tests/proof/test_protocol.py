@@ -1,27 +1,31 @@
 """Every interleaving of small worlds around the real decisions: no law breaks, and each safeguard has its reason."""
 
-import os
 from dataclasses import fields
 
 import pytest
-from proof.protocol.scopes import DEEP, QUICK, REMOVALS
+from proof import limits
+from proof.protocol.scopes import DEEP, LARGE, QUICK, REMOVALS, SMALL
 from proof.protocol.search import search
 from proof.protocol.world import Budget, Without
 
-PROVE = os.environ.get("LEADSYNC_PROVE", "") not in {"", "0"}
-SCOPES = QUICK | (DEEP if PROVE else {})
+# With little time, those come first that the tests leave out.
+SCOPES = LARGE | DEEP if limits.SECONDS else LARGE | QUICK | DEEP if limits.PROVE else LARGE | QUICK
+SCOPES = SCOPES if limits.FULL else SMALL | QUICK
 
 
-@pytest.mark.timeout(3 * 3600 if PROVE else 600)
+@pytest.mark.timeout(limits.TIMEOUT)
 @pytest.mark.parametrize("scope", SCOPES)
 def test_no_interleaving_breaks_a_law(scope: str) -> None:
     """L1 to L4 and L6 hold in every state that can be reached; L5: faults lead to the very ends that edits alone do."""
+    if not limits.time_is_left():
+        pytest.skip("no time is left")
     setup, budget = SCOPES[scope]
-    found = search(setup, budget)
-    print(f"{scope}: {found.states} states, {len(found.ends)} ends")
+    found = search(setup, budget, limits.UNTIL)
+    print(f"{scope}: {found.states} states, {len(found.ends)} ends{'' if found.complete else '; NOT FINISHED'}")
     assert found.law == "", "\n".join(found.history)
     smooth = Budget(edits=budget.edits, choose=budget.choose)
-    assert smooth == budget or found.ends == search(setup, smooth).ends
+    if smooth != budget and found.complete:
+        assert found.ends == search(setup, smooth).ends
 
 
 @pytest.mark.parametrize("safeguard", REMOVALS)

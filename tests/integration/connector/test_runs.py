@@ -1,6 +1,5 @@
 """Imports and pushes, on real storage, the HubSpot simulator and a real lead-store."""
 
-import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -22,8 +21,7 @@ from integration.connector.rig import TIMING, Parts
 from lead_store_calls import LeadStore, touch
 from leadsync.lead.v1 import lead_pb2
 from pymongo.database import Database
-
-FULL = bool(os.environ.get("LEADSYNC_TEST_FULL"))
+from sizes import FULL
 
 
 def connected(parts: Parts, simulator: Simulator, **changes: Any) -> Integration:

@@ -18,22 +18,26 @@ from structlog.testing import capture_logs
 
 
 class Machine(RuleBasedStateMachine):
-    """One history. Each rule is one act; `world` is there from the first on."""
+    """One history. Each rule is one act; `world` is there from the first on. Subclasses say which database they use."""
 
     world: World
 
-    def __init__(self, client: MongoClient[dict[str, Any]]) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._client = client
         self._closing = ExitStack()
         self.history: list[Act] = []
         self._sound = False
+
+    @staticmethod
+    def client() -> MongoClient[dict[str, Any]]:
+        """Return the database. It is a method since Hypothesis looks into all that is none."""
+        raise NotImplementedError
 
     @initialize(config=drawing.CONFIGS, acts=drawing.STARTS)
     def begin(self, config: Config, acts: list[Act]) -> None:
         """Some leads and records that know each other already."""
         log = self._closing.enter_context(capture_logs())
-        self.world = World(self._client, config, log)
+        self.world = World(self.client(), config, log)
         for act in (*acts, Rest()):
             self._do(act)
 

@@ -1,5 +1,6 @@
 """The product, in this process: a lead-store process and connector processes over one database and one CRM."""
 
+import os
 import threading
 from datetime import timedelta
 from typing import Any
@@ -36,14 +37,16 @@ from pymongo import MongoClient
 PLATFORM = "jazzaam"
 APP_ID = "39522895"
 LEASE = timedelta(seconds=60)
+# Each worker of pytest-xdist has databases of its own on a server that it shares with others.
+PREFIX = f"machine_{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"
 SETTINGS = Settings(
     mongo_url="",
     identity_key=b"k" * 32,
-    database="machine_lead_store",
+    database=f"{PREFIX}_lead_store",
     platform=PLATFORM,
     timing=Timing(lease=LEASE),
 )
-OWN_DATABASE = "machine_connector"
+OWN_DATABASE = f"{PREFIX}_connector"
 _VAULT = AesVault(("machine" * 5,))
 
 

@@ -11,6 +11,7 @@ from crm_connector.mongo import indexes
 from hubspot_simulator.core.contact import Contact
 from lead_store.domain.lead import Lead
 from lead_store.mongo.indexes import ensure_indexes
+from lead_store.mongo.leads import lead_from
 from leadsync.inbox.v1 import inbox_service_pb2 as inbox
 from leadsync.lead.v1 import lead_pb2, lead_service_pb2
 from leadsync.sync.v1 import conflict_service_pb2 as pb
@@ -51,9 +52,7 @@ class World:
     def leads(self, tenant: Tenant, *, deleted: bool = False) -> list[Lead]:
         """A tenant's leads, oldest first."""
         found = self.suite.look.leads.collection.find({"tenant_id": tenant.name}).sort("_id", 1)
-        ids = [document["_id"] for document in found]
-        leads = self.suite.look.leads.by_ids(tenant.name, ids)
-        return [leads[one] for one in ids if deleted or leads[one].deleted_at is None]
+        return [lead for lead in map(lead_from, found) if deleted or lead.deleted_at is None]
 
     def _all_leads(self, tenant_id: str) -> list[Lead]:
         return [lead for tenant in TENANTS if tenant.name == tenant_id for lead in self.leads(tenant, deleted=True)]
@@ -283,3 +282,9 @@ def _message(values: dict[str, str]) -> lead_pb2.Lead:
     for name, value in values.items():
         setattr(lead, name, value)
     return lead
+
+
+def drop_databases(client: MongoClient[dict[str, Any]]) -> None:
+    """Remove both databases."""
+    for name in (SETTINGS.database, OWN_DATABASE):
+        client.drop_database(name)

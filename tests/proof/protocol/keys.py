@@ -6,8 +6,8 @@ Numbers that only grow, such as fences and ids of writes, count by what they are
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
+from lead_store.domain.lead import Lead
 from lead_store.domain.link import Link, Pending
 from lead_store.domain.rules import MergeRule
 from lead_store.domain.work_item import WorkItem
@@ -24,39 +24,52 @@ class Numbers:
         self.setup = setup
         self.by_newest = setup.rule is MergeRule.NEWEST
         self.of: dict[object, int] = {}
-        self.seen: dict[tuple[int, ...], tuple[int, object]] = {}  # with the objects, so that their ids stay theirs
+        self.edits: dict[tuple[object, ...], int] = {}
+        # By the ids of objects, and with these, so that their ids stay theirs.
+        self.leads: dict[int, tuple[object, tuple[Link | None, ...], Lead]] = {}
+        self.seen: dict[tuple[int, ...], tuple[int, object]] = {}
 
     def state(self, w: World) -> Key:
         """The key of a state. Equal states have equal keys."""
-        links = [w.lead.link(name) for name in CRMS[: len(w.crms)]]
-        sides = [self._same((crm, link), _side) for crm, link in zip(w.crms, links, strict=True)]
+        values, links, _ = self.leads.get(id(w.lead)) or self._lead(w)
+        sides = [self._same(_side, crm, link) for crm, link in zip(w.crms, links, strict=True)]
         order = sorted(range(len(sides)), key=sides.__getitem__)
         workers = []
         for n, worker in enumerate(w.workers):
             if worker is not None:
-                at_work = self._same((worker, w.crms[worker.crm], links[worker.crm]), _workers[n])
+                at_work = self._same(_workers[n], worker, w.crms[worker.crm], links[worker.crm])
                 workers.append((order.index(worker.crm), at_work, worker.edits, worker.replaces))
         workers.sort()
         masks = [w.here, w.kept]
         for n in order:
             masks += [version.edits for version in w.crms[n].versions]
-            masks += [mask for flight in w.crms[n].flying for mask in (flight.edits, flight.replaces)]
-        masks += [mask for worker in workers for mask in worker[2:]]
-        changed = tuple((name, change.at) for name, change in w.lead.changed.items()) if self.by_newest else ()
+            for flight in w.crms[n].flying:
+                masks += (flight.edits, flight.replaces)
+        for _, _, edits, replaces in workers:
+            masks += (edits, replaces)
         return (
-            self._number((tuple(sorted(w.lead.values.items())), changed, w.used, w.broken)),
+            self._number((values, w.used, w.broken)),
             self._number(w.budget),
-            self._number(tuple(worker[:2] for worker in workers)),
+            self._number(tuple([worker[:2] for worker in workers])),
             self._edits(w, masks),
-            *(sides[n] for n in order),
+            *[sides[n] for n in order],
         )
 
     def _number(self, part: object) -> int:
         return self.of.setdefault(part, len(self.of))
 
-    def _same(self, parts: tuple[Any, ...], describe: Callable[..., object]) -> int:
+    def _lead(self, w: World) -> tuple[object, tuple[Link | None, ...], Lead]:
+        """What tells leads apart but for their links, and these."""
+        if len(self.leads) > MOST_SEEN:
+            self.leads.clear()
+        changed = tuple((name, change.at) for name, change in w.lead.changed.items()) if self.by_newest else ()
+        links = tuple(w.lead.link(name) for name in CRMS[: len(w.crms)])
+        found = self.leads[id(w.lead)] = (tuple(sorted(w.lead.values.items())), changed), links, w.lead
+        return found
+
+    def _same(self, describe: Callable[..., object], *parts: object) -> int:
         """The number of what `describe` says of some objects; it is asked once about the same objects."""
-        ids = tuple(map(id, parts))
+        ids = (id(describe), *map(id, parts))
         if (known := self.seen.get(ids)) is not None:
             return known[0]
         if len(self.seen) > MOST_SEEN:
@@ -67,12 +80,16 @@ class Numbers:
 
     def _edits(self, w: World, masks: list[int]) -> int:
         """Each live edit by its field, its value and the places that it is in."""
-        found = []
-        for bit in range(w.live.bit_length()):
-            if w.live >> bit & 1:
-                places = sum((mask >> bit & 1) << n for n, mask in enumerate(masks))
-                found.append((bit % self.setup.fields, w.made[bit // self.setup.fields], places))
-        return self._number(tuple(sorted(found)))
+        key = (w.live, w.made, *masks)
+        known = self.edits.get(key)
+        if known is None:
+            found = []
+            for bit in range(w.live.bit_length()):
+                if w.live >> bit & 1:
+                    places = sum((mask >> bit & 1) << n for n, mask in enumerate(masks))
+                    found.append((bit % self.setup.fields, w.made[bit // self.setup.fields], places))
+            known = self.edits[key] = self._number(tuple(sorted(found)))
+        return known
 
 
 def _side(crm: Crm, link: Link | None) -> object:

@@ -1,6 +1,6 @@
 """How far the searches go: each is exhaustive within its bounds, and together they reach each bound.
 
-`QUICK` belongs to the tests; `DEEP` is what `make prove` adds, which takes long.
+Tests search `SMALL` and `QUICK`, full tests `LARGE` for `SMALL`; `DEEP` is what `make prove` adds: it takes long.
 """
 
 from lead_store.domain.rules import BlankRule, MergeRule
@@ -22,30 +22,58 @@ BLANKS = ("0", "1", "")
 NO_HISTORY, SECONDS, ALONE = (GUARDED_NO_HISTORY,), (WHOLE_SECONDS,), (GUARD_ALONE,)
 MIXED = (HISTORY, GUARDED_NO_HISTORY)
 
-QUICK: dict[str, tuple[Setup, Budget]] = {
-    # two sides
+Scopes = dict[str, tuple[Setup, Budget]]
+
+SMALL: Scopes = {
+    "three edits, a lost or repeated event": (Setup(), Budget(edits=3, lose=1)),
+    "two fields: three edits": (Setup(fields=2), Budget(edits=3)),
+    "three sides, one worker: two edits": (Setup(THREE, workers=1), Budget(edits=2)),
+    "three sides: an edit, a crash": (Setup(THREE), Budget(edits=1, crash=1)),
+    "the CRM wins: two edits, a crash": (Setup(rule=MergeRule.CRM), Budget(edits=2, crash=1)),
+    "a create, an edit, a crash": (Setup(NEW), Budget(edits=1, crash=1)),
+    "three sides: an edit, a lost or repeated event": (Setup(THREE), Budget(edits=1, lose=1)),
+    "no history: two edits, a crash": (Setup(kinds=NO_HISTORY), Budget(edits=2, crash=1)),
+    "three sides: an edit, a stale reading": (Setup(THREE), Budget(edits=1, stale=1)),
+    "three sides, two fields: an edit": (Setup(THREE, fields=2), Budget(edits=1)),
+    "three sides, one without history: an edit, a lost event": (
+        Setup(THREE, kinds=MIXED),
+        Budget(edits=1, lose=1),
+    ),
+}
+
+LARGE: Scopes = {
     "four edits, a lost or repeated event": (Setup(), Budget(edits=4, lose=1)),
-    "three edits, a crash": (Setup(), Budget(edits=3, crash=1)),
-    "two edits, two crashes": (Setup(), Budget(edits=2, crash=2)),
-    "two edits, a crash, a stale reading, a lost event": (Setup(), Budget(edits=2, crash=1, stale=1, lose=1)),
-    "two edits, a choice, a crash": (Setup(), Budget(edits=2, choose=1, crash=1)),
-    "the CRM wins: three edits, a crash": (Setup(rule=MergeRule.CRM), Budget(edits=3, crash=1)),
-    "the platform wins: two edits, a crash": (Setup(rule=MergeRule.PLATFORM), Budget(edits=2, crash=1)),
-    "the newest wins: three edits, a stale reading": (Setup(rule=MergeRule.NEWEST), Budget(edits=3, stale=1)),
-    "values and blanks: three edits": (Setup(values=BLANKS, blank=BlankRule.CLEAR), Budget(edits=3)),
-    "a create, two edits, a crash": (Setup(NEW), Budget(edits=2, crash=1)),
-    "a create, an edit, two crashes": (Setup(NEW), Budget(edits=1, crash=2)),
-    "a create, an edit, a crash, a stale reading, a lost event": (Setup(NEW), Budget(1, crash=1, stale=1, lose=1)),
-    # two fields
     "two fields: four edits": (Setup(fields=2), Budget(edits=4)),
-    "two fields: two edits, a crash, a lost event": (Setup(fields=2), Budget(edits=2, crash=1, lose=1)),
-    # three sides
     "three sides, one worker: three edits": (Setup(THREE, workers=1), Budget(edits=3)),
     "three sides: two edits, a crash": (Setup(THREE), Budget(edits=2, crash=1)),
+    "the CRM wins: three edits, a crash": (Setup(rule=MergeRule.CRM), Budget(edits=3, crash=1)),
+    "a create, two edits, a crash": (Setup(NEW), Budget(edits=2, crash=1)),
     "three sides: two edits, a lost or repeated event": (Setup(THREE), Budget(edits=2, lose=1)),
+    "no history: three edits, a crash": (Setup(kinds=NO_HISTORY), Budget(edits=3, crash=1)),
+    "three edits, a crash": (Setup(), Budget(edits=3, crash=1)),
     "three sides: two edits, a stale reading": (Setup(THREE), Budget(edits=2, stale=1)),
     "three sides, two fields: two edits": (Setup(THREE, fields=2), Budget(edits=2)),
     "three sides: a create, an edit, a crash": (Setup(ONE_NEW), Budget(edits=1, crash=1)),
+    "whole seconds: two edits, a crash, a stale reading": (Setup(kinds=SECONDS), Budget(edits=2, crash=1, stale=1)),
+    "three sides, one without history, one worker: two edits, a lost event": (
+        Setup(THREE, kinds=MIXED, workers=1),
+        Budget(edits=2, lose=1),
+    ),
+}
+
+QUICK: Scopes = {
+    # two sides
+    "two edits, two crashes": (Setup(), Budget(edits=2, crash=2)),
+    "two edits, a crash, a stale reading, a lost event": (Setup(), Budget(edits=2, crash=1, stale=1, lose=1)),
+    "two edits, a choice, a crash": (Setup(), Budget(edits=2, choose=1, crash=1)),
+    "the platform wins: two edits, a crash": (Setup(rule=MergeRule.PLATFORM), Budget(edits=2, crash=1)),
+    "the newest wins: three edits, a stale reading": (Setup(rule=MergeRule.NEWEST), Budget(edits=3, stale=1)),
+    "values and blanks: three edits": (Setup(values=BLANKS, blank=BlankRule.CLEAR), Budget(edits=3)),
+    "a create, an edit, two crashes": (Setup(NEW), Budget(edits=1, crash=2)),
+    "a create, an edit, a crash, a stale reading, a lost event": (Setup(NEW), Budget(1, crash=1, stale=1, lose=1)),
+    # two fields
+    "two fields: two edits, a crash, a lost event": (Setup(fields=2), Budget(edits=2, crash=1, lose=1)),
+    # three sides
     "three sides: two creates, a crash": (Setup(BOTH_NEW), Budget(crash=1)),
     # CRMs that can do other things
     "history on demand: two edits, a crash": (Setup(on_demand=True), Budget(edits=2, crash=1)),
@@ -57,7 +85,6 @@ QUICK: dict[str, tuple[Setup, Budget]] = {
         Setup(kinds=(GUARDED,), rule=MergeRule.NEWEST),
         Budget(edits=3, stale=1),
     ),
-    "no history: three edits, a crash": (Setup(kinds=NO_HISTORY), Budget(edits=3, crash=1)),
     "no history: two edits, two crashes": (Setup(kinds=NO_HISTORY), Budget(edits=2, crash=2)),
     "no history: two edits, a crash, a stale reading, a lost event": (
         Setup(kinds=NO_HISTORY),
@@ -74,18 +101,13 @@ QUICK: dict[str, tuple[Setup, Budget]] = {
         Budget(edits=2, crash=1, lose=1),
     ),
     "whole seconds: three edits": (Setup(kinds=SECONDS), Budget(edits=3)),
-    "whole seconds: two edits, a crash, a stale reading": (Setup(kinds=SECONDS), Budget(edits=2, crash=1, stale=1)),
     "whole seconds: two edits, a stale reading, a lost event": (Setup(kinds=SECONDS), Budget(edits=2, stale=1, lose=1)),
     "whole seconds: a create, an edit, a crash": (Setup(NEW, kinds=SECONDS), Budget(edits=1, crash=1)),
     "a guard alone: two edits, a crash": (Setup(kinds=ALONE), Budget(edits=2, crash=1)),
     "a guard alone: a create, an edit, a crash": (Setup(NEW, kinds=ALONE), Budget(edits=1, crash=1)),
-    "three sides, one without history, one worker: two edits, a lost event": (
-        Setup(THREE, kinds=MIXED, workers=1),
-        Budget(edits=2, lose=1),
-    ),
 }
 
-DEEP: dict[str, tuple[Setup, Budget]] = {
+DEEP: Scopes = {
     "four edits, a crash": (Setup(), Budget(edits=4, crash=1)),
     "three edits, two crashes": (Setup(), Budget(edits=3, crash=2)),
     "three edits, a crash, a stale reading": (Setup(), Budget(edits=3, crash=1, stale=1)),

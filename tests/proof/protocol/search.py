@@ -1,6 +1,8 @@
 """Breadth first over all interleavings of a small world, with the shortest history to a broken law."""
 
 import gc
+import math
+import time
 from array import array
 from collections import deque
 from dataclasses import dataclass, field
@@ -21,18 +23,22 @@ class Result:
     law: str = ""
     history: list[str] = field(default_factory=list)
     ends: set[str] = field(default_factory=set)
+    complete: bool = True  # False: the time was over before every state had been looked at
 
 
-def search(setup: Setup, budget: Budget) -> Result:
-    """Look at every state that can be reached within the budget, until one breaks a law."""
+def search(setup: Setup, budget: Budget, until: float = math.inf) -> Result:
+    """Look at every state that can be reached within the budget, until one breaks a law or the time is over.
+
+    `until` is a moment of the monotonic clock.
+    """
     gc.disable()  # states make no cycles, and looking for some takes a quarter of the time
     try:
-        return _search(setup, budget)
+        return _search(setup, budget, until)
     finally:
         gc.enable()
 
 
-def _search(setup: Setup, budget: Budget) -> Result:
+def _search(setup: Setup, budget: Budget, until: float) -> Result:
     targets, number = setup.targets(), Numbers(setup)
     root = setup.start(budget)
     came_from, by = array("i", [-1]), [""]
@@ -42,6 +48,8 @@ def _search(setup: Setup, budget: Budget) -> Result:
     at_rest, stepped_from, stepped_to = array("i"), array("i"), array("i")
     while queue:
         n, w = queue.popleft()
+        if n % 1_000 == 0 and time.monotonic() > until:
+            return Result(len(known), ends=ends, complete=False)
         steps = list(progress(setup, targets, w))
         if law := broken_law(setup, w, rests=not steps):
             return Result(len(known), law, _history(came_from, by, n))

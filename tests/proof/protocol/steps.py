@@ -166,7 +166,7 @@ def _settle(setup: Setup, targets: tuple[Target, ...], w: World, n: int, worker:
 
 def _forgetful(setup: Setup, lead: Lead, crm: str) -> Lead:
     link = lead.link(crm)
-    if link is None:
+    if link is None or not (setup.without.base or setup.without.seen):
         return lead
     if setup.without.base:
         link = replace(link, base={})

@@ -14,6 +14,7 @@ from leadsync.sync.v1 import conflict_service_pb2, match_service_pb2
 from schemathesis import GenerationMode
 from schemathesis.checks import CHECKS
 from schemathesis.core.result import Ok
+from sizes import FULL
 from webhook_gateway.http.api import OPERATIONS as DECLARED
 from webhook_gateway.http.openapi import describe, described_path, reasons_of
 from webhook_gateway.http.roles import role_of
@@ -34,7 +35,7 @@ CONFORM = [
         "response_schema_conformance",
     )
 ]
-EXAMPLES = 32  # per operation
+EXAMPLES = 32 if FULL else 12  # per operation
 BUSY = {"start_import"}  # one is running already
 
 
