@@ -6,6 +6,7 @@ import secrets
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,7 +19,6 @@ from hubspot_simulator.client import ControlClient
 from leadsync_cli.suite.background import BackgroundSuite, isolated_environment
 from leadsync_cli.suite.logs import tail
 from leadsync_cli.tokens import Role, make_token
-from leadsync_cli.waiting import wait_for
 from pymongo import MongoClient
 
 Found = TypeVar("Found")
@@ -29,35 +29,33 @@ SERVICES = ("lead-store", "crm-connector", "webhook-gateway")
 # leaves 12 s to read and decide a hundred records before it is too late to write; a slow machine needs several.
 DEFAULTS = {"LEADSYNC_SWEEP_SECONDS": "3600", "LEADSYNC_LEASE_SECONDS": "25", "HUBSPOT_TIMEOUT_SECONDS": "3"}
 
-
 # The machine may be busy with other tests, so everything may take so many times longer than it does on an idle one.
 PATIENCE = 4
+# Asking costs processor time that other tests need, so the pauses between two questions grow.
+FIRST_PAUSE, LONGEST_PAUSE, GROWTH = 0.02, 0.7, 1.25
 
 
 def eventually(condition: Callable[[], Found | None], within: float = 10.0, what: str = "") -> Found:
     """Return the first truthy answer of the condition; fail after `within` seconds of an idle machine.
 
-    The failure says what the last answer was.
-
-    An AssertionError of the condition counts as "not yet", so that it may hold plain asserts; so does an unreachable
-    server, which may be about to start again.
+    The failure says what the last answer was. An AssertionError of the condition counts as "not yet", so that it may
+    hold plain asserts; so does an unreachable server, which may be about to start again.
     """
-    complaint: list[str] = []
-
-    def ask() -> Found | None:
-        complaint.clear()
+    end, pause = time.monotonic() + within * PATIENCE, FIRST_PAUSE
+    while True:
+        over = time.monotonic() >= end
+        last = ""
         try:
-            return condition()
+            if found := condition():
+                return found
+            last = f"the last answer was {found!r}"
         except (AssertionError, httpx.TransportError) as error:
-            complaint.append(str(error) or type(error).__name__)
-            return None
-
-    found, _ = wait_for(ask, within * PATIENCE)
-    if not found:
-        name = what or getattr(condition, "__name__", "the condition")
-        last = complaint[0] if complaint else f"the last answer was {found!r}"
-        raise AssertionError(f"waited {within * PATIENCE:g} s in vain for {name}: {last}")
-    return found
+            last = str(error) or type(error).__name__
+        if over:
+            name = what or getattr(condition, "__name__", "the condition")
+            raise AssertionError(f"waited {within * PATIENCE:g} s in vain for {name}: {last}")
+        time.sleep(pause)
+        pause = min(pause * GROWTH, LONGEST_PAUSE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,10 +121,16 @@ class Suite:
         return [one for one in self.hubspot.contacts() if one["properties"].get("email") == email]
 
     def wait_quiet(self, within: float = 20.0) -> None:
-        """Wait until every webhook has been delivered and no work is due."""
+        """Wait until every webhook is delivered and routed, and no work is due."""
 
         def quiet() -> bool:
-            return self.hubspot.delivery_counts()["outstanding"] == 0 and self.status()["pending"] == 0
+            before = self.hubspot.delivery_counts()
+            return (
+                before["outstanding"] == 0
+                and not body_of(self.api.get("/events", params={"state": "new"}))["events"]
+                and self.status()["pending"] == 0
+                and self.hubspot.delivery_counts() == before  # or something came meanwhile
+            )
 
         eventually(quiet, within, "all webhooks to be delivered and all work to be done")
 
@@ -140,7 +144,7 @@ def leadsync(suite: Suite, *arguments: str, **overrides: str) -> subprocess.Comp
     )
 
 
-def told(suite: Suite, *arguments: str, **overrides: str) -> Json:
+def cli_json(suite: Suite, *arguments: str, **overrides: str) -> Json:
     """Return what a command of the command line prints with --json; it has to succeed."""
     result = leadsync(suite, *arguments, "--json", **overrides)
     assert result.returncode == 0, f"leadsync {' '.join(arguments)}: {result.returncode} {result.stderr}{result.stdout}"

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from e2e.harness import Json, Suite, body_of, eventually, leadsync, told
+from e2e.harness import Json, Suite, body_of, cli_json, eventually, leadsync
 
 SOON = 5.0
 
@@ -24,11 +24,11 @@ def pair(suite: Suite, person: Callable[[str], str]) -> tuple[str, str]:
 @contextmanager
 def flowing(suite: Suite, direction: str) -> Iterator[None]:
     """Have changes flow one way only for a while."""
-    told(suite, "integration", "update", "--direction", direction)
+    cli_json(suite, "integration", "update", "--direction", direction)
     try:
         yield
     finally:
-        told(suite, "integration", "update", "--direction", "bidirectional")
+        cli_json(suite, "integration", "update", "--direction", "bidirectional")
 
 
 def lead_of(suite: Suite, lead_id: str) -> Json:
@@ -39,22 +39,22 @@ def lead_of(suite: Suite, lead_id: str) -> Json:
 def test_leads_are_made_shown_changed_and_deleted(suite: Suite, person: Callable[[str], str]) -> None:
     """`leads` finds gateway and token by itself, and exits by the kind of a refusal."""
     email = person("cli")
-    made = told(suite, "leads", "create", "--email", email, "--custom", "tier=gold")
+    made = cli_json(suite, "leads", "create", "--email", email, "--custom", "tier=gold")
     suite.wait_quiet()
-    etag = told(suite, "leads", "get", made["id"])["etag"]
-    changed = told(suite, "leads", "update", made["id"], "--phone", "7", "--etag", etag)
+    etag = cli_json(suite, "leads", "get", made["id"])["etag"]
+    changed = cli_json(suite, "leads", "update", made["id"], "--phone", "7", "--etag", etag)
     stale = leadsync(suite, "leads", "update", made["id"], "--phone", "8", "--etag", etag)
 
     assert email in leadsync(suite, "leads", "list", "--email", email.upper()).stdout
     assert (changed["phone"], changed["customFields"]) == ("7", {"tier": "gold"})
     assert (stale.returncode, "stale_etag" in stale.stderr) == (6, True)
-    assert told(suite, "leads", "delete", made["id"])["deleted"]
+    assert cli_json(suite, "leads", "delete", made["id"])["deleted"]
     assert leadsync(suite, "leads", "get", made["id"]).returncode == 5
 
 
 def test_a_token_has_a_role(suite: Suite) -> None:
     """`token` makes a token that may do what its role may, and nothing else."""
-    token = told(suite, "token", "--role", "viewer")["token"]
+    token = cli_json(suite, "token", "--role", "viewer")["token"]
 
     read = leadsync(suite, "leads", "list", "--token", token)
     write = leadsync(suite, "leads", "create", "--email", "a@example.com", "--token", token)
@@ -65,17 +65,17 @@ def test_a_token_has_a_role(suite: Suite) -> None:
 
 def test_an_integration_is_shown_and_changed(suite: Suite) -> None:
     """The only integration needs no name: it is shown, and paused and resumed."""
-    assert [one["id"] for one in told(suite, "integration", "list")["integrations"]] == [suite.integration_id]
-    assert told(suite, "integration", "get")["id"] == suite.integration_id
-    assert told(suite, "integration", "update", "--paused")["paused"] is True
-    assert told(suite, "integration", "update", "--resumed")["paused"] is False
+    assert [one["id"] for one in cli_json(suite, "integration", "list")["integrations"]] == [suite.integration_id]
+    assert cli_json(suite, "integration", "get")["id"] == suite.integration_id
+    assert cli_json(suite, "integration", "update", "--paused")["paused"] is True
+    assert cli_json(suite, "integration", "update", "--resumed")["paused"] is False
 
 
 @pytest.mark.usefixtures("pair")
 def test_the_doctor_finds_nothing_broken(suite: Suite) -> None:
     """A suite that works passes its own examination, check by check."""
     result = leadsync(suite, "doctor")
-    found = told(suite, "doctor")
+    found = cli_json(suite, "doctor")
 
     assert result.returncode == 0, result.stdout
     assert found["ok"]
@@ -85,7 +85,7 @@ def test_the_doctor_finds_nothing_broken(suite: Suite) -> None:
 
 def test_fields_are_those_of_the_crm(suite: Suite) -> None:
     """The CRM's properties are listed with the lead fields they are mapped to."""
-    fields = {field["property"]: field for field in told(suite, "integration", "fields")["fields"]}
+    fields = {field["property"]: field for field in cli_json(suite, "integration", "fields")["fields"]}
 
     assert (fields["email"]["mappedTo"], fields["jobtitle"]["mappedTo"]) == ("email", "jobTitle")
     assert "jobTitle" in leadsync(suite, "integration", "fields").stdout
@@ -93,16 +93,16 @@ def test_fields_are_those_of_the_crm(suite: Suite) -> None:
 
 def test_webhooks_are_switched_and_shown(suite: Suite) -> None:
     """Webhooks are disabled and enabled, and their status says so."""
-    assert told(suite, "webhooks", "disable")["enabled"] is False
-    assert told(suite, "webhooks", "enable")["enabled"] is True
-    assert told(suite, "webhooks", "status")["enabled"] is True
+    assert cli_json(suite, "webhooks", "disable")["enabled"] is False
+    assert cli_json(suite, "webhooks", "enable")["enabled"] is True
+    assert cli_json(suite, "webhooks", "status")["enabled"] is True
 
 
 def test_a_project_file_declares_the_suites_own_webhooks(suite: Suite, tmp_path: Path) -> None:
     """The file for HubSpot's developer platform has the gateway's address and every mapped property."""
-    file = told(suite, "webhooks", "hubspot-project", "--out", str(tmp_path))["file"]
+    file = cli_json(suite, "webhooks", "hubspot-project", "--out", str(tmp_path))["file"]
     config = json.loads(Path(file).read_text())["config"]
-    mapped = set(told(suite, "integration", "get")["fieldMapping"].values())
+    mapped = set(cli_json(suite, "integration", "get")["fieldMapping"].values())
 
     assert config["settings"]["targetUrl"] == f"{suite.url}/api/v1/webhooks/hubspot"
     declared = config["subscriptions"]["crmObjects"]
@@ -115,29 +115,29 @@ def test_a_project_file_declares_the_suites_own_webhooks(suite: Suite, tmp_path:
 def test_an_import_is_followed_until_all_is_there(suite: Suite, person: Callable[[str], str]) -> None:
     """Contacts that no webhook told about are leads once `import` has ended; `runs` shows it."""
     email = person("imported")
-    told(suite, "webhooks", "disable")
+    cli_json(suite, "webhooks", "disable")
     suite.hubspot.create_contact({"email": email})
     suite.hubspot.wait_idle()
-    told(suite, "webhooks", "enable")
+    cli_json(suite, "webhooks", "enable")
 
-    run = told(suite, "import")
+    run = cli_json(suite, "import")
 
     assert (run["kind"], run["state"]) == ("import", "succeeded")
     assert run["outcomes"]["created"] >= 1
     assert suite.leads(email)
     assert run["id"] in leadsync(suite, "runs", "list", "--kind", "import").stdout
-    assert told(suite, "runs", "get", run["id"])["state"] == "succeeded"
-    assert told(suite, "runs", "cancel", run["id"])["state"] == "succeeded"
+    assert cli_json(suite, "runs", "get", run["id"])["state"] == "succeeded"
+    assert cli_json(suite, "runs", "cancel", run["id"])["state"] == "succeeded"
 
 
 def test_a_push_is_followed_to_its_end(suite: Suite, person: Callable[[str], str]) -> None:
     """`sync` writes leads to the CRM that were made while nothing flowed there."""
     email = person("pushed")
     with flowing(suite, "from_crm"):
-        lead = told(suite, "leads", "create", "--email", email)
+        lead = cli_json(suite, "leads", "create", "--email", email)
 
-    run = told(suite, "sync", "--lead", lead["id"])
-    started = told(suite, "sync", "--all", "--no-wait")
+    run = cli_json(suite, "sync", "--lead", lead["id"])
+    started = cli_json(suite, "sync", "--all", "--no-wait")
     followed = leadsync(suite, "runs", "follow", started["runId"])
 
     assert (run["kind"], run["state"], run["done"]) == ("push", "succeeded", 1)
@@ -150,14 +150,14 @@ def test_events_tell_what_became_of_them(suite: Suite, pair: tuple[str, str]) ->
     """The events on a record are listed, each with the lead it concerns and the last decision on it."""
     contact_id, lead_id = pair
 
-    page = told(suite, "events", "--record", contact_id, "--state", "routed", "--after", "2020-01-01")
+    page = cli_json(suite, "events", "--record", contact_id, "--state", "routed", "--after", "2020-01-01")
     rows = leadsync(suite, "events", "--lead", lead_id).stdout
 
     shown = [event for one in page["events"] for event in one["events"] if event["recordId"] == contact_id]
     assert "contact.creation" in {event["type"] for event in shown}
     assert {event["work"]["leadId"] for event in shown} == {lead_id}
     assert "contact.creation" in rows
-    assert told(suite, "events", "--record", contact_id, "--before", "2020-01-01")["events"] == []
+    assert cli_json(suite, "events", "--record", contact_id, "--before", "2020-01-01")["events"] == []
 
 
 @pytest.mark.parametrize("generic", [(), ("--generic",)], ids=["classic", "generic"])
@@ -169,12 +169,12 @@ def test_hand_made_events_are_believed_and_worked_on(
     events = ("contact.restore", "contact.propertyChange")
     options = ("--object-id", contact_id, "--property", "phone", "--value", "0", "--source", "CRM_UI:userId:7")
 
-    kept = told(suite, "send", *events, *options, *generic)
+    kept = cli_json(suite, "send", *events, *options, *generic)
 
     assert kept == {"accepted": 2, "duplicates": 0}
     noun = "object" if generic else "contact"
     suite.wait_quiet()
-    page = told(suite, "events", "--record", contact_id)
+    page = cli_json(suite, "events", "--record", contact_id)
     names = [event["type"] for one in page["events"] for event in one["events"]]
     assert {f"{noun}.restore", f"{noun}.propertyChange"} <= set(names)
 
@@ -192,7 +192,7 @@ def test_a_file_of_events_is_kept_once(suite: Suite, tmp_path: Path) -> None:
     path = tmp_path / "events.json"
     path.write_text(json.dumps([event | {"subscriptionType": "contact.creation", "changeFlag": "NEW"}]))
 
-    first, second = (told(suite, "send", "--file", str(path)) for _ in range(2))
+    first, second = (cli_json(suite, "send", "--file", str(path)) for _ in range(2))
     wrong = leadsync(suite, "send", "--file", str(path), LEADSYNC_SIMULATOR="off", HUBSPOT_CLIENT_SECRET="wrong")
 
     assert (first, second) == ({"accepted": 1, "duplicates": 0}, {"accepted": 0, "duplicates": 1})
@@ -203,21 +203,21 @@ def test_failed_work_is_listed_and_redriven(suite: Suite, person: Callable[[str]
     """Work that fails is counted, listed with its reason, and made due again, only some of it if so wished."""
     email = person("twins")
     with flowing(suite, "from_crm"):
-        twins = [told(suite, "leads", "create", "--email", email, "--first-name", name) for name in ("One", "Two")]
+        twins = [cli_json(suite, "leads", "create", "--email", email, "--first-name", name) for name in ("One", "Two")]
         contact_id = suite.hubspot.create_contact({"email": email})
         suite.wait_quiet()
 
-        all_failed = told(suite, "work", "list", "--state", "failed")["work"]
+        all_failed = cli_json(suite, "work", "list", "--state", "failed")["work"]
         (failed,) = [one for one in all_failed if one["recordId"] == contact_id]
 
         assert failed["reason"] == "ambiguous_match"
-        assert told(suite, "sync-status")["failedWork"] >= 1
+        assert cli_json(suite, "sync-status")["failedWork"] >= 1
         assert contact_id in leadsync(suite, "work", "list").stdout
-        assert told(suite, "redrive", "--reason", "no_such_reason") == {"queued": 0}
-        assert told(suite, "redrive", "--work-item", failed["id"]) == {"queued": 1}
+        assert cli_json(suite, "redrive", "--reason", "no_such_reason") == {"queued": 0}
+        assert cli_json(suite, "redrive", "--work-item", failed["id"]) == {"queued": 1}
         suite.wait_quiet()
-        told(suite, "leads", "delete", twins[0]["id"])
-        assert told(suite, "redrive", "--reason", "ambiguous_match")["queued"] >= 1
+        cli_json(suite, "leads", "delete", twins[0]["id"])
+        assert cli_json(suite, "redrive", "--reason", "ambiguous_match")["queued"] >= 1
         suite.wait_quiet()
         assert lead_of(suite, twins[1]["id"])["links"][0]["recordId"] == contact_id
 
@@ -226,12 +226,12 @@ def test_a_person_picks_the_lead_of_a_contact(suite: Suite, person: Callable[[st
     """A contact that shares a further e-mail with two leads waits, and is linked to the one that is picked."""
     home, work = person("home"), person("work")
     with flowing(suite, "from_crm"):
-        twins = [told(suite, "leads", "create", "--email", home, "--first-name", name) for name in ("One", "Two")]
+        twins = [cli_json(suite, "leads", "create", "--email", home, "--first-name", name) for name in ("One", "Two")]
         contact_id = suite.hubspot.create_contact({"email": work, "hs_additional_emails": home.upper()})
         suite.wait_quiet()
 
-        (match,) = [one for one in told(suite, "matches")["matches"] if one["recordId"] == contact_id]
-        told(suite, "matches", "pick", contact_id, "--lead", twins[1]["id"])
+        (match,) = [one for one in cli_json(suite, "matches")["matches"] if one["recordId"] == contact_id]
+        cli_json(suite, "matches", "pick", contact_id, "--lead", twins[1]["id"])
         suite.wait_quiet()
 
         assert {one["leadId"]: one["keys"] for one in match["candidates"]} == {twin["id"]: ["email"] for twin in twins}
@@ -240,14 +240,14 @@ def test_a_person_picks_the_lead_of_a_contact(suite: Suite, person: Callable[[st
 
 
 def test_why_tells_where_a_value_came_from(suite: Suite, pair: tuple[str, str]) -> None:
-    """Every change of a value is told: who made it, on which side, and what it replaced."""
+    """Every change of a value is explained: who made it, on which side, and what it replaced."""
     contact_id, lead_id = pair
     suite.hubspot.edit_contact(contact_id, {"firstname": "Augusta"})
     eventually(lambda: lead_of(suite, lead_id)["firstName"] == "Augusta", SOON, "the edit")
-    told(suite, "leads", "update", lead_id, "--phone", "1")
+    cli_json(suite, "leads", "update", lead_id, "--phone", "1")
 
     text = leadsync(suite, "why", lead_id).stdout
-    page = told(suite, "why", lead_id, "firstName")
+    page = cli_json(suite, "why", lead_id, "firstName")
 
     assert 'firstName on the platform became "Augusta", it was "Ada", from the CRM' in text
     assert 'phone on the platform became "1", it was "0"' in text
@@ -267,11 +267,11 @@ def asking(suite: Suite) -> Iterator[None]:
 
 def disagree(suite: Suite, contact_id: str, lead_id: str, ours: str, theirs: str) -> None:
     """Have both sides change the phone of a pair at once."""
-    told(suite, "integration", "update", "--paused")
-    told(suite, "leads", "update", lead_id, "--phone", ours)
+    cli_json(suite, "integration", "update", "--paused")
+    cli_json(suite, "leads", "update", lead_id, "--phone", ours)
     suite.hubspot.edit_contact(contact_id, {"phone": theirs})
-    told(suite, "integration", "update", "--resumed")
-    eventually(lambda: told(suite, "conflicts", "list", "--lead", lead_id)["conflicts"], 10, "the conflict")
+    cli_json(suite, "integration", "update", "--resumed")
+    eventually(lambda: cli_json(suite, "conflicts", "list", "--lead", lead_id)["conflicts"], 10, "the conflict")
 
 
 def phones(suite: Suite, contact_id: str, lead_id: str) -> tuple[str, str]:
@@ -285,11 +285,11 @@ def test_a_conflict_is_decided_and_taken_back(suite: Suite, pair: tuple[str, str
     contact_id, lead_id = pair
     disagree(suite, contact_id, lead_id, "1", "2")
 
-    decision = told(suite, "conflicts", "take", lead_id, "phone", "crm")["decisionId"]
+    decision = cli_json(suite, "conflicts", "take", lead_id, "phone", "crm")["decisionId"]
     suite.wait_quiet()
     assert phones(suite, contact_id, lead_id) == ("2", "2")
     assert leadsync(suite, "conflicts", "take", lead_id, "phone", "crm").returncode == 5
-    assert told(suite, "conflicts", "undo", decision) == {"leadId": lead_id}
+    assert cli_json(suite, "conflicts", "undo", decision) == {"leadId": lead_id}
     suite.wait_quiet()
     assert phones(suite, contact_id, lead_id) == ("1", "1")
     disagree(suite, contact_id, lead_id, "3", "4")
@@ -305,14 +305,14 @@ def test_all_conflicts_of_a_field_are_decided_at_once(suite: Suite, pair: tuple[
     contact_id, lead_id = pair
     disagree(suite, contact_id, lead_id, "1", "2")
 
-    assert told(suite, "conflicts", "take-all", "phone", "platform", "--yes")["resolved"] >= 1
+    assert cli_json(suite, "conflicts", "take-all", "phone", "platform", "--yes")["resolved"] >= 1
     suite.wait_quiet()
     assert phones(suite, contact_id, lead_id) == ("1", "1")
 
 
 def test_the_demo_is_green(suite: Suite) -> None:
     """`demo` plays all four scenarios on the running suite, and every check passes."""
-    found = told(suite, "demo")
+    found = cli_json(suite, "demo")
 
     assert found["passed"]
     titles = [check["scenario"] for check in found["checks"]]

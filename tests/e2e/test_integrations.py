@@ -64,7 +64,7 @@ def test_an_unknown_portal_is_kept_until_there_is_an_integration(suite: Suite) -
     assert body_of(suite.api.get("/events", params={"recordId": "1"}))["events"] == []
 
 
-def test_bad_requests_are_told_apart(suite: Suite) -> None:
+def test_each_bad_request_has_its_own_reason(suite: Suite) -> None:
     """Each wrong request gets a problem with its reason and the path of the field; nothing is stored."""
     wrong: list[tuple[httpx.Response, int, str]] = [
         (suite.api.post("/leads", content=b"{"), 400, "malformed_json"),

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 import pytest
-from e2e.harness import Json, Suite, body_of, eventually
+from e2e.harness import Json, Suite, body_of, eventually, open_api
 
 WITHIN = 10.0
 
@@ -43,18 +43,25 @@ def edit_both_sides(suite: Suite, lead_id: str, contact_id: str) -> None:
 
 
 @pytest.mark.timeout(240)
-def test_pairs_stay_pairs_after_a_restart(
+def test_a_suite_goes_on_where_it_stopped(
     another_suite: Callable[..., AbstractContextManager[Suite]], person: Callable[[str], str]
 ) -> None:
-    """After a restart edits reach the same records on both sides, newcomers are new records, and none is doubled."""
+    """Started again on its data it has its keys and its one integration, and pairs stay pairs.
+
+    Edits reach the same records on both sides, newcomers are new records, and none is doubled.
+    """
     there, here, late = person("from-hubspot"), person("from-platform"), person("afterwards")
     with another_suite() as first:
         first.hubspot.create_contact({"email": there, "firstname": "Grace"})
         body_of(first.api.post("/leads", json={"email": here, "firstName": "Ada"}), 201)
         pairs = {email: pair_of(first, email) for email in (there, here)}
         first.wait_quiet()
+        token, integration_id = first.token(), first.integration_id
 
     with another_suite() as second:
+        assert second.integration_id == integration_id
+        with open_api(second.url, token) as api:
+            assert len(body_of(api.get("/crm-integration"))["integrations"]) == 1
         assert {email: pair_of(second, email) for email in pairs} == pairs
         for lead_id, contact_id in pairs.values():
             edit_both_sides(second, lead_id, contact_id)

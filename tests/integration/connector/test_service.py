@@ -77,8 +77,9 @@ def double(served_double: tuple[StoreDouble, str]) -> StoreDouble:
 def stub(
     shared: tuple[int, Any, str],
     mongo_url: str,
+    simulator: Simulator,  # noqa: ARG001 - so that it is empty
 ) -> Iterator[integration_service_pb2_grpc.IntegrationServiceStub]:
-    """A client of a crm-connector that knows no integration."""
+    """A client of a crm-connector that knows no integration; the simulator is empty."""
     client = connect(mongo_url)
     database = client[shared[2]]
     for name in database.list_collection_names():

@@ -1,4 +1,4 @@
-"""A fake gateway, and the command line as a process that calls it."""
+"""A fake gateway, and the command line that calls it."""
 
 import os
 import subprocess
@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
+from leadsync_cli.__main__ import main
 from unit.cli.fake_gateway import FakeGateway
 
 
@@ -22,27 +24,44 @@ def gateway() -> Iterator[FakeGateway]:
         thread.join()
 
 
+def environment(gateway: FakeGateway, folder: Path) -> dict[str, str]:
+    """The variables that let the command line call the gateway."""
+    return {
+        "LEADSYNC_URL": gateway.url,
+        "LEADSYNC_TOKEN": "t0ken",
+        "LEADSYNC_DATA_DIR": str(folder),
+        "COLUMNS": "200",
+    }
+
+
 @pytest.fixture
 def start(gateway: FakeGateway, tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
-    """A function that starts the command line against the gateway."""
+    """A function that starts the command line against the gateway, as a process."""
 
     def begin(*arguments: str, **more: str) -> subprocess.Popen[str]:
-        environment = {"PATH": os.environ["PATH"], "LEADSYNC_URL": gateway.url, "LEADSYNC_TOKEN": "t0ken"}
-        environment |= {"COLUMNS": "200", "LEADSYNC_DATA_DIR": str(tmp_path)} | more
+        variables = {"PATH": os.environ["PATH"]} | environment(gateway, tmp_path) | more
         command = [sys.executable, "-P", "-m", "leadsync_cli", *arguments]
         pipe = subprocess.PIPE
-        return subprocess.Popen(command, env=environment, text=True, stdin=pipe, stdout=pipe, stderr=pipe)
+        return subprocess.Popen(command, env=variables, text=True, stdin=pipe, stdout=pipe, stderr=pipe)
 
     return begin
 
 
 @pytest.fixture
-def leadsync(start: Callable[..., subprocess.Popen[str]]) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """A function that runs the command line against the gateway to its end."""
+def leadsync(gateway: FakeGateway, tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """A function that runs the command line against the gateway to its end, within this process."""
 
     def run(*arguments: str, stdin: str = "", **more: str) -> subprocess.CompletedProcess[str]:
-        with start(*arguments, **more) as process:
-            out, err = process.communicate(stdin, timeout=30)
-        return subprocess.CompletedProcess(arguments, process.returncode, out, err)
+        inherited = dict.fromkeys((name for name in os.environ if name.startswith("LEADSYNC_")), None)
+        code = 0
+        with CliRunner().isolation(stdin, inherited | environment(gateway, tmp_path) | more) as (out, err, _):
+            try:
+                main([*arguments])
+            except SystemExit as end:
+                code = int(end.code or 0)
+            sys.stdout.flush()
+            sys.stderr.flush()
+            printed, errors = (stream.getvalue().decode().replace("\r\n", "\n") for stream in (out, err))
+        return subprocess.CompletedProcess(arguments, code, printed, errors)
 
     return run
