@@ -19,7 +19,7 @@ CONNECTOR: Reasons = {
 CRM: Reasons = {
     400: (
         *("crm_auth_failed", "crm_auth_expired", "missing_scopes", "crm_refused", "credential_unreadable"),
-        *("oauth_not_configured", "developer_key_refused", "property_conflict"),
+        *("oauth_not_configured", "developer_key_refused", "property_conflict", "credential_not_supported"),
     ),
     429: ("rate_limited", "daily_limit"),
     503: ("crm_unavailable", "crm_timeout", "crm_error", "crm_answer_unreadable", "crm_locked", "crm_migrating"),
