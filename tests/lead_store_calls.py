@@ -97,7 +97,7 @@ class LeadStore:
     def put_target(self, integration_id: str = INTEGRATION, *, run_id: str = "", **changes: Any) -> int:
         """Set a target; the number of work items that the run has to look at."""
         request = work_service_pb2.PutTargetRequest(target=target(integration_id, **changes), run_id=run_id)
-        return self.work_stub.PutTarget(request, timeout=30).queued
+        return self.work_stub.PutTarget(request, timeout=60).queued
 
     def create(self, tenant: str = TENANT, request_id: str = "", **values: str) -> lead_pb2.Lead:
         """Create a lead."""
@@ -106,12 +106,12 @@ class LeadStore:
             request_id=request_id,
             lead=lead_pb2.Lead(**values),  # type: ignore[arg-type]
         )
-        return self.leads.CreateLead(request, timeout=30).lead
+        return self.leads.CreateLead(request, timeout=60).lead
 
     def get(self, lead_id: str, tenant: str = TENANT) -> lead_pb2.Lead:
         """Get a lead."""
         request = lead_service_pb2.GetLeadRequest(tenant_id=tenant, lead_id=lead_id)
-        return self.leads.GetLead(request, timeout=30).lead
+        return self.leads.GetLead(request, timeout=60).lead
 
     def update(self, lead_id: str, etag: str = "", **values: str) -> lead_pb2.Lead:
         """Set fields of a lead."""
@@ -122,12 +122,12 @@ class LeadStore:
             etag=etag,
         )
         request.update_mask.paths.extend(values)
-        return self.leads.UpdateLead(request, timeout=30).lead
+        return self.leads.UpdateLead(request, timeout=60).lead
 
     def all_leads(self, tenant: str = TENANT) -> list[lead_pb2.Lead]:
         """The first page of leads."""
         request = lead_service_pb2.ListLeadsRequest(tenant_id=tenant, page_size=200)
-        return list(self.leads.ListLeads(request, timeout=30).leads)
+        return list(self.leads.ListLeads(request, timeout=60).leads)
 
     def deliver(
         self,
@@ -150,12 +150,12 @@ class LeadStore:
             event_count=events,
         )
         request = inbox.RecordDeliveriesRequest(deliveries=[delivery])
-        return self.inbox.RecordDeliveries(request, timeout=30).recorded[0].duplicate
+        return self.inbox.RecordDeliveries(request, timeout=60).recorded[0].duplicate
 
     def lease(self, wait: int = 5, worker: str = WORKER, **more: Any) -> work_service_pb2.LeaseWorkResponse:
         """Lease due work items."""
         request = work_service_pb2.LeaseWorkRequest(worker_id=worker, wait_seconds=wait, **more)
-        return self.work_stub.LeaseWork(request, timeout=30)
+        return self.work_stub.LeaseWork(request, timeout=60)
 
     def lease_one(self, wait: int = 5, worker: str = WORKER) -> sync_pb2.Lease:
         """Lease the one work item that is due."""
@@ -165,29 +165,29 @@ class LeadStore:
     def reconcile(self, *seen: sync_pb2.Observation, worker: str = WORKER) -> list[sync_pb2.Decision]:
         """Report what was seen."""
         request = work_service_pb2.ReconcileRequest(worker_id=worker, observations=seen)
-        return list(self.work_stub.Reconcile(request, timeout=30).decisions)
+        return list(self.work_stub.Reconcile(request, timeout=60).decisions)
 
     def settle(self, lease: sync_pb2.Lease, write: sync_pb2.Write, outcome: WriteOutcome, worker: str = WORKER) -> bool:
         """Report what came of a write."""
         result = write_result(lease, write, outcome)
         request = work_service_pb2.SettleWritesRequest(worker_id=worker, results=[result])
-        return self.work_stub.SettleWrites(request, timeout=30).settlements[0].settled
+        return self.work_stub.SettleWrites(request, timeout=60).settlements[0].settled
 
     def status(self, integration_id: str = INTEGRATION) -> work_service_pb2.GetSyncStatusResponse:
         """The statistics of an integration."""
         request = work_service_pb2.GetSyncStatusRequest(tenant_id=TENANT, integration_id=integration_id)
-        return self.work_stub.GetSyncStatus(request, timeout=30)
+        return self.work_stub.GetSyncStatus(request, timeout=60)
 
     def run_work(self, run_id: str) -> tuple[int, int]:
         """What a run still has to do, and what of it has failed."""
         request = work_service_pb2.GetRunWorkRequest(tenant_id=TENANT, integration_id=INTEGRATION, run_id=run_id)
-        found = self.work_stub.GetRunWork(request, timeout=30)
+        found = self.work_stub.GetRunWork(request, timeout=60)
         return found.pending, found.failed
 
     def work(self, state: int = 0) -> list[work_service_pb2.Work]:
         """Work items that are not idle."""
         request = work_service_pb2.ListWorkRequest(tenant_id=TENANT, state=state)  # type: ignore[arg-type]
-        return list(self.work_stub.ListWork(request, timeout=30).work)
+        return list(self.work_stub.ListWork(request, timeout=60).work)
 
     def expire_lease(self, work_item_id: str) -> None:
         """Let a lease and all that waits for its end lie in the past, as if a minute had gone by."""
@@ -324,7 +324,7 @@ def done(
     return sync_pb2.WriteDone(record_id=record_id, modified_at=stamp(modified), readings=readings)
 
 
-def eventually(condition: Callable[[], Any], within: float = 10) -> Any:
+def eventually(condition: Callable[[], Any], within: float = 60) -> Any:
     """Wait until a condition holds, and answer what it gave."""
     deadline = time.monotonic() + within
     while not (result := condition()):

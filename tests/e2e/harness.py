@@ -155,7 +155,7 @@ def cli_json(suite: Suite, *arguments: str, **overrides: str) -> Json:
 def open_api(url: str, token: str) -> httpx.Client:
     """Return a client of the HTTP API; paths are relative to /api/v1."""
     headers = {"Authorization": f"Bearer {token}"}
-    return httpx.Client(base_url=f"{url}/api/v1", headers=headers, timeout=15, trust_env=False)
+    return httpx.Client(base_url=f"{url}/api/v1", headers=headers, timeout=60, trust_env=False)
 
 
 def body_of(answer: httpx.Response, status: int = 200) -> Json:

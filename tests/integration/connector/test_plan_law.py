@@ -144,7 +144,7 @@ def edit_both_sides(world: World) -> None:
         if not n % 2:
             control.edit_contact(world.contacts[email], properties(theirs))
     delete = lead_service_pb2.DeleteLeadRequest(tenant_id=TENANT, lead_id=leads[person("ended")])
-    world.inside.leads.DeleteLead(delete, timeout=5)
+    world.inside.leads.DeleteLead(delete, timeout=60)
     control.edit_contact(world.contacts[person("ended")], {"phone": "99"})
     control.edit_contact(world.contacts[person("changed-away")], {"email": person("changed")})
     control.delete_contact(world.contacts[person("archived")])

@@ -114,7 +114,7 @@ async def run_gateway(**changes: str) -> AsyncIterator[RunningGateway]:
         async with _serving(settings) as (metrics, port):
             limits = httpx.Limits(max_connections=500)
             base = f"http://127.0.0.1:{port}"
-            async with httpx.AsyncClient(base_url=base, limits=limits, timeout=20, trust_env=False) as http:
+            async with httpx.AsyncClient(base_url=base, limits=limits, timeout=60, trust_env=False) as http:
                 yield RunningGateway(http, store, connector, metrics)
 
 
@@ -131,7 +131,7 @@ async def _serving(settings: Settings) -> AsyncIterator[tuple[Metrics, int]]:
                 await serving
 
 
-async def until(condition: Callable[[], bool | Awaitable[bool]], seconds: float = 10) -> None:
+async def until(condition: Callable[[], bool | Awaitable[bool]], seconds: float = 60) -> None:
     """Wait until a condition holds; fails after so many seconds."""
     async with asyncio.timeout(seconds):
         while True:

@@ -14,7 +14,7 @@ TWINS = {"email": "twin@example.com"}
 def waiting(store: LeadStore, tenant: str = TENANT, **filters: Any) -> list[match_pb.Match]:
     """Records that wait for a person."""
     request = match_pb.ListMatchesRequest(tenant_id=tenant, **filters)
-    return list(store.match_stub.ListMatches(request, timeout=5).matches)
+    return list(store.match_stub.ListMatches(request, timeout=60).matches)
 
 
 def pick(store: LeadStore, match: match_pb.Match, lead_id: str = "", **changes: Any) -> None:
@@ -22,7 +22,7 @@ def pick(store: LeadStore, match: match_pb.Match, lead_id: str = "", **changes: 
     choice: dict[str, Any] = {"lead_id": lead_id} if lead_id else {"create_new": True}
     given: dict[str, Any] = {"tenant_id": TENANT, "integration_id": match.integration_id, "record_id": match.record_id}
     given |= {"etag": match.etag, "actor": "ann", **choice, **changes}
-    store.match_stub.PickMatch(match_pb.PickMatchRequest(**given), timeout=10)
+    store.match_stub.PickMatch(match_pb.PickMatchRequest(**given), timeout=60)
 
 
 def twins(store: LeadStore, record_id: str = "1", **target: Any) -> tuple[str, str, match_pb.Match]:

@@ -28,7 +28,7 @@ def both_linked(store: LeadStore) -> tuple[str, str]:
 
 def duplicates(store: LeadStore) -> list[tuple[str, str, str]]:
     """Record, lead and double of each pair that people have to look at."""
-    found = store.match_stub.ListDuplicates(match_pb.ListDuplicatesRequest(tenant_id=TENANT), timeout=5).duplicates
+    found = store.match_stub.ListDuplicates(match_pb.ListDuplicatesRequest(tenant_id=TENANT), timeout=60).duplicates
     return [(pair.record_id, pair.lead_id, pair.duplicate_lead_id) for pair in found]
 
 

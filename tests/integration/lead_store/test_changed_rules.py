@@ -203,7 +203,7 @@ def test_r19_a_cancelled_run_lets_all_its_work_go(lead_store: LeadStore) -> None
     lead_store.put_target(run_id="run-1", revision=2, mapping_fingerprint="m2")
     drop = work_pb.DropRunWorkRequest(tenant_id=TENANT, integration_id=INTEGRATION, run_id="run-1")
 
-    assert [lead_store.work_stub.DropRunWork(drop, timeout=5).dropped for _ in range(2)] == [MANY, 0]
+    assert [lead_store.work_stub.DropRunWork(drop, timeout=60).dropped for _ in range(2)] == [MANY, 0]
 
     assert (due(lead_store), lead_store.run_work("run-1")) == (0, (0, 0))
     assert lead_store.lease(wait=0).leases == []
@@ -221,11 +221,11 @@ def test_l10_what_had_failed_before_a_cancelled_run_has_failed_again(lead_store:
         push = work_pb.RequestSyncRequest(
             tenant_id=TENANT, integration_id=INTEGRATION, lead_ids=[lead_id], run_id="run-1"
         )
-        lead_store.work_stub.RequestSync(push, timeout=5)
+        lead_store.work_stub.RequestSync(push, timeout=60)
     assert (lead_store.run_work("run-1"), lead_store.work(work_pb.WORK_STATE_FAILED)) == ((1, 0), [])
 
     drop = work_pb.DropRunWorkRequest(tenant_id=TENANT, integration_id=INTEGRATION, run_id="run-1")
-    assert lead_store.work_stub.DropRunWork(drop, timeout=5).dropped == 1
+    assert lead_store.work_stub.DropRunWork(drop, timeout=60).dropped == 1
 
     (failed,) = lead_store.work(work_pb.WORK_STATE_FAILED)
     assert (failed.record_id, failed.reason, due(lead_store)) == ("1", "crm_refused", 0)
@@ -241,7 +241,7 @@ def test_a_failure_that_was_got_over_does_not_come_back(lead_store: LeadStore) -
 
     lead_store.put_target(run_id="run-2", revision=3, mapping_fingerprint="m3")
     drop = work_pb.DropRunWorkRequest(tenant_id=TENANT, integration_id=INTEGRATION, run_id="run-2")
-    assert lead_store.work_stub.DropRunWork(drop, timeout=5).dropped == 1
+    assert lead_store.work_stub.DropRunWork(drop, timeout=60).dropped == 1
 
     assert lead_store.work() == []
 

@@ -98,7 +98,7 @@ def test_r11_undo_is_an_ordinary_edit(lead_store: LeadStore) -> None:
     decision_id = resolve(lead_store, conflict, take=conflict_pb.SIDE_CRM)
     assert not next_decision(lead_store, "there").HasField("write")
     undo = conflict_pb.UndoDecisionRequest(tenant_id=TENANT, decision_id=decision_id, actor="ann")
-    assert lead_store.conflict_stub.UndoDecision(undo, timeout=5).lead_id == lead_id
+    assert lead_store.conflict_stub.UndoDecision(undo, timeout=60).lead_id == lead_id
     assert lead_store.get(lead_id).phone == "here"
     assert dict(next_decision(lead_store, "there").write.values) == {"phone": "here"}
 
@@ -115,7 +115,7 @@ def test_many_conflicts_of_a_field_are_settled_at_once(lead_store: LeadStore) ->
     request = conflict_pb.ResolveConflictsRequest(
         tenant_id=TENANT, integration_id=INTEGRATION, field="phone", take=conflict_pb.SIDE_CRM, actor="ann"
     )
-    answer = lead_store.conflict_stub.ResolveConflicts(request, timeout=10)
+    answer = lead_store.conflict_stub.ResolveConflicts(request, timeout=60)
     assert (answer.resolved, answer.more) == (5, False)
     assert {lead_store.get(lead_id).phone for lead_id in ids} == {"there"}
 
@@ -131,7 +131,7 @@ def test_every_value_can_be_explained(lead_store: LeadStore) -> None:
     lead_store.deliver(touch("1", source="CRM_UI:userId:7"))
     lead_store.reconcile(present(lead_store.lease_one(), at(3), email="a@x.org", phone="3"))
     request = lead_service_pb2.ExplainLeadRequest(tenant_id=TENANT, lead_id=lead_id, field="phone", page_size=3)
-    page = lead_store.leads.ExplainLead(request, timeout=5)
+    page = lead_store.leads.ExplainLead(request, timeout=60)
     shown = [(e.outcome, e.fields[0].side, e.fields[0].before, e.fields[0].after) for e in page.explanations]
     assert shown == [
         ("updated", "platform", "2", "3"),
@@ -142,6 +142,6 @@ def test_every_value_can_be_explained(lead_store: LeadStore) -> None:
     assert (newest.event_source, newest.record_id) == ("CRM_UI:userId:7", "1")
     assert newest.fields[0].because == "only this side had changed"
     request.page_token = page.next_page_token
-    older = lead_store.leads.ExplainLead(request, timeout=5).explanations
+    older = lead_store.leads.ExplainLead(request, timeout=60).explanations
     assert [e.outcome for e in older] == ["updated", "created"]
     assert older[0].actor == "platform"

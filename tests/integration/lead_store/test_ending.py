@@ -176,7 +176,7 @@ def test_a_deleted_leads_record_is_not_imported_by_a_new_connection(lead_store: 
     lead_id = imported(lead_store, deletions=None)
     delete(lead_store, lead_id)
     lead_store.work_stub.RemoveTarget(
-        work_pb.RemoveTargetRequest(tenant_id=TENANT, integration_id=INTEGRATION), timeout=5
+        work_pb.RemoveTargetRequest(tenant_id=TENANT, integration_id=INTEGRATION), timeout=60
     )
     for integration_id in (INTEGRATION, OTHER):
         lead_store.put_target(integration_id, revision=5)
@@ -184,7 +184,7 @@ def test_a_deleted_leads_record_is_not_imported_by_a_new_connection(lead_store: 
         (decision,) = lead_store.reconcile(present(lease_of(lead_store, "1", integration_id), at(2), email="1@x.org"))
         assert (decision.outcome, decision.reason) == (sync_pb2.OUTCOME_SKIPPED, "lead_deleted")
         remove = work_pb.RemoveTargetRequest(tenant_id=TENANT, integration_id=integration_id)
-        lead_store.work_stub.RemoveTarget(remove, timeout=5)
+        lead_store.work_stub.RemoveTarget(remove, timeout=60)
     assert lead_store.all_leads() == []
 
 

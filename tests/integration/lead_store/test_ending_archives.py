@@ -87,7 +87,7 @@ def test_l7_archiving_more_than_the_cap_waits_for_a_person(lead_store: LeadStore
     (failed,) = lead_store.reconcile(present(lease_of(lead_store, "2"), at(1), email="2@x.org", phone="1"))
     assert (failed.outcome, failed.reason) == (sync_pb2.OUTCOME_FAILED, "delete_cap")
     redrive = work_pb.RequestSyncRequest(tenant_id=TENANT, integration_id=INTEGRATION, failed=True, reason="delete_cap")
-    assert lead_store.work_stub.RequestSync(redrive, timeout=5).queued == 1
+    assert lead_store.work_stub.RequestSync(redrive, timeout=60).queued == 1
     lease, decision = asked_to_archive(lead_store, "2")
     lead_store.settle(lease, decision.write, sync_pb2.WriteNotSent(reason="rate_limited"))
     settled(lead_store, "2")  # the consent lasts until it is done
@@ -132,7 +132,7 @@ def test_l2_what_the_crms_people_entered_unseen_is_kept_in_the_history(lead_stor
     request = lead_service_pb2.ExplainLeadRequest(tenant_id=TENANT, lead_id=lead_id)
     changes = [
         (field.field, field.before, field.after)
-        for entry in lead_store.leads.ExplainLead(request, timeout=5).explanations
+        for entry in lead_store.leads.ExplainLead(request, timeout=60).explanations
         for field in entry.fields
         if field.side == "crm"
     ]
@@ -181,5 +181,5 @@ def test_a_refused_archive_waits_for_a_person(lead_store: LeadStore) -> None:
     (work,) = lead_store.work(work_pb.WORK_STATE_FAILED)
     assert work.reason == "crm_refused"
     redrive = work_pb.RequestSyncRequest(tenant_id=TENANT, integration_id=INTEGRATION, failed=True)
-    assert lead_store.work_stub.RequestSync(redrive, timeout=5).queued == 1
+    assert lead_store.work_stub.RequestSync(redrive, timeout=60).queued == 1
     settled(lead_store)

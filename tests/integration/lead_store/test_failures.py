@@ -42,13 +42,13 @@ def fail(store: LeadStore, *records: str, reason: str = "conflict") -> None:
         )
         for lease in store.lease().leases
     ]
-    store.work_stub.ReleaseWork(work_pb.ReleaseWorkRequest(worker_id="worker-1", releases=releases), timeout=5)
+    store.work_stub.ReleaseWork(work_pb.ReleaseWorkRequest(worker_id="worker-1", releases=releases), timeout=60)
 
 
 def redrive(store: LeadStore, **more: Any) -> int:
     """Redrive failed work."""
     request = work_pb.RequestSyncRequest(tenant_id=TENANT, integration_id=INTEGRATION, failed=True, **more)
-    return store.work_stub.RequestSync(request, timeout=5).queued
+    return store.work_stub.RequestSync(request, timeout=60).queued
 
 
 def test_work_that_ends_its_worker_is_kept_apart_and_given_up(lead_store: LeadStore) -> None:
@@ -86,7 +86,7 @@ def test_a_claim_that_comes_to_an_end_clears_the_suspicion(lead_store: LeadStore
         kind=work_pb.RELEASE_KIND_WAITING,
         reason="crm_error",
     )
-    lead_store.work_stub.ReleaseWork(work_pb.ReleaseWorkRequest(worker_id="worker-1", releases=[release]), timeout=5)
+    lead_store.work_stub.ReleaseWork(work_pb.ReleaseWorkRequest(worker_id="worker-1", releases=[release]), timeout=60)
     work_item = lead_store.database.work_items.find_one({"record_id": "1"})
     assert work_item is not None
     assert work_item["claims"] == 0
@@ -159,7 +159,7 @@ def test_operators_see_how_much_waits(mongo_url: str) -> None:
         fail(store, "1")
         store.deliver(touch("2"), account="nobody")
         eventually(lambda: store.database.deliveries.find_one({"state": "unroutable"}))
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as answer:
             text = answer.read().decode()
     assert "leadsync_work_failed 1.0" in text
     assert "leadsync_work_due 0.0" in text

@@ -53,7 +53,7 @@ def test_l11_an_erasure_reaches_what_an_account_sent_that_is_disconnected_now(le
     (decision,) = lead_store.reconcile(absent(minute_later(lead_store, lease.work_item_id)))
     assert decision.outcome == sync_pb2.OUTCOME_ERASED
     request = inbox.GetDeliveryRequest(tenant_id=TENANT, delivery_key="sent")
-    assert lead_store.inbox.GetDelivery(request, timeout=5).delivery.delivery.events == b"[]"
+    assert lead_store.inbox.GetDelivery(request, timeout=60).delivery.delivery.events == b"[]"
 
 
 def test_r17_an_erased_person_is_not_imported_again_from_another_account(lead_store: LeadStore) -> None:

@@ -73,7 +73,7 @@ def test_r11_one_conflict_that_cannot_be_settled_does_not_stop_the_others(lead_s
     request = conflict_pb.ResolveConflictsRequest(
         tenant_id=TENANT, integration_id=INTEGRATION, field="email", take=conflict_pb.SIDE_CRM
     )
-    answer = lead_store.conflict_stub.ResolveConflicts(request, timeout=10)
+    answer = lead_store.conflict_stub.ResolveConflicts(request, timeout=60)
     assert (answer.resolved, answer.more) == (1, False)
     assert lead_store.get(other).email == "theirs@x.org"
     assert [conflict.lead_id for conflict in conflicts(lead_store)] == [nameless]
@@ -200,10 +200,10 @@ def test_r11_undo_does_not_undo_later_edits(lead_store: LeadStore) -> None:
     lead_store.update(lead_id, phone="2")
     lead_store.update(lead_id, phone="3")
     request = lead_service_pb2.ExplainLeadRequest(tenant_id=TENANT, lead_id=lead_id)
-    shown = lead_store.leads.ExplainLead(request, timeout=5).explanations
+    shown = lead_store.leads.ExplainLead(request, timeout=60).explanations
     first = next(entry for entry in shown if any(change.after == "2" for change in entry.fields))
     undo = conflict_pb.UndoDecisionRequest(tenant_id=TENANT, decision_id=first.decision_id)
-    code, reason, _ = refusal(lambda: lead_store.conflict_stub.UndoDecision(undo, timeout=5))
+    code, reason, _ = refusal(lambda: lead_store.conflict_stub.UndoDecision(undo, timeout=60))
     assert (code, reason) == (grpc.StatusCode.FAILED_PRECONDITION, "changed_since")
     assert lead_store.get(lead_id).phone == "3"
 
@@ -224,7 +224,7 @@ def test_a_blank_email_finds_no_lead(lead_store: LeadStore) -> None:
     """Asking for leads with a blank e-mail is refused rather than answered with all of them."""
     lead_store.create(email="a@x.org")
     request = lead_service_pb2.ListLeadsRequest(tenant_id=TENANT, email=" ")
-    answer = refusal(lambda: lead_store.leads.ListLeads(request, timeout=5))
+    answer = refusal(lambda: lead_store.leads.ListLeads(request, timeout=60))
     assert answer == (grpc.StatusCode.INVALID_ARGUMENT, "invalid_field", "email")
 
 
@@ -232,5 +232,5 @@ def test_a_resume_token_that_the_database_cannot_read_is_refused(lead_store: Lea
     """A token that looks like ours but holds nonsense is the caller's fault, not an internal error."""
     token = base64.urlsafe_b64encode(bson.encode({"_data": "zz"})).decode()
     request = lead_service_pb2.WatchLeadsRequest(tenant_id=TENANT, resume_token=token)
-    code, reason, _ = refusal(lambda: next(lead_store.leads.WatchLeads(request, timeout=5)))
+    code, reason, _ = refusal(lambda: next(lead_store.leads.WatchLeads(request, timeout=60)))
     assert (code, reason) == (grpc.StatusCode.INVALID_ARGUMENT, "resume_token")

@@ -33,25 +33,25 @@ def put(
     """Declare a field."""
     field = lead_field_pb2.LeadField(name=name, label=label, type=kind, options=options)
     return lead_store.lead_fields.PutLeadField(
-        pb.PutLeadFieldRequest(tenant_id=tenant, field=field, etag=etag), timeout=5
+        pb.PutLeadFieldRequest(tenant_id=tenant, field=field, etag=etag), timeout=60
     ).field
 
 
 def get(lead_store: LeadStore, name: str = REVENUE, tenant: str = TENANT) -> lead_field_pb2.LeadField:
     """Get a field."""
-    return lead_store.lead_fields.GetLeadField(pb.GetLeadFieldRequest(tenant_id=tenant, name=name), timeout=5).field
+    return lead_store.lead_fields.GetLeadField(pb.GetLeadFieldRequest(tenant_id=tenant, name=name), timeout=60).field
 
 
 def names(lead_store: LeadStore, tenant: str = TENANT) -> list[str]:
     """Names of all fields that are no standard fields."""
-    found = lead_store.lead_fields.ListLeadFields(pb.ListLeadFieldsRequest(tenant_id=tenant), timeout=5).fields
+    found = lead_store.lead_fields.ListLeadFields(pb.ListLeadFieldsRequest(tenant_id=tenant), timeout=60).fields
     assert [field.name for field in found if field.standard] == list(STANDARD_FIELDS)
     return [field.name for field in found[len(STANDARD_FIELDS) :]]
 
 
 def remove(lead_store: LeadStore, name: str = REVENUE, tenant: str = TENANT) -> None:
     """Forget a declaration."""
-    lead_store.lead_fields.DeleteLeadField(pb.DeleteLeadFieldRequest(tenant_id=tenant, name=name), timeout=5)
+    lead_store.lead_fields.DeleteLeadField(pb.DeleteLeadFieldRequest(tenant_id=tenant, name=name), timeout=60)
 
 
 def at_once(*calls: Callable[[], object]) -> None:

@@ -180,7 +180,7 @@ def test_leads_of_an_earlier_version_keep_matching(lead_store: LeadStore, mongo_
     before = {lead.lead_id: lead.etag for lead in lead_store.all_leads()}
     as_before(lead_store)
 
-    watch = lead_store.leads.WatchLeads(lead_service_pb2.WatchLeadsRequest(tenant_id=TENANT), timeout=10)
+    watch = lead_store.leads.WatchLeads(lead_service_pb2.WatchLeadsRequest(tenant_id=TENANT), timeout=60)
     next(iter(watch))  # it is open
     with connect(mongo_url) as client:
         References(Store.of(client, lead_store.database.name, b"k" * 32), timedelta(seconds=1)).run()
@@ -211,7 +211,7 @@ def test_an_edit_comes_before_the_references_are_added(lead_store: LeadStore, mo
 def duplicates(store: LeadStore, tenant: str = TENANT, **filters: Any) -> list[tuple[str, str, str]]:
     """Record, lead and double of each pair."""
     request = match_pb.ListDuplicatesRequest(tenant_id=tenant, **filters)
-    found = store.match_stub.ListDuplicates(request, timeout=5).duplicates
+    found = store.match_stub.ListDuplicates(request, timeout=60).duplicates
     return [(pair.record_id, pair.lead_id, pair.duplicate_lead_id) for pair in found]
 
 
@@ -253,7 +253,7 @@ def test_a_pair_disappears_when_one_of_the_leads_is_gone(lead_store: LeadStore, 
     leads = [lead_store.import_contact(n, email=f"{n}@x.org") for n in ("1", "2")]
     merge(lead_store, "3", "1", "2", marked=leads[1])
     assert len(duplicates(lead_store)) == 1
-    lead_store.leads.DeleteLead(lead_service_pb2.DeleteLeadRequest(tenant_id=TENANT, lead_id=leads[gone]), timeout=5)
+    lead_store.leads.DeleteLead(lead_service_pb2.DeleteLeadRequest(tenant_id=TENANT, lead_id=leads[gone]), timeout=60)
     assert duplicates(lead_store) == []
 
 
@@ -266,7 +266,7 @@ def test_a_page_of_duplicates_ends_and_goes_on(lead_store: LeadStore) -> None:
     found, token = [], ""
     while True:
         request = match_pb.ListDuplicatesRequest(tenant_id=TENANT, page_size=1, page_token=token)
-        page = lead_store.match_stub.ListDuplicates(request, timeout=5)
+        page = lead_store.match_stub.ListDuplicates(request, timeout=60)
         found += [pair.duplicate_lead_id for pair in page.duplicates]
         if not (token := page.next_page_token):
             break

@@ -37,7 +37,7 @@ def test_the_lead_that_a_person_picks_is_linked(lead_store: LeadStore) -> None:
         "",
     )
     request = lead_service_pb2.ExplainLeadRequest(tenant_id=TENANT, lead_id=two)
-    explained = lead_store.leads.ExplainLead(request, timeout=5).explanations
+    explained = lead_store.leads.ExplainLead(request, timeout=60).explanations
     assert [entry.actor for entry in explained if entry.outcome == "linked"] == ["ann"]
     assert lead_store.work() == []
 
@@ -134,7 +134,7 @@ def test_l9_matches_come_in_pages_of_one_tenant_and_integration(lead_store: Lead
     token = ""
     while True:
         request = match_pb.ListMatchesRequest(tenant_id=TENANT, page_size=2, page_token=token)
-        page = lead_store.match_stub.ListMatches(request, timeout=5)
+        page = lead_store.match_stub.ListMatches(request, timeout=60)
         found += [match.record_id for match in page.matches]
         if not (token := page.next_page_token):
             break
@@ -150,7 +150,7 @@ def test_a_record_that_is_settled_otherwise_is_no_match_any_more(lead_store: Lea
     (match,) = waiting(lead_store)
     assert [c.lead_id for c in match.candidates] == [two]
     request = work_pb.RequestSyncRequest(tenant_id=TENANT, integration_id=INTEGRATION, failed=True)
-    lead_store.work_stub.RequestSync(request, timeout=5)
+    lead_store.work_stub.RequestSync(request, timeout=60)
     assert look_again(lead_store).lead_id == two
     assert waiting(lead_store) == []
     assert eventually(lambda: not lead_store.work())

@@ -220,7 +220,7 @@ def test_a_merge_is_in_both_histories(lead_store: LeadStore) -> None:
 
     def newest(lead_id: str) -> tuple[str, str, str]:
         request = lead_service_pb2.ExplainLeadRequest(tenant_id=TENANT, lead_id=lead_id)
-        entry = lead_store.leads.ExplainLead(request, timeout=5).explanations[0]
+        entry = lead_store.leads.ExplainLead(request, timeout=60).explanations[0]
         return entry.outcome, entry.reason, entry.record_id
 
     assert newest(loser) == ("deleted", "merged", "")

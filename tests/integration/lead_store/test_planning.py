@@ -19,13 +19,13 @@ def plan(
 ) -> list[sync_pb2.Decision]:
     """Ask for a plan."""
     request = plan_pb.PlanRecordsRequest(integration_id=INTEGRATION, records=records, observations=observations, **more)
-    return list(lead_store.plan_stub.PlanRecords(request, timeout=5).decisions)
+    return list(lead_store.plan_stub.PlanRecords(request, timeout=60).decisions)
 
 
 def plan_leads(lead_store: LeadStore, *lead_ids: str) -> list[sync_pb2.Lease]:
     """Ask what a push would lease."""
     request = plan_pb.PlanLeadsRequest(tenant_id=TENANT, integration_id=INTEGRATION, lead_ids=lead_ids)
-    return list(lead_store.plan_stub.PlanLeads(request, timeout=5).leases)
+    return list(lead_store.plan_stub.PlanLeads(request, timeout=60).leases)
 
 
 def record(record_id: str, modified: float = 9, **more: Any) -> sync_pb2.PresentRecord:
@@ -120,7 +120,7 @@ def test_a_push_is_planned_from_what_it_would_lease(lead_store: LeadStore) -> No
     linked = lead_store.import_contact("1", email="one@x.org")
     lead_store.update(linked, phone="2")
     new, found, gone = (lead_store.create(email=f"{name}@x.org").lead_id for name in ("New", "found", "gone"))
-    lead_store.leads.DeleteLead(lead_service_pb2.DeleteLeadRequest(tenant_id=TENANT, lead_id=gone), timeout=5)
+    lead_store.leads.DeleteLead(lead_service_pb2.DeleteLeadRequest(tenant_id=TENANT, lead_id=gone), timeout=60)
     before = everything(lead_store)
 
     leases = plan_leads(lead_store, found, linked, gone, new, "no-such-lead")

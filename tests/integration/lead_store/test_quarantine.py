@@ -27,13 +27,13 @@ def request(number: int = 0, *, body: bytes = b"[{}]", key: str = "", **more: st
 
 def keep(store: LeadStore, *requests: pb.QuarantinedRequest) -> int:
     """Quarantine requests; how many were kept."""
-    return store.inbox.QuarantineRequests(pb.QuarantineRequestsRequest(requests=requests), timeout=20).kept
+    return store.inbox.QuarantineRequests(pb.QuarantineRequestsRequest(requests=requests), timeout=60).kept
 
 
 def page(store: LeadStore, size: int = 0, token: str = "", provider: str = "") -> pb.ListQuarantinedResponse:
     """List a page."""
     asked = pb.ListQuarantinedRequest(page_size=size, page_token=token, provider=provider)
-    return store.inbox.ListQuarantined(asked, timeout=20)
+    return store.inbox.ListQuarantined(asked, timeout=60)
 
 
 def everything(store: LeadStore, size: int) -> list[pb.QuarantinedRequest]:
@@ -75,7 +75,7 @@ def test_forgetting(lead_store: LeadStore) -> None:
     first = page(lead_store, 2)
     for _ in range(2):
         keys = [item.request_key for item in first.requests]
-        lead_store.inbox.ForgetQuarantined(pb.ForgetQuarantinedRequest(request_keys=keys), timeout=5)
+        lead_store.inbox.ForgetQuarantined(pb.ForgetQuarantinedRequest(request_keys=keys), timeout=60)
     assert list(page(lead_store, 10, first.next_page_token).requests) == requests[2:]
     assert everything(lead_store, 10) == requests[2:]
 
@@ -83,7 +83,7 @@ def test_forgetting(lead_store: LeadStore) -> None:
 def test_counts(lead_store: LeadStore) -> None:
     """They are counted by provider and reason, with the time of the oldest."""
     keep(lead_store, request(5), request(3), request(4, reason="app_mismatch"), request(9, provider="zoho"))
-    counts = lead_store.inbox.CountQuarantined(pb.CountQuarantinedRequest(), timeout=5).counts
+    counts = lead_store.inbox.CountQuarantined(pb.CountQuarantinedRequest(), timeout=60).counts
     assert [(c.provider, c.reason, c.requests, c.oldest_received_at) for c in counts] == [
         ("hubspot", "app_mismatch", 1, stamp(at(4))),
         ("hubspot", "signature_invalid", 2, stamp(at(3))),
@@ -138,7 +138,7 @@ def test_they_expire(lead_store: LeadStore) -> None:
         lambda store: keep(store, request(target="x" * 5000)),
         lambda store: page(store, -1),
         lambda store: page(store, token="nonsense"),
-        lambda store: store.inbox.ForgetQuarantined(pb.ForgetQuarantinedRequest(), timeout=5),
+        lambda store: store.inbox.ForgetQuarantined(pb.ForgetQuarantinedRequest(), timeout=60),
     ],
 )
 def test_calls_are_bounded(lead_store: LeadStore, call: object) -> None:

@@ -151,7 +151,7 @@ def test_l7_more_deletions_than_the_cap_wait_for_a_person(lead_store: LeadStore)
     failed = lead_store.work(work_pb.WORK_STATE_FAILED)
     assert [work.reason for work in failed] == ["delete_cap"] * 2
     redrive = work_pb.RequestSyncRequest(tenant_id=TENANT, integration_id=INTEGRATION, failed=True, reason="delete_cap")
-    assert lead_store.work_stub.RequestSync(redrive, timeout=5).queued == 2
+    assert lead_store.work_stub.RequestSync(redrive, timeout=60).queued == 2
     decisions = lead_store.reconcile(*(archived(lease) for lease in lead_store.lease().leases))
     assert [decision.outcome for decision in decisions] == [sync_pb2.OUTCOME_UNLINKED] * 2
 

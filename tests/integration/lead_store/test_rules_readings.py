@@ -92,7 +92,7 @@ def test_r13_a_detached_link_is_kept_and_only_a_push_creates_again(lead_store: L
     lead_store.update(lead_id, phone="2")
     assert lead_store.lease(wait=0).leases == []
     push = work_pb.RequestSyncRequest(tenant_id=TENANT, integration_id=INTEGRATION, lead_ids=[lead_id])
-    assert lead_store.work_stub.RequestSync(push, timeout=5).queued == 1
+    assert lead_store.work_stub.RequestSync(push, timeout=60).queued == 1
     lease = lead_store.lease_one()
     (decision,) = lead_store.reconcile(absent(lease))
     assert decision.write.kind == sync_pb2.WRITE_KIND_CREATE

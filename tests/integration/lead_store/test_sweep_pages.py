@@ -18,7 +18,7 @@ def page(store: LeadStore, *record_ids: str, seconds: float = 5, **more: Any) ->
     request = work_pb.LeaseWorkRequest(
         worker_id=WORKER, integration_id=INTEGRATION, records=records, **{"sweep": True, **more}
     )
-    return list(store.work_stub.LeaseWork(request, timeout=5).leases)
+    return list(store.work_stub.LeaseWork(request, timeout=60).leases)
 
 
 def in_bin(store: LeadStore, *record_ids: str) -> list[sync_pb2.Lease]:

@@ -93,7 +93,7 @@ def test_waiting_work_is_found_at_the_other(two: Two) -> None:
 def test_a_watch_sees_what_happens_at_the_other(two: Two) -> None:
     """Changes made through one process are streamed by the other."""
     one, other = two
-    stream = other.leads.WatchLeads(lead_service_pb2.WatchLeadsRequest(tenant_id=TENANT), timeout=20)
+    stream = other.leads.WatchLeads(lead_service_pb2.WatchLeadsRequest(tenant_id=TENANT), timeout=60)
     next(stream)  # it is open
     lead_id = one.create(email="ann@example.com").lead_id
     assert next(answer.lead.lead_id for answer in stream if answer.HasField("lead")) == lead_id

@@ -21,7 +21,7 @@ APP_ID = 39522895
 CONTACTS = "/crm/v3/objects/contacts"
 
 
-def wait_until(condition: Callable[[], bool], timeout: float = 10.0) -> None:
+def wait_until(condition: Callable[[], bool], timeout: float = 60.0) -> None:
     """Wait for a condition; fail if it does not become true in time."""
     end = time.monotonic() + timeout
     while not condition():
