@@ -74,11 +74,14 @@ class Ledger:
 
     def of_pair(self, lead: Lead, name: str) -> Iterator[Entry]:
         """What was entered for one field on a lead, on its records, and on other leads that had these records."""
-        roots = self.roots(lead)
-        owners = {lead.lead_id, *(one.lead_id for one in self.leads(lead.tenant_id) if self.roots(one) & roots)}
+        yield from self._of(lead.tenant_id, name, self.roots(lead), lead.lead_id)
+
+    def _of(self, tenant: str, name: str, roots: set[str], *owners: str) -> Iterator[Entry]:
+        """What was entered for one field on these records, on leads that had them, and by these owners."""
+        those = {*owners, *(one.lead_id for one in self.leads(tenant) if self.roots(one) & roots)}
         for entry in self.entries:
-            of_pair = entry.owner in owners or self.root(lead.tenant_id, entry.owner) in roots
-            if entry.tenant == lead.tenant_id and entry.name == name and of_pair:
+            its = entry.owner in those or self.root(tenant, entry.owner) in roots
+            if entry.tenant == tenant and entry.name == name and its:
                 yield entry
 
     def on_platform(self, tenant: Tenant, before: Lead | None, lead_id: str, name: str, value: str) -> None:
@@ -113,7 +116,8 @@ class Ledger:
                 continue
             if self.root(tenant.name, entry.owner) == root or (both and lead and entry.owner == lead.lead_id):
                 self._replace(entry, value, f"{value!r} in the CRM", str(contact.id))
-        self._open(value, self.of_pair(lead, name) if lead is not None else ())
+        # A lead that is linked to a record which was merged into this one is not found by its link yet.
+        self._open(value, self.of_pair(lead, name) if lead is not None else self._of(tenant.name, name, {root}))
         self._enter(tenant, str(contact.id), name, value)
 
     def new_record(self, tenant: Tenant, contact: Contact) -> None:
