@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, Phase, Verbosity, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 from lead_store.mongo.client import connect
 from proof import limits
-from proof.machine.acts import CreateRecord, EditRecord, Merge
+from proof.machine.acts import CreateLead, CreateRecord, Deliver, EditRecord, Merge, OnLead, Route, Work
 from proof.machine.audit import findings
 from proof.machine.config import TENANTS, Config
 from proof.machine.machine import Machine
@@ -24,7 +24,7 @@ from structlog.testing import capture_logs
 PARTS = 1 if limits.SECONDS else 10 if limits.PROVE else 4 if limits.FULL else 1
 HISTORIES = 50 if limits.PROVE else 25  # in each part
 AT_ONCE = 5  # histories between two looks at the time
-MOST = 100  # histories, also where time is left: so a fast machine plays none that others do not
+MOST = 35  # histories, also where time is left: so a fast machine plays none that others do not
 STEPS = 40 if limits.PROVE else 12
 
 
@@ -67,6 +67,23 @@ def test_l4_what_is_cleared_after_a_merge_shows_what_the_lead_has(client: MongoC
         come_to_rest(world)
         (lead,) = world.leads(TENANTS[0])
         assert lead.values["first_name"] == TENANTS[0].values["first_name"][2]
+        assert list(findings(world)) == []
+
+
+@pytest.mark.xfail(reason="a deletion makes only the work of its own lead due: see docs/guarantees.md")
+def test_l4_a_lead_takes_over_the_record_of_a_deleted_lead_at_once(
+    client: MongoClient[dict[str, Any]],
+) -> None:
+    """Two linked records are merged, then the lead that kept the link is deleted: the other lead takes it at once."""
+    with capture_logs() as log:
+        world = World(client, Config(merge_new_id=False), log)
+        CreateLead(0, first_name=2, email=0, phone=0).do(world)
+        CreateRecord(0, first_name=0, email=1, phone=0).do(world)
+        come_to_rest(world)
+        Merge(0, primary=1, other=0).do(world)
+        for act in (Deliver(100), Route(), Work(1), Work(0), OnLead("delete", 0, 0)):
+            act.do(world)
+        come_to_rest(world)
         assert list(findings(world)) == []
 
 
