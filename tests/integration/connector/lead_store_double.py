@@ -262,9 +262,9 @@ def _refuse(context: Any, code: int, reason: str, paths: Sequence[str] = ()) -> 
 
 
 @contextmanager
-def served(double: StoreDouble, port: int = 0) -> Iterator[str]:
-    """Serve the double on a real socket."""
-    server = grpc.server(ThreadPoolExecutor(8))
+def served(double: StoreDouble, port: int = 0, most_bytes: int = 4 * 1024 * 1024) -> Iterator[str]:
+    """Serve the double on a real socket; it takes messages of at most `most_bytes`."""
+    server = grpc.server(ThreadPoolExecutor(8), options=[("grpc.max_receive_message_length", most_bytes)])
     work_service_pb2_grpc.add_WorkServiceServicer_to_server(double, server)
     plan_service_pb2_grpc.add_PlanServiceServicer_to_server(double, server)
     inbox_service_pb2_grpc.add_InboxServiceServicer_to_server(double, server)

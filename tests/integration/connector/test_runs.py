@@ -286,7 +286,7 @@ def test_a_run_waits_for_a_crm_that_is_away(parts: Parts, simulator: Simulator) 
     """A failed call fails no run: it waits, shows why, and goes on."""
     made = connected(parts, simulator)
     run = an_import(parts, made)
-    simulator.control.fault(path="/crm/v3/objects/contacts", status=503)
+    simulator.control.fault(path="/crm/v3/objects/contacts", status=503, times=2)  # with values, and without
     parts.runner().turn()
     waiting = parts.run(run)
     assert (waiting.state, waiting.reason) == (RunState.RUNNING, "crm_error")

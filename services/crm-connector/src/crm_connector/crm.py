@@ -14,7 +14,15 @@ from crm_connector.domain.capabilities import Capabilities
 from crm_connector.domain.delivery import StreamEvent
 from crm_connector.domain.integration import Account, Credential, CredentialKind, Integration
 from crm_connector.domain.mapping import CrmField, FieldMapping, Limits
-from crm_connector.domain.observation import ArchivedRecord, Lease, Observation, Present, Write, WriteOutcome
+from crm_connector.domain.observation import (
+    ArchivedRecord,
+    Lease,
+    Observation,
+    Present,
+    UnreadRecord,
+    Write,
+    WriteOutcome,
+)
 from crm_connector.domain.retry import Retries
 from crm_connector.domain.values import ValueType
 
@@ -36,10 +44,15 @@ class ProviderContext:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Records of a sweep or an import; `next_position` is None on the last page."""
+    """Records of a sweep or an import; `next_position` is None on the last page.
+
+    Of the records in `unread` the CRM shows that they are there, but not what they hold.
+    """
 
     records: tuple[Present, ...]
     next_position: object | None
+    unread: tuple[UnreadRecord, ...] = ()
+    until: datetime | None = None  # of a sweep: when the last record was modified, by the list of the page
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +186,10 @@ class Crm(Protocol):
         ...
 
     def observe(self, leases: Sequence[Lease], deadline: float) -> list[Observation]:
-        """Read the records of these leases in few calls: one observation per lease, none where the CRM fails on it."""
+        """Read the records of these leases in few calls: one observation per lease.
+
+        A record that the CRM fails on, or that is in an answer of another form, alone is `Unread`.
+        """
         ...
 
     def write(self, writes: Sequence[Write], send_by: float) -> dict[str, WriteOutcome]:

@@ -122,8 +122,8 @@ class ControlClient:
     def fault(self, method: str | None = None, path: str = "/", times: int | None = 1, **what: object) -> Json:
         """Plan a fault for the next calls.
 
-        `what`: status, body, headers, skip, delay_seconds, answer_delay_seconds, drop_connection_before,
-        drop_connection_after.
+        `what`: status, body, text, replace, headers, skip, delay_seconds, answer_delay_seconds,
+        drop_connection_before, drop_connection_after.
         """
         return self._call("POST", "/faults", {"match": {"method": method, "path": path}, "times": times, **what})
 

@@ -88,7 +88,8 @@ class MemoryCrm:
         del position, deadline
         self.of.called("search")
         found = (one for one in self.of.records.values() if one.modified_at >= since and _is_live(one))
-        return Page(tuple(self._present(one) for one in sorted(found, key=lambda one: one.modified_at)), None)
+        records = tuple(self._present(one) for one in sorted(found, key=lambda one: one.modified_at))
+        return Page(records, None, until=records[-1].modified_at if records else None)
 
     def removed_since(self, since: datetime, position: str, deadline: float) -> RemovedPage:
         """Give all that was archived, on one page."""

@@ -20,7 +20,7 @@ def _create(number: int) -> Write:
 
 
 def _batch(**members: object) -> Batch:
-    return msgspec.convert(members, Batch)
+    return msgspec.json.decode(msgspec.json.encode({"results": []} | members), type=Batch)
 
 
 def test_results_are_matched_by_record_id_in_any_order() -> None:
@@ -115,3 +115,15 @@ def test_failures_without_a_name_are_asked_again() -> None:
 
     assert [write.write_id for write in unclear] == ["w1", "w3"]
     assert ({"w1": Refused("crm_refused")}, []) == (outcomes, none)
+
+
+def test_a_result_of_another_form_leaves_only_its_write_without_an_outcome() -> None:
+    """The write was carried out, and the next reading shows how: it neither fails nor is sent again."""
+    bad = {"id": "2", "properties": {"phone": ["1"]}}
+    unnamed = {"category": "VALIDATION_ERROR", "message": "no"}
+
+    outcomes, unclear = match([_update(1), _update(2)], _batch(results=[bad, {"id": "1"}]), MAPPING)
+    _, again = match([_update(1), _update(2), _update(3)], _batch(results=[bad], errors=[unnamed]), MAPPING)
+
+    assert ({"w1": Done("1", readings=SENT)}, []) == (outcomes, unclear)
+    assert [write.write_id for write in again] == ["w1", "w3"]

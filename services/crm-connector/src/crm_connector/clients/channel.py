@@ -8,7 +8,7 @@ import grpc
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
-from crm_connector.domain.errors import InvalidError, StoreRefusedError, StoreUnavailableError
+from crm_connector.domain.errors import InvalidError, StoreRefusedError, StoreTooLargeError, StoreUnavailableError
 
 _AWAY = {
     grpc.StatusCode.UNAVAILABLE,
@@ -17,6 +17,7 @@ _AWAY = {
     grpc.StatusCode.RESOURCE_EXHAUSTED,
     grpc.StatusCode.UNKNOWN,
 }
+_TOO_LARGE = "message larger than max"  # gRPC's words, on either side of a call
 _MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 # Calls that may be made twice, and that are not repeated later: when a process of lead-store goes away, another one is
 # asked. All processes are asked in turn.
@@ -61,6 +62,8 @@ def open_channel(target: str) -> grpc.Channel:
 def mapped_errors(*, pass_on: bool = False) -> Iterator[None]:
     """Turn errors into StoreUnavailableError, if the same call may be repeated, or StoreRefusedError.
 
+    StoreTooLargeError, if a smaller call may succeed.
+
     With `pass_on` an invalid argument is a person's fault, and becomes an InvalidError with the same reason and fields.
     """
     try:
@@ -68,6 +71,8 @@ def mapped_errors(*, pass_on: bool = False) -> Iterator[None]:
     except grpc.RpcError as error:
         code = error.code() if isinstance(error, grpc.Call) else grpc.StatusCode.UNKNOWN
         reason, message, faults = _details(error)
+        if code is grpc.StatusCode.RESOURCE_EXHAUSTED and _TOO_LARGE in message:
+            raise StoreTooLargeError("cannot_be_stored", "The call is too large for lead-store.") from error
         if code in _AWAY:
             message = "lead-store does not answer, or asks to come later."
             raise StoreUnavailableError(reason or "store_unavailable", message) from error
@@ -83,4 +88,5 @@ def _details(error: grpc.RpcError) -> tuple[str, str, list[tuple[str, str]]]:
     info, request = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
     _ = status is not None and [detail.Unpack(info) or detail.Unpack(request) for detail in status.details]
     faults = [(fault.field, fault.description) for fault in request.field_violations]
-    return info.reason, status.message if status is not None else "", faults
+    text = error.details() if isinstance(error, grpc.Call) else ""
+    return info.reason, text or "", faults

@@ -3,7 +3,7 @@
 import random
 import threading
 import time
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -17,10 +17,11 @@ from leadsync.sync.v1 import work_service_pb2_grpc as pb_grpc
 
 from crm_connector.clients import mapping, policy
 from crm_connector.clients.channel import mapped_errors
+from crm_connector.clients.halving import in_halves
 from crm_connector.domain.batch_size import MAX_BATCH_SIZE
 from crm_connector.domain.capabilities import Capabilities
 from crm_connector.domain.delivery import Delivery
-from crm_connector.domain.errors import StoreUnavailableError
+from crm_connector.domain.errors import StoreTooLargeError, StoreUnavailableError
 from crm_connector.domain.integration import Integration
 from crm_connector.domain.observation import (
     ArchivedRecord,
@@ -30,6 +31,7 @@ from crm_connector.domain.observation import (
     Observation,
     Present,
     Release,
+    UnreadRecord,
     WriteResult,
 )
 from crm_connector.domain.retry import Retries
@@ -146,7 +148,7 @@ class GrpcLeadStore:
         self.lease_page(integration_id, ())
 
     def lease_page(
-        self, integration_id: str, records: Sequence[Present | ArchivedRecord], *, sweep: bool = False
+        self, integration_id: str, records: Sequence[Present | ArchivedRecord | UnreadRecord], *, sweep: bool = False
     ) -> LeaseBatch:
         """Lease records of a page that changed since their last reading (R9); of the archive, those that are linked.
 
@@ -178,17 +180,20 @@ class GrpcLeadStore:
                 break
         return count
 
-    def reconcile(self, observations: Sequence[Observation]) -> list[Decision]:
-        """Let lead-store decide on 1 to 100 observations.
+    def reconcile(self, observations: Sequence[Observation]) -> Iterator[Decision]:
+        """Let lead-store decide on 1 to 100 observations. One that is too large for it has no decision.
 
         Not repeated: if the answer is lost, the leases end and the work is due again.
         """
-        request = pb.ReconcileRequest(
-            worker_id=self._worker_id, observations=[mapping.observation(seen) for seen in observations]
-        )
-        with mapped_errors():
-            response = self._stub.Reconcile(request, timeout=self._deadlines.batch)
-        return [mapping.decision(decision) for decision in response.decisions]
+
+        def send(part: Sequence[Observation]) -> pb.ReconcileResponse:
+            seen = [mapping.observation(one) for one in part]
+            with mapped_errors():
+                request = pb.ReconcileRequest(worker_id=self._worker_id, observations=seen)
+                return self._stub.Reconcile(request, timeout=self._deadlines.batch)
+
+        for response in in_halves(observations, send):
+            yield from map(mapping.decision, response.decisions)
 
     def plan(
         self,
@@ -203,16 +208,24 @@ class GrpcLeadStore:
 
         With `proposed` it plans as if the integration were like that. `push` = the leases are from `plan_leads`.
         """
-        request = plan_service_pb2.PlanRecordsRequest(
-            integration_id=integration_id,
-            records=[mapping.present(record) for record in records],
-            observations=[mapping.observation(one) for one in seen],
-            target=mapping.target(*proposed) if proposed else None,
-            push=push,
-        )
-        with mapped_errors():
-            response = self._plans.PlanRecords(request, timeout=self._deadlines.batch)
-        return [mapping.decision(decision) for decision in response.decisions]
+        target = mapping.target(*proposed) if proposed else None
+
+        def send(part: Sequence[Present | Observation]) -> plan_service_pb2.PlanRecordsResponse:
+            request = plan_service_pb2.PlanRecordsRequest(
+                integration_id=integration_id,
+                records=[mapping.present(one) for one in part if isinstance(one, Present)],
+                observations=[mapping.observation(one) for one in part if isinstance(one, Observation)],
+                target=target,
+                push=push,
+            )
+            with mapped_errors():
+                return self._plans.PlanRecords(request, timeout=self._deadlines.batch)
+
+        given: list[Present | Observation] = [*records, *seen]
+        decisions = [mapping.decision(one) for response in in_halves(given, send) for one in response.decisions]
+        if len(decisions) < len(given):
+            raise StoreTooLargeError("cannot_be_stored", "A record is too large for lead-store.")
+        return decisions
 
     def plan_leads(self, tenant_id: str, integration_id: str, lead_ids: Sequence[str]) -> list[Lease]:
         """Ask what a push of 1 to 100 leads would lease. These leases are only for `plan`."""
@@ -276,16 +289,20 @@ class GrpcLeadStore:
             self._stub.DropRunWork(request, timeout=self._deadlines.batch)
 
     def record(self, delivery: Delivery) -> bool:
-        """Keep a delivery durably; whether it is new. Repeatable."""
+        """Keep a delivery durably; whether it is new. One that is too large is kept in halves. Repeatable."""
         request = inbox_service_pb2.RecordDeliveriesRequest(deliveries=[mapping.delivery(delivery)])
-        with mapped_errors():
-            return not self._inbox.RecordDeliveries(request, timeout=self._deadlines.call).recorded[0].duplicate
+        try:
+            with mapped_errors():
+                answer = self._inbox.RecordDeliveries(request, timeout=self._deadlines.call)
+        except StoreTooLargeError:
+            if len(delivery.events) < 2:
+                raise
+            new = [self.record(half) for half in delivery.halves()]
+            return any(new)
+        return not answer.recorded[0].duplicate
 
     def _unsettled(self, results: list[WriteResult], ends_at: float) -> list[WriteResult]:
         """Send results, again while lead-store is away: those that did not settle."""
-        request = pb.SettleWritesRequest(
-            worker_id=self._worker_id, results=[mapping.write_result(result) for result in results]
-        )
         again = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(StoreUnavailableError),
             wait=lambda state: self._retries.settle.wait(state.attempt_number, random.random()),  # noqa: S311
@@ -293,12 +310,16 @@ class GrpcLeadStore:
             sleep=self._pause,
             reraise=True,
         )
-        response: pb.SettleWritesResponse = again(self._settle, request)
-        return [result for result, done in zip(results, response.settlements, strict=True) if not done.settled]
+        settled = set[str]()
+        for part, response in in_halves(results, lambda part: (part, again(self._settle, part))):
+            pairs = zip(part, response.settlements, strict=True)
+            settled |= {result.work_item_id for result, done in pairs if done.settled}
+        return [result for result in results if result.work_item_id not in settled]
 
     def _pause(self, seconds: float) -> None:
         self._stopping.wait(seconds)
 
-    def _settle(self, request: pb.SettleWritesRequest) -> pb.SettleWritesResponse:
+    def _settle(self, results: Sequence[WriteResult]) -> pb.SettleWritesResponse:
+        request = pb.SettleWritesRequest(worker_id=self._worker_id, results=map(mapping.write_result, results))
         with mapped_errors():
             return self._stub.SettleWrites(request, timeout=self._deadlines.settle)

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
 
@@ -47,6 +47,12 @@ class Delivery:
     account_id: str
     events: tuple[StreamEvent, ...]
     received_at: datetime
+
+    def halves(self) -> tuple["Delivery", "Delivery"]:
+        """Cut a delivery of two or more events into two, whose keys follow from its own."""
+        half = len(self.events) // 2
+        first, second = (hashlib.sha256(f"{self.key}\n{part}".encode()).hexdigest() for part in (1, 2))
+        return replace(self, key=first, events=self.events[:half]), replace(self, key=second, events=self.events[half:])
 
 
 def key_of(provider: str, account_id: str, topic: str, positions: Sequence[str]) -> str:

@@ -99,6 +99,10 @@ class StoreRefusedError(ConnectorError):
     kind = Kind.UNAVAILABLE
 
 
+class StoreTooLargeError(StoreRefusedError):
+    """A call, or its answer, is larger than lead-store takes."""
+
+
 class CrmError(ConnectorError):
     """A CRM call failed."""
 

@@ -79,6 +79,15 @@ class ArchivedRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class UnreadRecord:
+    """A record on a page whose content the CRM did not show; `modified_at` is None if that was not shown either."""
+
+    record_id: str
+    reason: str
+    modified_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Archived:
     """The record is in the CRM's archive."""
 
@@ -102,7 +111,14 @@ class Unreadable:
     reason: str
 
 
-State = Present | Archived | Absent | Merged | Unreadable
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """Nothing was seen of the record, because of what the CRM answered for it: it is read again later."""
+
+    reason: str
+
+
+State = Present | Archived | Absent | Merged | Unreadable | Unread
 
 
 @dataclass(frozen=True, slots=True)

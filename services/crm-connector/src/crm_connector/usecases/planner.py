@@ -14,13 +14,14 @@ from crm_connector.clients.lead_store import GrpcLeadStore
 from crm_connector.crm import Crm
 from crm_connector.domain.errors import MissingScopesError
 from crm_connector.domain.forecast import forecast, planned
-from crm_connector.domain.observation import Decision, Lease, Observation, Outcome, Present
+from crm_connector.domain.observation import Decision, Lease, Observation, Outcome, Present, Unread
 from crm_connector.domain.run import Run, RunKind, RunState
 from crm_connector.mongo.planned import MongoPlannedRecords
 from crm_connector.usecases.runs import lead_page, total_records
 
 _LEADS_PER_PAGE = 100
 _READ_SECONDS = 10.0
+_UNDECIDED = Decision("", Outcome.NEEDS_READING)
 _Planned = list[tuple[Lease, Decision]]
 
 
@@ -55,8 +56,10 @@ class Planner:
         page = crm.all_records(run.position, _soon())
         if run.fresh:
             run = replace(run, total=total_records(crm))
-        found = self._decided(run, crm, page.records, ()) if goes_on(run) else None
-        return run, found, str(page.next_position or "")
+        if not goes_on(run):
+            return run, None, ""
+        unread = [(Lease("", 0, record.record_id), _UNDECIDED) for record in page.unread]
+        return run, [*self._decided(run, crm, page.records, ()), *unread], str(page.next_position or "")
 
     def _leads(self, run: Run, crm: Crm, goes_on: Callable[[Run], bool]) -> tuple[Run, _Planned | None, str]:
         """Plan a page of leads."""
@@ -73,10 +76,12 @@ class Planner:
     def _decided(self, run: Run, crm: Crm, records: Sequence[Present], leases: Sequence[Lease]) -> _Planned:
         """Let lead-store plan records that were read, or leases. Where it needs history, read again, after the others.
 
+        What could not be read counts as waiting.
+
         The real work has the same order. All records are planned again then, for each is planned as if those before it
         had been carried out.
         """
-        seen = crm.observe(leases, _soon()) if leases else []
+        seen = _read(crm, leases) if leases else []
         decisions = self._ask(run, crm, records, seen)
         read = list(zip(records, decisions, strict=False))  # what was seen of leases comes after the records
         leases_by_id = {one.work_item_id: Lease(one.work_item_id, 0, record.record_id) for record, one in read}
@@ -86,12 +91,11 @@ class Planner:
             unread = [
                 replace(lease, history=True) for work_item_id, lease in leases_by_id.items() if work_item_id in unsure
             ]
-            again = crm.observe(unread, _soon())
+            again = _read(crm, unread)
             sure = [record for record, one in read if one.work_item_id not in unsure]
             decisions = self._ask(run, crm, sure, [*(one for one in seen if one.work_item_id not in unsure), *again])
         by_work_item = {one.work_item_id: one for one in decisions}
-        undecided = Decision("", Outcome.NEEDS_READING)
-        return [(lease, by_work_item.get(work_item_id, undecided)) for work_item_id, lease in leases_by_id.items()]
+        return [(lease, by_work_item.get(work_item_id, _UNDECIDED)) for work_item_id, lease in leases_by_id.items()]
 
     def _ask(self, run: Run, crm: Crm, records: Sequence[Present], seen: Sequence[Observation]) -> list[Decision]:
         if not records and not seen:
@@ -104,6 +108,11 @@ def _gone(lead_id: str) -> tuple[Lease, Decision]:
     """Plan for a lead that the tenant does not have any more."""
     decision = Decision("", Outcome.DECIDED, "skipped", reason="lead_not_found", lead_id=lead_id)
     return Lease(f"lead/{lead_id}", 0, lead_id=lead_id), decision
+
+
+def _read(crm: Crm, leases: Sequence[Lease]) -> list[Observation]:
+    """Read the records of leases, as far as the CRM shows them."""
+    return [one for one in crm.observe(leases, _soon()) if not isinstance(one.state, Unread)]
 
 
 def _soon() -> float:

@@ -155,7 +155,7 @@ class Runner:
             run = replace(run, total=total_records(crm))
         if not self._goes_on(run, owner):
             return run
-        outcomes, reasons, unleased = self._job.run_page(run.integration_id, page.records)
+        outcomes, reasons, unleased = self._job.run_page(run.integration_id, page.records, page.unread)
         waiting = self._store.waiting(run.tenant_id, run.integration_id, unleased)
         outcomes += {"waiting": waiting, "unchanged": len(unleased) - waiting}
         after = run.imported(outcomes, self._calls() - before, str(page.next_position or ""), reasons)

@@ -98,9 +98,9 @@ class Sweep:
         position = begun.position
         while pages < self._pages_at_once and not self._stop.is_set():
             page = crm.changed_since(begun.since, position, self._monotonic() + _PAGE_SECONDS)
-            if page.records:
-                self._job.run_page(integration_id, page.records, sweep=True)
-                self._cursors.put(integration_id, min(page.records[-1].modified_at, self._now() - begun.behind))
+            self._job.run_page(integration_id, page.records, page.unread, sweep=True)
+            if page.until:
+                self._cursors.put(integration_id, min(page.until, self._now() - begun.behind))
             pages += 1
             position = page.next_position
             if position is None:

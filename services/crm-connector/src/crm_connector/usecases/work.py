@@ -33,6 +33,8 @@ from crm_connector.domain.observation import (
     Present,
     Release,
     ReleaseKind,
+    Unread,
+    UnreadRecord,
     Write,
     WriteResult,
 )
@@ -113,15 +115,24 @@ class Job:
             self.run(batch)
 
     def run_page(
-        self, integration_id: str, records: Sequence[Present], *, sweep: bool = False
+        self,
+        integration_id: str,
+        records: Sequence[Present],
+        unread: Sequence[UnreadRecord] = (),
+        *,
+        sweep: bool = False,
     ) -> tuple[Counter[str], Counter[str], set[str]]:
         """Lease those records of a page that changed since last read (R9), and decide on them as they were read (R8).
+
+        Those that are `unread` wait, and are read again later.
 
         Returns their numbers by outcome, their numbers by reason, and the ids of the records that were not leased:
         these have not changed, or are due anyway.
         """
-        seen = {record.record_id: record for record in records}
-        batch = self._store.lease_page(integration_id, records, sweep=sweep) if records else None
+        bad = {record.record_id: Unread(record.reason) for record in unread}
+        seen = {record.record_id: record for record in records} | bad
+        listed: list[Present | UnreadRecord] = [*records, *unread]
+        batch = self._store.lease_page(integration_id, listed, sweep=sweep) if listed else None
         if batch is None or not batch.leases:
             return Counter(), Counter(), set(seen)
         observations = [
@@ -147,6 +158,7 @@ class Job:
         unread = [lease for work_item_id, lease in work.leases.items() if work_item_id not in read]
         for _ in range(_ROUNDS):
             observations = [*observations, *(crm.observe(unread, read_by) if unread else ())]
+            observations = self._without_unread(work, observations)
             if not observations:
                 break
             unread, work.read = [], True
@@ -160,8 +172,20 @@ class Job:
                 work.reasons.update(filter(None, [decision.counted_reason]))
                 work.writes.extend([(lease, decision.write)] if decision.write else [])
             observations = []
-        # What is left could not be read, or kept changing while it was read.
-        self._release(work, ReleaseKind.RETRY, "undecided" if unread else "crm_error")
+        changing = {lease.work_item_id for lease in unread}  # while they were read
+        too_large = [lease for work_item_id, lease in work.leases.items() if work_item_id not in changing]
+        self._release(work, ReleaseKind.RETRY, "cannot_be_stored", leases=too_large)
+        self._release(work, ReleaseKind.RETRY, "undecided")
+
+    def _without_unread(self, work: _Open, observations: Sequence[Observation]) -> list[Observation]:
+        """Release the work items of which nothing was seen: each waits for its own reason, and longer each time."""
+        reasons = {one.work_item_id: one.state.reason for one in observations if isinstance(one.state, Unread)}
+        for reason in sorted(set(reasons.values())):
+            some = [work.leases[work_item_id] for work_item_id, why in reasons.items() if why == reason]
+            late = reason == LEASE_TOO_SHORT
+            work.late |= late
+            self._release(work, ReleaseKind.WAITING if late else ReleaseKind.RETRY, reason, leases=some)
+        return [one for one in observations if one.work_item_id not in reasons]
 
     def _carry_out(self, crm: Crm, work: _Open) -> None:
         """Send the writes whose whole deadline fits in the lease (R4), and settle those whose outcome is known."""
@@ -199,17 +223,19 @@ class Job:
             _log.exception("work_failed", reason="unexpected", integration_id=work.batch.integration_id)
             self._release(work, ReleaseKind.RETRY, "connector_error")
 
-    def _release(self, work: _Open, kind: ReleaseKind, reason: str, wait: float = 0.0) -> None:
-        """Release the work items that have no decision yet, so that they are due before their leases would end."""
-        if not work.leases:
+    def _release(
+        self, work: _Open, kind: ReleaseKind, reason: str, wait: float = 0.0, leases: Sequence[Lease] | None = None
+    ) -> None:
+        """Release work items, by default all that have no decision yet: they are due before their leases would end."""
+        leases = list(work.leases.values()) if leases is None else leases
+        if not leases:
             return
         integration_id = work.batch.integration_id
-        _log.warning("work_released", reason=reason, work_items=len(work.leases), integration_id=integration_id)
-        releases = [
-            Release(lease.work_item_id, lease.fence, kind, reason, int(wait * 1000)) for lease in work.leases.values()
-        ]
-        work.outcomes["waiting"] += len(work.leases)
-        work.leases.clear()
+        _log.warning("work_released", reason=reason, work_items=len(leases), integration_id=integration_id)
+        releases = [Release(lease.work_item_id, lease.fence, kind, reason, int(wait * 1000)) for lease in leases]
+        work.outcomes["waiting"] += len(leases)
+        for lease in leases:
+            del work.leases[lease.work_item_id]
         try:
             self._store.release(releases)
         except (StoreUnavailableError, StoreRefusedError) as error:

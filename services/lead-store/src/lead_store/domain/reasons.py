@@ -41,6 +41,7 @@ ADVICE = {
     "crm_locked": Advice("The CRM has locked the record for a moment."),
     "crm_migrating": Advice("The CRM is moving the account to another data centre."),
     "crm_answer_unreadable": Advice("The CRM's answer is not what it documents.", _SERVICES),
+    "crm_answer_too_large": Advice("The CRM's answer is too large to be read.", "Shorten the record's longest values."),
     "store_unavailable": Advice("The database or lead-store did not answer."),
     "paused": Advice("The integration is paused.", "Resume it when the work is to go on."),
     "integration_busy": Advice("Another process works the integration."),

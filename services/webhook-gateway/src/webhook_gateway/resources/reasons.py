@@ -22,7 +22,10 @@ CRM: Reasons = {
         *("oauth_not_configured", "developer_key_refused", "property_conflict", "credential_not_supported"),
     ),
     429: ("rate_limited", "daily_limit"),
-    503: ("crm_unavailable", "crm_timeout", "crm_error", "crm_answer_unreadable", "crm_locked", "crm_migrating"),
+    503: (
+        *("crm_unavailable", "crm_timeout", "crm_error", "crm_locked", "crm_migrating"),
+        *("crm_answer_unreadable", "crm_answer_too_large"),
+    ),
 }
 SETTINGS: Reasons = {
     400: (

@@ -12,6 +12,8 @@ _KEYS = {
     "skip",
     "status",
     "body",
+    "text",
+    "replace",
     "headers",
     "delay_seconds",
     "answer_delay_seconds",
@@ -31,6 +33,10 @@ class Fault:
     skip: int = 0
     status: int | None = None
     body: Any = None
+    text: str | None = None
+    """The body as it is, of any form; HTML unless `headers` say otherwise."""
+    replace: dict[str, str] = field(default_factory=dict)
+    """Texts of the answer's JSON that are replaced, so that it can be of any form."""
     headers: dict[str, str] = field(default_factory=dict)
     delay_seconds: float = 0.0
     answer_delay_seconds: float = 0.0
@@ -47,6 +53,8 @@ class Fault:
             "skip": self.skip,
             "status": self.status,
             "body": self.body,
+            "text": self.text,
+            "replace": self.replace,
             "headers": self.headers,
             "delay_seconds": self.delay_seconds,
             "answer_delay_seconds": self.answer_delay_seconds,
@@ -79,6 +87,8 @@ class FaultPlan:
             skip=int(body.get("skip", 0)),
             status=body.get("status"),
             body=body.get("body"),
+            text=body.get("text"),
+            replace={str(old): str(new) for old, new in (body.get("replace") or {}).items()},
             headers={str(name): str(value) for name, value in (body.get("headers") or {}).items()},
             delay_seconds=float(body.get("delay_seconds", 0)),
             answer_delay_seconds=float(body.get("answer_delay_seconds", 0)),

@@ -69,7 +69,10 @@ class Edge:
             self._log(call, None, started)
             return await cut(request)
         self._log(call, status, started)
-        return json_response(status, body, {"X-HubSpot-Correlation-Id": correlation_id} | headers)
+        if fault is not None and fault.text is not None:
+            return Response(fault.text, status, {"Content-Type": "text/html"} | fault.headers)
+        replace = fault.replace if fault is not None else {}
+        return json_response(status, body, {"X-HubSpot-Correlation-Id": correlation_id} | headers, replace)
 
     def _answer(
         self, call: Call, raw: bytes, fault: Fault | None, correlation_id: str

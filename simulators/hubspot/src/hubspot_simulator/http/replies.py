@@ -86,8 +86,12 @@ class Reply:
 Endpoint = Callable[[Call], Reply]
 
 
-def json_response(status: int, body: object, headers: Mapping[str, str] | None = None) -> Response:
-    """A compact JSON answer; None is an empty body."""
-    content = b"" if body is None else json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode()
+def json_response(
+    status: int, body: object, headers: Mapping[str, str] | None = None, replace: Mapping[str, str] | None = None
+) -> Response:
+    """A compact JSON answer with these texts replaced; None is an empty body."""
+    content = "" if body is None else json.dumps(body, separators=(",", ":"), ensure_ascii=False)
+    for old, new in (replace or {}).items():
+        content = content.replace(old, new)
     media_type = None if body is None else "application/json;charset=utf-8"
-    return Response(content, status, dict(headers or {}), media_type)
+    return Response(content.encode(), status, dict(headers or {}), media_type)

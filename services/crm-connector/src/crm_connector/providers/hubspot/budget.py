@@ -19,7 +19,7 @@ from crm_connector.domain.retry import Backoff, Retries
 _CALLS_PER_INTERVAL, _INTERVAL_SECONDS = 90.0, 10.0
 _SEARCHES_PER_SECOND = 4.0
 _TEST_SECONDS = 30.0
-_MOST_WRITES = 100
+_MOST_RECORDS = 100
 _OPEN_WAITS = Retries().breaker
 
 
@@ -43,7 +43,7 @@ class AccountBudget:
         self._calls = budget.full(_CALLS_PER_INTERVAL, _INTERVAL_SECONDS, monotonic())
         self._searches = budget.full(_SEARCHES_PER_SECOND, 1.0, monotonic())
         self._breaker = circuit_breaker.CircuitBreaker(open_waits)
-        self._most_writes = _MOST_WRITES
+        self._most_writes = self._most_reads = _MOST_RECORDS
         self._daily: tuple[Quota, datetime] | None = None
 
     @property
@@ -61,6 +61,19 @@ class AccountBudget:
     def most_writes(self) -> int:
         """Most records to write in one call: after each call that HubSpot failed on half as many, down to one."""
         return self._most_writes
+
+    @property
+    def most_reads(self) -> int:
+        """Most records to read in one call: after each answer that came too late or was too large half as many."""
+        return self._most_reads
+
+    def note_read(self, records: int, *, slow: bool) -> None:
+        """Note a call that read so many records. `slow` = the answer came too late, or was too large."""
+        with self._lock:
+            if slow:
+                self._most_reads = max(1, records // 2)
+            elif records >= self._most_reads:
+                self._most_reads = min(_MOST_RECORDS, self._most_reads * 2)
 
     def acquire(self, send_by: float, *, search: bool = False, low_priority: bool = False) -> None:
         """Wait until a call may go out, until the monotonic time `send_by` at most. Low priority leaves a reserve.
@@ -91,7 +104,7 @@ class AccountBudget:
             else:
                 self._breaker = circuit_breaker.failed(self._breaker, self.monotonic(), random.random())  # noqa: S311
             if wrote:  # so a record that HubSpot always fails on ends up alone, and the others get through
-                self._most_writes = max(1, wrote // 2) if broken else min(_MOST_WRITES, self._most_writes * 2)
+                self._most_writes = max(1, wrote // 2) if broken else min(_MOST_RECORDS, self._most_writes * 2)
 
     def follow_limits(self, headers: Mapping[str, str]) -> None:
         """Follow the limit that an answer announces, and note the daily quota; not every answer has both."""

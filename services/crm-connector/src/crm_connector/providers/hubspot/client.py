@@ -1,21 +1,15 @@
 """One HTTP call to HubSpot: token, budget, deadline. The class of an error says whether the call may have landed."""
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from http.cookiejar import DefaultCookiePolicy
 from typing import Any, TypeVar
 
 import msgspec
-import requests
-from requests.adapters import BaseAdapter
-from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError
 
 from crm_connector.crm import TokenSource
 from crm_connector.domain.errors import (
     AuthFailedError,
     CrmError,
-    CrmUnavailableError,
     CrmUncertainError,
     LeaseTooShortError,
     RateLimitedError,
@@ -23,10 +17,9 @@ from crm_connector.domain.errors import (
 from crm_connector.providers.hubspot.budget import AccountBudget
 from crm_connector.providers.hubspot.errors import error_of
 from crm_connector.providers.hubspot.paths import Paths
-from crm_connector.providers.hubspot.sockets import PromptAdapter
+from crm_connector.providers.hubspot.transport import Transport
+from crm_connector.providers.hubspot.wire import UNDECODABLE
 
-_MAX_ANSWER_BYTES = 32 * 1024 * 1024
-_CONNECT_SHARE = 0.3
 _T = TypeVar("_T")
 
 
@@ -46,90 +39,8 @@ class Answer:
         """
         try:
             return msgspec.json.decode(self.body, type=kind, strict=False)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            message = "HubSpot's answer is not of the form that it documents."
-            raise CrmUncertainError("crm_answer_unreadable", message) from error
-
-
-class Bearer(requests.auth.AuthBase):
-    """Sets the token explicitly, so that no .netrc of the machine can replace it."""
-
-    def __init__(self, token: str) -> None:
-        self._token = token
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Add the header."""
-        if self._token:
-            request.headers["Authorization"] = f"Bearer {self._token}"
-        return request
-
-
-class Transport:
-    """Sends requests and reads bounded answers. All accounts of the process share one, and its connection pool."""
-
-    def __init__(
-        self,
-        base_url: str,
-        timeout: float,
-        count_call: Callable[[str, int], None] = lambda *_: None,
-        adapter: BaseAdapter | None = None,
-    ) -> None:
-        """Each call takes at most `timeout` seconds. `adapter` replaces the one that opens real connections."""
-        self.base_url = base_url.rstrip("/")
-        self.timeout = timeout
-        self._count_call = count_call
-        self._session = requests.Session()
-        # Threads share it, which is safe as long as nothing is kept between calls: no cookies, no redirects.
-        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        self._session.headers["User-Agent"] = "leadsync-crm-connector"
-        for scheme in ("https://", "http://"):
-            self._session.mount(scheme, adapter or PromptAdapter())
-
-    def close(self) -> None:
-        """Close all connections."""
-        self._session.close()
-
-    def send(
-        self,
-        method: str,
-        path: str,
-        *,
-        token: str = "",
-        json: Any = None,
-        params: Mapping[str, Any] | None = None,
-        form: Mapping[str, str] | None = None,
-    ) -> tuple[int, bytes, Mapping[str, str]]:
-        """Send once and read the whole answer: status, body, headers.
-
-        Raises:
-            CrmUnavailableError: if nothing was sent.
-            CrmUncertainError: if something was sent and no whole answer came in time.
-
-        """
-        connect = self.timeout * _CONNECT_SHARE
-        started = time.monotonic()
-        try:
-            with self._session.request(
-                method, self.base_url + path, params=params, data=form, json=json, auth=Bearer(token),
-                timeout=(connect, self.timeout - connect), allow_redirects=False, stream=True,
-            ) as response:  # fmt: skip
-                body = self._read(response, started + self.timeout)
-        except requests.RequestException as error:
-            self._count_call(method, 0)
-            # `from None`: the text of the original error holds the URL, which may hold a key
-            raise _failure(error) from None
-        self._count_call(method, response.status_code)
-        return response.status_code, body, response.headers
-
-    def _read(self, response: requests.Response, deadline: float) -> bytes:
-        """Read the body, bounded in size and time."""
-        chunks, size = [], 0
-        for chunk in response.iter_content(65_536):
-            chunks.append(chunk)
-            size += len(chunk)
-            if size > _MAX_ANSWER_BYTES or time.monotonic() > deadline:
-                raise requests.ReadTimeout
-        return b"".join(chunks)
+        except UNDECODABLE as error:
+            raise unreadable() from error
 
 
 class HubSpotClient:
@@ -175,10 +86,12 @@ class HubSpotClient:
         send_by: float | None = None,
         search: bool = False,
         writes: int = 0,
+        repeats: bool = False,
     ) -> Answer:
         """Call once. Nothing is sent after the monotonic time `send_by` (default: ten seconds from now), see R4.
 
-        `writes` is the number of records that the call writes.
+        `writes` is the number of records that the call writes. `repeats` = it asks again for a part of what an earlier
+        call failed on: its failure says nothing new about HubSpot, and does not open the circuit breaker.
 
         Raises:
             CrmError: its class says whether the call may have landed.
@@ -192,13 +105,20 @@ class HubSpotClient:
         try:
             status, body, headers = self._transport.send(method, path, token=token, json=json, params=params)
         except CrmError:
-            self.budget.note_answer(broken=True, wrote=writes)
+            self._note(broken=True, wrote=writes, repeats=repeats)
             raise
-        self.budget.note_answer(broken=status >= 500, wrote=writes)
+        is_garbled = status < 300 and bool(body) and not _is_json(body)
+        self._note(broken=status >= 500 or is_garbled, wrote=writes, repeats=repeats)
         self.budget.follow_limits(headers)
+        if is_garbled:
+            raise unreadable()
         if status < 300:
             return Answer(status, body)
         raise self._failed(error_of(status, body, headers), token, search=search)
+
+    def _note(self, *, broken: bool, wrote: int, repeats: bool) -> None:
+        if not (broken and repeats):
+            self.budget.note_answer(broken=broken, wrote=wrote)
 
     def _failed(self, error: CrmError, token: str, *, search: bool) -> CrmError:
         """Pass an error on to the budget or to the token source, whichever it concerns."""
@@ -209,12 +129,14 @@ class HubSpotClient:
         return error
 
 
-def _failure(error: requests.RequestException) -> CrmError:
-    """Turn an exception of `requests` into an error of ours, by whether anything was sent before it."""
-    if isinstance(error, (requests.ConnectTimeout, requests.exceptions.InvalidURL)):
-        return CrmUnavailableError("crm_unavailable", "HubSpot cannot be reached.")
-    cause = error.args[0] if error.args else None
-    reason = cause.reason if isinstance(cause, MaxRetryError) else cause
-    if isinstance(reason, (NewConnectionError, ConnectTimeoutError)):
-        return CrmUnavailableError("crm_unavailable", "HubSpot cannot be reached.")
-    return CrmUncertainError("crm_timeout", "HubSpot did not answer in time, or ended the connection.")
+def unreadable() -> CrmUncertainError:
+    """Make the error of an answer that is not of the form that HubSpot documents."""
+    return CrmUncertainError("crm_answer_unreadable", "HubSpot's answer is not of the form that it documents.")
+
+
+def _is_json(body: bytes) -> bool:
+    try:
+        msgspec.json.decode(body, type=msgspec.Raw)
+    except UNDECODABLE:
+        return False
+    return True

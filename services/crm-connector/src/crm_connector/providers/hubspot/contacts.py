@@ -8,9 +8,11 @@ then read one by one: only a single GET follows the id of a merged contact to th
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any
 
-from crm_connector.domain.errors import CrmRejectedError, CrmUncertainError, MissingScopesError
+import msgspec
+
+from crm_connector.domain.errors import CrmRejectedError, CrmUncertainError, LeaseTooShortError, MissingScopesError
 from crm_connector.domain.mapping import FieldMapping
 from crm_connector.domain.observation import (
     Absent,
@@ -20,12 +22,24 @@ from crm_connector.domain.observation import (
     Observation,
     Present,
     State,
+    Unread,
     Unreadable,
+    UnreadRecord,
     Version,
 )
-from crm_connector.providers.hubspot.client import HubSpotClient
+from crm_connector.providers.hubspot.client import HubSpotClient, unreadable
+from crm_connector.providers.hubspot.facts import emails_of, is_whole, listed, modified_of
+from crm_connector.providers.hubspot.parts import Found, chunks, read_parts
 from crm_connector.providers.hubspot.spelling import HubSpotSpelling
-from crm_connector.providers.hubspot.wire import Batch, Contact, HistoryVersion
+from crm_connector.providers.hubspot.wire import (
+    UNDECODABLE,
+    Batch,
+    Contact,
+    HistoryVersion,
+    SearchAnswer,
+    contact_of,
+    contacts_of,
+)
 
 OBJECT = "contact"
 SPELLING = HubSpotSpelling()
@@ -33,8 +47,9 @@ LEAD_MARK = "leadsync_lead_id"
 SOURCE_MARK = "lead_source_system"
 ALWAYS_READ = (LEAD_MARK, SOURCE_MARK, "lastmodifieddate", "hs_merged_object_ids", "hs_additional_emails")
 _MAX_BATCH, _MAX_BATCH_WITH_HISTORY = 100, 50
-_FAILED = Unreadable("crm_error")  # HubSpot answers with a server error: nothing was seen, so there is no observation
-_T = TypeVar("_T")
+_BAD = Unread("crm_answer_unreadable")
+SLOW = {"crm_timeout", "crm_answer_too_large"}
+_SHORT = {"properties": "hs_object_id"}  # of an answer that shows that a contact is there, and nothing more
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +62,10 @@ class ContactReader:
     record_url: Callable[[str], str]
 
     def observe(self, leases: Sequence[Lease], deadline: float) -> list[Observation]:
-        """Read the contacts of these leases: one observation each, in their order, none where HubSpot fails on it.
+        """Read the contacts of these leases: one observation each, in their order.
 
         Raises:
-            CrmUncertainError: if HubSpot fails on all of them, so that the fault need not be theirs.
+            CrmError: if HubSpot can be read by no call, so that the fault is not in the contacts.
 
         """
         seen: dict[str, State] = {}
@@ -58,96 +73,120 @@ class ContactReader:
             chosen = [lease for lease in leases if lease.history == history]
             by_id = [lease for lease in chosen if not lease.looks_for_lead]
             by_lead = [lease for lease in chosen if lease.looks_for_lead]
-            states = self._by_record(_unique(lease.record_id for lease in by_id), deadline, history=history)
+            states = self.by_record(_unique(lease.record_id for lease in by_id), deadline, history=history)
             seen |= {lease.work_item_id: states[lease.record_id] for lease in by_id}
             seen |= self._by_lead(by_lead, deadline, history=history)
-        observed = [lease for lease in leases if seen[lease.work_item_id] is not _FAILED]
-        if leases and not observed:
-            raise CrmUncertainError("crm_error", "HubSpot answers with server errors.")
-        return [Observation(lease.work_item_id, lease.fence, seen[lease.work_item_id]) for lease in observed]
+        return [Observation(lease.work_item_id, lease.fence, seen[lease.work_item_id]) for lease in leases]
 
-    def present(self, contact: Contact, *, with_history: bool = False) -> Present:
-        """Turn a contact into a present record.
+    def listed(self, raws: Iterable[msgspec.Raw]) -> tuple[list[Present], list[UnreadRecord]]:
+        """Turn the contacts of a page into records; archived ones are left out.
 
         Raises:
-            CrmUncertainError: if HubSpot left out when it was modified.
+            CrmUncertainError: if one of them does not even show its id.
 
         """
-        properties, history = contact.properties, contact.properties_with_history or {}
-        modified_at = timestamp(properties.get("lastmodifieddate")) or contact.updated_at
-        if modified_at is None:
-            raise CrmUncertainError("crm_answer_unreadable", "HubSpot left out when a contact was modified.")
+        contacts, bad = contacts_of(raws)
+        if not all(bad):
+            raise unreadable()
+        whole = [contact for contact in contacts if is_whole(contact) and not contact.archived]
+        broken = [UnreadRecord(one.id, _BAD.reason, modified_of(one)) for one in contacts if not is_whole(one)]
+        return [self.present(contact) for contact in whole], [*broken, *(UnreadRecord(one, _BAD.reason) for one in bad)]
+
+    def read_listed(self, raws: Iterable[msgspec.Raw], deadline: float) -> tuple[list[Present], list[UnreadRecord]]:
+        """Read the contacts of a page that only lists them. What is gone by now is left out.
+
+        Raises:
+            CrmUncertainError: if one of the list cannot be read.
+
+        """
+        contacts, bad = contacts_of(raws)
+        if bad:
+            raise unreadable()
+        on_page = {contact.id: modified_of(contact) for contact in contacts if not contact.archived}
+        found = self._read(list(on_page), deadline)
+        reasons = {name: state.reason for name, state in found.states.items() if isinstance(state, Unread | Unreadable)}
+        unread = [UnreadRecord(record_id, reason, on_page[record_id]) for record_id, reason in reasons.items()]
+        return [self.present(one) for one in found.contacts if one.id in on_page and not one.archived], unread
+
+    def present(self, contact: Contact, *, with_history: bool = False) -> Present:
+        """Turn a whole contact into a present record."""
+        properties, history = contact.properties or {}, contact.properties_with_history or {}
         return Present(
             record_id=contact.id,
-            modified_at=modified_at,
+            modified_at=modified_of(contact) or datetime.fromtimestamp(0, UTC),
             readings=self.mapping.readings(properties, self._versions(history), SPELLING),
             source_system=properties.get(SOURCE_MARK) or "",
             marked_lead_id=properties.get(LEAD_MARK) or "",
             with_history=with_history,
-            merged_record_ids=tuple(_listed(properties.get("hs_merged_object_ids"))),
-            other_emails=tuple(_listed(properties.get("hs_additional_emails"))),
+            merged_record_ids=tuple(listed(properties.get("hs_merged_object_ids"))),
+            other_emails=tuple(listed(properties.get("hs_additional_emails"))),
             history_of=self.mapping.fields_of(history) if with_history else (),
             object=OBJECT,
             record_url=self.record_url(contact.id),
         )
 
-    def _by_record(self, ids: list[str], deadline: float, *, history: bool) -> dict[str, State]:
+    def by_record(self, ids: list[str], deadline: float, *, history: bool = False) -> dict[str, State]:
         """Read records by id: live, then in the archive, then one by one."""
-        found, refused = self._read(ids, deadline, history=history)
-        states: dict[str, State] = {c.id: self.present(c, with_history=history) for c in found if not c.archived}
-        states |= refused
+        live = self._read(ids, deadline, history=history)
+        states: dict[str, State] = {
+            one.id: self.present(one, with_history=history) for one in live.contacts if not one.archived
+        }
+        states |= live.states
         if missing := [record_id for record_id in ids if record_id not in states]:
-            archived, unknown = self._read(missing, deadline, archived=True)
-            states |= {contact.id: Archived() for contact in archived} | unknown
+            archived = self._read(missing, deadline, archived=True)
+            states |= {contact.id: Archived() for contact in archived.contacts} | archived.states
         for record_id in ids:
             if record_id not in states:
-                states[record_id] = self._single(record_id, deadline, history=history)
+                try:
+                    states[record_id] = self._single(record_id, deadline, history=history)
+                except LeaseTooShortError as error:  # what was read before is kept
+                    states[record_id] = Unread(error.reason)
         return states
 
     def _single(self, record_id: str, deadline: float, *, history: bool) -> State:
-        """GET one record, which follows merges."""
-        params = {"properties": ",".join(self.property_names)}
-        params |= {"propertiesWithHistory": ",".join(sorted(self.mapping.fields))} if history else {}
+        """GET one record, which follows merges. If it is there after all, it is read as the others are."""
         try:
-            answer = self.client.call("GET", self.client.paths.contact(record_id), params=params, send_by=deadline)
+            answer = self.client.call("GET", self.client.paths.contact(record_id), params=_SHORT, send_by=deadline)
+            contact = contact_of(answer.as_(msgspec.Raw))
+            if contact.archived:
+                return Archived()
+            if contact.id != record_id:
+                return Merged(contact.id)
+            again = self._read([record_id], deadline, history=history)
+            found = [self.present(one, with_history=history) for one in again.contacts if one.id == record_id]
+            return found[0] if found else again.states.get(record_id, _BAD)
         except MissingScopesError:
             return Unreadable("missing_scopes")
         except CrmRejectedError as error:
             return Absent() if error.status == 404 else Unreadable("read_refused")
         except CrmUncertainError as error:
-            if error.reason != "crm_error":
-                raise
-            return _FAILED
-        contact = answer.as_(Contact)
-        if contact.archived:
-            return Archived()
-        return self.present(contact, with_history=history) if contact.id == record_id else Merged(contact.id)
+            return Unread(error.reason)
+        except UNDECODABLE:
+            return _BAD
 
     def _by_lead(self, leases: list[Lease], deadline: float, *, history: bool) -> dict[str, State]:
         """Look for the contacts of leads: by our mark, then by e-mail (R6, R12). Never by search, which lags behind."""
-        found, refused = self._read(
-            _unique(lease.lead_id for lease in leases), deadline, history=history, id_property=LEAD_MARK
-        )
-        by_mark = {contact.properties.get(LEAD_MARK): contact for contact in found}
-        rest = [lease for lease in leases if lease.lead_id not in by_mark and lease.lead_id not in refused]
-        emails = _unique(lease.email.lower() for lease in rest if lease.email)
-        found, refused_emails = self._read(emails, deadline, history=history, id_property="email")
-        by_email = {email: contact for contact in found for email in _emails(contact)}
+        marks = self._read(_unique(lease.lead_id for lease in leases), deadline, history=history, id_property=LEAD_MARK)
+        by_mark = {(contact.properties or {}).get(LEAD_MARK): contact for contact in marks.contacts}
+        rest = [lease for lease in leases if lease.lead_id not in by_mark and lease.lead_id not in marks.states]
+        addresses = _unique(lease.email.lower() for lease in rest if lease.email)
+        emails = self._read(addresses, deadline, history=history, id_property="email")
+        by_email = {email: contact for contact in emails.contacts for email in emails_of(contact)}
 
         def state(lease: Lease) -> State:
             contact = by_mark.get(lease.lead_id) or (by_email.get(lease.email.lower()) if lease in rest else None)
             if contact is not None:
                 return self.present(contact, with_history=history)
-            return refused.get(lease.lead_id) or refused_emails.get(lease.email.lower()) or Absent()
+            return marks.states.get(lease.lead_id) or emails.states.get(lease.email.lower()) or Absent()
 
         return {lease.work_item_id: state(lease) for lease in leases}
 
     def _read(
         self, ids: list[str], deadline: float, *, history: bool = False, archived: bool = False, id_property: str = ""
-    ) -> tuple[list[Contact], dict[str, State]]:
-        """Read in batches: the contacts found, and the ids that cannot be read. A bad id does not stop the others."""
+    ) -> Found:
+        """Read in batches: the contacts found, and the ids that cannot be read. A bad contact does not stop others."""
 
-        def read(part: list[str]) -> list[Contact]:
+        def read(part: list[str], repeats: bool) -> Found:
             body: dict[str, Any] = {
                 "inputs": [{"id": record_id} for record_id in part],
                 "properties": self.property_names,
@@ -156,13 +195,25 @@ class ContactReader:
             body |= {"idProperty": id_property} if id_property else {}
             params = {"archived": "true"} if archived else None
             path = self.client.paths.contacts("batch/read")
-            return self.client.call("POST", path, json=body, params=params, send_by=deadline).as_(Batch).results
+            try:
+                answer = self.client.call("POST", path, json=body, params=params, send_by=deadline, repeats=repeats)
+            except CrmUncertainError as error:
+                budget.note_read(len(part), slow=error.reason in SLOW)
+                raise
+            budget.note_read(len(part), slow=False)
+            contacts, bad = contacts_of(answer.as_(Batch).results)
+            bad += [contact.id for contact in contacts if not is_whole(contact)]
+            if any(id_property or record_id not in part for record_id in bad):
+                raise unreadable()  # it is not clear which of the part it is
+            return Found([one for one in contacts if is_whole(one)], dict.fromkeys(bad, _BAD))
 
-        contacts: list[Contact] = []
-        refused: dict[str, State] = {}
-        for part in chunks(ids, _MAX_BATCH_WITH_HISTORY if history else _MAX_BATCH):
-            _try([part], read, contacts.extend, refused)
-        return contacts, refused
+        size, budget = _MAX_BATCH_WITH_HISTORY if history else _MAX_BATCH, self.client.budget
+        return read_parts(chunks(ids, min(size, budget.most_reads)), read, lambda: self._check(deadline))
+
+    def _check(self, deadline: float) -> None:
+        """Make a call that shows no values. A CrmError if HubSpot fails on that too."""
+        params = {"limit": "1"} | _SHORT
+        self.client.call("GET", self.client.paths.contacts(), params=params, send_by=deadline).as_(SearchAnswer)
 
     @property
     def property_names(self) -> list[str]:
@@ -186,83 +237,6 @@ class ContactReader:
         }
 
 
-def split(
-    part: list[str],
-    read: Callable[[list[str]], list[Contact]],
-    keep: Callable[[list[Contact]], None],
-    refused: dict[str, State],
-) -> None:
-    """Read a batch; if HubSpot refuses it or fails on it, read its halves, down to the single record that it refuses.
-
-    Raises:
-        CrmUncertainError: if HubSpot fails on a batch of one, so that the fault need not be the record's.
-
-    """
-    if not part:
-        return
-    halves = [part[: len(part) // 2], part[len(part) // 2 :]]
-    try:
-        keep(read(part))
-    except MissingScopesError:
-        refused.update(dict.fromkeys(part, Unreadable("missing_scopes")))
-    except CrmRejectedError as error:
-        if error.status == 404:
-            return  # there is none of them
-        if len(part) == 1:
-            refused[part[0]] = Unreadable("read_refused")
-            return
-        _try(halves, read, keep, refused)
-    except CrmUncertainError as error:
-        if len(part) == 1 or error.reason != "crm_error":
-            raise
-        _try(halves, read, keep, refused)
-
-
-def _try(
-    parts: list[list[str]],
-    read: Callable[[list[str]], list[Contact]],
-    keep: Callable[[list[Contact]], None],
-    refused: dict[str, State],
-) -> None:
-    """Read parts; one that HubSpot fails on does not stop the others."""
-    for part in parts:
-        try:
-            split(part, read, keep, refused)
-        except CrmUncertainError as error:
-            if error.reason != "crm_error":
-                raise
-            refused[part[0]] = _FAILED
-
-
-def chunks(items: Sequence[_T], size: int) -> list[list[_T]]:
-    """Cut into pieces of at most `size`."""
-    return [list(items[start : start + size]) for start in range(0, len(items), size)]
-
-
-def timestamp(text: str | None) -> datetime | None:
-    """Read a time of HubSpot: ISO 8601, or milliseconds since 1970; None if it is neither."""
-    if not text:
-        return None
-    try:
-        if text.isdecimal():
-            return datetime.fromtimestamp(int(text) / 1000, UTC)
-        parsed = datetime.fromisoformat(text)
-    except (ValueError, OverflowError):
-        return None
-    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
-
-
 def _unique(items: Iterable[str]) -> list[str]:
     """Give the items without repeats, in order."""
     return list(dict.fromkeys(items))
-
-
-def _listed(text: str | None) -> list[str]:
-    """Items of a `;`-joined value."""
-    return [item.strip() for item in (text or "").split(";") if item.strip()]
-
-
-def _emails(contact: Contact) -> list[str]:
-    """All e-mails that identify a contact, in lower case."""
-    known = [contact.properties.get("email") or "", *_listed(contact.properties.get("hs_additional_emails"))]
-    return [email.lower() for email in known if email]

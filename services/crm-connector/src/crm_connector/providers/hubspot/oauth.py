@@ -15,9 +15,10 @@ from crm_connector.domain.errors import (
     PreconditionError,
 )
 from crm_connector.domain.integration import Account, Credential, CredentialKind
-from crm_connector.providers.hubspot.client import Answer, HubSpotClient, Transport
+from crm_connector.providers.hubspot.client import Answer, HubSpotClient
 from crm_connector.providers.hubspot.errors import error_of
 from crm_connector.providers.hubspot.paths import Paths
+from crm_connector.providers.hubspot.transport import Transport
 from crm_connector.providers.hubspot.wire import AccountDetails, OAuthInfo, OAuthTokens, TokenInfo
 
 READ_CONTACTS, WRITE_CONTACTS = "crm.objects.contacts.read", "crm.objects.contacts.write"

@@ -15,13 +15,14 @@ from crm_connector.domain.observation import Lease, Observation, Write, WriteOut
 from crm_connector.domain.values import ValueType
 from crm_connector.providers.hubspot import oauth, search, subscriptions
 from crm_connector.providers.hubspot.budget import AccountBudget
-from crm_connector.providers.hubspot.client import HubSpotClient, Transport
+from crm_connector.providers.hubspot.client import HubSpotClient
 from crm_connector.providers.hubspot.contacts import OBJECT, ContactReader
 from crm_connector.providers.hubspot.defaults import DEFAULT_MAPPING, LIMITS, default_mapping
 from crm_connector.providers.hubspot.fixes import FIXES
 from crm_connector.providers.hubspot.paths import Paths
 from crm_connector.providers.hubspot.properties import PropertySetup
 from crm_connector.providers.hubspot.settings import HubSpotSettings
+from crm_connector.providers.hubspot.transport import Transport
 from crm_connector.providers.hubspot.writes import ContactWriter
 
 _APP_URL = "https://app.hubspot.com"

@@ -4,17 +4,23 @@ A search finds what has changed, but lags behind. Its offsets are not used for p
 meanwhile moves to the end and lets another one slip through, and HubSpot ends at 10,000. Each page starts at the last
 modification of the page before instead. When more records than fit on a page were modified in one millisecond, as after
 a bulk edit, the records of that millisecond are paged through by record id.
+
+A page is asked for with the values of its records. If HubSpot fails on that, or the request would be too long, the page
+only lists the records, and these are read in parts: so one bad record stops no page.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from crm_connector.crm import Page, RemovedPage
+from crm_connector.domain.errors import CrmUncertainError
 from crm_connector.domain.observation import ArchivedRecord
-from crm_connector.providers.hubspot.client import HubSpotClient
-from crm_connector.providers.hubspot.contacts import ContactReader
-from crm_connector.providers.hubspot.wire import SearchAnswer
+from crm_connector.providers.hubspot.client import HubSpotClient, unreadable
+from crm_connector.providers.hubspot.contacts import SLOW, ContactReader
+from crm_connector.providers.hubspot.facts import modified_of
+from crm_connector.providers.hubspot.wire import SearchAnswer, contacts_of, id_of
 
 PAGE_SIZE = 100
 _MODIFIED, _ID = "lastmodifieddate", "hs_object_id"
@@ -32,22 +38,59 @@ def search_page(reader: ContactReader, since: datetime, position: object | None,
     """Read one page of the records modified at or after `since`."""
     start = position if isinstance(position, Position) else Position(_milliseconds(since))
     client = reader.client
-    path, body = client.paths.contacts("search"), _query(reader, start)
-    found = client.call("POST", path, json=body, send_by=deadline, search=True).as_(SearchAnswer)
-    records = tuple(reader.present(contact) for contact in found.results if not contact.archived)
-    more = found.paging is not None and found.paging.next is not None and bool(records)
-    last = (_milliseconds(records[-1].modified_at), records[-1].record_id) if records else (0, "")
-    return Page(records, _next(start, last, more=more))
+
+    def ask(names: Sequence[str]) -> SearchAnswer:
+        path, body = client.paths.contacts("search"), _query(names, start)
+        return client.call("POST", path, json=body, send_by=deadline, search=True).as_(SearchAnswer)
+
+    found, page = _page(reader, ask, deadline)
+    more = found.paging is not None and found.paging.next is not None and bool(found.results)
+    last_id = id_of(found.results[-1]) if found.results else ""
+    last = (_milliseconds(page.until) if page.until else 0, last_id)
+    return replace(page, next_position=_next(start, last, more=more))
 
 
 def list_page(reader: ContactReader, position: str, deadline: float) -> Page:
     """List one page of all contacts, by id; the position is the `after` of the page before."""
-    params = {"limit": str(PAGE_SIZE), "properties": ",".join(reader.property_names)}
-    params |= {"after": position} if position else {}
-    client = reader.client
-    found = client.call("GET", client.paths.contacts(), params=params, send_by=deadline).as_(SearchAnswer)
-    records = tuple(reader.present(contact) for contact in found.results if not contact.archived)
-    return Page(records, found.paging.next.after if found.paging and found.paging.next else None)
+    client, params = reader.client, {"limit": str(PAGE_SIZE)} | ({"after": position} if position else {})
+
+    def ask(names: Sequence[str]) -> SearchAnswer:
+        query = params | {"properties": ",".join(names)}
+        return client.call("GET", client.paths.contacts(), params=query, send_by=deadline).as_(SearchAnswer)
+
+    found, page = _page(reader, ask, deadline)
+    return replace(page, next_position=found.paging.next.after if found.paging and found.paging.next else None)
+
+
+def _page(
+    reader: ContactReader, ask: Callable[[Sequence[str]], SearchAnswer], deadline: float
+) -> tuple[SearchAnswer, Page]:
+    """Read one page: the answer that lists it, and its records. `ask` asks for a page with these properties."""
+    budget = reader.client.budget
+    if budget.most_reads >= PAGE_SIZE:  # else HubSpot was too slow for so many
+        try:
+            found = ask(reader.property_names)
+            records, unread = reader.listed(found.results)
+            return found, Page(tuple(records), None, tuple(unread), _until(found))
+        except CrmUncertainError as error:
+            budget.note_read(PAGE_SIZE, slow=error.reason in SLOW)
+    found = ask((_MODIFIED,))
+    records, unread = reader.read_listed(found.results, deadline)
+    return found, Page(tuple(records), None, tuple(unread), _until(found))
+
+
+def _until(found: SearchAnswer) -> datetime | None:
+    """Give when the last record of a page was modified, by the page itself, for a later reading may be newer.
+
+    Raises:
+        CrmUncertainError: if no record of the page says so.
+
+    """
+    contacts, _ = contacts_of(found.results)
+    times = [at for contact in contacts if (at := modified_of(contact)) is not None]
+    if found.results and not times:
+        raise unreadable()
+    return times[-1] if times else None
 
 
 def archive_page(client: HubSpotClient, since: datetime, position: str, deadline: float) -> RemovedPage:
@@ -55,7 +98,9 @@ def archive_page(client: HubSpotClient, since: datetime, position: str, deadline
     params = {"archived": "true", "limit": str(PAGE_SIZE), "properties": _ID}
     params |= {"after": position} if position else {}
     found = client.call("GET", client.paths.contacts(), params=params, send_by=deadline).as_(SearchAnswer)
-    archived = (ArchivedRecord(contact.id, contact.archived_at) for contact in found.results if contact.archived)
+    contacts, bad = contacts_of(found.results)
+    archived = [ArchivedRecord(contact.id, contact.archived_at) for contact in contacts if contact.archived]
+    archived += [ArchivedRecord(record_id) for record_id in bad if record_id]  # each is read again under its lease
     records = tuple(one for one in archived if one.modified_at is None or one.modified_at >= since)
     return RemovedPage(records, found.paging.next.after if found.paging and found.paging.next else "")
 
@@ -75,7 +120,7 @@ def _next(start: Position, last: tuple[int, str], *, more: bool) -> Position | N
     return Position(last[0]) if last[0] > start.since_ms else Position(start.since_ms, "0")
 
 
-def _query(reader: ContactReader, start: Position) -> dict[str, Any]:
+def _query(names: Sequence[str], start: Position) -> dict[str, Any]:
     since = str(start.since_ms)
     filters = [{"propertyName": _MODIFIED, "operator": "GTE", "value": since}]
     if start.after_id is not None:
@@ -86,7 +131,7 @@ def _query(reader: ContactReader, start: Position) -> dict[str, Any]:
     return {
         "filterGroups": [{"filters": filters}],
         "sorts": [{"propertyName": _MODIFIED if start.after_id is None else _ID, "direction": "ASCENDING"}],
-        "properties": reader.property_names,
+        "properties": list(names),
         "limit": PAGE_SIZE,
     }
 

@@ -10,10 +10,11 @@ from typing import Any
 
 from crm_connector.crm import CrmSubscription
 from crm_connector.domain.errors import CrmRejectedError, PreconditionError
-from crm_connector.providers.hubspot.client import Answer, Transport
-from crm_connector.providers.hubspot.contacts import chunks
+from crm_connector.providers.hubspot.client import Answer
 from crm_connector.providers.hubspot.errors import error_of
+from crm_connector.providers.hubspot.parts import chunks
 from crm_connector.providers.hubspot.paths import Paths
+from crm_connector.providers.hubspot.transport import Transport
 from crm_connector.providers.hubspot.wire import Subscriptions, SubscriptionWire, WebhookSettings
 
 LIFECYCLE_EVENTS = (

@@ -1,9 +1,17 @@
-"""HubSpot's JSON as types; unknown members are ignored, absent ones have defaults."""
+"""HubSpot's JSON as types; unknown members are ignored, absent ones have defaults.
 
+Contacts of an answer stay undecoded at first: each is decoded alone, so that one of another form stops no other.
+"""
+
+import json
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 import msgspec
+
+# What a decoder raises for a text that is not of the form that it is to have.
+UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class HistoryVersion(msgspec.Struct, rename="camel"):
@@ -19,12 +27,70 @@ class Contact(msgspec.Struct, rename="camel"):
     """A contact, as reads, searches and batch writes answer it."""
 
     id: str
-    properties: dict[str, str | None] = {}
+    properties: dict[str, str | None] | None = None
     updated_at: datetime | None = None
     archived: bool = False
     archived_at: datetime | None = None
     properties_with_history: dict[str, list[HistoryVersion]] | None = None
     object_write_trace_id: str | None = None
+
+
+class _Named(msgspec.Struct):
+    """As much of a contact as names it."""
+
+    id: str | int
+
+
+def contact_of(raw: msgspec.Raw) -> Contact:
+    """Decode one contact. An id or a value that is a number or a boolean is the text of it, as it was written.
+
+    Raises:
+        msgspec.DecodeError, UnicodeDecodeError, RecursionError: if it is of another form.
+
+    """
+    try:
+        return msgspec.json.decode(raw, type=Contact, strict=False)
+    except msgspec.ValidationError:
+        loose = json.loads(bytes(raw), parse_int=str, parse_float=str)
+        return msgspec.convert(_as_texts(loose), Contact, strict=False)
+
+
+def contacts_of(raws: Iterable[msgspec.Raw]) -> tuple[list[Contact], list[str]]:
+    """Decode contacts one by one: those that are as documented, and the ids of the others; empty = it has none."""
+    contacts, bad = list[Contact](), list[str]()
+    for raw in raws:
+        try:
+            contacts.append(contact_of(raw))
+        except UNDECODABLE:
+            bad.append(id_of(raw))
+    return contacts, bad
+
+
+def id_of(raw: msgspec.Raw) -> str:
+    """Give the id of a contact that may be of another form otherwise; empty = it has none."""
+    try:
+        return str(msgspec.json.decode(raw, type=_Named).id)
+    except UNDECODABLE:
+        return ""
+
+
+def _as_texts(loose: Any) -> Any:
+    """Turn booleans in the place of texts into texts; the numbers are texts already."""
+    if not isinstance(loose, dict):
+        return loose
+    properties, history = loose.get("properties"), loose.get("propertiesWithHistory")
+    texts = {"id": _text(loose.get("id"))}
+    if isinstance(properties, dict):
+        texts["properties"] = {name: _text(value) for name, value in properties.items()}
+    for versions in history.values() if isinstance(history, dict) else ():
+        for version in versions if isinstance(versions, list) else ():
+            if isinstance(version, dict):
+                version["value"] = _text(version.get("value"))
+    return loose | texts
+
+
+def _text(value: Any) -> Any:
+    return str(value).lower() if isinstance(value, bool) else value
 
 
 class Problem(msgspec.Struct, rename="camel"):
@@ -51,9 +117,9 @@ class Problem(msgspec.Struct, rename="camel"):
 
 
 class Batch(msgspec.Struct, rename="camel"):
-    """Answer of the batch endpoints, 200 and 207."""
+    """Answer of the batch endpoints, 200 and 207. `contacts_of` decodes the results."""
 
-    results: list[Contact] = []
+    results: list[msgspec.Raw] = []
     errors: list[Problem] = []
 
 
@@ -72,7 +138,7 @@ class Paging(msgspec.Struct):
 class SearchAnswer(msgspec.Struct):
     """Answer of a search, or of listing, which has no total. The total is only good for a forecast."""
 
-    results: list[Contact] = []
+    results: list[msgspec.Raw] = []
     total: int = 0
     paging: Paging | None = None
 

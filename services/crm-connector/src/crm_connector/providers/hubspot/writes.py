@@ -14,9 +14,10 @@ from crm_connector.domain.mapping import FieldMapping
 from crm_connector.domain.observation import Done, Duplicate, NotSent, Refused, Write, WriteKind, WriteOutcome
 from crm_connector.domain.retry import Retries
 from crm_connector.providers.hubspot.client import HubSpotClient
-from crm_connector.providers.hubspot.contacts import LEAD_MARK, SOURCE_MARK, SPELLING, timestamp
+from crm_connector.providers.hubspot.contacts import LEAD_MARK, SOURCE_MARK, SPELLING
 from crm_connector.providers.hubspot.errors import is_conflict, rejection
-from crm_connector.providers.hubspot.wire import Batch, Contact, Problem
+from crm_connector.providers.hubspot.facts import modified_of
+from crm_connector.providers.hubspot.wire import Batch, Contact, Problem, contacts_of
 
 Outcomes = dict[str, WriteOutcome]
 _PATHS = {
@@ -94,10 +95,12 @@ def match(part: Sequence[Write], batch: Batch, mapping: FieldMapping) -> tuple[O
     """Match an answer to its inputs: (outcomes, writes that failed without being named).
 
     An update that is in neither list was not carried out: HubSpot leaves out the ids of merged contacts.
-    A create that is in neither list has no outcome; the next reading looks for its mark.
+    A create that is in neither list has no outcome; the next reading looks for its mark. Nor has a write whose result
+    cannot be decoded: it was carried out, and the next reading shows how.
     """
     outcomes: Outcomes = {}
-    for contact in batch.results:
+    contacts, bad = contacts_of(batch.results)
+    for contact in contacts:
         if write := _write_of(part, contact):
             outcomes[write.write_id] = _done(write, contact, mapping)
     unnamed: list[Problem] = []
@@ -105,13 +108,18 @@ def match(part: Sequence[Write], batch: Batch, mapping: FieldMapping) -> tuple[O
         failed = _named(part, problem)
         outcomes |= {write.write_id: outcome_of(rejection(207, problem), mapping) for write in failed}
         unnamed += [] if failed else [problem]
-    rest = [write for write in part if write.write_id not in outcomes]
+    rest = [write for write in part if write.write_id not in outcomes and not _is_among(bad, write)]
     if not unnamed:
         missing = [write for write in rest if write.kind is WriteKind.UPDATE]
         return outcomes | {write.write_id: NotSent("record_missing") for write in missing}, []
     if len(rest) == 1:
         return outcomes | {rest[0].write_id: outcome_of(rejection(207, unnamed[0]), mapping)}, []
     return outcomes, rest
+
+
+def _is_among(bad: Sequence[str], write: Write) -> bool:
+    """Whether a result that cannot be decoded may be that of a write. `bad` = the ids of such results, as far known."""
+    return write.record_id in bad or "" in bad or (bool(bad) and write.kind is WriteKind.CREATE)
 
 
 def outcome_of(error: CrmRejectedError, mapping: FieldMapping) -> WriteOutcome:
@@ -131,14 +139,14 @@ def not_sent(error: CrmError, retries: Retries) -> NotSent:
 def _done(write: Write, contact: Contact, mapping: FieldMapping) -> Done:
     """Take HubSpot's spelling of what we wrote; where the answer omits it, what was sent."""
     written = mapping.to_crm(write.values, SPELLING)
-    spelled = {name: contact.properties.get(name, sent) for name, sent in written.items()}
-    modified_at = timestamp(contact.properties.get("lastmodifieddate")) or contact.updated_at
-    return Done(contact.id, modified_at, mapping.readings(spelled, spelling=SPELLING))
+    properties = contact.properties or {}
+    spelled = {name: properties.get(name, sent) for name, sent in written.items()}
+    return Done(contact.id, modified_of(contact), mapping.readings(spelled, spelling=SPELLING))
 
 
 def _write_of(part: Sequence[Write], contact: Contact) -> Write | None:
     """Find the write that a result belongs to: by trace id, by record id, or by our mark."""
-    mark = contact.properties.get(LEAD_MARK)
+    mark = (contact.properties or {}).get(LEAD_MARK)
     for write in part:
         if contact.object_write_trace_id:
             if contact.object_write_trace_id == write.write_id:

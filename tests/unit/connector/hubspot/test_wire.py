@@ -1,0 +1,61 @@
+"""Contacts of another form than HubSpot documents."""
+
+import msgspec
+import pytest
+from crm_connector.providers.hubspot.wire import contact_of, contacts_of
+
+
+def _raw(text: str) -> msgspec.Raw:
+    return msgspec.Raw(text.encode())
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("12", "12"),
+        ("12.50", "12.50"),
+        ("123456789012345678901234567890", "123456789012345678901234567890"),
+        ("true", "true"),
+        ("false", "false"),
+        ('"12"', "12"),
+        ("null", None),
+    ],
+)
+def test_a_value_that_is_no_text_is_read_as_it_was_written(value: str, text: str | None) -> None:
+    """Numbers keep every digit, also in the history and as an id."""
+    history = f'{{"p": [{{"timestamp": "2026-11-29T10:00:00Z", "value": {value}, "sourceId": 7}}]}}'
+    contact = contact_of(_raw(f'{{"id": 71, "properties": {{"p": {value}}}, "propertiesWithHistory": {history}}}'))
+
+    assert (contact.id, contact.properties) == ("71", {"p": text})
+    assert contact.properties_with_history is not None
+    assert [version.value for version in contact.properties_with_history["p"]] == [text]
+
+
+@pytest.mark.parametrize(
+    ("bad", "record_id"),
+    [
+        ('{"id": "2", "properties": {"p": ["1"]}}', "2"),
+        ('{"id": 2, "properties": {"p": {"a": 1}}}', "2"),
+        ('{"id": "2", "properties": 7}', "2"),
+        ('{"id": "2", "updatedAt": "yesterday"}', "2"),
+        ('{"id": null}', ""),
+        ('{"properties": {}}', ""),
+        ("[]", ""),
+        ("null", ""),
+        ("7", ""),
+        ('"text"', ""),
+        ("[" * 100_000 + "]" * 100_000, ""),
+    ],
+)
+def test_one_contact_of_another_form_stops_no_other(bad: str, record_id: str) -> None:
+    """Contacts are decoded one by one; of those that are of another form, the ids are known as far as they show."""
+    contacts, ids = contacts_of([_raw('{"id": "1"}'), _raw(bad), _raw('{"id": "3"}')])
+
+    assert [contact.id for contact in contacts] == ["1", "3"]
+    assert ids == [record_id]
+
+
+def test_null_properties_are_not_empty_properties() -> None:
+    """Null is not the same as no values: nothing is known of the values then."""
+    assert contact_of(_raw('{"id": "1", "properties": null}')).properties is None
+    assert contact_of(_raw('{"id": "1", "properties": {}}')).properties == {}
