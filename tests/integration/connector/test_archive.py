@@ -79,8 +79,9 @@ def test_an_archive_of_unknown_outcome_has_no_result(job: Job, double: StoreDoub
 def test_a_refused_batch_is_sent_in_halves(job: Job, double: StoreDouble, simulator: Simulator) -> None:
     """One record that HubSpot does not let go holds up none of the others."""
     ids = simulator.control.create_contacts(4)
-    simulator.control.fault(path="/crm/v3/objects/contacts/batch/archive", status=400, times=2)
-    simulator.control.fault(path="/crm/v3/objects/contacts/batch/archive", status=400, body={"category": "X"})
+    path, refusal = "/crm/v3/objects/contacts/batch/archive", {"status": "error", "category": "X"}
+    simulator.control.fault(path=path, status=400, times=2)
+    simulator.control.fault(path=path, status=400, body=refusal)
 
     job.run(a_batch(*record_leases(ids)))
 

@@ -151,12 +151,48 @@ def test_a_server_error_is_uncertain(status: int) -> None:
     assert isinstance(error_of(status, b"<html>", {}), CrmUncertainError)
 
 
+FOREIGN = [
+    *(
+        "",
+        "<html><h1>Blocked</h1></html>",
+        "[]",
+        "null",
+        "7",
+        '"error"',
+        '{"message":7}',
+        '{"context":3,"errors":null}',
+    ),
+    *(
+        '{"error":"blocked"}',
+        '{"status":400,"message":"Bad Request"}',
+        '{"status":"error","message":"Blocked by policy"}',
+    ),
+    *('{"status":"BLOCKED","message":"no"}', '{"category":"VALIDATION_ERROR"}', "[" * 100_000),
+]
+
+
+@pytest.mark.parametrize("body", FOREIGN)
+@pytest.mark.parametrize("status", [302, 307, 400, 401, 403, 404, 405, 407, 409, 413, 414, 451])
+def test_what_is_not_of_hubspots_form_is_no_refusal(status: int, body: str) -> None:
+    """A proxy, a firewall or a login page says nothing about the request: nobody knows what HubSpot did."""
+    error = error_of(status, body.encode(), {})
+
+    assert isinstance(error, CrmUncertainError)
+    assert error.reason == "crm_unavailable"
+
+
 @pytest.mark.parametrize(
-    "body", [b"", b"<html>", b"[]", b"null", b'{"message":7}', b'{"context":3,"errors":null}', b"\xff"]
+    "body",
+    [
+        '{"status":"error","message":"resource not found","correlationId":"1"}',
+        '{"status":"error","category":"VALIDATION_ERROR"}',
+        '{"status":"BAD_REFRESH_TOKEN","message":"missing or invalid refresh token","correlationId":"1"}',
+        '{"error":"invalid_grant","error_description":"refresh token is invalid, expired or revoked"}',
+    ],
 )
-def test_a_body_of_any_shape_is_survived(body: bytes) -> None:
-    """A body that is no error body is an error without details."""
-    error = error_of(400, body, {})
+def test_the_forms_of_hubspots_errors_are_refusals(body: str) -> None:
+    """All members of an error are optional, and the OAuth endpoints have a form of their own."""
+    error = error_of(400, body.encode(), {})
 
     assert isinstance(error, CrmRejectedError)
     assert (error.reason, error.properties, error.existing_id) == ("crm_refused", {}, "")

@@ -1,6 +1,7 @@
 """Matching the answer of a batch to the writes that were in it."""
 
 import msgspec
+import pytest
 from crm_connector.domain.mapping import FieldMapping
 from crm_connector.domain.observation import Done, Duplicate, NotSent, Reading, Refused, Write, WriteKind
 from crm_connector.domain.transforms import Transform, TransformKind
@@ -107,14 +108,22 @@ def test_a_create_that_is_silently_dropped_has_no_outcome() -> None:
 
 
 def test_failures_without_a_name_are_asked_again() -> None:
-    """Writes without a result are then sent in smaller parts; of a single one it is clear whose the error is."""
+    """Writes without a result are then sent in smaller parts; of one that was sent alone it is clear whose it is."""
     unnamed = {"category": "VALIDATION_ERROR", "message": "no"}
 
     _, unclear = match([_update(1), _update(2), _update(3)], _batch(results=[{"id": "2"}], errors=[unnamed]), MAPPING)
+    _, one = match([_update(1), _update(2)], _batch(results=[{"id": "2"}], errors=[unnamed]), MAPPING)
     outcomes, none = match([_update(1)], _batch(errors=[unnamed]), MAPPING)
 
     assert [write.write_id for write in unclear] == ["w1", "w3"]
+    assert [write.write_id for write in one] == ["w1"]
     assert ({"w1": Refused("crm_refused")}, []) == (outcomes, none)
+
+
+@pytest.mark.parametrize("problem", [{}, {"message": "no"}, {"context": {}, "errors": []}])
+def test_an_error_that_says_nothing_is_no_refusal(problem: dict[str, object]) -> None:
+    """Neither category nor context: the write has no outcome, and the next reading shows what became of it."""
+    assert match([_update(1)], _batch(errors=[problem]), MAPPING) == ({}, [])
 
 
 def test_a_result_of_another_form_leaves_only_its_write_without_an_outcome() -> None:

@@ -107,14 +107,12 @@ class HubSpotClient:
         except CrmError:
             self._note(broken=True, wrote=writes, repeats=repeats)
             raise
-        is_garbled = status < 300 and bool(body) and not _is_json(body)
-        self._note(broken=status >= 500 or is_garbled, wrote=writes, repeats=repeats)
+        error = _error_of(status, body, headers)
+        self._note(broken=isinstance(error, CrmUncertainError), wrote=writes, repeats=repeats)
         self.budget.follow_limits(headers)
-        if is_garbled:
-            raise unreadable()
-        if status < 300:
+        if error is None:
             return Answer(status, body)
-        raise self._failed(error_of(status, body, headers), token, search=search)
+        raise self._failed(error, token, search=search)
 
     def _note(self, *, broken: bool, wrote: int, repeats: bool) -> None:
         if not (broken and repeats):
@@ -134,9 +132,12 @@ def unreadable() -> CrmUncertainError:
     return CrmUncertainError("crm_answer_unreadable", "HubSpot's answer is not of the form that it documents.")
 
 
-def _is_json(body: bytes) -> bool:
+def _error_of(status: int, body: bytes, headers: Mapping[str, str]) -> CrmError | None:
+    """Give the error of an answer; None if it is one below 300, and JSON or empty."""
+    if status >= 300:
+        return error_of(status, body, headers)
     try:
-        msgspec.json.decode(body, type=msgspec.Raw)
+        _ = msgspec.json.decode(body, type=msgspec.Raw) if body else None
     except UNDECODABLE:
-        return False
-    return True
+        return unreadable()
+    return None

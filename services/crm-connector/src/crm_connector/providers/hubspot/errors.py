@@ -18,7 +18,7 @@ from crm_connector.domain.errors import (
     MissingScopesError,
     RateLimitedError,
 )
-from crm_connector.providers.hubspot.wire import Problem
+from crm_connector.providers.hubspot.wire import UNDECODABLE, Problem
 
 _EXISTING_ID = re.compile(r"Existing ID: (\d+)")
 _INVALID_PREFIX = "Property values were not valid: "
@@ -33,23 +33,29 @@ _VALUE_REASONS = {
 }
 # A locked record asks for two seconds at least; a data centre migration says how long in Retry-After.
 _LOCKED, _MIGRATING = 423, 477
+# Whoever answers so, nothing was done, and the same call may succeed later.
+_WAITING = {429, _LOCKED, _MIGRATING}
 
 
 def parse_problem(body: bytes) -> Problem:
     """Read an error body; anything that is not one reads as an empty problem."""
     try:
         return msgspec.json.decode(body, type=Problem, strict=False)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNDECODABLE:
         return Problem()
 
 
 def error_of(status: int, body: bytes, headers: Mapping[str, str]) -> CrmError:
     """Turn an answer of 400 or more (or a redirect, which we do not follow) into an error of ours.
 
-    A RateLimitedError for the daily limit has no `retry_after`: only the budget knows when the portal's day ends.
+    A refusal is HubSpot's only if it has the form of its errors. Anything else comes from something in between, and
+    says nothing about what became of the request. A RateLimitedError for the daily limit has no `retry_after`: only the
+    budget knows when the portal's day ends.
     """
     problem = parse_problem(body)
     category = _word(problem.category or problem.error_type or problem.error or "")
+    if not problem.is_hubspots and not (status in _WAITING or status >= 500):
+        return CrmUncertainError("crm_unavailable", f"Something between us and HubSpot answered {status}.")
     if status == 401:
         expired = category == "EXPIRED_AUTHENTICATION"
         return AuthFailedError("crm_auth_expired" if expired else "crm_auth_failed", "HubSpot refuses the token.")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from crm_connector.crm import CrmSubscription
-from crm_connector.domain.errors import CrmRejectedError, PreconditionError
+from crm_connector.domain.errors import AuthFailedError, CrmRejectedError, MissingScopesError, PreconditionError
 from crm_connector.providers.hubspot.client import Answer
 from crm_connector.providers.hubspot.errors import error_of
 from crm_connector.providers.hubspot.parts import chunks
@@ -91,7 +91,7 @@ class AppWebhooks:
         status, answer, headers = self.transport.send(method, path, json=body, params={"hapikey": self.developer_key})
         if status >= 300:
             error = error_of(status, answer, headers)
-            if status in {401, 403}:
+            if isinstance(error, (AuthFailedError, MissingScopesError)):
                 message = "HubSpot refuses HUBSPOT_DEVELOPER_API_KEY for this app. Check the key and the app id."
                 raise PreconditionError("developer_key_refused", message)
             raise error

@@ -10,6 +10,10 @@ from typing import Any
 
 import msgspec
 
+_OAUTH_ERRORS = {
+    *("invalid_request", "invalid_client", "invalid_grant", "invalid_scope"),
+    *("unauthorized_client", "unsupported_grant_type"),
+}
 # What a decoder raises for a text that is not of the form that it is to have.
 UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
@@ -96,6 +100,8 @@ def _text(value: Any) -> Any:
 class Problem(msgspec.Struct, rename="camel"):
     """An error body, an entry of a 207's `errors`, or an entry of an error's `errors`: all members are optional."""
 
+    status: str | None = None
+    correlation_id: str | None = None
     category: str | None = None
     error: str | None = None
     code: str | None = None
@@ -111,6 +117,18 @@ class Problem(msgspec.Struct, rename="camel"):
         found = self.context.get(key) if isinstance(self.context, dict) else None
         return [str(item) for item in (found if isinstance(found, list) else [] if found is None else [found])]
 
+    @property
+    def is_hubspots(self) -> bool:
+        """Whether HubSpot's API wrote it: something in between, such as a proxy, answers in another form.
+
+        An error of the API says `"status": "error"` and at least one of the names for what it is about. One of the
+        OAuth endpoints has a code of its own, or one of the standard ones (RFC 6749).
+        """
+        if self.status == "error":
+            return any((self.category, self.error_type, self.policy_name, self.correlation_id, self.errors))
+        has_code = (self.status or "").startswith("BAD_") and self.message is not None
+        return has_code or self.error in _OAUTH_ERRORS
+
     def parts(self) -> list["Problem"]:
         """Give itself and the errors inside it."""
         return [self, *(self.errors or [])]
@@ -119,7 +137,7 @@ class Problem(msgspec.Struct, rename="camel"):
 class Batch(msgspec.Struct, rename="camel"):
     """Answer of the batch endpoints, 200 and 207. `contacts_of` decodes the results."""
 
-    results: list[msgspec.Raw] = []
+    results: list[msgspec.Raw]
     errors: list[Problem] = []
 
 
@@ -138,7 +156,7 @@ class Paging(msgspec.Struct):
 class SearchAnswer(msgspec.Struct):
     """Answer of a search, or of listing, which has no total. The total is only good for a forecast."""
 
-    results: list[msgspec.Raw] = []
+    results: list[msgspec.Raw]
     total: int = 0
     paging: Paging | None = None
 
@@ -181,7 +199,7 @@ class Property(msgspec.Struct, rename="camel"):
 class Properties(msgspec.Struct):
     """All property definitions of contacts."""
 
-    results: list[Property] = []
+    results: list[Property]
 
 
 class SubscriptionWire(msgspec.Struct, rename="camel"):
@@ -202,7 +220,7 @@ class WebhookSettings(msgspec.Struct, rename="camel"):
 class Subscriptions(msgspec.Struct):
     """All subscriptions of an app."""
 
-    results: list[SubscriptionWire] = []
+    results: list[SubscriptionWire]
 
 
 class TokenInfo(msgspec.Struct, rename="camel"):

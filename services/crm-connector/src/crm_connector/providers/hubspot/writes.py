@@ -19,6 +19,7 @@ from crm_connector.providers.hubspot.errors import is_conflict, rejection
 from crm_connector.providers.hubspot.facts import modified_of
 from crm_connector.providers.hubspot.wire import Batch, Contact, Problem, contacts_of
 
+_NO_CONTENT = 204
 Outcomes = dict[str, WriteOutcome]
 _PATHS = {
     WriteKind.UPDATE: "batch/update",
@@ -53,7 +54,7 @@ class ContactWriter:
             body, path = {"inputs": self._inputs(part)}, self.client.paths.contacts(_PATHS[part[0].kind])
             answer = self.client.call("POST", path, json=body, send_by=send_by, writes=len(part))
             if part[0].kind is WriteKind.ARCHIVE:  # 204 without a body, also for ids that are not there (any more)
-                return {write.write_id: Done(write.record_id) for write in part}
+                return {write.write_id: Done(write.record_id) for write in part if answer.status == _NO_CONTENT}
             outcomes, unclear = match(part, answer.as_(Batch), self.mapping)
         except CrmRejectedError as error:
             if len(part) == 1:
@@ -112,9 +113,10 @@ def match(part: Sequence[Write], batch: Batch, mapping: FieldMapping) -> tuple[O
     if not unnamed:
         missing = [write for write in rest if write.kind is WriteKind.UPDATE]
         return outcomes | {write.write_id: NotSent("record_missing") for write in missing}, []
-    if len(rest) == 1:
-        return outcomes | {rest[0].write_id: outcome_of(rejection(207, unnamed[0]), mapping)}, []
-    return outcomes, rest
+    if len(part) > 1 or not rest:
+        return outcomes, rest
+    refusal = next((problem for problem in unnamed if problem.category), None)  # others do not say what happened
+    return outcomes | ({rest[0].write_id: outcome_of(rejection(207, refusal), mapping)} if refusal else {}), []
 
 
 def _is_among(bad: Sequence[str], write: Write) -> bool:
