@@ -115,3 +115,10 @@ def test_search_limit_and_daily_limit(hubspot: RunningSimulator) -> None:
     hubspot.api.get(CONTACTS)
     hubspot.api.get(CONTACTS)
     assert hubspot.api.get(CONTACTS).json()["policyName"] == "DAILY"
+
+
+def test_a_url_that_is_too_long_is_414(hubspot: RunningSimulator) -> None:
+    """A server in front of the API answers, in HTML."""
+    assert hubspot.api.get(CONTACTS, params={"properties": "x" * 7_800}).status_code == 200
+    answer = hubspot.api.get(CONTACTS, params={"properties": "x" * 8_000})
+    assert (answer.status_code, answer.headers["Content-Type"].split(";")[0]) == (414, "text/html")

@@ -21,6 +21,7 @@ from hubspot_simulator.http.cutting import cut
 from hubspot_simulator.http.replies import Call, Endpoint, Reply, json_response
 
 log = logging.getLogger(__name__)
+_LONGEST_URL = 8_000  # a guess: what the servers in front of most APIs take
 # A body of the wrong shape raises one of these somewhere inside; HubSpot's own parser answers 400 too.
 _MISSHAPEN = (TypeError, ValueError, AttributeError, KeyError)
 Auth = Literal["token", "developer", "none"]
@@ -51,6 +52,9 @@ class Edge:
     async def __call__(self, request: Request) -> Response:
         """Answer, or abort the connection if a fault says so."""
         started = time.perf_counter()
+        if len(str(request.url)) > _LONGEST_URL:
+            self._log(Call(request, self._simulator), 414, started)
+            return Response("<html><body><h1>414 Request-URI Too Large</h1></body></html>", 414, media_type="text/html")
         raw = await request.body()
         canonical = self._canonical(request)
         fault = self._simulator.faults.take(request.method, (request.url.path, canonical))

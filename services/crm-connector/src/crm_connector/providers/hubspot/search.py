@@ -5,14 +5,17 @@ meanwhile moves to the end and lets another one slip through, and HubSpot ends a
 modification of the page before instead. When more records than fit on a page were modified in one millisecond, as after
 a bulk edit, the records of that millisecond are paged through by record id.
 
-A page is asked for with the values of its records. If HubSpot fails on that, or the request would be too long, the page
-only lists the records, and these are read in parts: so one bad record stops no page.
+A page is asked for with the values of its records. If HubSpot fails on that, or the names of the mapped properties make
+the request too long for it, the page only lists the records, and these are read in parts: so neither one bad record nor
+a large mapping stops a page.
 """
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode
 
 from crm_connector.crm import Page, RemovedPage
 from crm_connector.domain.errors import CrmUncertainError
@@ -23,6 +26,9 @@ from crm_connector.providers.hubspot.facts import modified_of
 from crm_connector.providers.hubspot.wire import SearchAnswer, contacts_of, id_of
 
 PAGE_SIZE = 100
+# Characters that the body of a search may have (HubSpot's guide to search), and that a query takes of a URL: common
+# servers and proxies take URLs of 8,000.
+_MOST_OF_SEARCH, _MOST_OF_URL = 3_000, 7_500
 _MODIFIED, _ID = "lastmodifieddate", "hs_object_id"
 
 
@@ -43,7 +49,8 @@ def search_page(reader: ContactReader, since: datetime, position: object | None,
         path, body = client.paths.contacts("search"), _query(names, start)
         return client.call("POST", path, json=body, send_by=deadline, search=True).as_(SearchAnswer)
 
-    found, page = _page(reader, ask, deadline)
+    fits = len(json.dumps(_query(reader.property_names, start))) <= _MOST_OF_SEARCH
+    found, page = _page(reader, ask, deadline, fits=fits)
     more = found.paging is not None and found.paging.next is not None and bool(found.results)
     last_id = id_of(found.results[-1]) if found.results else ""
     last = (_milliseconds(page.until) if page.until else 0, last_id)
@@ -58,16 +65,20 @@ def list_page(reader: ContactReader, position: str, deadline: float) -> Page:
         query = params | {"properties": ",".join(names)}
         return client.call("GET", client.paths.contacts(), params=query, send_by=deadline).as_(SearchAnswer)
 
-    found, page = _page(reader, ask, deadline)
+    fits = len(urlencode(params | {"properties": ",".join(reader.property_names)})) <= _MOST_OF_URL
+    found, page = _page(reader, ask, deadline, fits=fits)
     return replace(page, next_position=found.paging.next.after if found.paging and found.paging.next else None)
 
 
 def _page(
-    reader: ContactReader, ask: Callable[[Sequence[str]], SearchAnswer], deadline: float
+    reader: ContactReader, ask: Callable[[Sequence[str]], SearchAnswer], deadline: float, *, fits: bool
 ) -> tuple[SearchAnswer, Page]:
-    """Read one page: the answer that lists it, and its records. `ask` asks for a page with these properties."""
+    """Read one page: the answer that lists it, and its records.
+
+    `ask` asks for a page with these properties. `fits` = all mapped ones have room in the request.
+    """
     budget = reader.client.budget
-    if budget.most_reads >= PAGE_SIZE:  # else HubSpot was too slow for so many
+    if fits and budget.most_reads >= PAGE_SIZE:  # else HubSpot was too slow for so many
         try:
             found = ask(reader.property_names)
             records, unread = reader.listed(found.results)
