@@ -173,7 +173,7 @@ REMOVALS: dict[str, tuple[Setup, Budget]] = {
     "read_first and upsert": (Setup(NEW, without=Without(read_first=True, upsert=True)), Budget(edits=1, crash=2)),
     "others": (Setup(THREE, without=Without(others=True)), Budget(edits=1)),
     "guard": (Setup(kinds=NO_HISTORY, without=Without(guard=True)), Budget(edits=2)),
-    "stale": (Setup(kinds=NO_HISTORY, without=Without(stale=True)), Budget(edits=3)),
+    "stale": (Setup(kinds=NO_HISTORY, without=Without(stale=True)), Budget(edits=3, stale=1)),
     "stamp": (Setup(kinds=NO_HISTORY, without=Without(stamp=True)), Budget(edits=2, crash=1)),
     "seconds": (Setup(kinds=SECONDS, without=Without(seconds=True)), Budget(edits=3)),
     "unread": (Setup(kinds=SECONDS, without=Without(unread=True)), Budget(edits=2, lose=1)),

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from lead_store.domain.landing import judge_pending, look_for_overwritten, needs_history, settle
+from lead_store.domain.landing import ignored_fields, judge_pending, look_for_overwritten, needs_history, settle
 from lead_store.domain.link import LastWrite, Link, Overwritten, Pending, Refusal, WriteKind
 from lead_store.domain.merge import Base
 from lead_store.domain.observation import Present
@@ -222,3 +222,28 @@ def test_r3_a_value_between_our_reading_and_our_write_is_found() -> None:
 def test_r3_what_was_seen_or_written_is_no_loss(versions: tuple[Version, ...]) -> None:
     """Without versions, in another spelling, as old as the reading, as new as the write, or ours."""
     assert found(*versions) == {}
+
+
+@pytest.mark.parametrize(
+    ("kind", "before", "answered", "ignored"),
+    [
+        (WriteKind.UPDATE, "1", "1", True),
+        (WriteKind.UPDATE, "(1)", "1", True),  # another spelling of the old value
+        (WriteKind.UPDATE, "1", "2", False),
+        (WriteKind.UPDATE, "1", "(2)", False),  # another spelling of what was sent
+        (WriteKind.UPDATE, "1", "3", False),  # what the CRM makes of the value that was sent
+        (WriteKind.UPDATE, "", "", True),
+        (WriteKind.CREATE, None, "", True),  # a new record held nothing before
+        (WriteKind.CREATE, None, "2", False),
+        (WriteKind.UPDATE, None, "1", False),  # written by an older version, which did not note what it replaced
+        (WriteKind.UPDATE, "1", None, False),  # the answer omits it
+    ],
+)
+def test_r21_an_answer_equal_to_the_value_before_the_write_is_a_refusal(
+    kind: WriteKind, before: str | None, answered: str | None, ignored: bool
+) -> None:
+    """The CRM has taken the write and kept its value; values are compared by type."""
+    write = replace(pending(kind), replaces={} if before is None else {"phone": before})
+    answer = {} if answered is None else {"phone": Reading(answered, answered)}
+
+    assert ignored_fields(write, answer, target(HISTORY)) == (("phone",) if ignored else ())

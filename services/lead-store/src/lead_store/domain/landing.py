@@ -120,6 +120,19 @@ def settle(
     return replace(link, base=base, pending=None, last_write=last_write, refused=refused, seen=link.saw(modified_at))
 
 
+def ignored_fields(pending: Pending, answer: Mapping[str, Reading], target: Target) -> tuple[str, ...]:
+    """The fields of a write for which the CRM answers with the value from before it: it has kept that one (R21)."""
+
+    def is_ignored(name: str, value: str) -> bool:
+        before = "" if pending.kind is WriteKind.CREATE else pending.replaces.get(name)
+        if name not in answer or before is None:
+            return False
+        kind, after = target.kind_of(name), answer[name].value
+        return same(kind, after, before) and not same(kind, after, value)
+
+    return tuple(sorted(name for name, value in pending.values.items() if is_ignored(name, value)))
+
+
 def _last_write(pending: Pending, fields: tuple[str, ...], target: Target) -> LastWrite | None:
     """A write that may have replaced something unseen. A create and a guarded write cannot."""
     if pending.basis is None or target.capabilities.guarded_writes or not target.capabilities.history:

@@ -31,6 +31,7 @@ class Pending:
     basis: datetime | None = None  # modified-at of the reading it was planned on; None for a create
     planned_at: datetime | None = None  # by the database's clock
     inherited: bool = False  # planned for a lead that was merged into this one
+    replaces: Mapping[str, str] = field(default_factory=dict)  # what the record held; a new record holds nothing
 
 
 @dataclass(frozen=True, slots=True)

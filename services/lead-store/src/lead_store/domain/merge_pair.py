@@ -45,7 +45,10 @@ def merge_pair(case: Case, lead: Lead, link: Link, notes: Notes, unproven: froze
         after = after.synced(Direction.FROM_CRM, target.provider, case.now, present.modified_at)
         decision.outcome = Outcome.LINKED if newly else Outcome.UPDATED
         decision.counts["from_crm_updated"] += 1
-    write = planned_write(case, WriteKind.UPDATE, result.to_crm, present.modified_at) if result.to_crm else None
+    write = None
+    if result.to_crm:
+        replaces = {name: result.replaced[name] for name in result.to_crm}
+        write = planned_write(case, WriteKind.UPDATE, result.to_crm, present.modified_at, replaces)
     if write is not None:
         decision.write, decision.next_step = write, NextStep.WRITE
         decision.due_at = case.waits.write_is_over(write.until)

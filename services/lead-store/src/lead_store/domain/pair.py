@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
+from types import MappingProxyType
 
 from lead_store.domain.decision import Case, Decision, NextStep, Outcome, present_of, released
 from lead_store.domain.lead import Lead
@@ -92,12 +93,20 @@ def detached(link: Link) -> Link:
     )
 
 
-def planned_write(case: Case, kind: WriteKind, values: Mapping[str, str], basis: datetime | None) -> Pending:
+def planned_write(
+    case: Case,
+    kind: WriteKind,
+    values: Mapping[str, str],
+    basis: datetime | None,
+    replaces: Mapping[str, str] = MappingProxyType({}),
+) -> Pending:
     """A write under this lease, to be stored on the link before it is handed out."""
     work_item = case.work_item
     until = work_item.lease_until or case.now
     return Pending(
-        case.new_write_id, kind, work_item.work_item_id, work_item.fence, until, values, basis, planned_at=case.now
+        *(case.new_write_id, kind, work_item.work_item_id, work_item.fence, until, values, basis),
+        planned_at=case.now,
+        replaces=replaces,
     )
 
 

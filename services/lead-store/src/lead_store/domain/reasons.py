@@ -90,6 +90,10 @@ ADVICE = {
     "invalid_email": Advice("The CRM does not take the e-mail address.", _CORRECT),
     "invalid_option": Advice("The value is none of the property's options.", _CORRECT),
     "property_missing": Advice("The CRM has no such property.", "Create it there, or map another one."),
+    "write_ignored": Advice(
+        "The CRM took the write and kept the value that it had.",
+        "Set the value in the CRM, or let the field flow from the CRM only.",
+    ),
     "read_only": Advice("The property cannot be written.", "Map another one, or let the field flow from the CRM only."),
     "crm_refused": Advice("The CRM refuses the write as a whole.", "Look at the record in the CRM, then redrive it."),
     "conflict": Advice("Another record holds a value that must be unique.", "Change the value on either side."),

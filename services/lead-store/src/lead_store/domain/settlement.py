@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from lead_store.domain.decision import Decision, FieldChange, NextStep, Outcome
 from lead_store.domain.ending import without_foreign_base
-from lead_store.domain.landing import settle
+from lead_store.domain.landing import ignored_fields, settle
 from lead_store.domain.lead import Lead
 from lead_store.domain.link import Link, Pending, Refusal, WriteKind
 from lead_store.domain.oscillation import first_pause_ends
@@ -108,17 +108,22 @@ def _done(case: SettleCase, lead: Lead, link: Link, pending: Pending, done: Done
     if pending.kind is WriteKind.ARCHIVE:
         return _archived(case, lead, link)
     created = pending.kind is WriteKind.CREATE
+    ignored = Refused("write_ignored", ignored_fields(pending, done.answer, case.target))
+    if pending.values and len(ignored.fields) == len(pending.values) and not created:
+        return _refused(case, lead, link, pending, ignored)
     if case.holder is not None and case.holder.lead_id != lead.lead_id and created:
         # The CRM answers with the record of another lead. It has lost or reused ids, so a person has to look.
         return replace(_ambiguous(case, lead, link), record_id=done.record_id)
     moved = not created and done.record_id != link.record_id  # the record was merged into this one (R15)
     old = {name: base.crm for name, base in link.base.items()}
+    refusals = _refusals(case, pending, ignored)
+    pending = replace(pending, values={name: pending.values[name] for name in pending.values if name not in refusals})
     link = settle(link, pending, done.answer, done.modified_at, case.target)
     link = without_foreign_base(link, pending, lead, case.target)
-    link = replace(link, record_id=done.record_id if created else link.record_id)
+    link = replace(link, record_id=done.record_id if created else link.record_id, refused={**link.refused, **refusals})
     after = lead.with_link(link).synced(Direction.TO_CRM, case.target.provider, case.now, done.modified_at)
     decision = _base(case, lead, link, Outcome.SETTLED)
-    decision.lead, decision.record_id = after, done.record_id
+    decision.lead, decision.record_id, decision.reason = after, done.record_id, ignored.reason if refusals else ""
     decision.notes = replace(decision.notes or Notes(), push=False)
     if moved:
         decision.touches.append(_record_touch(case, done.record_id, match=True))
@@ -174,7 +179,7 @@ def _ambiguous(case: SettleCase, lead: Lead, link: Link) -> Decision:
 
 def _refused(case: SettleCase, lead: Lead, link: Link, pending: Pending, refused: Refused) -> Decision:
     """The named fields wait alone, and the others are sent again (R21). Without names the whole work has failed."""
-    refusals = {name: Refusal(pending.values[name], refused.reason, case.target.fingerprint) for name in refused.fields}
+    refusals = _refusals(case, pending, refused)
     link = replace(link, pending=None, refused={**link.refused, **refusals})
     decision = _base(case, lead, link, Outcome.REFUSED)
     decision.reason = refused.reason
@@ -184,6 +189,10 @@ def _refused(case: SettleCase, lead: Lead, link: Link, pending: Pending, refused
     elif len(refusals) < len(pending.values):
         decision.next_step, decision.due_at = NextStep.RETRY, case.now
     return decision
+
+
+def _refusals(case: SettleCase, pending: Pending, refused: Refused) -> dict[str, Refusal]:
+    return {name: Refusal(pending.values[name], refused.reason, case.target.fingerprint) for name in refused.fields}
 
 
 def _base(case: SettleCase, lead: Lead, link: Link, outcome: Outcome) -> Decision:

@@ -84,6 +84,7 @@ def _pending_document(pending: Pending) -> Document:
         "basis": pending.basis,
         "planned_at": pending.planned_at,
         "inherited": pending.inherited,
+        "replaces": encode_keys(pending.replaces),
     }
 
 
@@ -98,4 +99,5 @@ def _pending_from(document: dict[str, Any]) -> Pending:
         basis=document["basis"],
         planned_at=document["planned_at"],
         inherited=document.get("inherited", False),
+        replaces=decode_keys(document.get("replaces", {})),
     )
