@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from lead_store.mongo.client import connect
+from lead_store.mongo.lead_refs import hashed_refs
 from lead_store.mongo.store import Store
 from lead_store.usecases.references import References
 from lead_store_calls import TENANT, LeadStore, absent, at, eventually, present, touch
@@ -53,6 +54,25 @@ def test_a_record_is_linked_to_the_lead_that_shares_a_key(
     matching_by(lead_store, EMAIL, PHONE, NAME)
     lead_id = lead_store.create(**lead).lead_id
     assert (imported(lead_store, "1", **record).outcome, holders(lead_store, "1")) == (LINKED, [lead_id])
+
+
+@pytest.mark.parametrize(
+    ("lead", "record"),
+    [
+        ("info@strasse.example", "info@straße.example"),
+        ("info@office.example", "info@oﬃce.example"),
+        ("strauss@example.com", "strauß@example.com"),
+        ("sale@example.com", "ſale@example.com"),
+    ],
+)
+def test_addresses_that_only_case_folding_joins_are_two_people(lead_store: LeadStore, lead: str, record: str) -> None:
+    """A record with ß does not find the lead with ss, whose values stay as they are; neither does a listing."""
+    matching_by(lead_store, EMAIL)
+    made = lead_store.create(email=lead, first_name="Ada")
+    assert imported(lead_store, "1", email=record, first_name="Eve").outcome == CREATED
+    assert lead_store.get(made.lead_id) == made
+    listed = lead_store.leads.ListLeads(lead_service_pb2.ListLeadsRequest(tenant_id=TENANT, email=record))
+    assert [one.email for one in listed.leads] == [record]
 
 
 def test_matching_by_email_alone_is_the_default(lead_store: LeadStore) -> None:
@@ -159,6 +179,48 @@ def test_r17_an_erasure_covers_an_email_that_only_the_record_had(lead_store: Lea
     lead_store.reconcile(absent(minute_later(lead_store, lease.work_item_id)))
     assert imported(lead_store, "2", email="crm@example.com", first_name="Ada").reason == "erased"
     assert lead_store.all_leads() == []
+
+
+def erase(store: LeadStore, record_id: str) -> None:
+    """A person is erased in the CRM."""
+    lease = touched(store, record_id, inbox.TOUCH_KIND_ERASED)
+    store.reconcile(absent(lease))
+    (decision,) = store.reconcile(absent(minute_later(store, lease.work_item_id)))
+    assert decision.outcome == sync_pb2.OUTCOME_ERASED
+
+
+def test_r17_an_erasure_refuses_nobody_whose_address_only_looks_alike(lead_store: LeadStore) -> None:
+    """After an erasure of the address with ss, the one with ß is imported, and the one with ss is not."""
+    matching_by(lead_store, EMAIL)
+    imported(lead_store, "1", email="info@strasse.example")
+    erase(lead_store, "1")
+    assert imported(lead_store, "2", email="info@STRASSE.example").reason == "erased"
+    assert imported(lead_store, "3", email="info@straße.example").outcome == CREATED
+
+
+def test_r17_an_erasure_by_an_earlier_version_still_holds(lead_store: LeadStore) -> None:
+    """A tombstone that was kept with its case folded refuses every address that it may have been made for."""
+    matching_by(lead_store, EMAIL)
+    imported(lead_store, "1", email="info@strasse.example")
+    erase(lead_store, "1")
+    lead_store.database.tombstones.update_many({}, {"$unset": {"unfolded": 1}})
+    assert imported(lead_store, "2", email="info@strasse.example").reason == "erased"
+    assert imported(lead_store, "3", email="info@straße.example").reason == "erased"
+
+
+def test_a_lead_that_was_kept_with_its_case_folded_keeps_matching(lead_store: LeadStore) -> None:
+    """A lead of an earlier version is found by its own address, and not by the one that looks alike."""
+    matching_by(lead_store, EMAIL, NAME)
+    own = {"email": "info@straße.de", "first_name": "Ada", "last_name": "Lovelace"}
+    by_email = lead_store.create(**own).lead_id
+    refs = {
+        "email_ref": f"{TENANT}/info@strasse.de",
+        "refs": hashed_refs(TENANT, ["name_domain:ada|lovelace|strasse.de"]),
+    }
+    lead_store.database.leads.update_one({"_id": by_email}, {"$set": refs})
+    assert imported(lead_store, "1", email="info@strasse.de").outcome == CREATED
+    assert imported(lead_store, "2", given=own | {"email": "", "website": "straße.de"}).lead_id == by_email
+    assert imported(lead_store, "3", email="info@STRAßE.de").reason == "ambiguous_match"  # its lead has record 2
 
 
 def as_before(store: LeadStore) -> None:

@@ -4,7 +4,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 
-from lead_store.domain.values import FieldType, normal_form
+from lead_store.domain.addresses import address_key
 
 STANDARD_FIELDS = ("email", "first_name", "last_name", "phone", "company", "job_title", "website", "status")
 CUSTOM_PREFIX = "custom_fields."
@@ -24,8 +24,8 @@ def is_field(name: str) -> bool:
 
 
 def email_key(values: Mapping[str, str]) -> str:
-    """The e-mail in its normal form; empty if there is none. Leads and records are matched by `keys`."""
-    return normal_form(FieldType.EMAIL, values.get("email", ""))
+    """The key of the e-mail; empty if there is none."""
+    return address_key(values.get("email", ""))
 
 
 def email_digest(values: Mapping[str, str]) -> str:

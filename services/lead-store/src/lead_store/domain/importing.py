@@ -1,9 +1,9 @@
 """A record that belongs to no lead becomes one."""
 
+from lead_store.domain.addresses import address_keys
 from lead_store.domain.decision import Case, Decision, FieldChange, Outcome, present_of, skipped
 from lead_store.domain.fields import can_be_named
 from lead_store.domain.identity import owned_keys
-from lead_store.domain.keys import address_keys
 from lead_store.domain.lead import empty_lead
 from lead_store.domain.link import Link
 from lead_store.domain.merge import Base, Theirs

@@ -5,19 +5,17 @@ looked up by their keys.
 """
 
 import unicodedata
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from urllib.parse import urlsplit
 
 import phonenumbers
-from email_validator import EmailNotValidError, validate_email
 from publicsuffixlist import PublicSuffixList
 
+from lead_store.domain.addresses import address_key, address_keys, ascii_domain
 from lead_store.domain.rules import MatchKey
-from lead_store.domain.values import FieldType, normal_form
 
-LONGEST_ADDRESS = 320  # characters: 64 before the @, 255 after it
 # Domains that anybody can have an address of, by their first label in any country, or whole.
 FREE_BRANDS = frozenset({"aol", "gmail", "gmx", "googlemail", "hotmail", "live", "msn", "outlook", "yahoo", "yandex"})
 FREE_DOMAINS = frozenset({
@@ -54,32 +52,8 @@ class Keys:
 
 def keys_of(values: Mapping[str, str], region: str, other_emails: Iterable[str] = ()) -> Keys:
     """The keys of a lead's or a record's values; `region` is the country of phone numbers that name none."""
-    emails = map(address_key, [values.get("email", ""), *other_emails])
-    return Keys(frozenset(filter(None, emails)), phone_key(values.get("phone", ""), region), name_domain_key(values))
-
-
-def address_key(address: str) -> str:
-    """One form for an e-mail address in any letter case and spelling of its domain; other texts stay as they are.
-
-    It starts from R10's normal form, so that two with the same normal form always have the same key.
-    """
-    plain = normal_form(FieldType.EMAIL, address)
-    if len(plain) > LONGEST_ADDRESS:
-        return plain
-    try:
-        return validate_email(plain, check_deliverability=False).normalized.casefold()
-    except EmailNotValidError:
-        return plain
-
-
-def address_keys(addresses: Iterable[str]) -> tuple[str, ...]:
-    """The keys of addresses, sorted."""
-    return tuple(sorted({address_key(address) for address in addresses} - {""}))
-
-
-def address_spellings(addresses: Iterable[str]) -> frozenset[str]:
-    """The addresses as they may have been kept: by their keys, and as before there were keys, by their normal forms."""
-    return frozenset({form(one) for one in addresses for form in (address_key, _normal_address)} - {""})
+    emails = address_keys([values.get("email", ""), *other_emails])
+    return Keys(frozenset(emails), phone_key(values.get("phone", ""), region), name_domain_key(values))
 
 
 def phone_key(number: str, region: str) -> str:
@@ -91,14 +65,19 @@ def phone_key(number: str, region: str) -> str:
     return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164) + extension
 
 
-def name_domain_key(values: Mapping[str, str]) -> str:
+def name_domain_key(values: Mapping[str, str], in_ascii: Callable[[str], str] = ascii_domain) -> str:
     """First name, last name and the registrable domain of the web site, else of the e-mail; empty without all three."""
     first, last = (_name(values.get(field, "")) for field in ("first_name", "last_name"))
     if not (first and last):
         return ""
-    domain = _registrable(_host(values.get("website", "")))
-    domain = domain or _registrable(address_key(values.get("email", "")).rpartition("@")[2])
+    domain = _registrable(in_ascii(_host(values.get("website", ""))))
+    domain = domain or _registrable(in_ascii(address_key(values.get("email", "")).rpartition("@")[2]))
     return f"{first}|{last}|{domain}" if domain else ""
+
+
+def former_name_domain_key(values: Mapping[str, str]) -> str:
+    """The same key as earlier versions kept it, by IDNA 2003. It may be that of two people."""
+    return name_domain_key(values, _former_ascii_domain)
 
 
 def read_phone(number: str, region: str) -> phonenumbers.PhoneNumber | None:
@@ -108,10 +87,6 @@ def read_phone(number: str, region: str) -> phonenumbers.PhoneNumber | None:
     except phonenumbers.NumberParseException:
         return None
     return parsed if phonenumbers.is_valid_number(parsed) else None
-
-
-def _normal_address(address: str) -> str:
-    return address.strip().casefold()
 
 
 def _name(value: str) -> str:
@@ -125,15 +100,18 @@ def _host(website: str) -> str:
         return ""
 
 
-def _registrable(host: str) -> str:
+def _registrable(ascii_host: str) -> str:
     """The domain that somebody registered, e.g. `example.co.uk`; empty if there is none, or if anybody can have it."""
-    try:
-        ascii_host = host if host.isascii() else host.encode("idna").decode()
-    except UnicodeError:
-        return ""
     domain = _suffixes().privatesuffix(ascii_host.strip(".")) or ""
     free = domain in FREE_DOMAINS or domain.partition(".")[0] in FREE_BRANDS
     return "" if free else domain
+
+
+def _former_ascii_domain(domain: str) -> str:
+    try:
+        return domain if domain.isascii() else domain.encode("idna").decode()
+    except UnicodeError:
+        return ""
 
 
 @cache

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
+from lead_store.domain.addresses import address_keys
 from lead_store.domain.fields import email_key
-from lead_store.domain.keys import address_keys
 from lead_store.domain.link import Link
 from lead_store.domain.rules import Direction, Target
 

@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
+from lead_store.domain.addresses import address_keys
 from lead_store.domain.decision import Case, Decision, FieldChange, NextStep, Outcome, present_of
-from lead_store.domain.keys import address_keys
 from lead_store.domain.lead import Lead
 from lead_store.domain.link import Link, WriteKind
 from lead_store.domain.merge import Ours, Plan, Theirs, plan

@@ -8,8 +8,9 @@ from collections.abc import Collection, Iterable, Mapping
 
 import phonenumbers
 
+from lead_store.domain.addresses import address_keys
 from lead_store.domain.ending import DUPLICATE
-from lead_store.domain.keys import address_keys, name_domain_key, read_phone
+from lead_store.domain.keys import former_name_domain_key, name_domain_key, read_phone
 from lead_store.domain.lead import Lead
 from lead_store.domain.rules import MatchKey, Target
 
@@ -52,6 +53,8 @@ def lookup_references(values: Mapping[str, str], target: Target) -> frozenset[st
     """The references of leads that may share a key other than the e-mail with a record."""
     wanted = target.match_keys
     found = references({name: value for name, value in values.items() if name != "phone"}, wanted)
+    if MatchKey.NAME_DOMAIN in wanted and (former := former_name_domain_key(values)):
+        found |= {f"{MatchKey.NAME_DOMAIN}:{former}"}
     number = read_phone(values.get("phone", ""), target.phone_region) if MatchKey.PHONE in wanted else None
     if number is None:
         return found

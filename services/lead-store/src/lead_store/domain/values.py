@@ -11,6 +11,8 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
+from lead_store.domain.addresses import address_key
+
 BETWEEN_CHOICES = ";"
 MOST_CHOICES = 1_000
 LONGEST_NUMBER = 400  # characters: every double of IEEE 754 fits when it is written without an exponent
@@ -189,7 +191,7 @@ _READ: Mapping[FieldType, Callable[[str], str]] = {
     FieldType.MULTI_CHOICE: _multi_choice,
 }
 _SPELL: Mapping[FieldType, Callable[[str], str]] = {
-    FieldType.EMAIL: str.lower,  # not casefold(): that makes ß and ss one address
+    FieldType.EMAIL: address_key,
     FieldType.PHONE: _phone,
     FieldType.URL: _url,
 }

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterable
 
-from lead_store.domain.keys import address_key
+from lead_store.domain.addresses import address_key
 from lead_store.domain.lead import Lead
 from lead_store.domain.references import lead_references
 from lead_store.mongo.client import Document
@@ -18,9 +18,9 @@ def lead_refs(lead: Lead) -> Document:
     }
 
 
-def email_ref(tenant_id: str, spelling: str) -> str:
-    """Tenant and e-mail in one value."""
-    return f"{tenant_id}/{spelling}"
+def email_ref(tenant_id: str, key: str) -> str:
+    """Tenant and an e-mail's key in one value."""
+    return f"{tenant_id}/{key}"
 
 
 def hashed_refs(tenant_id: str, found_by: Iterable[str]) -> list[str]:

@@ -12,6 +12,7 @@ from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import BulkWriteError
 
+from lead_store.domain.addresses import address_key, kept_keys
 from lead_store.domain.lead import Change, CrmMetadata, EndReason, Lead
 from lead_store.domain.references import OF_DUPLICATES, reference_of_duplicate
 from lead_store.domain.rules import Account, Direction
@@ -56,11 +57,11 @@ class Leads:
         query = {"_id": {"$in": list(lead_ids)}, "tenant_id": tenant_id}
         return {lead.lead_id: lead for lead in map(lead_from, self.collection.find(query, session=session))}
 
-    def by_emails(self, tenant_id: str, spellings: Some[str], session: ClientSession | None = None) -> list[Lead]:
-        """Live leads whose e-mail is kept in one of these spellings."""
-        if not spellings:
+    def by_emails(self, tenant_id: str, kept_keys: Some[str], session: ClientSession | None = None) -> list[Lead]:
+        """Live leads whose e-mail is kept under one of these keys."""
+        if not kept_keys:
             return []
-        refs = [email_ref(tenant_id, spelling) for spelling in spellings]
+        refs = [email_ref(tenant_id, key) for key in kept_keys]
         query = {"email_ref": {"$in": refs}, "tenant_id": tenant_id, "deleted_at": None}
         return [lead_from(document) for document in self.collection.find(query, session=session)]
 
@@ -80,12 +81,13 @@ class Leads:
         query = {"links.ref": {"$in": [record_ref(*account, one) for one in record_ids]}, "tenant_id": tenant_id}
         return [lead_from(document) for document in self.collection.find(query, session=session)]
 
-    def page(self, tenant_id: str, after: str, limit: int, spellings: Some[str]) -> list[Lead]:
-        """Live leads with a greater id, in the order of their ids, oldest first."""
+    def page(self, tenant_id: str, after: str, limit: int, email: str) -> list[Lead]:
+        """Live leads with a greater id, in the order of their ids, oldest first; only those with the e-mail, if any."""
         live: Document = {"tenant_id": tenant_id, "deleted_at": None}
-        if spellings:  # few leads have one e-mail: they are found by that alone, and sorted here
-            leads = sorted(self.by_emails(tenant_id, spellings), key=lambda lead: lead.lead_id)
-            return [lead for lead in leads if lead.lead_id > after][:limit]
+        if email:  # few leads have one e-mail: they are found by that alone, and sorted here
+            leads = sorted(self.by_emails(tenant_id, kept_keys([email])), key=lambda lead: lead.lead_id)
+            same = (lead for lead in leads if lead.email_key == address_key(email))
+            return [lead for lead in same if lead.lead_id > after][:limit]
         found = self.collection.find({**live, "_id": {"$gt": after}}).sort("_id", 1).limit(limit)
         return [lead_from(document) for document in found]
 

@@ -8,6 +8,7 @@ from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
 from pymongo.database import Database
 
+from lead_store.domain.addresses import address_key, address_keys, former_keys
 from lead_store.mongo.client import Document
 from lead_store.mongo.identities import Identities
 
@@ -32,10 +33,11 @@ class Tombstones:
 
     def add_emails(self, tenant_id: str, emails: Iterable[str], session: ClientSession) -> None:
         """Refuse these e-mails, given by their keys, from now on."""
-        self._put(tenant_id, [self.identities.hashed(tenant_id, email) for email in emails], session)
+        self._put(tenant_id, [self.identities.hashed(tenant_id, email) for email in emails], session, unfolded=True)
 
-    def _put(self, tenant_id: str, ids: list[str], session: ClientSession) -> None:
-        updates = [UpdateOne({"_id": _id}, {"$set": {"tenant_id": tenant_id}}, upsert=True) for _id in ids]
+    def _put(self, tenant_id: str, ids: list[str], session: ClientSession, *, unfolded: bool = False) -> None:
+        fields = {"tenant_id": tenant_id, **({"unfolded": True} if unfolded else {})}
+        updates = [UpdateOne({"_id": _id}, {"$setOnInsert": fields}, upsert=True) for _id in ids]
         if updates:
             self.collection.bulk_write(updates, session=session)
 
@@ -46,16 +48,24 @@ class Tombstones:
         ids = {_record(integration_id, record_id): record_id for record_id in record_ids}
         return {ids[_id] for _id in self._found(ids, session)}
 
-    def of_emails(self, tenant_id: str, spellings: Iterable[str], session: ClientSession | None = None) -> set[str]:
-        """Which of these e-mails are refused."""
-        ids = {self.identities.hashed(tenant_id, spelling): spelling for spelling in spellings}
-        return {ids[_id] for _id in self._found(ids, session)}
+    def of_emails(self, tenant_id: str, addresses: Iterable[str], session: ClientSession | None = None) -> set[str]:
+        """The keys of those of these addresses that are refused.
 
-    def _found(self, ids: Iterable[str], session: ClientSession | None) -> list[str]:
+        Earlier versions kept keys with their case folded. Only tombstones of those refuse by such a key.
+        """
+        hashed, known = self.identities.hashed, set(addresses) - {""}
+        keys = {hashed(tenant_id, key): key for key in address_keys(known)}
+        former = {(hashed(tenant_id, kept), address_key(one)) for one in known for kept in former_keys(one)}
+        found = self._found({*keys, *(_id for _id, _ in former)}, session)
+        return {keys[_id] for _id in found if _id in keys} | {key for _id, key in former if found.get(_id) is False}
+
+    def _found(self, ids: Iterable[str], session: ClientSession | None) -> dict[str, bool]:
+        """Those of these ids that are there, and whether they were made with case not folded."""
         wanted = list(ids)
         if not wanted:
-            return []
-        return [found["_id"] for found in self.collection.find({"_id": {"$in": wanted}}, {"_id": 1}, session=session)]
+            return {}
+        documents = self.collection.find({"_id": {"$in": wanted}}, {"unfolded": 1}, session=session)
+        return {document["_id"]: document.get("unfolded", False) for document in documents}
 
 
 def _record(integration_id: str, record_id: str) -> str:

@@ -6,8 +6,8 @@ from datetime import datetime
 
 import uuid6
 
+from lead_store.domain.addresses import address_keys, kept_keys
 from lead_store.domain.decision import Case, Decision
-from lead_store.domain.keys import address_spellings
 from lead_store.domain.lead import Lead
 from lead_store.domain.lead_fields import TenantFields
 from lead_store.domain.observation import Absent, Archived, Observation, Present
@@ -30,7 +30,7 @@ class Context:
     leads: dict[str, Lead] = field(default_factory=dict)
     by_key: dict[str, set[str]] = field(default_factory=dict)
     erased_records: set[str] = field(default_factory=set)
-    erased_emails: set[str] = field(default_factory=set)
+    erased_emails: set[str] = field(default_factory=set)  # by their keys
     deletions_left: int = 0
 
     def case(self, work_item: WorkItem, seen: Observation, platform: str, waits: Waits) -> Case:
@@ -115,7 +115,7 @@ class Context:
     def _is_erased(self, present: Present) -> bool:
         """Whether the record, one merged into it, or one of its e-mails is that of a person who was erased (R17)."""
         records = {present.record_id, *present.merged_record_ids}
-        return bool(records & self.erased_records or _emails_of(present) & self.erased_emails)
+        return bool(records & self.erased_records or self.erased_emails.intersection(address_keys(present.emails)))
 
 
 def read_context(
@@ -144,11 +144,12 @@ def read_context(
     # If a work item names no lead that has its record, leads are looked up by the record's id, the ids of records that
     # were merged into it, and its keys.
     unknown = [(work_item, state) for work_item, state in present if not context.knows(work_item)]
-    emails = {email for _, state in unknown for email in _emails_of(state)}
+    emails = {email for _, state in unknown for email in state.emails}
+    kept = kept_keys(emails) if MatchKey.EMAIL in target.match_keys else ()
     record_ids = merged | {work_item.record_id for work_item, _ in unknown}
     refs = {ref for _, state in unknown for ref in lookup_references(state.values, target)}
     for lead in [
-        *store.leads.by_emails(target.tenant_id, emails if MatchKey.EMAIL in target.match_keys else (), session),
+        *store.leads.by_emails(target.tenant_id, kept, session),
         *store.leads.by_references(target.tenant_id, refs, session),
         *store.leads.by_records(target.tenant_id, target.account, record_ids, session),
     ]:
@@ -170,7 +171,3 @@ def _read_survivors(store: Store, context: Context, session: Session | None) -> 
         known = list(store.leads.by_ids(context.target.tenant_id, ids, session).values())
         for lead in known:
             context.add(lead)
-
-
-def _emails_of(present: Present) -> frozenset[str]:
-    return address_spellings(present.emails)

@@ -18,7 +18,6 @@ from lead_store.domain.fields import (
     is_field,
 )
 from lead_store.domain.history import PLATFORM, Entry
-from lead_store.domain.keys import address_spellings
 from lead_store.domain.lead import Lead, empty_lead
 from lead_store.domain.lead_fields import TenantFields
 from lead_store.domain.references import new_identities
@@ -70,7 +69,7 @@ class Leads:
 
     def page(self, tenant_id: str, after: str, limit: int, email: str) -> list[Lead]:
         """Leads after this id, with this e-mail if one is given."""
-        return self.store.leads.page(tenant_id, after, limit, address_spellings([email]))
+        return self.store.leads.page(tenant_id, after, limit, email)
 
     def update(self, tenant_id: str, lead_id: str, values: Mapping[str, str], etag: str, actor: str) -> Lead:
         """Set fields. Values that are there already change nothing, not even the etag."""

@@ -1,0 +1,71 @@
+"""E-mail addresses: when two texts are one address.
+
+The domain is compared by IDNA 2008, and the local part in simple lower case. Case folding is not used: it makes ß and
+ss equal, and with them the addresses of two people.
+"""
+
+import unicodedata
+from collections.abc import Iterable
+
+import idna
+
+LONGEST_ADDRESS = 320  # characters: 64 before the @, 255 after it
+_ENCODED = "xn--"  # begins a label that is written in ASCII instead of its own letters
+
+
+def address_key(text: str) -> str:
+    """One form for all spellings of an address. A text that is no address is put in lower case.
+
+    Spellings differ by letter case, outer space and composed letters, and by labels of the domain that are written in
+    ASCII. A label that IDNA 2008 does not allow stays as it is, so it equals only itself.
+    """
+    text = lower(text.strip())
+    if (text.isascii() and _ENCODED not in text) or len(text) > LONGEST_ADDRESS or "@" not in text:
+        return text
+    local, at, domain = unicodedata.normalize("NFC", text).rpartition("@")
+    return f"{local}{at}{'.'.join(map(_with_its_letters, domain.split('.')))}"
+
+
+def address_keys(addresses: Iterable[str]) -> tuple[str, ...]:
+    """The keys of addresses, sorted."""
+    return tuple(sorted({address_key(address) for address in addresses} - {""}))
+
+
+def former_keys(address: str) -> frozenset[str]:
+    """The keys that earlier versions kept an address under. They folded case, so two addresses may have one of them."""
+    key = address_key(address)
+    local, at, domain = key.rpartition("@")
+    folded = f"{local.casefold()}{at}{unicodedata.normalize('NFKC', domain).casefold()}"
+    return frozenset({folded, lower(address.strip()), address.strip().casefold()} - {"", key})
+
+
+def kept_keys(addresses: Iterable[str]) -> frozenset[str]:
+    """All keys that addresses may have been kept under. Who is found by a former key has to be compared by the key."""
+    return frozenset({kept for one in addresses for kept in (address_key(one), *former_keys(one))} - {""})
+
+
+def ascii_domain(domain: str) -> str:
+    """A domain in ASCII; empty if IDNA 2008 does not allow one of its letters."""
+    domain = lower(domain)
+    try:
+        return domain if domain.isascii() else ".".join(map(_in_ascii, domain.split(".")))
+    except UnicodeError:
+        return ""
+
+
+def lower(text: str) -> str:
+    """The text with each letter in lower case by itself, whichever letters stand beside it."""
+    return text.lower() if text.isascii() else "".join(map(str.lower, text))
+
+
+def _with_its_letters(label: str) -> str:
+    if label.isascii() and not label.startswith(_ENCODED):
+        return label
+    try:
+        return idna.ulabel(label)
+    except UnicodeError:
+        return label
+
+
+def _in_ascii(label: str) -> str:
+    return label if label.isascii() else idna.alabel(unicodedata.normalize("NFC", label)).decode()
