@@ -113,15 +113,16 @@ class LeadStore:
         request = lead_service_pb2.GetLeadRequest(tenant_id=tenant, lead_id=lead_id)
         return self.leads.GetLead(request, timeout=60).lead
 
-    def update(self, lead_id: str, etag: str = "", **values: str) -> lead_pb2.Lead:
-        """Set fields of a lead."""
+    def update(self, lead_id: str, etag: str = "", **values: Any) -> lead_pb2.Lead:
+        """Set fields of a lead; `custom_fields` is a dict."""
         request = lead_service_pb2.UpdateLeadRequest(
             tenant_id=TENANT,
             lead_id=lead_id,
-            lead=lead_pb2.Lead(**values),  # type: ignore[arg-type]
+            lead=lead_pb2.Lead(**values),
             etag=etag,
         )
-        request.update_mask.paths.extend(values)
+        custom = values.pop("custom_fields", {})
+        request.update_mask.paths.extend([*values, *(f"custom_fields.{name}" for name in custom)])
         return self.leads.UpdateLead(request, timeout=60).lead
 
     def all_leads(self, tenant: str = TENANT) -> list[lead_pb2.Lead]:

@@ -6,8 +6,8 @@ from typing import Any
 
 import grpc
 import pytest
-from lead_store_calls import TENANT, LeadStore
-from lead_store_moves import refusal
+from lead_store_calls import TENANT, LeadStore, at, present
+from lead_store_moves import refusal, touched
 from leadsync.lead.v1 import lead_pb2, lead_service_pb2
 
 
@@ -125,7 +125,8 @@ def test_leads_are_found_by_email_in_any_case(lead_store: LeadStore) -> None:
     [
         ({"email": "no address"}, "invalid_email", "email"),
         ({"phone": "1"}, "no_name", "lead"),
-        ({"first_name": "x" * 65_537}, "invalid_field", "first_name"),
+        ({"email": "ada@nowhere"}, "invalid_email", "email"),
+        ({"first_name": "x" * 131_073}, "invalid_field", "first_name"),
         ({"email": "a@x.org", "custom_fields": {"a b": "1"}}, "invalid_field", "custom_fields.a b"),
     ],
 )
@@ -133,6 +134,46 @@ def test_bad_input_names_the_field(lead_store: LeadStore, values: dict[str, Any]
     """A lead that cannot be stored is INVALID_ARGUMENT with reason and field, and nothing is kept."""
     assert refusal(lambda: lead_store.create(**values)) == (grpc.StatusCode.INVALID_ARGUMENT, reason, field)
     assert lead_store.all_leads() == []
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"email": "ta..ro@docomo.ne.jp"},
+        {"email": "no address", "last_name": "Taro"},
+        {"last_name": "x" * 200_000},
+        {"last_name": "Taro", "custom_fields": {f"f{n}": "x" for n in range(201)}},
+        {"last_name": "Taro", "custom_fields": {f"f{n}": "x" * 60_000 for n in range(9)}},
+    ],
+    ids=["e-mail", "no e-mail", "long value", "many fields", "long lead"],
+)
+def test_what_came_from_a_crm_is_not_refused_as_long_as_it_is_unchanged(
+    lead_store: LeadStore, values: dict[str, Any]
+) -> None:
+    """An imported lead takes its own values and any edit of another field, even where a new lead may not have them."""
+    custom = {f"custom_fields.{name}": value for name, value in values.get("custom_fields", {}).items()}
+    standard = {name: value for name, value in values.items() if name != "custom_fields"}
+    lead_store.put_target(fields=(*custom, *standard, "phone"))
+    seen = present(touched(lead_store, "1"), at(0), given=standard | {"phone": "1"}, custom=custom)
+    lead = lead_store.get(lead_store.reconcile(seen)[0].lead_id)
+    assert lead_store.update(lead.lead_id, **values).etag == lead.etag
+    assert lead_store.update(lead.lead_id, phone="2", **values).phone == "2"
+
+
+@pytest.mark.parametrize(
+    "email", ["ta..ro@docomo.ne.jp", "x.@docomo.ne.jp", "a@b_c.example", "a@b.test", "a@b.invalid"]
+)
+def test_an_address_that_a_crm_accepts_is_accepted(lead_store: LeadStore, email: str) -> None:
+    """Addresses that people really have are taken, although they break a standard; outer space is not kept."""
+    lead = lead_store.create(email=f" {email} ")
+    assert lead.email == email
+    assert lead_store.update(lead.lead_id, email=f"{email} ").etag == lead.etag
+
+
+def test_an_imported_address_is_kept_without_outer_space(lead_store: LeadStore) -> None:
+    """What a CRM holds with a space around it is the same address, and nothing is written back."""
+    lead_store.put_target()
+    assert lead_store.get(lead_store.import_contact("1", email=" ada@example.com ")).email == "ada@example.com"
 
 
 def watching(store: LeadStore, resume_token: str = "") -> Any:

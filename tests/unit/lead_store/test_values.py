@@ -89,6 +89,7 @@ def reason(kind: FieldType, text: str, *options: str) -> str:
         (DATETIME, "2026-11-10T12:00:00.000+0000", "2026-11-10T12:00:00.000Z"),
         (MULTI_CHOICE, "b;a", "a;b"),
         (EMAIL, "Ann@Acme.example", "Ann@Acme.example"),
+        (EMAIL, " Ann@Acme.example ", "Ann@Acme.example"),
         # zoho.md 3: times with the user's offset and whole seconds; bigint as text; arrays come joined
         (NUMBER, "999999999999999999", "999999999999999999"),
         (NUMBER, "99.0", "99"),

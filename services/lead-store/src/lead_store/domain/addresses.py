@@ -31,6 +31,16 @@ def address_keys(addresses: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted({address_key(address) for address in addresses} - {""}))
 
 
+def is_address(text: str) -> bool:
+    """Whether a text has the form of an address: anything, an @ and a domain with a dot, without spaces.
+
+    Each CRM has rules of its own, and people have addresses that break every standard. So a CRM has the last word.
+    """
+    local, _, domain = text.rpartition("@")
+    labels = domain.split(".")
+    return bool(local) and len(labels) > 1 and all(labels) and text.isprintable() and " " not in text
+
+
 def former_keys(address: str) -> frozenset[str]:
     """The keys that earlier versions kept an address under. They folded case, so two addresses may have one of them."""
     key = address_key(address)
@@ -54,8 +64,8 @@ def ascii_domain(domain: str) -> str:
 
 
 def lower(text: str) -> str:
-    """The text with each letter in lower case by itself, whichever letters stand beside it."""
-    return text.lower() if text.isascii() else "".join(map(str.lower, text))
+    """The text with each letter in lower case by itself, whichever letters stand beside it, unless it is very long."""
+    return text.lower() if text.isascii() or len(text) > LONGEST_ADDRESS else "".join(map(str.lower, text))
 
 
 def _with_its_letters(label: str) -> str:

@@ -9,7 +9,7 @@ from lead_store.domain.addresses import address_key
 STANDARD_FIELDS = ("email", "first_name", "last_name", "phone", "company", "job_title", "website", "status")
 CUSTOM_PREFIX = "custom_fields."
 NAMING_FIELDS = ("email", "first_name", "last_name")
-MAX_VALUE_LENGTH = 65_536  # characters
+MAX_VALUE_LENGTH = 131_072  # characters; no CRM has longer texts
 MAX_CUSTOM_FIELDS = 200
 MAX_LEAD_LENGTH = 500_000  # characters; links, base and pending repeat values, and a document has 16 MiB
 

@@ -50,18 +50,22 @@ class Present:
 
         A value that is not of its type is set apart, so its property counts as not read: it is never taken for a blank.
         """
+        typed = self.readings.keys() & {"email", *fields.declared}  # values of other standard fields may be any text
+        if not typed:
+            return self
         readings, unreadable = dict(self.readings), dict(self.unreadable)
-        for name in self.readings.keys() & fields.declared.keys():  # values of standard fields may be any text
-            declared, reading = fields.declared[name], self.readings[name]
+        for name in typed:
+            declared, reading = fields.declared.get(name), self.readings[name]
+            kind, options = fields.type_of(name), declared.options if declared else ()
             try:
-                value = canonical(declared.kind, reading.value, declared.options)
+                value = canonical(kind, reading.value, options)
             except NotOfType as error:
                 del readings[name]
                 unreadable[name] = UnreadableValue(reading.crm, error.reason)
             else:
                 versions = tuple(_typed(version, fields, name) for version in reading.versions)
                 readings[name] = Reading(reading.crm, value, versions)
-        return replace(self, readings=readings, unreadable=unreadable) if fields.declared else self
+        return replace(self, readings=readings, unreadable=unreadable)
 
 
 @dataclass(frozen=True, slots=True)

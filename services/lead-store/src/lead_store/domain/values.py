@@ -1,8 +1,9 @@
 """The types of lead fields: how a value is written, and when two texts are the same value (R10).
 
 Numbers, booleans, dates, times and choices have one canonical form. Texts, e-mail addresses, phone numbers and URLs may
-be any text and keep their spelling; they are compared by their normal form. A text that is not of its type is never
-changed: it equals only itself, apart from outer space. Every function is linear in the length of its text.
+be any text and keep their spelling; an address loses its outer space. They are compared by their normal form. A text
+that is not of its type is never changed: it equals only itself, apart from outer space. Every function is linear in the
+length of its text.
 """
 
 import re
@@ -62,7 +63,7 @@ class NotOfType(ValueError):  # noqa: N818 - it says what the text is not
 def canonical(kind: FieldType, text: str, options: Collection[str] = ()) -> str:
     """The form in which a value is kept and sent; empty for a blank.
 
-    Text, e-mail, phone and URL stay as they are. Without `options` a choice may be anything.
+    Text, phone and URL stay as they are, an e-mail loses its outer space. Without `options` a choice may be anything.
 
     Raises:
         NotOfType: `not_a_number`, `number_too_long`, `not_a_boolean`, `not_a_date`, `not_a_datetime`, `not_an_option`
@@ -71,7 +72,7 @@ def canonical(kind: FieldType, text: str, options: Collection[str] = ()) -> str:
     """
     read = _READ.get(kind)
     if read is None:
-        return text
+        return text.strip() if kind is FieldType.EMAIL else text
     text = text.strip()
     value = read(text) if text else ""
     if options and kind.has_options and value and not _choices(kind, value) <= set(options):

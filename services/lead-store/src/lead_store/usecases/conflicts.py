@@ -6,6 +6,7 @@ from datetime import timedelta
 from lead_store.domain.conflict import OpenConflict, open_conflicts, resolve
 from lead_store.domain.decision import FieldChange
 from lead_store.domain.errors import Invalid, NotAllowed, NotFound, StaleEtag
+from lead_store.domain.given_values import check_named, taken_values
 from lead_store.domain.history import PLATFORM, Entry
 from lead_store.domain.lead import Lead
 from lead_store.domain.lead_fields import TenantFields
@@ -13,7 +14,7 @@ from lead_store.domain.references import new_identities
 from lead_store.domain.work_item import WorkItemTouch, touches_of
 from lead_store.mongo.store import Store
 from lead_store.mongo.transaction import Contended, Session
-from lead_store.usecases.leads import Leads, check_named, typed_values
+from lead_store.usecases.leads import Leads
 from lead_store.usecases.lease import WorkSignal
 
 UNDO_WITHIN = timedelta(days=90)
@@ -121,7 +122,7 @@ class Conflicts:
             raise StaleEtag("the conflict has changed since it was read: look at it again")
         now, value = self.store.now(), _checked(choice, conflict, self.store.lead_fields.get(tenant_id, session))
         after = resolve(lead, conflict, value, now, PLATFORM)
-        check_named(after.values)
+        check_named(after.values, lead.values)
         if not self.store.leads.replace([after], session):
             raise Contended
         targets = self.store.targets.of_tenant(tenant_id, session)
@@ -150,12 +151,12 @@ def _checked(choice: Choice, conflict: OpenConflict, fields: TenantFields) -> st
     """The value that is taken, in canonical form. Raises Invalid if it is not of its field's type.
 
     The value of a side is checked too: a field may have been declared since a person entered it. It is no new value
-    otherwise, so that an e-mail address of either side may be taken as it is.
+    otherwise, so that whatever either side holds may be taken as it is.
     """
     value = choice.of(conflict)
     try:
-        if choice.side:
+        if value in {conflict.ours, conflict.theirs}:
             return fields.canonical(conflict.field, value)
-        return typed_values({conflict.field: value}, fields)[conflict.field]
+        return taken_values({conflict.field: value}, {}, fields).get(conflict.field, "")
     except Invalid as error:
         raise Invalid("take" if choice.side else "value", error.detail, error.reason) from error

@@ -5,21 +5,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 import uuid6
-from email_validator import EmailNotValidError, validate_email
 
 from lead_store.domain.decision import FieldChange
-from lead_store.domain.errors import Invalid, NotFound, StaleEtag
-from lead_store.domain.fields import (
-    CUSTOM_PREFIX,
-    MAX_CUSTOM_FIELDS,
-    MAX_LEAD_LENGTH,
-    MAX_VALUE_LENGTH,
-    can_be_named,
-    is_field,
-)
+from lead_store.domain.errors import NotFound, StaleEtag
+from lead_store.domain.given_values import check_named, taken_values
 from lead_store.domain.history import PLATFORM, Entry
 from lead_store.domain.lead import Lead, empty_lead
-from lead_store.domain.lead_fields import TenantFields
 from lead_store.domain.references import new_identities
 from lead_store.domain.work_item import touches_of
 from lead_store.mongo.leads import RepeatedRequest
@@ -38,7 +29,7 @@ class Leads:
 
     def create(self, tenant_id: str, request_id: str, values: Mapping[str, str], actor: str) -> Lead:
         """Create a lead. A repeated request id answers the lead that the first call made."""
-        values = typed_values(values, self.store.lead_fields.get(tenant_id))
+        values = taken_values(values, {}, self.store.lead_fields.get(tenant_id))
         check_named(values)
         now = self.store.now()
         lead = empty_lead(str(uuid6.uuid7()), tenant_id, self.platform, now, request_id)
@@ -72,15 +63,12 @@ class Leads:
         return self.store.leads.page(tenant_id, after, limit, email)
 
     def update(self, tenant_id: str, lead_id: str, values: Mapping[str, str], etag: str, actor: str) -> Lead:
-        """Set fields. Values that are there already change nothing, not even the etag."""
-        values = typed_values(values, self.store.lead_fields.get(tenant_id))
-        now = self.store.now()
+        """Set fields. Values that are there already change nothing, not even the etag, and are never refused."""
+        fields, now = self.store.lead_fields.get(tenant_id), self.store.now()
 
         def change(lead: Lead) -> Lead:
-            after = lead.with_values(values, now, PLATFORM)
-            if after is not lead:
-                check_named(after.values)
-            check_size(after.values)
+            after = lead.with_values(taken_values(values, lead.values, fields), now, PLATFORM)
+            check_named(after.values, lead.values)
             return after
 
         return self._change(tenant_id, lead_id, etag, actor, "updated", now, change)
@@ -131,45 +119,6 @@ class Leads:
         lead = self.store.transact(work)
         self.signal.notify()
         return lead
-
-
-def check_size(values: Mapping[str, str]) -> None:
-    """Refuse a lead that, with its links and history, would not fit into one document."""
-    if sum(name.startswith(CUSTOM_PREFIX) for name in values) > MAX_CUSTOM_FIELDS:
-        raise Invalid("custom_fields", f"a lead has at most {MAX_CUSTOM_FIELDS} custom fields")
-    if sum(map(len, values.values())) > MAX_LEAD_LENGTH:
-        raise Invalid("lead", f"longer than {MAX_LEAD_LENGTH} characters in all")
-
-
-def check_named(values: Mapping[str, str]) -> None:
-    """Refuse a lead without any name or e-mail."""
-    if not can_be_named(values):
-        raise Invalid("lead", "a lead needs an e-mail, a first name or a last name", "no_name")
-
-
-def typed_values(values: Mapping[str, str], fields: TenantFields) -> dict[str, str]:
-    """The values in the canonical forms of their fields' types.
-
-    Raises Invalid for unknown fields, oversized values, malformed e-mails, and values that are not of their type.
-    """
-    check_values(values)
-    return {name: fields.canonical(name, value) for name, value in values.items()}
-
-
-def check_values(values: Mapping[str, str]) -> None:
-    """Refuse unknown fields, oversized values and malformed e-mails."""
-    check_size(values)
-    for name, value in values.items():
-        if not is_field(name):
-            raise Invalid(name, "no such field; custom fields are named by 1 to 64 letters, digits or underscores")
-        if len(value) > MAX_VALUE_LENGTH:
-            raise Invalid(name, f"longer than {MAX_VALUE_LENGTH} characters")
-    email = values.get("email", "").strip()
-    if email:
-        try:
-            validate_email(email, check_deliverability=False)
-        except EmailNotValidError as error:
-            raise Invalid("email", str(error), "invalid_email") from error
 
 
 def _not_found(lead_id: str) -> NotFound:
