@@ -154,6 +154,19 @@ def test_r6_a_create_looks_for_the_mark_and_the_email_first(
     assert simulator.control.calls() == {BATCH_READ: 2}
 
 
+def test_r6_a_contact_is_found_in_any_spelling_of_its_email(
+    job: Job, double: StoreDouble, simulator: Simulator
+) -> None:
+    """R6: the CRM is asked for each spelling that lead-store would match, so that no second contact is made."""
+    found = simulator.control.create_contact({"email": "ada@xn--bcher-kva.de"})
+    spellings = ("ada@bücher.de", "ada@xn--bcher-kva.de")
+
+    job.run(a_batch(Lease("work-a", 1, lead_id="lead-a", email=spellings[0], emails=spellings)))
+
+    assert [seen.present.record_id for seen in double.observations] == [found]
+    assert simulator.control.calls() == {BATCH_READ: 2}
+
+
 def test_a_create_carries_both_marks_and_repeats_into_one_record(
     job: Job, double: StoreDouble, simulator: Simulator
 ) -> None:

@@ -9,11 +9,12 @@ from lead_store.mongo.client import connect
 from lead_store.mongo.lead_refs import hashed_refs
 from lead_store.mongo.store import Store
 from lead_store.usecases.references import References
-from lead_store_calls import TENANT, LeadStore, absent, at, eventually, present, touch
+from lead_store_calls import INTEGRATION, TENANT, LeadStore, absent, at, eventually, present, touch
 from lead_store_moves import holders, lease_of, minute_later, touched
 from leadsync.inbox.v1 import inbox_service_pb2 as inbox
 from leadsync.lead.v1 import lead_pb2, lead_service_pb2
 from leadsync.sync.v1 import match_service_pb2 as match_pb
+from leadsync.sync.v1 import plan_service_pb2 as plan_pb
 from leadsync.sync.v1 import policy_pb2, sync_pb2
 
 EMAIL, PHONE, NAME = policy_pb2.MATCH_KEY_EMAIL, policy_pb2.MATCH_KEY_PHONE, policy_pb2.MATCH_KEY_NAME_DOMAIN
@@ -285,6 +286,18 @@ def test_the_lead_that_is_looked_for_a_record_is_found_by_email_as_ever(lead_sto
     assert (lease.lead_id, lease.email) == (lead_id, "a@example.com")
     (decision,) = lead_store.reconcile(absent(lease))
     assert decision.write.kind == sync_pb2.WRITE_KIND_CREATE
+
+
+def test_a_lead_is_looked_for_in_every_spelling_that_would_match_it(lead_store: LeadStore) -> None:
+    """What makes a record of an event the lead's is what the CRM is asked for before a record is created."""
+    matching_by(lead_store, EMAIL, direction=lead_pb2.DIRECTION_BIDIRECTIONAL)
+    lead_id = lead_store.create(email="Ada@xn--bcher-kva.de", first_name="Ada").lead_id
+    (lease,) = lead_store.lease().leases
+    assert lease.email == lease.emails[0] == "ada@bücher.de"
+    assert "ada@xn--bcher-kva.de" in lease.emails
+    request = plan_pb.PlanLeadsRequest(tenant_id=TENANT, integration_id=INTEGRATION, lead_ids=[lead_id])
+    (planned,) = lead_store.plan_stub.PlanLeads(request, timeout=5).leases
+    assert planned.emails == lease.emails
 
 
 def merge(store: LeadStore, survivor: str, *records: str, marked: str = "") -> None:

@@ -5,7 +5,7 @@ import unicodedata
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from lead_store.domain.addresses import address_key, former_keys, kept_keys
+from lead_store.domain.addresses import address_key, address_spellings, former_keys, kept_keys
 from lead_store.domain.values import FieldType, normal_form, same
 
 LABEL = r"(xn--[a-z0-9-]{1,8}|[A-Za-zÀ-žͰ-Ͽſﬃİßẞ_-]{1,8})"
@@ -70,6 +70,32 @@ def test_r10_what_matched_by_its_normal_form_still_matches(one: str, other: str)
     for twin in (one.upper(), one.lower(), f" {one}", other):
         if normal_form(FieldType.EMAIL, one) == normal_form(FieldType.EMAIL, twin):
             assert address_key(one) == address_key(twin)
+
+
+@given(TEXT)
+@example("ada@xn--strae-oqa.de")
+@example("J\u00fcrgen@bu\u0308cher.de")
+def test_all_spellings_of_an_address_have_its_key(text: str) -> None:
+    """Whoever looks for an address looks for the key first, and for nothing that is not the address."""
+    spellings = address_spellings(text)
+    assert {address_key(one) for one in spellings} == {address_key(text)} - {""}
+    assert spellings[:1] == tuple(filter(None, [address_key(text)]))
+
+
+@pytest.mark.parametrize(
+    ("text", "spellings"),
+    [
+        ("", []),
+        ("Ada@Example.com", ["ada@example.com"]),
+        ("ADA@xn--bcher-kva.de", ["ada@b\u00fccher.de", "ada@bu\u0308cher.de", "ada@xn--bcher-kva.de"]),
+        ("Jürgen@example.com", ["j\u00fcrgen@example.com", "ju\u0308rgen@example.com"]),
+        ("info@ſale.de", ["info@ſale.de"]),
+    ],
+)
+def test_an_address_is_looked_for_in_every_spelling(text: str, spellings: list[str]) -> None:
+    """The domain with its own letters and in ASCII, letters composed or not."""
+    first, *others = address_spellings(text) or [""]
+    assert [first, *sorted(others)] == (spellings or [""])
 
 
 @given(TEXT)

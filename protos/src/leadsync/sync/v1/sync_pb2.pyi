@@ -247,6 +247,7 @@ class Lease(_message.Message):
     LEAD_ID_FIELD_NUMBER: _builtins.int
     EMAIL_FIELD_NUMBER: _builtins.int
     HISTORY_FIELD_NUMBER: _builtins.int
+    EMAILS_FIELD_NUMBER: _builtins.int
     work_item_id: _builtins.str
     """Id of the work item."""
     fence: _builtins.int
@@ -259,6 +260,10 @@ class Lease(_message.Message):
     """The lead's e-mail in lower case, for the look-up of a lead without a record; may be empty."""
     history: _builtins.bool
     """True = read property history too."""
+    @_builtins.property
+    def emails(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """All spellings of `email`, which comes first: a record that has one of them is looked for by it."""
+
     def __init__(
         self,
         *,
@@ -268,10 +273,11 @@ class Lease(_message.Message):
         lead_id: _builtins.str = ...,
         email: _builtins.str = ...,
         history: _builtins.bool = ...,
+        emails: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["email", b"email", "fence", b"fence", "history", b"history", "lead_id", b"lead_id", "record_id", b"record_id", "work_item_id", b"work_item_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["email", b"email", "emails", b"emails", "fence", b"fence", "history", b"history", "lead_id", b"lead_id", "record_id", b"record_id", "work_item_id", b"work_item_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -68,7 +68,15 @@ def lease_batch(response: work_pb.LeaseWorkResponse, claimed_at: float) -> domai
 
 def lease(given: sync_pb2.Lease) -> domain.Lease:
     """Read a lease."""
-    return domain.Lease(given.work_item_id, given.fence, given.record_id, given.lead_id, given.email, given.history)
+    return domain.Lease(
+        given.work_item_id,
+        given.fence,
+        given.record_id,
+        given.lead_id,
+        given.email,
+        given.history,
+        tuple(given.emails),
+    )
 
 
 def observation(seen: domain.Observation) -> sync_pb2.Observation:

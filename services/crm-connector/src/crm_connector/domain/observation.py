@@ -19,6 +19,12 @@ class Lease:
     lead_id: str = ""
     email: str = ""
     history: bool = False
+    emails: tuple[str, ...] = ()
+
+    @property
+    def spellings(self) -> tuple[str, ...]:
+        """All spellings of the lead's e-mail, in lower case; none if it has no e-mail."""
+        return tuple(email.lower() for email in self.emails or (self.email,) if email)
 
     @property
     def looks_for_lead(self) -> bool:

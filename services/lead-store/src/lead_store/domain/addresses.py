@@ -31,6 +31,19 @@ def address_keys(addresses: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted({address_key(address) for address in addresses} - {""}))
 
 
+def address_spellings(text: str) -> tuple[str, ...]:
+    """All spellings in lower case that have the key of an address, the key first: a CRM is asked for each of them."""
+    key = address_key(text)
+    if key.isascii() or "@" not in key or len(key) > LONGEST_ADDRESS:
+        return (key,) if key else ()
+    local, at, domain = key.rpartition("@")
+    written = {key, lower(text.strip())}
+    for form in ("NFC", "NFD"):
+        for host in filter(None, (domain, unicodedata.normalize("NFD", domain), ascii_domain(domain))):
+            written.add(f"{unicodedata.normalize(form, local)}{at}{host}")
+    return key, *sorted(written - {key})
+
+
 def is_address(text: str) -> bool:
     """Whether a text has the form of an address: anything, an @ and a domain with a dot, without spaces.
 

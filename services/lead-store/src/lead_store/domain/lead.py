@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from lead_store.domain.addresses import address_keys
+from lead_store.domain.addresses import address_keys, address_spellings
 from lead_store.domain.fields import email_key
 from lead_store.domain.link import Link
 from lead_store.domain.rules import Direction, Target
@@ -65,8 +65,13 @@ class Lead:
 
     @property
     def email_key(self) -> str:
-        """The e-mail by which the lead is looked for in a CRM; empty if it has none."""
+        """The key of the lead's e-mail; empty if it has none."""
         return email_key(self.values)
+
+    @property
+    def email_spellings(self) -> tuple[str, ...]:
+        """The e-mails by which the lead is looked for in a CRM: all that would make a record of the CRM match it."""
+        return address_spellings(self.values.get("email", ""))
 
     @property
     def all_emails(self) -> tuple[str, ...]:

@@ -51,7 +51,8 @@ def lease_message(lease: Lease) -> pb.Lease:
         fence=work_item.fence,
         record_id=work_item.record_id,
         lead_id=work_item.lead_id,
-        email=lease.email,
+        email=next(iter(lease.emails), ""),
+        emails=lease.emails,
         history=lease.history,
     )
 

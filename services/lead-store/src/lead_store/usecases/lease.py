@@ -52,7 +52,7 @@ class Lease:
     """A work item handed out, with what is needed to read its record."""
 
     work_item: WorkItem
-    email: str = ""  # of a lead without a record, in the form it is matched by
+    emails: tuple[str, ...] = ()  # of a lead without a record: all spellings of its e-mail
     history: bool = False  # the versions of the record's properties are to be read too
 
 
@@ -167,9 +167,9 @@ class LeaseWork:
         integration_id = work_items[0].integration_id
         known = self.store.leads.by_ids(work_items[0].tenant_id, leads)
         target = self.store.targets.get(integration_id)
-        emails = {lead_id: lead.email_key for lead_id, lead in known.items()}
+        emails = {lead_id: lead.email_spellings for lead_id, lead in known.items()}
         has_history = target is not None and target.capabilities.history
         leases = (
-            Lease(one, emails.get(one.lead_id, ""), history=has_history and one.notes.written) for one in work_items
+            Lease(one, emails.get(one.lead_id, ()), history=has_history and one.notes.written) for one in work_items
         )
         return LeasedWork(integration_id, tuple(leases))

@@ -44,7 +44,7 @@ class Planning:
             work_item = known.get(touch.work_item_id) or work_item_named(tenant_id, integration_id, touch.work_item_id)
             work_item = replace(work_item, fence=0, lead_id=lead.lead_id)
             history = target.capabilities.history and work_item.notes.written
-            leases.append(Lease(work_item, "" if touch.record_id else lead.email_key, history=history))
+            leases.append(Lease(work_item, () if touch.record_id else lead.email_spellings, history=history))
         return leases
 
     def records(

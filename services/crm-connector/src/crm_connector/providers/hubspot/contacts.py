@@ -169,15 +169,17 @@ class ContactReader:
         marks = self._read(_unique(lease.lead_id for lease in leases), deadline, history=history, id_property=LEAD_MARK)
         by_mark = {(contact.properties or {}).get(LEAD_MARK): contact for contact in marks.contacts}
         rest = [lease for lease in leases if lease.lead_id not in by_mark and lease.lead_id not in marks.states]
-        addresses = _unique(lease.email.lower() for lease in rest if lease.email)
+        addresses = _unique(email for lease in rest for email in lease.spellings)
         emails = self._read(addresses, deadline, history=history, id_property="email")
         by_email = {email: contact for contact in emails.contacts for email in emails_of(contact)}
 
         def state(lease: Lease) -> State:
-            contact = by_mark.get(lease.lead_id) or (by_email.get(lease.email.lower()) if lease in rest else None)
+            asked = lease.spellings if lease in rest else ()
+            contact = by_mark.get(lease.lead_id) or next((by_email[one] for one in asked if one in by_email), None)
             if contact is not None:
                 return self.present(contact, with_history=history)
-            return marks.states.get(lease.lead_id) or emails.states.get(lease.email.lower()) or Absent()
+            unread = (emails.states[one] for one in asked if one in emails.states)
+            return marks.states.get(lease.lead_id) or next(unread, Absent())
 
         return {lease.work_item_id: state(lease) for lease in leases}
 
