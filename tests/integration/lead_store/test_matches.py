@@ -42,6 +42,21 @@ def test_the_lead_that_a_person_picks_is_linked(lead_store: LeadStore) -> None:
     assert lead_store.work() == []
 
 
+def test_a_role_mailbox_waits_for_a_person(lead_store: LeadStore) -> None:
+    """A lead that found a record by info@ is not linked to it, and loses no value, until a person says that it is."""
+    lead_store.put_target()
+    lead_id = lead_store.create(email="info@example.com", first_name="Ada").lead_id
+    hers: dict[str, Any] = {"email": "info@example.com", "first_name": "Eve"}
+    lead_store.reconcile(present(lead_store.lease_one(), at(0), record_id="1", **hers))
+    (decision,) = lead_store.reconcile(present(lease_of(lead_store, "1"), at(0), **hers))
+    assert (decision.reason, holders(lead_store, "1")) == ("ambiguous_match", [])
+    assert (lead_store.get(lead_id).first_name, len(lead_store.all_leads())) == ("Ada", 1)
+    (match,) = waiting(lead_store)
+    pick(lead_store, match, lead_id)
+    lead_store.reconcile(present(lease_of(lead_store, "1"), at(0), history={}, **hers))
+    assert holders(lead_store, "1") == [lead_id]
+
+
 def test_a_person_may_make_a_new_lead_despite_matches(lead_store: LeadStore) -> None:
     """None of the candidates: the next reading makes a lead of its own, once, and later readings keep it."""
     _, _, match = twins(lead_store)

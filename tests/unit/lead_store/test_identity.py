@@ -44,9 +44,9 @@ def case(values: dict[str, str], similar: Iterable[Lead], **changes: Any) -> Cas
     )
 
 
-def linked_to(record_id: str) -> Link:
-    """A link in use."""
-    return Link("i", "hubspot", "1", record_id)
+def linked_to(record_id: str, integration_id: str = "i", reason: str = "") -> Link:
+    """A link in use, or detached for a reason."""
+    return Link(integration_id, "hubspot", "1", record_id, detached_reason=reason)
 
 
 def test_one_match_links_and_several_wait() -> None:
@@ -76,6 +76,50 @@ def test_a_further_email_of_the_record_matches() -> None:
     own = lead("a", email="home@example.com")
     found = find_lead(case({"email": "work@example.com"}, [own], others=("Home@Example.com",)))
     assert found.lead is own
+
+
+ROLE = "info@example.com"
+
+
+def test_a_role_mailbox_alone_links_nobody() -> None:
+    """Several people use info@: whether the lead is the record's is for a person to say."""
+    own = lead("a", email=ROLE, first_name="Ada")
+    waits = Found(candidates=(Candidate("a", (EMAIL,)),))
+    assert find_lead(case({"email": ROLE.upper(), "first_name": "Eve"}, [own])) == waits
+    assert find_lead(case({"email": ROLE}, [lead("a", email=ROLE)])).candidates == waits.candidates
+    assert find_lead(case({"email": "b@example.com"}, [own], others=(ROLE,))) == waits
+    assert find_lead(case({"email": ROLE}, [], finder=own, notes=Notes(match_lead_id="a"))) == waits
+
+
+def test_a_role_mailbox_links_with_anything_else_in_common() -> None:
+    """The same name, another key of the integration, or an address that names a person."""
+    named = {"email": ROLE, "first_name": "Ada", "last_name": "Lovelace", "phone": NUMBER}
+    own = lead("a", **named)
+    by_email = replace(TARGET, match_keys=(EMAIL,))
+    linked = Found(own, newly=True, by_key=True)
+    name = {"email": ROLE, "first_name": "ADA", "last_name": "Lovelace"}
+    phone = {"email": ROLE, "phone": NUMBER}
+    assert find_lead(case(name, [own], target=by_email)) == linked
+    assert find_lead(case(phone, [own])) == linked
+    assert find_lead(case(phone, [own], target=by_email)).candidates == (Candidate("a", (EMAIL,)),)
+    both = lead("a", email="ada@example.com")
+    assert find_lead(case({"email": ROLE}, [both], others=("ada@example.com",))).lead is both
+    assert find_lead(case(phone, [], finder=own, target=by_email)).candidates == (Candidate("a", (EMAIL,)),)
+    assert find_lead(case(name, [], finder=own, target=replace(TARGET, match_keys=(NAME,)))) == linked
+    without_email = replace(TARGET, match_keys=())
+    assert find_lead(case({"email": ROLE}, [], finder=own, target=without_email)).candidates == (Candidate("a"),)
+
+
+def test_what_ties_a_lead_to_its_record_also_counts_with_a_role_mailbox() -> None:
+    """Its mark, an earlier connection of the account, and a person's choice link it as ever."""
+    own, had = lead("a", email=ROLE), lead("b", replace(linked_to("1"), integration_id="before"), email=ROLE)
+    assert find_lead(case({"email": ROLE}, [own], marked=own)) == Found(own, newly=True)
+    assert find_lead(case({"email": ROLE}, [], marked=own, finder=own)) == Found(own, newly=True, by_key=True)
+    assert find_lead(case({"email": ROLE}, [own, had])) == Found(had)
+    moved = lead("b", linked_to("1", "before"), linked_to("2", "i", "record_gone"), email=ROLE)
+    assert find_lead(case({"email": ROLE}, [own, moved])) == Found(moved, newly=True, by_key=True)
+    chosen = find_lead(case({"email": ROLE}, [own], chosen=own, notes=Notes(choice="a")))
+    assert chosen == Found(own, newly=True, by_key=True)
 
 
 def test_different_emails_never_match_by_another_key() -> None:

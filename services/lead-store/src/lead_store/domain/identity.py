@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from lead_store.domain.decision import Case, present_of
 from lead_store.domain.fields import email_digest
-from lead_store.domain.keys import keys_of
+from lead_store.domain.keys import Keys, keys_of
 from lead_store.domain.lead import Lead
 from lead_store.domain.match import CREATE_NEW, MOST_CANDIDATES, Candidate
 from lead_store.domain.references import record_identities
@@ -91,7 +91,8 @@ def _by_mark_or_search(case: Case) -> Found | None:
             return Found(lead)
         if lead is case.finder and lead is not case.marked and not _search_still_holds(lead, case):
             continue
-        if _may_take(lead, case):
+        asks = lead is case.finder and lead is not case.marked and _only_share_a_role(lead, case)
+        if _may_take(lead, case) and not asks:
             return Found(lead, newly=True, by_key=lead is case.finder)
         return Found(candidates=(Candidate(lead.lead_id, () if lead is case.marked else _shared(lead, case)),))
     return None
@@ -105,7 +106,8 @@ def _by_keys(case: Case) -> Found:
         return Found(own)
     if not matches or not case.target.direction.from_crm:  # such a link would be an import
         return Found()
-    if len(matches) == 1 and _may_take(matches[0], case):
+    asks = not former and any(_only_share_a_role(lead, case) for lead in matches)
+    if len(matches) == 1 and _may_take(matches[0], case) and not asks:
         return Found(matches[0], newly=True, by_key=True)
     return Found(candidates=tuple(Candidate(lead.lead_id, _shared(lead, case)) for lead in matches[:MOST_CANDIDATES]))
 
@@ -119,9 +121,17 @@ def _matches(case: Case) -> list[Lead]:
 
 def _shared(lead: Lead, case: Case) -> tuple[MatchKey, ...]:
     """The integration's keys that lead and record both have."""
-    present, target = present_of(case), case.target
-    own = keys_of(present.values, target.phone_region, present.other_emails)
-    return own.shared_with(keys_of(lead.values, target.phone_region), target.match_keys)
+    return _record_keys(case).shared_with(keys_of(lead.values, case.target.phone_region), case.target.match_keys)
+
+
+def _only_share_a_role(lead: Lead, case: Case) -> bool:
+    """Whether only a mailbox such as info@ speaks for the lead: a person has to say whether it is the record's."""
+    return _record_keys(case).only_share_a_role(keys_of(lead.values, case.target.phone_region), case.target.match_keys)
+
+
+def _record_keys(case: Case) -> Keys:
+    present = present_of(case)
+    return keys_of(present.values, case.target.phone_region, present.other_emails)
 
 
 def _has(lead: Lead, case: Case) -> bool:

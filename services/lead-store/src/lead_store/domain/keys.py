@@ -14,6 +14,7 @@ import phonenumbers
 from publicsuffixlist import PublicSuffixList
 
 from lead_store.domain.addresses import address_key, address_keys, ascii_domain
+from lead_store.domain.role_mailboxes import is_role_mailbox
 from lead_store.domain.rules import MatchKey
 
 # Domains that anybody can have an address of, by their first label in any country, or whole.
@@ -36,6 +37,7 @@ class Keys:
     emails: frozenset[str]
     phone: str
     name_domain: str
+    name: str = ""  # first and last name; empty without one of them
 
     def shared_with(self, other: "Keys", wanted: Collection[MatchKey]) -> tuple[MatchKey, ...]:
         """Those of the wanted keys that both have. Two that both have e-mails, but none in common, share nothing."""
@@ -49,11 +51,21 @@ class Keys:
         }
         return tuple(key for key in MatchKey if key in wanted and found[key])
 
+    def only_share_a_role(self, other: "Keys", wanted: Collection[MatchKey]) -> bool:
+        """Whether all that both have in common is a mailbox such as info@, which does not name one person.
+
+        Of the other keys those count that are wanted; the same name counts always.
+        """
+        shared = self.shared_with(other, {MatchKey.EMAIL, *wanted})
+        by_name = self.name == other.name != ""
+        return shared == (MatchKey.EMAIL,) and not by_name and all(map(is_role_mailbox, self.emails & other.emails))
+
 
 def keys_of(values: Mapping[str, str], region: str, other_emails: Iterable[str] = ()) -> Keys:
     """The keys of a lead's or a record's values; `region` is the country of phone numbers that name none."""
     emails = address_keys([values.get("email", ""), *other_emails])
-    return Keys(frozenset(emails), phone_key(values.get("phone", ""), region), name_domain_key(values))
+    phone = phone_key(values.get("phone", ""), region)
+    return Keys(frozenset(emails), phone, name_domain_key(values), _full_name(values))
 
 
 def phone_key(number: str, region: str) -> str:
@@ -67,12 +79,11 @@ def phone_key(number: str, region: str) -> str:
 
 def name_domain_key(values: Mapping[str, str], in_ascii: Callable[[str], str] = ascii_domain) -> str:
     """First name, last name and the registrable domain of the web site, else of the e-mail; empty without all three."""
-    first, last = (_name(values.get(field, "")) for field in ("first_name", "last_name"))
-    if not (first and last):
+    if not (name := _full_name(values)):
         return ""
     domain = _registrable(in_ascii(_host(values.get("website", ""))))
     domain = domain or _registrable(in_ascii(address_key(values.get("email", "")).rpartition("@")[2]))
-    return f"{first}|{last}|{domain}" if domain else ""
+    return f"{name}|{domain}" if domain else ""
 
 
 def former_name_domain_key(values: Mapping[str, str]) -> str:
@@ -87,6 +98,11 @@ def read_phone(number: str, region: str) -> phonenumbers.PhoneNumber | None:
     except phonenumbers.NumberParseException:
         return None
     return parsed if phonenumbers.is_valid_number(parsed) else None
+
+
+def _full_name(values: Mapping[str, str]) -> str:
+    first, last = (_name(values.get(field, "")) for field in ("first_name", "last_name"))
+    return f"{first}|{last}" if first and last else ""
 
 
 def _name(value: str) -> str:

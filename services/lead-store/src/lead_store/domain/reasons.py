@@ -76,7 +76,8 @@ ADVICE = {
     "read_refused": Advice("The CRM refuses to show the record.", "Check the app's scopes and the user's rights."),
     # Failed: needs a person who looks at the record.
     "ambiguous_match": Advice(
-        "Several leads match the record, or several records the lead, or the only match is linked elsewhere.",
+        "Several leads match the record, or several records the lead, or the only match is linked elsewhere, or all "
+        "that both have in common is a mailbox such as info@, which several people may use.",
         "See `leadsync matches`, and pick the lead that it belongs to; merge records in the CRM.",
     ),
     "record_missing": Advice(
