@@ -76,6 +76,22 @@ def test_addresses_that_only_case_folding_joins_are_two_people(lead_store: LeadS
     assert [one.email for one in listed.leads] == [record]
 
 
+def test_a_further_email_of_the_record_is_equal_until_a_person_changes_it(lead_store: LeadStore) -> None:
+    """A lead that found a record by it keeps it, and the record its first address; an edit flows as ever."""
+    matching_by(lead_store, EMAIL, direction=BOTH)
+    lead_id = lead_store.create(email="s@example.com", first_name="Ada").lead_id
+    record: dict[str, Any] = {"first_name": "Ada", "other_emails": ["", "S@example.com"], "history": {}}
+    lead_store.reconcile(present(lead_store.lease_one(), at(0), record_id="1", email="p@example.com", **record))
+    (linked,) = lead_store.reconcile(present(lease_of(lead_store, "1"), at(0), email="p@example.com", **record))
+    assert (linked.outcome, linked.HasField("write")) == (LINKED, False)
+    assert lead_store.get(lead_id).email == "s@example.com"
+    lead_store.reconcile(present(touched(lead_store, "1"), at(1), email="q@example.com", **record))
+    assert lead_store.get(lead_id).email == "q@example.com"
+    lead_store.update(lead_id, email="s@example.com")
+    (edited,) = lead_store.reconcile(present(lease_of(lead_store, "1"), at(1), email="q@example.com", **record))
+    assert dict(edited.write.values) == {"email": "s@example.com"}
+
+
 def test_matching_by_email_alone_is_the_default(lead_store: LeadStore) -> None:
     """An integration that names no keys matches by e-mail, as ever: a shared phone number makes no link."""
     lead_store.put_target(direction=lead_pb2.DIRECTION_FROM_CRM)

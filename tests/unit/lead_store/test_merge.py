@@ -123,6 +123,40 @@ def test_r10_spellings_with_one_normal_form_are_equal() -> None:
     assert result.base == {"email": Base("Ann@X.org", " ann@x.org")}
 
 
+def second(ours: str, base: tuple[str, str] | None, theirs: str, direction: Direction = BOTH) -> Plan:
+    """Merge the e-mail of a contact that has s@x.org as a further address."""
+    return plan(
+        Ours({"email": ours} if ours else {}, {}),
+        {} if base is None else {"email": Base(*base)},
+        Theirs({"email": Reading(theirs, theirs)}, at(0), with_history=True, also={"email": ["o@x.org", "s@x.org"]}),
+        {"email": FieldRule(kind=FieldType.EMAIL, direction=direction, merge=MergeRule.ASK)},
+    )
+
+
+@pytest.mark.parametrize("direction", [BOTH, FROM, TO])
+def test_at_the_first_meeting_any_address_of_the_record_is_equal(direction: Direction) -> None:
+    """The lead keeps the further address and the contact its first one: each is its side's spelling of the base."""
+    assert second("S@x.org", None, "p@x.org", direction) == Plan(base={"email": Base("S@x.org", "p@x.org")})
+    other = second("t@x.org", None, "p@x.org", BOTH)
+    assert list(other.conflicts) == ["email"]
+
+
+def test_once_a_person_changes_an_address_it_flows() -> None:
+    """On either side, also to an address that the record has as a further one."""
+    base = ("s@x.org", "p@x.org")
+    assert second("s@x.org", base, "p@x.org") == Plan(base={"email": Base(*base)})
+    assert second("t@x.org", base, "p@x.org").to_crm == {"email": "t@x.org"}
+    assert second("s@x.org", base, "q@x.org").to_lead == {"email": "q@x.org"}
+    assert second("s@x.org", ("p@x.org", "p@x.org"), "p@x.org").to_crm == {"email": "s@x.org"}
+
+
+def test_a_further_value_belongs_to_one_field_only() -> None:
+    """Another field with the same value is merged as ever."""
+    theirs = Theirs({"phone": Reading("2", "2")}, at(0), also={"email": ["1"]})
+    result = plan(Ours({"phone": "1"}, {}), {}, theirs, {"phone": FieldRule(merge=MergeRule.CRM)})
+    assert result.to_lead == {"phone": "2"}
+
+
 @pytest.mark.parametrize("direction", [BOTH, FROM])
 def test_r10_another_spelling_in_the_crm_is_no_change_there(direction: Direction) -> None:
     """A CRM that formats a phone number after we have read it does not undo what a person has set here meanwhile."""

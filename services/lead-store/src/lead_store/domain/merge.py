@@ -19,7 +19,7 @@ from datetime import datetime
 from enum import Enum, auto
 
 from lead_store.domain.rules import BlankRule, Direction, FieldRule, MergeRule, Reading, Version
-from lead_store.domain.values import same
+from lead_store.domain.values import FieldType, same
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +56,18 @@ class Ours:
 class Theirs:
     """The CRM's side: the readings of the record and its modified-at.
 
-    `with_history` = the history of its properties was read, or the CRM keeps none.
+    `with_history` = the history of its properties was read, or the CRM keeps none. `also` has further values of a
+    field that are the record's too, such as the other e-mail addresses of a contact.
     """
 
     readings: Mapping[str, Reading]
     modified_at: datetime
     with_history: bool = False
+    also: Mapping[str, Collection[str]] = field(default_factory=dict)
+
+    def has_also(self, name: str, kind: FieldType, value: str) -> bool:
+        """Whether the value of a field is among the record's further ones."""
+        return any(same(kind, value, other) for other in self.also.get(name, ()))
 
     def set_at(self, name: str) -> datetime:
         """When the value of a field was set: by its history or, if that does not show it, the record's modified-at."""
@@ -135,10 +141,11 @@ def decide(
 ) -> tuple[Winner, str]:
     """Return whose value one field takes, and why. Without a base, both sides count as changed.
 
+    Without a base, our value also equals each further value of the record: nobody has changed it yet.
     A person is asked instead of the rule where our value should win but is not of its type, so that it cannot be sent.
     """
     value, reading = ours.values.get(name, ""), theirs.readings[name]
-    if same(rule.kind, value, reading.value):
+    if same(rule.kind, value, reading.value) or (base is None and theirs.has_also(name, rule.kind, value)):
         return Winner.AGREED, ""
     we_changed = base is None or not same(rule.kind, value, base.platform)
     they_changed = base is None or not same(rule.kind, reading.crm, base.crm)

@@ -25,7 +25,7 @@ def merge_pair(case: Case, lead: Lead, link: Link, notes: Notes, unproven: froze
         {name: refusal.value for name, refusal in current_refusals(case, link).items()},
     )
     all_history = present.with_history or not target.capabilities.history
-    theirs = Theirs(present.readings, present.modified_at, all_history)
+    theirs = Theirs(present.readings, present.modified_at, all_history, {"email": present.other_emails})
     base = link.base_under(target.mapping)
     unproven |= {name for name, conflict in link.conflicts.items() if conflict.unproven}
     result = plan(ours, base, theirs, target.flows, unproven)

@@ -138,7 +138,7 @@ def present_record(path: str, message: pb.PresentRecord) -> Present:
         marked_lead_id=message.marked_lead_id,
         with_history=message.with_history,
         merged_record_ids=tuple(message.merged_record_ids),
-        other_emails=tuple(message.other_emails[:MOST_EMAILS]),
+        other_emails=tuple(filter(str.strip, message.other_emails[:MOST_EMAILS])),
         history_of=frozenset(message.history_of),
         landed_write_id=bounded(f"{path}.landed_write_id", message.landed_write_id),
         object=bounded(f"{path}.object", message.object),
