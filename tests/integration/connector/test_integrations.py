@@ -243,7 +243,8 @@ def test_other_tenants_see_nothing(parts: Parts) -> None:
     with pytest.raises(NotFoundError):
         parts.integrations.update("tenant-2", made.integration_id, Changes(paused=True), "")
     assert parts.integrations.page("tenant-2", "", 10) == []
-    parts.integrations.delete("tenant-2", made.integration_id)
+    with pytest.raises(NotFoundError):
+        parts.integrations.delete("tenant-2", made.integration_id)
     assert made == parts.integrations.get("tenant-1", made.integration_id)
 
 
@@ -426,14 +427,13 @@ def test_all_targets_are_put_at_the_start(parts: Parts, double: StoreDouble) -> 
     assert [made.integration_id] == list(double.targets)
 
 
-def test_deleting_takes_everything_down_and_is_repeatable(parts: Parts, double: StoreDouble) -> None:
-    """Target, cursor, subscriptions and document go; a second time is fine; the account can be connected again."""
+def test_deleting_takes_everything_down(parts: Parts, double: StoreDouble) -> None:
+    """Target, cursor, subscriptions and document go; the account can be connected again."""
     made = parts.connect()
     parts.webhooks.enable("tenant-1", made.integration_id)
     parts.cursors.put(made.integration_id, made.created_at)
 
-    for _ in range(2):
-        parts.integrations.delete("tenant-1", made.integration_id)
+    parts.integrations.delete("tenant-1", made.integration_id)
 
     assert ({}, [made.integration_id]) == (double.targets, double.removed)
     assert parts.cursors.get(made.integration_id) is None
@@ -441,6 +441,29 @@ def test_deleting_takes_everything_down_and_is_repeatable(parts: Parts, double: 
     with pytest.raises(NotFoundError):
         parts.integrations.get("tenant-1", made.integration_id)
     assert made.integration_id != parts.connect().integration_id
+
+
+def test_deleting_an_unknown_integration_is_not_found(parts: Parts) -> None:
+    """One that never was, and one that is gone, cannot be deleted."""
+    gone = parts.connect().integration_id
+    parts.integrations.delete("tenant-1", gone)
+
+    for integration_id in (gone, "unknown"):
+        with pytest.raises(NotFoundError) as caught:
+            parts.integrations.delete("tenant-1", integration_id)
+        assert caught.value.reason == "integration_not_found"
+
+
+def test_a_deletion_that_broke_off_can_be_repeated(parts: Parts, double: StoreDouble) -> None:
+    """The same call again finishes what the first one began."""
+    made = parts.connect()
+    double.unavailable = 1
+    with pytest.raises(StoreUnavailableError):
+        parts.integrations.delete("tenant-1", made.integration_id)
+
+    parts.integrations.delete("tenant-1", made.integration_id)
+
+    assert (parts.repository.all(), double.targets) == ([], {})
 
 
 def test_a_deletion_that_broke_off_is_finished_by_the_upkeep(parts: Parts, double: StoreDouble) -> None:

@@ -150,7 +150,8 @@ class IntegrationServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def DeleteIntegration(self, request, context):
-        """Disconnects a CRM account: webhooks end, links are detached, leads and records stay. Repeatable.
+        """Disconnects a CRM account: webhooks end, links are detached, leads and records stay.
+        NOT_FOUND (integration_not_found) if there is none; one whose deletion broke off can be deleted again.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -42,7 +42,9 @@ class IntegrationServiceStub:
     UpdateIntegration: _grpc.UnaryUnaryMultiCallable[_integration_service_pb2.UpdateIntegrationRequest, _integration_service_pb2.UpdateIntegrationResponse]
     """Changes the masked fields. ABORTED (STALE_ETAG) if `etag` is given and the integration has moved on."""
     DeleteIntegration: _grpc.UnaryUnaryMultiCallable[_integration_service_pb2.DeleteIntegrationRequest, _integration_service_pb2.DeleteIntegrationResponse]
-    """Disconnects a CRM account: webhooks end, links are detached, leads and records stay. Repeatable."""
+    """Disconnects a CRM account: webhooks end, links are detached, leads and records stay.
+    NOT_FOUND (integration_not_found) if there is none; one whose deletion broke off can be deleted again.
+    """
     EnableWebhooks: _grpc.UnaryUnaryMultiCallable[_integration_service_pb2.EnableWebhooksRequest, _integration_service_pb2.EnableWebhooksResponse]
     """Makes deliveries count and ensures the app's subscriptions where the CRM has an API for it."""
     DisableWebhooks: _grpc.UnaryUnaryMultiCallable[_integration_service_pb2.DisableWebhooksRequest, _integration_service_pb2.DisableWebhooksResponse]
@@ -82,7 +84,9 @@ class IntegrationServiceAsyncStub(IntegrationServiceStub):
     UpdateIntegration: _aio.UnaryUnaryMultiCallable[_integration_service_pb2.UpdateIntegrationRequest, _integration_service_pb2.UpdateIntegrationResponse]  # type: ignore[assignment]
     """Changes the masked fields. ABORTED (STALE_ETAG) if `etag` is given and the integration has moved on."""
     DeleteIntegration: _aio.UnaryUnaryMultiCallable[_integration_service_pb2.DeleteIntegrationRequest, _integration_service_pb2.DeleteIntegrationResponse]  # type: ignore[assignment]
-    """Disconnects a CRM account: webhooks end, links are detached, leads and records stay. Repeatable."""
+    """Disconnects a CRM account: webhooks end, links are detached, leads and records stay.
+    NOT_FOUND (integration_not_found) if there is none; one whose deletion broke off can be deleted again.
+    """
     EnableWebhooks: _aio.UnaryUnaryMultiCallable[_integration_service_pb2.EnableWebhooksRequest, _integration_service_pb2.EnableWebhooksResponse]  # type: ignore[assignment]
     """Makes deliveries count and ensures the app's subscriptions where the CRM has an API for it."""
     DisableWebhooks: _aio.UnaryUnaryMultiCallable[_integration_service_pb2.DisableWebhooksRequest, _integration_service_pb2.DisableWebhooksResponse]  # type: ignore[assignment]
@@ -149,7 +153,9 @@ class IntegrationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _integration_service_pb2.DeleteIntegrationRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_integration_service_pb2.DeleteIntegrationResponse, _abc.Awaitable[_integration_service_pb2.DeleteIntegrationResponse]]:
-        """Disconnects a CRM account: webhooks end, links are detached, leads and records stay. Repeatable."""
+        """Disconnects a CRM account: webhooks end, links are detached, leads and records stay.
+        NOT_FOUND (integration_not_found) if there is none; one whose deletion broke off can be deleted again.
+        """
 
     @_abc_1.abstractmethod
     def EnableWebhooks(

@@ -79,15 +79,17 @@ class MongoIntegrations:
             self.get(integration.tenant_id, integration.integration_id)
             raise StaleEtagError
 
-    def mark_deleting(self, tenant_id: str, integration_id: str) -> Integration | None:
-        """Start a deletion; None if there is nothing to delete."""
+    def mark_deleting(self, tenant_id: str, integration_id: str) -> Integration:
+        """Start a deletion, or go on with one that has begun. NotFoundError `integration_not_found`."""
         key = {"_id": integration_id, "tenant_id": tenant_id}
         with mapped_errors():
             self._collection.update_one(
                 key | {"deleting": False}, {"$set": {"deleting": True}, "$inc": {"revision": 1}}
             )
             found = self._collection.find_one(key)
-        return None if found is None else _integration(found)
+        if found is None:
+            raise _missing()
+        return _integration(found)
 
     def delete(self, integration_id: str) -> None:
         """Delete the document; repeatable."""

@@ -156,10 +156,11 @@ class Integrations:
         return replace(proposed, kinds=mapping.kinds_of(proposed.field_mapping, known))
 
     def delete(self, tenant_id: str, integration_id: str) -> None:
-        """Disconnect one; leads and records stay. Repeatable; the upkeep finishes what fails half-way."""
-        integration = self._repository.mark_deleting(tenant_id, integration_id)
-        if integration is not None:
-            self.finish_deletion(integration)
+        """Disconnect one; leads and records stay. The upkeep, or the same call again, finishes what fails half-way.
+
+        NotFoundError if there is none.
+        """
+        self.finish_deletion(self._repository.mark_deleting(tenant_id, integration_id))
 
     def finish_deletion(self, integration: Integration) -> None:
         """Remove everything that belongs to an integration, its document last."""
