@@ -167,6 +167,13 @@ def test_wrong_subscriptions_are_reported(parts: Parts, made: Integration, simul
     assert "Paused: contact.creation." in finding
 
 
+def test_a_slash_at_the_end_of_the_address_is_no_fault(parts: Parts, made: Integration, simulator: Simulator) -> None:
+    """The gateway serves the address with a slash at its end too."""
+    simulator.control.set_webhooks("https://leads.example.com/api/v1/webhooks/hubspot/", [])
+
+    assert "instead of" not in examined(parts, made)["subscriptions"].finding
+
+
 def test_disabled_webhooks_are_a_warning(parts: Parts, made: Integration) -> None:
     """The sweep still brings changes."""
     parts.webhooks.disable("tenant-1", made.integration_id)

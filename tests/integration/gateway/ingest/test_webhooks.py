@@ -93,6 +93,20 @@ async def test_the_query_is_part_of_the_signature() -> None:
         assert (await gateway.post(body, sign(body), path=path)).status_code == 401
 
 
+@pytest.mark.parametrize("path", [f"{HOOK}/", f"{HOOK}/?a=1"])
+async def test_an_address_with_a_slash_at_its_end_is_served(path: str) -> None:
+    """A webhook address that was entered with a slash at its end is the same one; the signature covers the slash."""
+    async with run_gateway() as gateway:
+        body = body_of(event())
+        response = await gateway.post(body, path=path)
+        assert (response.status_code, response.json()) == (200, {"accepted": 1, "duplicates": 0})
+        assert (await gateway.post(body, sign(body), path=path)).status_code == 401
+        ready = await gateway.http.get(path)
+        assert (ready.status_code, ready.json()) == (200, {"provider": "hubspot", "ready": True})
+        unknown = await gateway.http.post("/api/v1/webhooks/nocrm/", content=body)
+        assert (unknown.status_code, unknown.json()["reason"]) == (404, "unknown_provider")
+
+
 def _unsigned(_body: bytes) -> dict[str, str]:
     return {}
 

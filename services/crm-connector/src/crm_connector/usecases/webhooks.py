@@ -86,8 +86,9 @@ class Webhooks:
         missing = [f"{event} {name}".strip() for event, name in wanted if (event, name) not in active]
         paused = [f"{event} {name}".strip() for event, name in wanted if active.get((event, name)) is False]
         target, url = admin.target(), self._url(integration)
+        elsewhere = target.removesuffix("/") != url  # the gateway serves the address with a slash at its end too
         return [
-            *([f"The app sends its webhooks to {target or 'nowhere'} instead of {url}."] if target != url else []),
+            *([f"The app sends its webhooks to {target or 'nowhere'} instead of {url}."] if elsewhere else []),
             *([f"Not subscribed: {', '.join(missing)}."] if missing else []),
             *([f"Paused: {', '.join(paused)}."] if paused else []),
         ]
