@@ -39,6 +39,7 @@ from webhook_gateway.resources.integrations import Integrations
 from webhook_gateway.resources.lead_fields import LeadFields
 from webhook_gateway.resources.leads import Leads
 from webhook_gateway.resources.matches import Matches
+from webhook_gateway.resources.only_integration import OnlyIntegration
 from webhook_gateway.resources.quarantine import Quarantines, Replay
 from webhook_gateway.resources.runs import Runs
 from webhook_gateway.resources.subscriptions import Subscriptions
@@ -94,8 +95,9 @@ def _resources(
 ) -> list[object]:
     """Make everything that the API offers."""
     fields = LeadFields(store)
-    runs = Runs(connector)
-    statuses = SyncStatuses(store, runs)
+    only = OnlyIntegration(connector)
+    runs = Runs(connector, only)
+    statuses = SyncStatuses(store, runs, only)
     return [
         Webhooks(registry),
         Events(store, registry),
@@ -113,7 +115,7 @@ def _resources(
         Subscriptions(connector, statuses),
         Checks(connector, statuses, registry),
         CrmSchemas(connector),
-        WorkItems(store),
+        WorkItems(store, only),
         Health(store, metrics),
         Description(),
     ]

@@ -11,8 +11,9 @@ from msgspec import UNSET, Meta, Struct, UnsetType, field
 from webhook_gateway.problem import Fault, invalid
 from webhook_gateway.resources.basics import Id, Paging
 from webhook_gateway.resources.integration_settings import Proposal, paths_of, settings_of
+from webhook_gateway.resources.only_integration import CHOSEN, IntegrationId, OnlyIntegration
 from webhook_gateway.resources.operation import operation
-from webhook_gateway.resources.reasons import CONNECTOR, CRM, NO_INTEGRATION, PAGES, SETTINGS, Reasons
+from webhook_gateway.resources.reasons import CONNECTOR, CRM, PAGES, SETTINGS, Reasons
 from webhook_gateway.rpc.calls import Client
 from webhook_gateway.rpc.messages import filled, plain
 from webhook_gateway.rpc.names import LeadField
@@ -92,7 +93,7 @@ class RunPage(Struct, rename="camel"):
 class Import(Struct, rename="camel", forbid_unknown_fields=True):
     """Which integration's records to import. `dryRun` only plans it, also as if the integration were as `proposed`."""
 
-    integration_id: Id
+    integration_id: IntegrationId = ""
     dry_run: bool = False
     proposed: Proposal | UnsetType = UNSET
 
@@ -100,7 +101,7 @@ class Import(Struct, rename="camel", forbid_unknown_fields=True):
 class Push(Struct, rename="camel", forbid_unknown_fields=True):
     """Which leads to write to the CRM; absent = all leads of the tenant. `dryRun` only plans it."""
 
-    integration_id: Id
+    integration_id: IntegrationId = ""
     lead_ids: Annotated[list[Id], Meta(min_length=1, max_length=10_000)] | UnsetType = UNSET
     dry_run: bool = False
 
@@ -122,16 +123,17 @@ class Runs(Client):
 
     service = "connector"
 
-    def __init__(self, connector: grpc.aio.Channel) -> None:
+    def __init__(self, connector: grpc.aio.Channel, only: OnlyIntegration) -> None:
         self._stub = IntegrationServiceStub(connector)
+        self._only = only
 
-    @operation("POST", "/api/v1/crm-integration/sync-leads", NO_INTEGRATION, RUNNING, CONNECTOR, status=202)
+    @operation("POST", "/api/v1/crm-integration/sync-leads", *CHOSEN, RUNNING, status=202)
     async def sync_leads(self, tenant: str, body: Push, request_id: str) -> StartedPush:
         """Write leads to the CRM, or plan it; the same `Idempotency-Key` again returns the first run."""
         lead_ids = body.lead_ids or []
         request = pb.StartPushRequest(
             tenant_id=tenant,
-            integration_id=body.integration_id,
+            integration_id=await self._only.choose(tenant, body.integration_id),
             request_id=request_id,
             lead_ids=lead_ids,
             dry_run=body.dry_run,
@@ -142,17 +144,17 @@ class Runs(Client):
     @operation(
         "POST",
         "/api/v1/crm-integration/import",
+        *CHOSEN,
         SETTINGS,
         RUNNING,
-        NO_INTEGRATION,
-        CONNECTOR,
         CRM,
         status=202,
     )
     async def start_import(self, tenant: str, body: Import, request_id: str) -> Started:
         """Import all records of the CRM, or plan it; the same `Idempotency-Key` again returns the first run."""
+        integration_id = await self._only.choose(tenant, body.integration_id)
         request = pb.StartImportRequest(
-            tenant_id=tenant, integration_id=body.integration_id, request_id=request_id, dry_run=body.dry_run
+            tenant_id=tenant, integration_id=integration_id, request_id=request_id, dry_run=body.dry_run
         )
         if proposed := _proposed(body):
             request.proposed.CopyFrom(settings_of(proposed))

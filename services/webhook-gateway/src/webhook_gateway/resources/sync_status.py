@@ -9,9 +9,9 @@ from leadsync.sync.v1 import work_service_pb2 as pb
 from leadsync.sync.v1.work_service_pb2_grpc import WorkServiceStub
 from msgspec import Struct
 
-from webhook_gateway.resources.basics import Id
+from webhook_gateway.resources.only_integration import CHOSEN, IntegrationId, OnlyIntegration
 from webhook_gateway.resources.operation import operation
-from webhook_gateway.resources.reasons import NO_INTEGRATION, STORE
+from webhook_gateway.resources.reasons import STORE
 from webhook_gateway.resources.runs import Run, RunQuery, Runs
 from webhook_gateway.rpc.calls import Client
 from webhook_gateway.rpc.errors import ServiceProblem
@@ -21,7 +21,7 @@ from webhook_gateway.rpc.messages import plain
 class OfIntegration(Struct, rename="camel", forbid_unknown_fields=True):
     """Which integration is asked about."""
 
-    integration_id: Id
+    integration_id: IntegrationId = ""
 
 
 class FromCrm(Struct, rename="camel"):
@@ -60,15 +60,17 @@ class SyncStatus(Struct, rename="camel"):
 class SyncStatuses(Client):
     """Reads the counters of lead-store. Every method raises ServiceProblem."""
 
-    def __init__(self, store: grpc.aio.Channel, runs: Runs) -> None:
+    def __init__(self, store: grpc.aio.Channel, runs: Runs, only: OnlyIntegration) -> None:
         self._stub = WorkServiceStub(store)
         self._runs = runs
+        self._only = only
 
-    @operation("GET", "/api/v1/crm-integration/sync-status", NO_INTEGRATION, STORE)
+    @operation("GET", "/api/v1/crm-integration/sync-status", *CHOSEN, STORE)
     async def sync_status(self, tenant: str, query: OfIntegration) -> SyncStatus:
         """Get the counters of an integration, what is still to do, and the runs in progress."""
+        integration_id = await self._only.choose(tenant, query.integration_id)
         status, runs = await asyncio.gather(
-            self.counters(tenant, query.integration_id), self._running(tenant, query.integration_id)
+            self.counters(tenant, integration_id), self._running(tenant, integration_id)
         )
         status.runs = runs
         return status

@@ -9,8 +9,9 @@ from leadsync.sync.v1.work_service_pb2_grpc import WorkServiceStub
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from webhook_gateway.resources.basics import Id, Paging
+from webhook_gateway.resources.only_integration import CHOSEN, IntegrationId, OnlyIntegration
 from webhook_gateway.resources.operation import operation
-from webhook_gateway.resources.reasons import NO_INTEGRATION, PAGES, STORE
+from webhook_gateway.resources.reasons import PAGES, STORE
 from webhook_gateway.rpc.calls import Client
 from webhook_gateway.rpc.messages import filled, plain
 
@@ -45,7 +46,7 @@ class Redrive(Struct, rename="camel", forbid_unknown_fields=True):
     So much of it becomes due in a second (0 = all at once); `dryRun` only counts it.
     """
 
-    integration_id: Id
+    integration_id: IntegrationId = ""
     reason: str = ""
     work_item_ids: Annotated[list[Id], Meta(min_length=1, max_length=1000)] | UnsetType = UNSET
     per_second: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
@@ -68,8 +69,9 @@ class Queued(Struct):
 class WorkItems(Client):
     """Lists work of lead-store and makes it due. Every operation raises ServiceProblem."""
 
-    def __init__(self, store: grpc.aio.Channel) -> None:
+    def __init__(self, store: grpc.aio.Channel, only: OnlyIntegration) -> None:
         self._stub = WorkServiceStub(store)
+        self._only = only
 
     @operation("GET", "/api/v1/work", PAGES, STORE)
     async def list_work(self, tenant: str, query: WorkQuery) -> WorkPage:
@@ -77,12 +79,12 @@ class WorkItems(Client):
         request = filled(pb.ListWorkRequest(tenant_id=tenant), query)
         return plain(await self.call(self._stub.ListWork, request), WorkPage)
 
-    @operation("POST", "/api/v1/work/redrive", NO_INTEGRATION, STORE)
+    @operation("POST", "/api/v1/work/redrive", *CHOSEN, STORE)
     async def redrive(self, tenant: str, body: Redrive) -> Queued:
         """Make failed work of an integration due again, all or some, at once or so much in a second; or count it."""
         request = pb.RequestSyncRequest(
             tenant_id=tenant,
-            integration_id=body.integration_id,
+            integration_id=await self._only.choose(tenant, body.integration_id),
             failed=True,
             reason=body.reason,
             work_item_ids=body.work_item_ids or (),
