@@ -6,7 +6,7 @@ from typing import Any
 
 import grpc
 import pytest
-from lead_store_calls import TENANT, LeadStore, at, present
+from lead_store_calls import INTEGRATION, TENANT, LeadStore, at, present
 from lead_store_moves import refusal, touched
 from leadsync.lead.v1 import lead_pb2, lead_service_pb2
 
@@ -110,6 +110,34 @@ def test_pages_hold_every_lead_once(lead_store: LeadStore) -> None:
     assert refusal(lambda: lead_store.leads.ListLeads(other, timeout=60))[1:] == ("page_token", "page_token")
     broken = lead_service_pb2.ListLeadsRequest(tenant_id=TENANT, page_token="%%%")
     assert refusal(lambda: lead_store.leads.ListLeads(broken, timeout=60))[1] == "page_token"
+
+
+def test_leads_are_found_by_record(lead_store: LeadStore) -> None:
+    """A record's lead is found by integration and record id, all leads of an integration by the integration alone."""
+    lead_store.put_target()
+    linked = {record_id: lead_store.import_contact(record_id, email=f"{record_id}@x.org") for record_id in ("7", "8")}
+    lead_store.put_target("second", account_id="7")
+    lead_store.create(email="alone@x.org")
+
+    def found(integration_id: str = "", record_id: str = "", email: str = "") -> list[str]:
+        request = lead_service_pb2.ListLeadsRequest(
+            tenant_id=TENANT, integration_id=integration_id, record_id=record_id, email=email
+        )
+        return [lead.lead_id for lead in lead_store.leads.ListLeads(request, timeout=60).leads]
+
+    assert found(INTEGRATION, "7") == found(INTEGRATION, "7", "7@X.org") == [linked["7"]]
+    assert found(INTEGRATION) == [linked["7"], linked["8"]]
+    for nothing in ((INTEGRATION, "9"), (INTEGRATION, "7", "8@x.org"), ("second", "7"), ("second",)):
+        assert found(*nothing) == []
+    assert refusal(lambda: found("", "7"))[1:] == ("invalid_field", "integration_id")
+
+
+def test_l9_leads_of_another_tenants_records_are_not_found(lead_store: LeadStore) -> None:
+    """An integration of another tenant does not exist, whatever record is asked for."""
+    lead_store.put_target("other", tenant_id="tenant-2")
+    request = lead_service_pb2.ListLeadsRequest(tenant_id=TENANT, integration_id="other", record_id="7")
+    answer = refusal(lambda: lead_store.leads.ListLeads(request, timeout=60))
+    assert answer[:2] == (grpc.StatusCode.NOT_FOUND, "integration_not_found")
 
 
 def test_leads_are_found_by_email_in_any_case(lead_store: LeadStore) -> None:

@@ -144,6 +144,18 @@ def test_the_only_integration_needs_no_name(gateway: FakeGateway, leadsync: Run)
     assert "--integration: a, b" in second.stderr
 
 
+def test_a_lead_is_found_by_its_record(gateway: FakeGateway, leadsync: Run) -> None:
+    """`leads list --record` asks for the leads of a record, of the only integration unless one is named."""
+    gateway.with_one_integration()
+    gateway.on("GET", "/leads", 200, {"leads": [], "nextPageToken": None})
+
+    for options in ([], ["-i", "named"]):
+        assert leadsync("leads", "list", "--record", "7", *options).returncode == 0
+
+    asked = [request.sent for request in gateway.requests_for("/leads")]
+    assert [(one["integrationId"], one["recordId"]) for one in asked] == [("only", "7"), ("named", "7")]
+
+
 def test_the_local_token_is_never_sent_elsewhere(leadsync: Run, tmp_path: Path) -> None:
     """The data directory's token is used only on this machine; another address needs its own token."""
     (tmp_path / "admin-token").write_text("local\n")

@@ -4,10 +4,11 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from leadsync_cli.commands.context import open_gateway
+from leadsync_cli.commands.context import open_gateway, the_integration
 from leadsync_cli.commands.options import (
     EtagOption,
     JsonOption,
+    OneIntegrationOption,
     PageSizeOption,
     PageTokenOption,
     TokenOption,
@@ -43,6 +44,8 @@ COLUMNS = [
 def list_leads(
     *,
     email: Annotated[str | None, typer.Option(help="Only leads with exactly this e-mail, in any letter case.")] = None,
+    record: Annotated[str | None, typer.Option(help="Only leads of the CRM record with this id.")] = None,
+    integration: OneIntegrationOption = "",
     limit: PageSizeOption = 50,
     page_token: PageTokenOption = "",
     url: UrlOption = "",
@@ -51,7 +54,10 @@ def list_leads(
 ) -> None:
     """List one page of leads, oldest first."""
     with open_gateway(url, token) as gateway:
-        page = gateway.get("/leads", email=email, pageSize=limit, pageToken=page_token)
+        if record:
+            integration = the_integration(gateway, integration)
+        filters = {"email": email, "integrationId": integration, "recordId": record}
+        page = gateway.get("/leads", **filters, pageSize=limit, pageToken=page_token)
     show_page(page, "leads", COLUMNS, "No leads.", json=json)
 
 

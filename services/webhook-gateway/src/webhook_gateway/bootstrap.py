@@ -102,7 +102,7 @@ def _resources(
         Webhooks(registry),
         Events(store, registry),
         Quarantines(store, replay),
-        Leads(store, fields),
+        Leads(store, fields, only),
         fields,
         Histories(store),
         Conflicts(store),

@@ -19,6 +19,7 @@ class FakeLeads(LeadServiceServicer):
         self.actors: list[str] = []
         self.masks: list[list[str]] = []
         self.ended: list[pb.DeleteLeadRequest] = []
+        self.listed: list[pb.ListLeadsRequest] = []
         self.explained: list[pb.ExplainLeadRequest] = []
 
     async def _get(self, context: Context, tenant: str, lead_id: str) -> lead_pb2.Lead:
@@ -56,6 +57,7 @@ class FakeLeads(LeadServiceServicer):
             )
         mine = [lead for (tenant, _), lead in self.leads.items() if tenant == request.tenant_id]
         found = [lead for lead in mine if not request.email or lead.email == request.email]
+        self.listed.append(request)
         start = int(request.page_token or "0")
         end = start + (request.page_size or 50)
         return pb.ListLeadsResponse(leads=found[start:end], next_page_token=str(end) if end < len(found) else "")

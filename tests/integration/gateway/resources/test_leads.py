@@ -145,6 +145,15 @@ async def test_a_lead_ends_for_a_reason() -> None:
             assert (response.status_code, response.json()["errors"][0]["field"]) == (400, field)
 
 
+async def test_leads_are_found_by_record() -> None:
+    """The integration and the record that are asked for reach lead-store."""
+    async with run_gateway() as gateway:
+        for query in ("integrationId=i&recordId=7", "integrationId=i"):
+            assert (await gateway.call("GET", f"/api/v1/leads?{query}", "viewer")).status_code == 200
+        asked = [(request.integration_id, request.record_id) for request in gateway.store.leads.listed]
+        assert asked == [("i", "7"), ("i", "")]
+
+
 async def test_a_create_can_be_repeated() -> None:
     """The same Idempotency-Key gives the same lead; one that is too long is refused."""
     async with run_gateway() as gateway:

@@ -11,6 +11,7 @@ WITHOUT_ID = [
     pytest.param("POST", f"{CRM}/import", id="import"),
     pytest.param("POST", f"{CRM}/sync-leads", id="push"),
     pytest.param("GET", f"{CRM}/sync-status", id="status"),
+    pytest.param("GET", "/api/v1/leads?recordId=7", id="leads"),
 ]
 
 
@@ -32,6 +33,7 @@ async def test_the_only_integration_needs_no_id(method: str, path: str) -> None:
         assert (await gateway.call(method, path, **body)).status_code in {200, 202}
         named = [
             *(request.integration_id for request in gateway.store.work.redriven),
+            *(request.integration_id for request in gateway.store.leads.listed),
             *(request.integration_id for request in gateway.connector.imports),
             *(request.integration_id for request in gateway.connector.pushes),
         ]

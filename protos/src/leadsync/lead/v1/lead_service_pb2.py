@@ -27,15 +27,15 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from leadsync.lead.v1 import lead_pb2 as leadsync_dot_lead_dot_v1_dot_lead__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#leadsync/lead/v1/lead_service.proto\x12\x10leadsync.lead.v1\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bleadsync/lead/v1/lead.proto\"o\n\x11\x43reateLeadRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12$\n\x04lead\x18\x03 \x01(\x0b\x32\x16.leadsync.lead.v1.Lead\x12\r\n\x05\x61\x63tor\x18\x04 \x01(\t\":\n\x12\x43reateLeadResponse\x12$\n\x04lead\x18\x01 \x01(\x0b\x32\x16.leadsync.lead.v1.Lead\"4\n\x0eGetLeadRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x0f\n\x07lead_id\x18\x02 \x01(\t\"7\n\x0fGetLeadResponse\x12$\n\x04lead\x18\x01 \x01(\x0b\x32\x16.leadsync.lead.v1.Lead\"[\n\x10ListLeadsRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\r\n\x05\x65mail\x18\x04 \x01(\t\"S\n\x11ListLeadsResponse\x12%\n\x05leads\x18\x01 \x03(\x0b\x32\x16.leadsync.lead.v1.Lead\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xab\x01\n\x11UpdateLeadRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x0f\n\x07lead_id\x18\x02 \x01(\t\x12$\n\x04lead\x18\x03 \x01(\x0b\x32\x16.leadsync.lead.v1.Lead\x12/\n\x0bupdate_mask\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x0c\n\x04\x65tag\x18\x05 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x06 \x01(\t\":\n\x12UpdateLeadResponse\x12$\n\x04lead\x18\x01 \x01(\x0b\x32\x16.leadsync.lead.v1.Lead\"\x9e\x01\n\x11\x44\x65leteLeadRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x0f\n\x07lead_id\x18\x02 \x01(\t\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x04 \x01(\t\x12+\n\x06reason\x18\x05 \x01(\x0e\x32\x1b.leadsync.lead.v1.EndReason\x12\x1b\n\x13merged_into_lead_id\x18\x06 \x01(\t\"\x14\n\x12\x44\x65leteLeadResponse\"<\n\x11WatchLeadsRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x14\n\x0cresume_token\x18\x02 \x01(\t\"P\n\x12WatchLeadsResponse\x12$\n\x04lead\x18\x01 \x01(\x0b\x32\x16.leadsync.lead.v1.Lead\x12\x14\n\x0cresume_token\x18\x02 \x01(\t\"n\n\x12\x45xplainLeadRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x0f\n\x07lead_id\x18\x02 \x01(\t\x12\r\n\x05\x66ield\x18\x03 \x01(\t\x12\x11\n\tpage_size\x18\x04 \x01(\x05\x12\x12\n\npage_token\x18\x05 \x01(\t\"c\n\x13\x45xplainLeadResponse\x12\x33\n\x0c\x65xplanations\x18\x01 \x03(\x0b\x32\x1d.leadsync.lead.v1.Explanation\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xf7\x01\n\x0b\x45xplanation\x12\x13\n\x0b\x64\x65\x63ision_id\x18\x01 \x01(\t\x12.\n\ndecided_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07outcome\x18\x03 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x04 \x01(\t\x12\x16\n\x0eintegration_id\x18\x05 \x01(\t\x12\x11\n\trecord_id\x18\x06 \x01(\t\x12\x0e\n\x06reason\x18\x07 \x01(\t\x12\x14\n\x0c\x65vent_source\x18\x08 \x01(\t\x12\x32\n\x06\x66ields\x18\t \x03(\x0b\x32\".leadsync.lead.v1.FieldExplanation\"_\n\x10\x46ieldExplanation\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x0c\n\x04side\x18\x02 \x01(\t\x12\x0e\n\x06\x62\x65\x66ore\x18\x03 \x01(\t\x12\r\n\x05\x61\x66ter\x18\x04 \x01(\t\x12\x0f\n\x07\x62\x65\x63\x61use\x18\x05 \x01(\t*p\n\tEndReason\x12\x1a\n\x16\x45ND_REASON_UNSPECIFIED\x10\x00\x12\x16\n\x12\x45ND_REASON_DELETED\x10\x01\x12\x18\n\x14\x45ND_REASON_CONVERTED\x10\x02\x12\x15\n\x11\x45ND_REASON_MERGED\x10\x03\x32\xf5\x04\n\x0bLeadService\x12W\n\nCreateLead\x12#.leadsync.lead.v1.CreateLeadRequest\x1a$.leadsync.lead.v1.CreateLeadResponse\x12N\n\x07GetLead\x12 .leadsync.lead.v1.GetLeadRequest\x1a!.leadsync.lead.v1.GetLeadResponse\x12T\n\tListLeads\x12\".leadsync.lead.v1.ListLeadsRequest\x1a#.leadsync.lead.v1.ListLeadsResponse\x12W\n\nUpdateLead\x12#.leadsync.lead.v1.UpdateLeadRequest\x1a$.leadsync.lead.v1.UpdateLeadResponse\x12W\n\nDeleteLead\x12#.leadsync.lead.v1.DeleteLeadRequest\x1a$.leadsync.lead.v1.DeleteLeadResponse\x12Y\n\nWatchLeads\x12#.leadsync.lead.v1.WatchLeadsRequest\x1a$.leadsync.lead.v1.WatchLeadsResponse0\x01\x12Z\n\x0b\x45xplainLead\x12$.leadsync.lead.v1.ExplainLeadRequest\x1a%.leadsync.lead.v1.ExplainLeadResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#leadsync/lead/v1/lead_service.proto\x12\x10leadsync.lead.v1\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bleadsync/lead/v1/lead.proto\"o\n\x11\x43reateLeadRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12$\n\x04lead\x18\x03 \x01(\x0b\x32\x16.leadsync.lead.v1.Lead\x12\r\n\x05\x61\x63tor\x18\x04 \x01(\t\":\n\x12\x43reateLeadResponse\x12$\n\x04lead\x18\x01 \x01(\x0b\x32\x16.leadsync.lead.v1.Lead\"4\n\x0eGetLeadRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x0f\n\x07lead_id\x18\x02 \x01(\t\"7\n\x0fGetLeadResponse\x12$\n\x04lead\x18\x01 \x01(\x0b\x32\x16.leadsync.lead.v1.Lead\"\x86\x01\n\x10ListLeadsRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\r\n\x05\x65mail\x18\x04 \x01(\t\x12\x16\n\x0eintegration_id\x18\x05 \x01(\t\x12\x11\n\trecord_id\x18\x06 \x01(\t\"S\n\x11ListLeadsResponse\x12%\n\x05leads\x18\x01 \x03(\x0b\x32\x16.leadsync.lead.v1.Lead\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xab\x01\n\x11UpdateLeadRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x0f\n\x07lead_id\x18\x02 \x01(\t\x12$\n\x04lead\x18\x03 \x01(\x0b\x32\x16.leadsync.lead.v1.Lead\x12/\n\x0bupdate_mask\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x0c\n\x04\x65tag\x18\x05 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x06 \x01(\t\":\n\x12UpdateLeadResponse\x12$\n\x04lead\x18\x01 \x01(\x0b\x32\x16.leadsync.lead.v1.Lead\"\x9e\x01\n\x11\x44\x65leteLeadRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x0f\n\x07lead_id\x18\x02 \x01(\t\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x04 \x01(\t\x12+\n\x06reason\x18\x05 \x01(\x0e\x32\x1b.leadsync.lead.v1.EndReason\x12\x1b\n\x13merged_into_lead_id\x18\x06 \x01(\t\"\x14\n\x12\x44\x65leteLeadResponse\"<\n\x11WatchLeadsRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x14\n\x0cresume_token\x18\x02 \x01(\t\"P\n\x12WatchLeadsResponse\x12$\n\x04lead\x18\x01 \x01(\x0b\x32\x16.leadsync.lead.v1.Lead\x12\x14\n\x0cresume_token\x18\x02 \x01(\t\"n\n\x12\x45xplainLeadRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x0f\n\x07lead_id\x18\x02 \x01(\t\x12\r\n\x05\x66ield\x18\x03 \x01(\t\x12\x11\n\tpage_size\x18\x04 \x01(\x05\x12\x12\n\npage_token\x18\x05 \x01(\t\"c\n\x13\x45xplainLeadResponse\x12\x33\n\x0c\x65xplanations\x18\x01 \x03(\x0b\x32\x1d.leadsync.lead.v1.Explanation\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xf7\x01\n\x0b\x45xplanation\x12\x13\n\x0b\x64\x65\x63ision_id\x18\x01 \x01(\t\x12.\n\ndecided_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07outcome\x18\x03 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x04 \x01(\t\x12\x16\n\x0eintegration_id\x18\x05 \x01(\t\x12\x11\n\trecord_id\x18\x06 \x01(\t\x12\x0e\n\x06reason\x18\x07 \x01(\t\x12\x14\n\x0c\x65vent_source\x18\x08 \x01(\t\x12\x32\n\x06\x66ields\x18\t \x03(\x0b\x32\".leadsync.lead.v1.FieldExplanation\"_\n\x10\x46ieldExplanation\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x0c\n\x04side\x18\x02 \x01(\t\x12\x0e\n\x06\x62\x65\x66ore\x18\x03 \x01(\t\x12\r\n\x05\x61\x66ter\x18\x04 \x01(\t\x12\x0f\n\x07\x62\x65\x63\x61use\x18\x05 \x01(\t*p\n\tEndReason\x12\x1a\n\x16\x45ND_REASON_UNSPECIFIED\x10\x00\x12\x16\n\x12\x45ND_REASON_DELETED\x10\x01\x12\x18\n\x14\x45ND_REASON_CONVERTED\x10\x02\x12\x15\n\x11\x45ND_REASON_MERGED\x10\x03\x32\xf5\x04\n\x0bLeadService\x12W\n\nCreateLead\x12#.leadsync.lead.v1.CreateLeadRequest\x1a$.leadsync.lead.v1.CreateLeadResponse\x12N\n\x07GetLead\x12 .leadsync.lead.v1.GetLeadRequest\x1a!.leadsync.lead.v1.GetLeadResponse\x12T\n\tListLeads\x12\".leadsync.lead.v1.ListLeadsRequest\x1a#.leadsync.lead.v1.ListLeadsResponse\x12W\n\nUpdateLead\x12#.leadsync.lead.v1.UpdateLeadRequest\x1a$.leadsync.lead.v1.UpdateLeadResponse\x12W\n\nDeleteLead\x12#.leadsync.lead.v1.DeleteLeadRequest\x1a$.leadsync.lead.v1.DeleteLeadResponse\x12Y\n\nWatchLeads\x12#.leadsync.lead.v1.WatchLeadsRequest\x1a$.leadsync.lead.v1.WatchLeadsResponse0\x01\x12Z\n\x0b\x45xplainLead\x12$.leadsync.lead.v1.ExplainLeadRequest\x1a%.leadsync.lead.v1.ExplainLeadResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'leadsync.lead.v1.lead_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_ENDREASON']._serialized_start=1736
-  _globals['_ENDREASON']._serialized_end=1848
+  _globals['_ENDREASON']._serialized_start=1780
+  _globals['_ENDREASON']._serialized_end=1892
   _globals['_CREATELEADREQUEST']._serialized_start=153
   _globals['_CREATELEADREQUEST']._serialized_end=264
   _globals['_CREATELEADRESPONSE']._serialized_start=266
@@ -44,30 +44,30 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETLEADREQUEST']._serialized_end=378
   _globals['_GETLEADRESPONSE']._serialized_start=380
   _globals['_GETLEADRESPONSE']._serialized_end=435
-  _globals['_LISTLEADSREQUEST']._serialized_start=437
-  _globals['_LISTLEADSREQUEST']._serialized_end=528
-  _globals['_LISTLEADSRESPONSE']._serialized_start=530
-  _globals['_LISTLEADSRESPONSE']._serialized_end=613
-  _globals['_UPDATELEADREQUEST']._serialized_start=616
-  _globals['_UPDATELEADREQUEST']._serialized_end=787
-  _globals['_UPDATELEADRESPONSE']._serialized_start=789
-  _globals['_UPDATELEADRESPONSE']._serialized_end=847
-  _globals['_DELETELEADREQUEST']._serialized_start=850
-  _globals['_DELETELEADREQUEST']._serialized_end=1008
-  _globals['_DELETELEADRESPONSE']._serialized_start=1010
-  _globals['_DELETELEADRESPONSE']._serialized_end=1030
-  _globals['_WATCHLEADSREQUEST']._serialized_start=1032
-  _globals['_WATCHLEADSREQUEST']._serialized_end=1092
-  _globals['_WATCHLEADSRESPONSE']._serialized_start=1094
-  _globals['_WATCHLEADSRESPONSE']._serialized_end=1174
-  _globals['_EXPLAINLEADREQUEST']._serialized_start=1176
-  _globals['_EXPLAINLEADREQUEST']._serialized_end=1286
-  _globals['_EXPLAINLEADRESPONSE']._serialized_start=1288
-  _globals['_EXPLAINLEADRESPONSE']._serialized_end=1387
-  _globals['_EXPLANATION']._serialized_start=1390
-  _globals['_EXPLANATION']._serialized_end=1637
-  _globals['_FIELDEXPLANATION']._serialized_start=1639
-  _globals['_FIELDEXPLANATION']._serialized_end=1734
-  _globals['_LEADSERVICE']._serialized_start=1851
-  _globals['_LEADSERVICE']._serialized_end=2480
+  _globals['_LISTLEADSREQUEST']._serialized_start=438
+  _globals['_LISTLEADSREQUEST']._serialized_end=572
+  _globals['_LISTLEADSRESPONSE']._serialized_start=574
+  _globals['_LISTLEADSRESPONSE']._serialized_end=657
+  _globals['_UPDATELEADREQUEST']._serialized_start=660
+  _globals['_UPDATELEADREQUEST']._serialized_end=831
+  _globals['_UPDATELEADRESPONSE']._serialized_start=833
+  _globals['_UPDATELEADRESPONSE']._serialized_end=891
+  _globals['_DELETELEADREQUEST']._serialized_start=894
+  _globals['_DELETELEADREQUEST']._serialized_end=1052
+  _globals['_DELETELEADRESPONSE']._serialized_start=1054
+  _globals['_DELETELEADRESPONSE']._serialized_end=1074
+  _globals['_WATCHLEADSREQUEST']._serialized_start=1076
+  _globals['_WATCHLEADSREQUEST']._serialized_end=1136
+  _globals['_WATCHLEADSRESPONSE']._serialized_start=1138
+  _globals['_WATCHLEADSRESPONSE']._serialized_end=1218
+  _globals['_EXPLAINLEADREQUEST']._serialized_start=1220
+  _globals['_EXPLAINLEADREQUEST']._serialized_end=1330
+  _globals['_EXPLAINLEADRESPONSE']._serialized_start=1332
+  _globals['_EXPLAINLEADRESPONSE']._serialized_end=1431
+  _globals['_EXPLANATION']._serialized_start=1434
+  _globals['_EXPLANATION']._serialized_end=1681
+  _globals['_FIELDEXPLANATION']._serialized_start=1683
+  _globals['_FIELDEXPLANATION']._serialized_end=1778
+  _globals['_LEADSERVICE']._serialized_start=1895
+  _globals['_LEADSERVICE']._serialized_end=2524
 # @@protoc_insertion_point(module_scope)

@@ -170,6 +170,8 @@ class ListLeadsRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     EMAIL_FIELD_NUMBER: _builtins.int
+    INTEGRATION_ID_FIELD_NUMBER: _builtins.int
+    RECORD_ID_FIELD_NUMBER: _builtins.int
     tenant_id: _builtins.str
     """Required. Tenant whose leads to list."""
     page_size: _builtins.int
@@ -178,6 +180,12 @@ class ListLeadsRequest(_message.Message):
     """`next_page_token` of the page before, asked with the same filter; empty = the first page."""
     email: _builtins.str
     """Only leads with exactly this e-mail, in any letter case; empty = all."""
+    integration_id: _builtins.str
+    """Only leads that have a link of this integration, detached ones included; empty = all. NOT_FOUND
+    (integration_not_found) if the tenant has no such integration.
+    """
+    record_id: _builtins.str
+    """Only leads whose link is to this record of the integration, which has to be named then; empty = all."""
     def __init__(
         self,
         *,
@@ -185,10 +193,12 @@ class ListLeadsRequest(_message.Message):
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
         email: _builtins.str = ...,
+        integration_id: _builtins.str = ...,
+        record_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["email", b"email", "page_size", b"page_size", "page_token", b"page_token", "tenant_id", b"tenant_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["email", b"email", "integration_id", b"integration_id", "page_size", b"page_size", "page_token", b"page_token", "record_id", b"record_id", "tenant_id", b"tenant_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -81,14 +81,33 @@ class Leads:
         query = {"links.ref": {"$in": [record_ref(*account, one) for one in record_ids]}, "tenant_id": tenant_id}
         return [lead_from(document) for document in self.collection.find(query, session=session)]
 
-    def page(self, tenant_id: str, after: str, limit: int, email: str) -> list[Lead]:
-        """Live leads with a greater id, in the order of their ids, oldest first; only those with the e-mail, if any."""
-        live: Document = {"tenant_id": tenant_id, "deleted_at": None}
-        if email:  # few leads have one e-mail: they are found by that alone, and sorted here
-            leads = sorted(self.by_emails(tenant_id, kept_keys([email])), key=lambda lead: lead.lead_id)
-            same = (lead for lead in leads if lead.email_key == address_key(email))
+    def page(
+        self,
+        tenant_id: str,
+        after: str,
+        limit: int,
+        email: str,
+        integration_id: str = "",
+        record: tuple[Account, str] | None = None,
+    ) -> list[Lead]:
+        """Live leads with a greater id, in the order of their ids, oldest first.
+
+        Only those with this e-mail, a link of this integration, or a link to this record, if any is given.
+        """
+        query: Document = {}
+        if record:
+            account, record_id = record
+            query["links.ref"] = record_ref(*account, record_id)
+        elif integration_id:
+            query["links.integration_id"] = integration_id
+        if email:
+            query["email_ref"] = {"$in": [email_ref(tenant_id, key) for key in kept_keys([email])]}
+        query |= {"tenant_id": tenant_id, "deleted_at": None}
+        if record or email:  # few leads have one record or e-mail: they are found by that alone, and sorted here
+            leads = sorted(map(lead_from, self.collection.find(query)), key=lambda lead: lead.lead_id)
+            same = (lead for lead in leads if not email or lead.email_key == address_key(email))
             return [lead for lead in same if lead.lead_id > after][:limit]
-        found = self.collection.find({**live, "_id": {"$gt": after}}).sort("_id", 1).limit(limit)
+        found = self.collection.find({**query, "_id": {"$gt": after}}).sort("_id", 1).limit(limit)
         return [lead_from(document) for document in found]
 
     def without_refs(self, at_once: int) -> Iterator[list[str]]:

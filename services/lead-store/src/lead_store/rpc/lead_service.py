@@ -54,10 +54,16 @@ class LeadService(LeadServiceServicer):
         tenant_id, email = required("tenant_id", request.tenant_id), bounded("email", request.email, LONGEST_EMAIL)
         if email and not email.strip():
             raise Invalid("email", "is blank")
+        integration_id = bounded("integration_id", request.integration_id)
+        record_id = bounded("record_id", request.record_id)
+        if record_id and not integration_id:
+            raise Invalid("integration_id", "is required together with record_id")
+        # A token made without the newer filters is good for a list without them.
+        filters = (tenant_id, email, *([integration_id, record_id] if integration_id else []))
         limit = page_limit(request.page_size)
-        after = decode_token(request.page_token, tenant_id, email)
-        leads = self.leads.page(tenant_id, after, limit + 1, email)
-        more = encode_token(leads[limit - 1].lead_id, tenant_id, email) if len(leads) > limit else ""
+        after = decode_token(request.page_token, *filters)
+        leads = self.leads.page(tenant_id, after, limit + 1, email, integration_id, record_id)
+        more = encode_token(leads[limit - 1].lead_id, *filters) if len(leads) > limit else ""
         return pb.ListLeadsResponse(leads=[lead_message(lead) for lead in leads[:limit]], next_page_token=more)
 
     def UpdateLead(self, request: pb.UpdateLeadRequest, context: Any) -> pb.UpdateLeadResponse:  # noqa: N802, ARG002

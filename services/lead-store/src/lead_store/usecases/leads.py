@@ -58,9 +58,17 @@ class Leads:
             raise _not_found(lead_id)
         return lead
 
-    def page(self, tenant_id: str, after: str, limit: int, email: str) -> list[Lead]:
-        """Leads after this id, with this e-mail if one is given."""
-        return self.store.leads.page(tenant_id, after, limit, email)
+    def page(
+        self, tenant_id: str, after: str, limit: int, email: str, integration_id: str = "", record_id: str = ""
+    ) -> list[Lead]:
+        """Leads after this id, as far as the filters that are given match. NotFound for an unknown integration."""
+        if not integration_id:
+            return self.store.leads.page(tenant_id, after, limit, email)
+        target = self.store.targets.get(integration_id, tenant_id)
+        if target is None:
+            raise NotFound("integration_not_found", f"no integration {integration_id} in this tenant")
+        record = (target.account, record_id) if record_id else None
+        return self.store.leads.page(tenant_id, after, limit, email, integration_id, record)
 
     def update(self, tenant_id: str, lead_id: str, values: Mapping[str, str], etag: str, actor: str) -> Lead:
         """Set fields. Values that are there already change nothing, not even the etag, and are never refused."""

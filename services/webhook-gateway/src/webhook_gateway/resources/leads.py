@@ -16,6 +16,7 @@ from webhook_gateway.problem import Fault, invalid
 from webhook_gateway.resources.basics import Direction, Paging, Tagged
 from webhook_gateway.resources.lead_fields import LeadFields, Types
 from webhook_gateway.resources.lead_values import JSON_TYPES, JsonType, LeadValue
+from webhook_gateway.resources.only_integration import CHOSEN, OnlyIntegration
 from webhook_gateway.resources.operation import operation
 from webhook_gateway.resources.reasons import LEAD_VALUES, NO_LEAD, PAGES, STALE, STORE, Reasons
 from webhook_gateway.rpc.calls import Client
@@ -42,9 +43,14 @@ class LeadChange(Struct, rename="camel", forbid_unknown_fields=True):
 
 
 class LeadQuery(Paging):
-    """Which leads are asked for; `email` in any letter case."""
+    """Which leads are asked for; `email` in any letter case.
+
+    `recordId` finds the leads that are linked to that record, or were until its link was detached.
+    """
 
     email: str = ""
+    integration_id: str = ""
+    record_id: str = ""
 
 
 class LeadEnd(Struct, rename="camel", forbid_unknown_fields=True):
@@ -144,9 +150,10 @@ class LeadPage(Struct, rename="camel"):
 class Leads(Client):
     """Reads and writes leads of lead-store. Every operation raises ServiceProblem."""
 
-    def __init__(self, store: grpc.aio.Channel, fields: LeadFields) -> None:
+    def __init__(self, store: grpc.aio.Channel, fields: LeadFields, only: OnlyIntegration) -> None:
         self._stub = LeadServiceStub(store)
         self._fields = fields
+        self._only = only
 
     @operation("POST", LEADS, LEAD_VALUES, STORE, status=201)
     async def create_lead(self, tenant: str, body: LeadChange, request_id: str, actor: str) -> Tagged[Lead]:
@@ -156,10 +163,12 @@ class Leads(Client):
         request = pb.CreateLeadRequest(tenant_id=tenant, request_id=request_id, lead=lead, actor=actor)
         return await self._tagged(tenant, (await self.call(self._stub.CreateLead, request)).lead)
 
-    @operation("GET", LEADS, PAGES, STORE)
+    @operation("GET", LEADS, PAGES, *CHOSEN, STORE)
     async def list_leads(self, tenant: str, query: LeadQuery) -> LeadPage:
-        """List leads, oldest first; with `email`, only those that have it."""
+        """List leads, oldest first: all, or those with an e-mail, of an integration, or of one of its records."""
         request = filled(pb.ListLeadsRequest(tenant_id=tenant), query)
+        if query.record_id:
+            request.integration_id = await self._only.choose(tenant, query.integration_id)
         answer = await self.call(self._stub.ListLeads, request)
         types = await self._types_for(tenant, answer.leads)
         return LeadPage([_lead(item, types) for item in answer.leads], answer.next_page_token or None)
