@@ -60,7 +60,7 @@ def test_a_field_is_removed(gateway: FakeGateway, leadsync: Run) -> None:
 
     result = leadsync("fields", "remove", "revenue", "--json")
 
-    assert (result.returncode, json.loads(result.stdout)) == (0, {"name": "revenue", "removed": True})
+    assert (result.returncode, json.loads(result.stdout)) == (0, {"name": "customFields.revenue", "removed": True})
 
 
 def test_a_refusal_names_what_is_wrong(gateway: FakeGateway, leadsync: Run) -> None:

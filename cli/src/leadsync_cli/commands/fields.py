@@ -5,14 +5,16 @@ from typing import Annotated, Any, Literal, get_args
 import typer
 
 from leadsync_cli.commands.context import open_gateway
-from leadsync_cli.commands.options import JsonOption, TokenOption, UrlOption, custom_name
+from leadsync_cli.commands.options import CUSTOM, JsonOption, TokenOption, UrlOption, custom_name
 from leadsync_cli.gateway.client import segment
 from leadsync_cli.output import show, show_page
 
 app = typer.Typer(no_args_is_help=True, help="Fields of leads and their types: list, set, remove.")
 
 FieldType = Literal["text", "email", "phone", "url", "number", "boolean", "date", "datetime", "choice", "multi_choice"]
-NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Name of the custom field, e.g. revenue.")]
+NameArgument = Annotated[
+    str, typer.Argument(metavar="NAME", help="A custom field: customFields.revenue, or revenue alone.")
+]
 COLUMNS = [("NAME", "name"), ("LABEL", "label"), ("TYPE", "type"), ("OPTIONS", "options"), ("STANDARD", "standard")]
 PATH = "/lead-fields"
 
@@ -57,4 +59,4 @@ def remove_field(name: NameArgument, *, url: UrlOption = "", token: TokenOption 
     name = custom_name(name)
     with open_gateway(url, token) as gateway:
         gateway.delete(f"{PATH}/{segment(name)}")
-    show({"name": name, "removed": True}, json=json)
+    show({"name": f"{CUSTOM}{name}", "removed": True}, json=json)

@@ -21,9 +21,9 @@ PageSizeOption = Annotated[int, typer.Option("--limit", min=1, max=200, help="It
 PageTokenOption = Annotated[str, typer.Option("--page-token", help="`nextPageToken` of the previous page.")]
 EtagOption = Annotated[str, typer.Option("--etag", help="Change only if this is the present etag.")]
 
-_CUSTOM = "customFields."
+CUSTOM = "customFields."
 
 
 def custom_name(name: str) -> str:
     """Return the name of a custom field alone, also if it was copied from a list, which shows `customFields.<name>`."""
-    return name.removeprefix(_CUSTOM)
+    return name.removeprefix(CUSTOM)

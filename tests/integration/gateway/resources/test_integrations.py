@@ -337,6 +337,20 @@ async def test_the_doctor() -> None:
         assert "12 events" in later["checks"][2]["finding"]
 
 
+async def test_the_doctor_spells_fields_as_the_api_does() -> None:
+    """Lead fields in a finding and in its fix have the names of HTTP; properties of the CRM keep theirs."""
+    async with run_gateway() as gateway:
+        check = gateway.connector.checks[0]
+        check.finding = "custom_fields.born: It is not a date. first_name: The CRM has no property `first_name`."
+        check.fix = "Map custom_fields.born."
+        path = f"{CRM}/{(await _connect(gateway))['id']}/check"
+        found = (await gateway.call("GET", path)).json()["checks"][0]
+        assert found["finding"] == (
+            "customFields.born: It is not a date. firstName: The CRM has no property `first_name`."
+        )
+        assert found["fix"] == "Map customFields.born."
+
+
 @pytest.mark.parametrize(
     ("environment", "state"),
     [

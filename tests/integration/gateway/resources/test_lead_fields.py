@@ -26,6 +26,18 @@ async def test_a_declaration_goes_round() -> None:
         assert (gone.status_code, gone.json()["reason"]) == (404, "lead_field_not_found")
 
 
+async def test_a_declaration_is_found_by_the_name_that_is_shown() -> None:
+    """`customFields.heat`, as it is spelt everywhere, and `heat` are the same field; `custom_fields.heat` is none."""
+    async with run_gateway() as gateway:
+        put = await gateway.call("PUT", f"{FIELDS}/customFields.heat", json=HEAT)
+        assert put.json() == HEAT | {"name": "customFields.heat", "standard": False}
+        assert (await gateway.call("GET", f"{FIELDS}/heat", "viewer")).json() == put.json()
+        assert (await gateway.call("GET", f"{FIELDS}/customFields.heat", "viewer")).json() == put.json()
+        assert (await gateway.call("GET", f"{FIELDS}/custom_fields.heat", "viewer")).status_code == 400
+        assert (await gateway.call("DELETE", f"{FIELDS}/customFields.heat")).status_code == 204
+        assert (await gateway.call("GET", f"{FIELDS}/heat")).status_code == 404
+
+
 async def test_a_stale_revision_changes_no_declaration() -> None:
     """PUT with If-Match changes only the declaration that was read."""
     async with run_gateway() as gateway:

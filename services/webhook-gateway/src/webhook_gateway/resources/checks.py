@@ -45,7 +45,10 @@ class Checks(Client):
             self._statuses.counters_or_zero(tenant, integration_id),
             self.call(self._stub.GetIntegration, pb.GetIntegrationRequest(**of_one)),
         )
-        found = [plain(item, Check, finding=http_text(item.finding)) for item in answer.checks]
+        found = [
+            plain(item, Check, finding=http_text(item.finding), fix=http_text(item.fix) or None)
+            for item in answer.checks
+        ]
         provider = find_provider(self._registry, got.integration.provider)
         of_gateway = [provider.check(got.integration.app_id), _deliveries(status)]
         known = {check.name for check in found}

@@ -15,7 +15,7 @@ from webhook_gateway.resources.operation import operation
 from webhook_gateway.resources.reasons import STALE, STORE, Reasons
 from webhook_gateway.rpc.calls import Client
 from webhook_gateway.rpc.messages import number, plain
-from webhook_gateway.rpc.names import CUSTOM, CustomName, LeadField, contract_field
+from webhook_gateway.rpc.names import CUSTOM, CustomField, LeadField, contract_field
 
 FIELDS, ONE = "/api/v1/lead-fields", "/api/v1/lead-fields/{name}"
 NO_FIELD: Reasons = {404: ("lead_field_not_found",)}
@@ -67,14 +67,14 @@ class LeadFields(Client):
         return FieldList([plain(item, DeclaredField) for item in answer.fields])
 
     @operation("GET", ONE, NO_FIELD, STORE)
-    async def get_lead_field(self, tenant: str, name: CustomName) -> Tagged[DeclaredField]:
+    async def get_lead_field(self, tenant: str, name: CustomField) -> Tagged[DeclaredField]:
         """Get the declaration of a custom field."""
         request = pb.GetLeadFieldRequest(tenant_id=tenant, name=_custom(name))
         return _tagged((await self.call(self._stub.GetLeadField, request)).field)
 
     @operation("PUT", ONE, DECLARATION, STALE, STORE)
     async def put_lead_field(
-        self, tenant: str, name: CustomName, body: FieldDeclaration, etag: str
+        self, tenant: str, name: CustomField, body: FieldDeclaration, etag: str
     ) -> Tagged[DeclaredField]:
         """Give a custom field a type, in place of what was declared before.
 
@@ -93,7 +93,7 @@ class LeadFields(Client):
         return _tagged(answer.field)
 
     @operation("DELETE", ONE, STORE, status=204)
-    async def delete_lead_field(self, tenant: str, name: CustomName) -> None:
+    async def delete_lead_field(self, tenant: str, name: CustomField) -> None:
         """Forget the declaration of a custom field: it is a text again, and leads keep their values. Repeatable."""
         request = pb.DeleteLeadFieldRequest(tenant_id=tenant, name=_custom(name))
         await self.call(self._stub.DeleteLeadField, request)
@@ -118,7 +118,7 @@ class LeadFields(Client):
 
 
 def _custom(name: str) -> str:
-    return contract_field(f"{CUSTOM}{name}")
+    return contract_field(CUSTOM + name.removeprefix(CUSTOM))
 
 
 def _tagged(item: lead_field_pb2.LeadField) -> Tagged[DeclaredField]:

@@ -18,6 +18,13 @@ LeadField = Annotated[
 CustomName = Annotated[  # the name of a custom field alone
     str, Meta(pattern=r"^[A-Za-z0-9_]{1,64}$", description="1 to 64 letters from A to Z, digits or underscores.")
 ]
+CustomField = Annotated[  # a custom field where no other field is possible
+    str,
+    Meta(
+        pattern=r"^(customFields\.)?[A-Za-z0-9_]{1,64}$",
+        description="A custom field: customFields.revenue, or revenue alone.",
+    ),
+]
 # Names that are not merely the same word in another spelling.
 _RENAMED = {
     "account_id": "portalId",
@@ -29,6 +36,8 @@ _RENAMED = {
 # Parts of a sync policy that HTTP has in another place.
 _PLACES = {"fields": "field_rules", "deletions": "policies.deletions", "matching": "policies.matching"}
 _PROPOSED = "proposed."  # a part of HTTP too
+# Standard fields with two spellings, where a text is about one of them: `first_name: It is too long.`
+_SUBJECT = re.compile(r"\b(first_name|last_name|job_title)(?=: )")
 _WRAPPERS = re.compile(r"^((lead|integration|field|policy)\.)+")  # messages whose parts HTTP has at the top
 
 
@@ -53,8 +62,8 @@ def http_field(name: str) -> str:
 
 
 def http_text(text: str) -> str:
-    """Translate the names of custom fields in a text for people to the HTTP API's spelling."""
-    return text.replace(_CONTRACT_CUSTOM, CUSTOM)
+    """Translate the names of custom fields in a text for people, and of the fields that it is about, to HTTP's."""
+    return _SUBJECT.sub(lambda match: camel(match[1]), text.replace(_CONTRACT_CUSTOM, CUSTOM))
 
 
 def http_path(path: str) -> str:
