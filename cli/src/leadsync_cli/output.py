@@ -11,7 +11,9 @@ from rich.table import Table
 
 from leadsync_cli.errors import CommandError
 
-PIPE_WIDTH = 200  # characters; a pipe has no width
+PIPE_WIDTH = 200  # characters; a pipe has no width, so a table may need more
+PROSE_WIDTH = 40  # characters of a column of sentences in a pipe
+LONGEST_ID = 128  # characters
 GAP = 2  # characters between the columns of a table
 _FRACTION = re.compile(r"^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\.\d+Z$")
 
@@ -55,23 +57,33 @@ def print_next_page(page: Mapping[str, Any]) -> None:
 def print_rows(rows: Iterable[Mapping[str, Any]], columns: Sequence[tuple[str, str]], empty: str) -> None:
     """Print rows as a table of (heading, dotted path) columns, or `empty` if there are none.
 
-    On a terminal that is too narrow for the table, each row is a block of `heading  value` lines.
+    On a terminal that is too narrow for the table, each row is a block of `heading  value` lines. In a pipe the table
+    is as wide as its ids need, since they are for copying: only sentences and long values are broken.
     """
     headings = [heading for heading, _ in columns]
     lines = [[short_time(text_of(look_up(row, path))) for _, path in columns] for row in rows]
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
-    widest = [max(map(len, cells)) for cells in zip(headings, *lines, strict=True)]
-    if lines and sys.stdout.isatty() and sum(widest) + GAP * (len(widest) - 1) > console.width:
+    cells = [[line[place] for line in lines] for place in range(len(columns))]
+    widest = [max(map(len, [heading, *column])) for heading, column in zip(headings, cells, strict=True)]
+    whole = [_is_whole(column) for column in cells]
+    gaps = GAP * (len(columns) - 1)
+    needed = sum(width if keep else PROSE_WIDTH for width, keep in zip(widest, whole, strict=True)) + gaps
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else max(PIPE_WIDTH, needed))
+    if lines and sys.stdout.isatty() and sum(widest) + gaps > console.width:
         for number, line in enumerate(lines):
             sys.stdout.write("\n" if number else "")
             print_facts({heading: cell for heading, cell in zip(headings, line, strict=True) if cell})
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in headings:
-        table.add_column(heading, overflow="fold", no_wrap=heading == "ID")  # ids are for copying
+    for heading, keep in zip(headings, whole, strict=True):
+        table.add_column(heading, overflow="fold", no_wrap=keep)
     for line in lines:
         table.add_row(*line)
     console.print(table if lines else empty, markup=False)
+
+
+def _is_whole(column: Iterable[str]) -> bool:
+    """Whether a column holds ids, names, numbers or times, none of which may be broken."""
+    return all(" " not in cell and len(cell) <= LONGEST_ID for cell in column)
 
 
 def print_facts(facts: Mapping[str, Any], indent: str = "") -> None:

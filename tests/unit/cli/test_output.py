@@ -5,11 +5,14 @@ import pty
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from leadsync_cli.output import print_facts
 from unit.cli.fake_gateway import FakeGateway
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
 
 FIRST: dict[str, object] = {"id": "1" * 36, "provider": "hubspot", "portalId": "48975575", "paused": False}
 SECOND: dict[str, object] = {"id": "2" * 36, "provider": "hubspot", "portalId": "7"}
@@ -62,6 +65,50 @@ def test_a_wide_terminal_shows_a_table(integrations: FakeGateway, tmp_path: Path
     assert heading.split()[:3] == ["ID", "CRM", "ACCOUNT"]
     assert first.split() == ["1" * 36, "hubspot", "48975575", "no"]
     assert second.split() == ["2" * 36, "hubspot", "7"]
+
+
+ROW: dict[str, object] = {
+    "id": "a" * 64,
+    "state": "failed",
+    "recordId": "b" * 36,
+    "leadId": "c" * 36,
+    "dueAt": "2026-11-29T10:00:00Z",
+    "attempts": 3,
+    "reason": "ambiguous_match",
+    "cause": "Several leads match the record. " * 4,
+    "remedy": "See `leadsync matches`, and pick the lead. " * 4,
+}
+
+
+def test_a_table_in_a_pipe_breaks_no_id(gateway: FakeGateway, leadsync: Run) -> None:
+    """Programs such as grep and awk find each id in one piece, however much text stands beside it."""
+    gateway.on("GET", "/work", 200, {"work": [ROW], "nextPageToken": None})
+
+    words = leadsync("work", "list").stdout.split()
+
+    assert {ROW["id"], ROW["recordId"], ROW["leadId"], "2026-11-29T10:00:00Z", "ambiguous_match"} <= set(words)
+
+
+@pytest.mark.parametrize("columns", [30, 60, 120])
+def test_a_narrow_terminal_breaks_no_id(gateway: FakeGateway, tmp_path: Path, columns: int) -> None:
+    """Each id is in one piece, and the terminal alone decides what becomes of a line that is too long."""
+    gateway.on("GET", "/work", 200, {"work": [ROW], "nextPageToken": None})
+
+    words = " ".join(lines_on_terminal(columns, gateway, tmp_path, "work", "list")).split()
+
+    assert {ROW["id"], ROW["recordId"], ROW["leadId"]} <= set(words)
+
+
+def test_the_doctor_breaks_no_id(gateway: FakeGateway, tmp_path: Path) -> None:
+    """An id in a finding has hyphens, and is in one piece all the same."""
+    lead = "0197c0de-0000-7000-8000-000000000001"
+    check = {"name": "token", "state": "ok", "finding": f"The token is that of {lead}.", "fix": f"See {lead}"}
+    gateway.with_one_integration()
+    gateway.on("GET", "/crm-integration/only/check", 200, {"ok": True, "checks": [check]})
+
+    words = " ".join(lines_on_terminal(40, gateway, tmp_path, "doctor")).split()
+
+    assert {lead, f"{lead}."} <= set(words)
 
 
 def test_objects_in_a_list_are_indented_below_its_name(capsys: pytest.CaptureFixture[str]) -> None:

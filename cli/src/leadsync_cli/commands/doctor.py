@@ -40,11 +40,14 @@ def _print(checks: list[dict[str, str]]) -> None:
     for check in checks:
         state, style = check["state"], STYLES.get(check["state"], "")
         first = f"{MARKS.get(state, '?')} {check['name']:<{width}}  "
-        console.print(_wrapped(check["finding"], first, console.width), style=style)
+        console.print(_wrapped(check["finding"], first, console.width), style=style, soft_wrap=True)
         if check.get("fix"):
-            console.print(_wrapped(check["fix"], f"  {'':<{width}}  → ", console.width))
+            console.print(_wrapped(check["fix"], f"  {'':<{width}}  → ", console.width), soft_wrap=True)
 
 
 def _wrapped(text: str, first: str, width: int) -> str:
-    """Return `first` and the text, wrapped with the text's indent."""
-    return textwrap.fill(text, width, initial_indent=first, subsequent_indent=" " * len(first))
+    """Return `first` and the text, wrapped with the text's indent. Words stay whole: ids have hyphens."""
+    indent = " " * len(first)
+    return textwrap.fill(
+        text, width, initial_indent=first, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
