@@ -23,6 +23,7 @@ def _rules() -> Iterator[dict[str, Any]]:
 def _exposed() -> set[str]:
     connector = ConnectorMetrics()
     connector.watch(lambda: (0, 0.0))
+    connector.watch_loops([], lambda _: 0.0)
     names = {name for name, _ in GAUGES.values()}
     for registry in (connector.registry, GatewayMetrics().registry):
         for family in registry.collect():

@@ -19,6 +19,7 @@ from crm_connector.domain.timing import Timing
 from crm_connector.metrics import Metrics
 from crm_connector.mongo.cursors import MongoCursors
 from crm_connector.mongo.integrations import MongoIntegrations
+from crm_connector.mongo.loops import MongoLoops
 from crm_connector.mongo.planned import MongoPlannedRecords
 from crm_connector.mongo.runs import MongoRuns
 from crm_connector.mongo.subscriptions import MongoSubscriptions
@@ -26,6 +27,7 @@ from crm_connector.usecases.connections import Connections
 from crm_connector.usecases.doctor import Doctor
 from crm_connector.usecases.integrations import Integrations
 from crm_connector.usecases.loop import Busy
+from crm_connector.usecases.loops import Loops
 from crm_connector.usecases.planner import Planner
 from crm_connector.usecases.runner import Runner
 from crm_connector.usecases.runs import Runs
@@ -69,6 +71,7 @@ class Parts:
     of_accounts: Subscriptions
     streams: Streams
     swept_soon: list[str]
+    loops: Loops
     stop: threading.Event
 
     def connect(self, **changes: Any) -> Integration:
@@ -117,16 +120,21 @@ class Parts:
     def sweep(self, clock: Callable[[], datetime] = now, **more: Any) -> Sweep:
         """Make a sweep."""
         return Sweep(
-            *(self.repository, self.cursors, self.connections.crm, self.job(), clock, self.stop, TIMING), **more
+            *(self.repository, self.cursors, self.connections.crm, self.job(), clock, self.stop, TIMING, self.loops),
+            **more,
         )
 
     def upkeep(self) -> Upkeep:
         """Make an upkeep."""
-        return Upkeep(self.repository, self.integrations, self.targets, self.of_accounts, SHORT)
+        return Upkeep(self.repository, self.integrations, self.targets, self.of_accounts, self.loops, SHORT)
 
-    def doctor(self, api_url: str = PUBLIC) -> Doctor:
-        """Make a doctor."""
-        return Doctor(self.repository, self.connections, self.webhooks, self.store, api_url)
+    def doctor(self, api_url: str = PUBLIC, clock: Callable[[], datetime] = now) -> Doctor:
+        """Make a doctor of integrations that are swept every five minutes."""
+        return Doctor(
+            *(self.repository, self.connections, self.webhooks, self.store, self.loops, clock),
+            api_url=api_url,
+            sweep_seconds=300.0,
+        )
 
 
 def wired(
@@ -139,11 +147,12 @@ def wired(
     """Wire the use cases. `metrics` has to be what the providers count their calls with."""
     repository, cursors, subscriptions = MongoIntegrations(db), MongoCursors(db), MongoSubscriptions(db)
     vault, targets, stop = AesVault(("test-key" * 4,)), Targets(store, providers), threading.Event()
-    connections, swept_soon = Connections(repository, vault, providers), list[str]()
-    of_accounts = Subscriptions(cursors, connections.crm, clock, TIMING.retries)
+    loops, swept_soon = Loops(MongoLoops(db), repository, clock, noted_every=0.0), list[str]()
+    connections = Connections(repository, vault, providers, loops)
+    of_accounts = Subscriptions(cursors, connections.crm, loops, clock, TIMING.retries)
     patient = replace(SHORT, stream_silent=TIMING.stream_silent)  # a slow machine is no silent stream
     streams = Streams(
-        *(repository, cursors, store, connections, swept_soon.append), timing=patient, now=clock, stop=stop
+        *(repository, cursors, store, connections, swept_soon.append, loops), timing=patient, now=clock, stop=stop
     )
     webhooks = Webhooks(repository, subscriptions, connections, targets, of_accounts, streams, PUBLIC)
     stored_runs, planned = MongoRuns(db, TIMING.run_lease), MongoPlannedRecords(db)
@@ -166,6 +175,7 @@ def wired(
         of_accounts=of_accounts,
         streams=streams,
         swept_soon=swept_soon,
+        loops=loops,
         stop=stop,
         runs=Runs(stored_runs, planned, repository, store, _new_id, now),
     )

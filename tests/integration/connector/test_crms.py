@@ -10,8 +10,8 @@ from crm_connector.domain.errors import InvalidError
 from crm_connector.domain.integration import Credential, CredentialKind, Integration
 from crm_connector.domain.observation import LeaseBatch
 from crm_connector.domain.run import RunKind
+from crm_connector.usecases.check import CheckState
 from crm_connector.usecases.connections import RenewedToken
-from crm_connector.usecases.doctor import CheckState
 from integration.connector import builders
 from integration.connector.builders import TENANT, a_batch, record_leases
 from integration.connector.conftest import Wire

@@ -10,7 +10,7 @@ from crm_connector.domain.integration import Credential, Integration
 from crm_connector.domain.transforms import Transform, TransformKind
 from crm_connector.providers.hubspot.defaults import DEFAULT_MAPPING
 from crm_connector.providers.hubspot.provider import HubSpot
-from crm_connector.usecases.doctor import Check, CheckState
+from crm_connector.usecases.check import Check, CheckState
 from integration.connector import hub, rig
 from integration.connector.hub import Simulator
 from integration.connector.rig import PUBLIC, Parts

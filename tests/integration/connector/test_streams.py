@@ -8,7 +8,7 @@ from crm_connector.domain.capabilities import EventMode
 from crm_connector.domain.changes import Changes
 from crm_connector.domain.integration import Integration
 from crm_connector.mongo.cursors import StreamPosition
-from crm_connector.usecases.doctor import CheckState
+from crm_connector.usecases.check import CheckState
 from crm_connector.usecases.webhooks import WebhookState
 from integration.connector.builders import TENANT
 from integration.connector.conftest import Wire

@@ -12,9 +12,11 @@ from crm_connector.domain.integration import Credential, Integration
 from crm_connector.domain.timing import Timing as ConnectorTiming
 from crm_connector.mongo.cursors import MongoCursors
 from crm_connector.mongo.integrations import MongoIntegrations
+from crm_connector.mongo.loops import MongoLoops
 from crm_connector.providers.hubspot.provider import HubSpot
 from crm_connector.providers.hubspot.settings import HubSpotSettings
 from crm_connector.usecases.connections import Connections
+from crm_connector.usecases.loops import Loops
 from crm_connector.usecases.sweep import Sweep
 from crm_connector.usecases.targets import Targets
 from crm_connector.usecases.work import Job
@@ -77,11 +79,14 @@ class Connector:
         own: Any = Client(suite.client, Edge(Site.OWN, self.process, faults))[OWN_DATABASE]
         self.repository, cursors = MongoIntegrations(own), MongoCursors(own)
         providers = {"hubspot": provider}
-        self.connections = Connections(self.repository, _VAULT, providers)
+        # No schedule of the proof is about these, so no fault meets them.
+        loops = Loops(MongoLoops(suite.client[OWN_DATABASE]), self.repository, clock.now, clock.monotonic)
+        self.connections = Connections(self.repository, _VAULT, providers, loops)
         self.targets = Targets(self.store, providers)
         self.job = Job(self.store, self.connections.crm, timing)
         crm = self.connections.crm
-        self.swept = Sweep(self.repository, cursors, crm, self.job, clock.now, stop, timing, monotonic=clock.monotonic)
+        parts = (self.repository, cursors, crm, self.job, clock.now, stop, timing, loops)
+        self.swept = Sweep(*parts, monotonic=clock.monotonic)
 
     def work(self) -> int:
         """Lease once and work it off; answers how many work items that was."""

@@ -15,11 +15,13 @@ from crm_connector.clients.lead_store import GrpcLeadStore
 from crm_connector.crm import CrmProvider, ProviderContext
 from crm_connector.domain.batch_size import BatchSize
 from crm_connector.domain.errors import StoreUnavailableError
+from crm_connector.domain.loops import Loop
 from crm_connector.metrics import Metrics
 from crm_connector.mongo import indexes
 from crm_connector.mongo.client import connect
 from crm_connector.mongo.cursors import MongoCursors
 from crm_connector.mongo.integrations import MongoIntegrations
+from crm_connector.mongo.loops import MongoLoops
 from crm_connector.mongo.planned import MongoPlannedRecords
 from crm_connector.mongo.runs import MongoRuns
 from crm_connector.mongo.subscriptions import MongoSubscriptions
@@ -32,6 +34,7 @@ from crm_connector.usecases.connections import Connections
 from crm_connector.usecases.doctor import Doctor
 from crm_connector.usecases.integrations import Integrations
 from crm_connector.usecases.loop import Busy, WorkLoop
+from crm_connector.usecases.loops import Loops
 from crm_connector.usecases.planner import Planner
 from crm_connector.usecases.runner import Runner
 from crm_connector.usecases.runs import Runs
@@ -46,6 +49,8 @@ from crm_connector.vault import AesVault
 
 # Threads that work runs; the runs have their turns page by page.
 _RUNNERS = 2
+# Loops of the whole process, beside those of integrations.
+_TURNS = ("work", "upkeep", "streams", "run")
 _log = structlog.get_logger()
 
 
@@ -80,22 +85,24 @@ class Service:
         runs, planned = MongoRuns(self._db, timing.run_lease), MongoPlannedRecords(self._db)
         vault, targets = AesVault(settings.secret_keys), Targets(store, providers)
         busy, size = Busy(timing.batching), BatchSize()
-        connections = Connections(repository, vault, providers)
+        loops = self._loops = Loops(MongoLoops(self._db), repository, now)
+        connections = Connections(repository, vault, providers, loops)
         live = Job(store, connections.crm, timing, self._metrics.work, size)
         low_priority = Job(store, connections.low_priority, timing, self._metrics.work)
-        self._loop = WorkLoop(store, live.run, stop, timing, busy, size)
-        self._sweep = Sweep(repository, cursors, connections.low_priority, low_priority, now, stop, timing)
+        self._loop = WorkLoop(store, live.run, stop, timing, busy, size, loops=loops)
+        self._sweep = Sweep(repository, cursors, connections.low_priority, low_priority, now, stop, timing, loops)
         self._streams = Streams(
-            *(repository, cursors, store, connections, self._sweep.soon), timing=timing, now=now, stop=stop
+            *(repository, cursors, store, connections, self._sweep.soon, loops), timing=timing, now=now, stop=stop
         )
-        of_accounts = Subscriptions(cursors, connections.crm, now, timing.retries)
+        of_accounts = Subscriptions(cursors, connections.crm, loops, now, timing.retries)
         of_apps = MongoSubscriptions(self._db)
         webhooks = Webhooks(repository, of_apps, connections, targets, of_accounts, self._streams, settings.api_url)
         integrations = Integrations(
             *(repository, cursors, runs, vault, connections, targets, webhooks, store), new_id=_new_id, now=now
         )
-        self._upkeep = Upkeep(repository, integrations, targets, of_accounts, timing)
+        self._upkeep = Upkeep(repository, integrations, targets, of_accounts, loops, timing)
         self._metrics.watch(connections.health, self._streams.disconnected)
+        self._metrics.watch_loops([*(loop.value for loop in Loop), *_TURNS], loops.failing_seconds)
         calls = self._metrics.calls_of_thread
         planner = Planner(store, connections.low_priority, planned, calls, now)
         self._runner = Runner(
@@ -105,9 +112,13 @@ class Service:
             now=now,
             stop=stop,
         )
-        doctor = Doctor(repository, connections, webhooks, store, settings.api_url)
+        doctor = Doctor(
+            *(repository, connections, webhooks, store, loops, now),
+            api_url=settings.api_url,
+            sweep_seconds=settings.sweep_seconds,
+        )
         of_runs = Runs(runs, planned, repository, store, _new_id, now)
-        servicer = IntegrationServicer(integrations, webhooks, of_runs, doctor, now)
+        servicer = IntegrationServicer(integrations, webhooks, of_runs, doctor, loops, now)
         self.server = Server(servicer, settings.host, settings.port, timing.start_calls)
 
     def start(self) -> None:
@@ -147,7 +158,7 @@ class Service:
         _log.info("stopped")
 
     def _repeat(self, turn: Callable[[], float], name: str) -> None:
-        repeat(turn, name, self._stop, self._settings.timing.retries.loop)
+        repeat(turn, name, self._stop, self._settings.timing.retries.loop, self._loops)
 
 
 def now() -> datetime:

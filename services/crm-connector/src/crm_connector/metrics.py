@@ -1,8 +1,9 @@
 """Metrics for Prometheus: CRM calls, decisions and writes. No label names a tenant, an account or a record."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
+from functools import partial
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, start_http_server
 
@@ -40,6 +41,17 @@ class Metrics:
             "leadsync_crm_streams_disconnected", "Event streams that cannot be read.", registry=self.registry
         )
         streams.set_function(disconnected)
+
+    def watch_loops(self, names: Iterable[str], failing_seconds: Callable[[str], float]) -> None:
+        """Show for how long each standing loop has been failing; 0 = its last attempt succeeded."""
+        failing = Gauge(
+            "leadsync_loop_failing_seconds",
+            "For how long a standing loop has been failing, of all integrations the longest time.",
+            ["loop"],
+            registry=self.registry,
+        )
+        for name in names:
+            failing.labels(name).set_function(partial(failing_seconds, name))
 
     def call(self, method: str, status: int) -> None:
         """Count one call to a CRM; status 0 = no answer."""

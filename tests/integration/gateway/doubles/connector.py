@@ -16,6 +16,7 @@ from leadsync.integration.v1.integration_service_pb2_grpc import (
     IntegrationServiceServicer,
     add_IntegrationServiceServicer_to_server,
 )
+from leadsync.sync.v1 import loop_pb2
 
 
 class FakeConnector(IntegrationServiceServicer):
@@ -28,6 +29,7 @@ class FakeConnector(IntegrationServiceServicer):
         self.runs: dict[str, integration_pb2.Run] = {}
         self.imports: list[pb.StartImportRequest] = []
         self.pushes: list[pb.StartPushRequest] = []
+        self.loops: list[loop_pb2.LoopState] = []
         self.mode = pb.EVENT_MODE_WEBHOOK
         self.expires_at: Timestamp | None = None
         self.checks = [integration_pb2.Check(name="token", state=integration_pb2.CHECK_STATE_OK, finding="It works.")]
@@ -138,6 +140,11 @@ class FakeConnector(IntegrationServiceServicer):
     async def GetRun(self, request: Any, context: Context) -> Any:
         """Get."""
         return pb.GetRunResponse(run=await self._run(request, context))
+
+    async def ListLoops(self, request: Any, context: Context) -> Any:
+        """List what is in `loops`."""
+        del context, request
+        return pb.ListLoopsResponse(loops=self.loops)
 
     async def ListRuns(self, request: Any, context: Context) -> Any:
         """List those of a kind."""

@@ -11,6 +11,7 @@ from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from leadsync.integration.v1 import integration_pb2 as _integration_pb2
+from leadsync.sync.v1 import loop_pb2 as _loop_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -1180,3 +1181,53 @@ class ListPlannedRecordsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListPlannedRecordsResponse: _TypeAlias = ListPlannedRecordsResponse  # noqa: Y015
+
+@_typing.final
+class ListLoopsRequest(_message.Message):
+    """What ListLoops needs."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TENANT_ID_FIELD_NUMBER: _builtins.int
+    INTEGRATION_ID_FIELD_NUMBER: _builtins.int
+    tenant_id: _builtins.str
+    """Required. Tenant that owns the integration."""
+    integration_id: _builtins.str
+    """Required. The integration."""
+    def __init__(
+        self,
+        *,
+        tenant_id: _builtins.str = ...,
+        integration_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["integration_id", b"integration_id", "tenant_id", b"tenant_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListLoopsRequest: _TypeAlias = ListLoopsRequest  # noqa: Y015
+
+@_typing.final
+class ListLoopsResponse(_message.Message):
+    """What ListLoops answers."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LOOPS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def loops(self) -> _containers.RepeatedCompositeFieldContainer[_loop_pb2.LoopState]:
+        """The loops that have run."""
+
+    def __init__(
+        self,
+        *,
+        loops: _abc.Iterable[_loop_pb2.LoopState] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["loops", b"loops"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListLoopsResponse: _TypeAlias = ListLoopsResponse  # noqa: Y015

@@ -110,6 +110,11 @@ class IntegrationServiceStub:
                 request_serializer=leadsync_dot_integration_dot_v1_dot_integration__service__pb2.CheckIntegrationRequest.SerializeToString,
                 response_deserializer=leadsync_dot_integration_dot_v1_dot_integration__service__pb2.CheckIntegrationResponse.FromString,
                 _registered_method=True)
+        self.ListLoops = channel.unary_unary(
+                '/leadsync.integration.v1.IntegrationService/ListLoops',
+                request_serializer=leadsync_dot_integration_dot_v1_dot_integration__service__pb2.ListLoopsRequest.SerializeToString,
+                response_deserializer=leadsync_dot_integration_dot_v1_dot_integration__service__pb2.ListLoopsResponse.FromString,
+                _registered_method=True)
         self.ListCrmFields = channel.unary_unary(
                 '/leadsync.integration.v1.IntegrationService/ListCrmFields',
                 request_serializer=leadsync_dot_integration_dot_v1_dot_integration__service__pb2.ListCrmFieldsRequest.SerializeToString,
@@ -228,6 +233,13 @@ class IntegrationServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListLoops(self, request, context):
+        """Lists how the standing loops of an integration fare: sweeps, renewals and the like. No CRM is asked.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListCrmFields(self, request, context):
         """Lists the CRM's properties that a lead field may be mapped to.
         """
@@ -312,6 +324,11 @@ def add_IntegrationServiceServicer_to_server(servicer, server):
                     servicer.CheckIntegration,
                     request_deserializer=leadsync_dot_integration_dot_v1_dot_integration__service__pb2.CheckIntegrationRequest.FromString,
                     response_serializer=leadsync_dot_integration_dot_v1_dot_integration__service__pb2.CheckIntegrationResponse.SerializeToString,
+            ),
+            'ListLoops': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListLoops,
+                    request_deserializer=leadsync_dot_integration_dot_v1_dot_integration__service__pb2.ListLoopsRequest.FromString,
+                    response_serializer=leadsync_dot_integration_dot_v1_dot_integration__service__pb2.ListLoopsResponse.SerializeToString,
             ),
             'ListCrmFields': grpc.unary_unary_rpc_method_handler(
                     servicer.ListCrmFields,
@@ -725,6 +742,33 @@ class IntegrationService:
             '/leadsync.integration.v1.IntegrationService/CheckIntegration',
             leadsync_dot_integration_dot_v1_dot_integration__service__pb2.CheckIntegrationRequest.SerializeToString,
             leadsync_dot_integration_dot_v1_dot_integration__service__pb2.CheckIntegrationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListLoops(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadsync.integration.v1.IntegrationService/ListLoops',
+            leadsync_dot_integration_dot_v1_dot_integration__service__pb2.ListLoopsRequest.SerializeToString,
+            leadsync_dot_integration_dot_v1_dot_integration__service__pb2.ListLoopsResponse.FromString,
             options,
             channel_credentials,
             insecure,

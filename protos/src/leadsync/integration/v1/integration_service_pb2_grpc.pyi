@@ -67,6 +67,8 @@ class IntegrationServiceStub:
     """Cancels a run; what it has begun is finished. Cancelling twice, or too late, changes nothing."""
     CheckIntegration: _grpc.UnaryUnaryMultiCallable[_integration_service_pb2.CheckIntegrationRequest, _integration_service_pb2.CheckIntegrationResponse]
     """Checks everything that a sync needs and says what is wrong and what to do."""
+    ListLoops: _grpc.UnaryUnaryMultiCallable[_integration_service_pb2.ListLoopsRequest, _integration_service_pb2.ListLoopsResponse]
+    """Lists how the standing loops of an integration fare: sweeps, renewals and the like. No CRM is asked."""
     ListCrmFields: _grpc.UnaryUnaryMultiCallable[_integration_service_pb2.ListCrmFieldsRequest, _integration_service_pb2.ListCrmFieldsResponse]
     """Lists the CRM's properties that a lead field may be mapped to."""
 
@@ -109,6 +111,8 @@ class IntegrationServiceAsyncStub(IntegrationServiceStub):
     """Cancels a run; what it has begun is finished. Cancelling twice, or too late, changes nothing."""
     CheckIntegration: _aio.UnaryUnaryMultiCallable[_integration_service_pb2.CheckIntegrationRequest, _integration_service_pb2.CheckIntegrationResponse]  # type: ignore[assignment]
     """Checks everything that a sync needs and says what is wrong and what to do."""
+    ListLoops: _aio.UnaryUnaryMultiCallable[_integration_service_pb2.ListLoopsRequest, _integration_service_pb2.ListLoopsResponse]  # type: ignore[assignment]
+    """Lists how the standing loops of an integration fare: sweeps, renewals and the like. No CRM is asked."""
     ListCrmFields: _aio.UnaryUnaryMultiCallable[_integration_service_pb2.ListCrmFieldsRequest, _integration_service_pb2.ListCrmFieldsResponse]  # type: ignore[assignment]
     """Lists the CRM's properties that a lead field may be mapped to."""
 
@@ -238,6 +242,14 @@ class IntegrationServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_integration_service_pb2.CheckIntegrationResponse, _abc.Awaitable[_integration_service_pb2.CheckIntegrationResponse]]:
         """Checks everything that a sync needs and says what is wrong and what to do."""
+
+    @_abc_1.abstractmethod
+    def ListLoops(
+        self,
+        request: _integration_service_pb2.ListLoopsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_integration_service_pb2.ListLoopsResponse, _abc.Awaitable[_integration_service_pb2.ListLoopsResponse]]:
+        """Lists how the standing loops of an integration fare: sweeps, renewals and the like. No CRM is asked."""
 
     @_abc_1.abstractmethod
     def ListCrmFields(

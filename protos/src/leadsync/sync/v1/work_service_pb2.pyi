@@ -9,6 +9,7 @@ from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from leadsync.sync.v1 import loop_pb2 as _loop_pb2
 from leadsync.sync.v1 import sync_pb2 as _sync_pb2
 import builtins as _builtins
 import sys
@@ -756,6 +757,7 @@ class GetSyncStatusResponse(_message.Message):
     LAST_RECEIVED_AT_FIELD_NUMBER: _builtins.int
     DECIDED_FIELD_NUMBER: _builtins.int
     FOUND_BY_SWEEP_FIELD_NUMBER: _builtins.int
+    LOOPS_FIELD_NUMBER: _builtins.int
     from_crm_created: _builtins.int
     """Leads made from records."""
     from_crm_updated: _builtins.int
@@ -788,6 +790,10 @@ class GetSyncStatusResponse(_message.Message):
     def last_received_at(self) -> _timestamp_pb2.Timestamp:
         """When the last delivery arrived; absent before the first."""
 
+    @_builtins.property
+    def loops(self) -> _containers.RepeatedCompositeFieldContainer[_loop_pb2.LoopState]:
+        """How lead-store's own standing work fares for the integration."""
+
     def __init__(
         self,
         *,
@@ -806,10 +812,11 @@ class GetSyncStatusResponse(_message.Message):
         last_received_at: _timestamp_pb2.Timestamp | None = ...,
         decided: _builtins.int = ...,
         found_by_sweep: _builtins.int = ...,
+        loops: _abc.Iterable[_loop_pb2.LoopState] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["last_received_at", b"last_received_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["conflicts", b"conflicts", "decided", b"decided", "failed_work", b"failed_work", "found_by_sweep", b"found_by_sweep", "from_crm_created", b"from_crm_created", "from_crm_failed", b"from_crm_failed", "from_crm_skipped", b"from_crm_skipped", "from_crm_unlinked", b"from_crm_unlinked", "from_crm_updated", b"from_crm_updated", "last_received_at", b"last_received_at", "oldest_pending_seconds", b"oldest_pending_seconds", "pending", b"pending", "to_crm_failed", b"to_crm_failed", "to_crm_synced", b"to_crm_synced", "total_received", b"total_received"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["conflicts", b"conflicts", "decided", b"decided", "failed_work", b"failed_work", "found_by_sweep", b"found_by_sweep", "from_crm_created", b"from_crm_created", "from_crm_failed", b"from_crm_failed", "from_crm_skipped", b"from_crm_skipped", "from_crm_unlinked", b"from_crm_unlinked", "from_crm_updated", b"from_crm_updated", "last_received_at", b"last_received_at", "loops", b"loops", "oldest_pending_seconds", b"oldest_pending_seconds", "pending", b"pending", "to_crm_failed", b"to_crm_failed", "to_crm_synced", b"to_crm_synced", "total_received", b"total_received"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -14,6 +14,7 @@ from crm_connector.domain.run import RunKind
 from crm_connector.rpc import integration_mapping, mapping
 from crm_connector.usecases.doctor import Doctor
 from crm_connector.usecases.integrations import Integrations
+from crm_connector.usecases.loops import Loops
 from crm_connector.usecases.runs import Runs
 from crm_connector.usecases.webhooks import Webhooks
 
@@ -27,12 +28,14 @@ class IntegrationServicer(pb_grpc.IntegrationServiceServicer):
         webhooks: Webhooks,
         runs: Runs,
         doctor: Doctor,
+        loops: Loops,
         now: Callable[[], datetime],
     ) -> None:
         self._integrations = integrations
         self._webhooks = webhooks
         self._runs = runs
         self._doctor = doctor
+        self._loops = loops
         self._now = now
 
     def CreateIntegration(
@@ -136,6 +139,11 @@ class IntegrationServicer(pb_grpc.IntegrationServiceServicer):
         """Check an integration."""
         checks = self._doctor.check(*_key(request))
         return pb.CheckIntegrationResponse(checks=[mapping.check(each) for each in checks])
+
+    def ListLoops(self, request: pb.ListLoopsRequest, _context: Context) -> pb.ListLoopsResponse:
+        """List how the standing loops of an integration fare."""
+        found = self._integrations.get(*_key(request))
+        return pb.ListLoopsResponse(loops=map(mapping.loop_state, self._loops.of(found.integration_id)))
 
     def ListCrmFields(self, request: pb.ListCrmFieldsRequest, _context: Context) -> pb.ListCrmFieldsResponse:
         """List the CRM's properties."""

@@ -6,14 +6,16 @@ from datetime import datetime
 from typing import Any
 
 from leadsync.integration.v1 import integration_pb2, integration_service_pb2
+from leadsync.sync.v1 import loop_pb2
 
 from crm_connector.clients.mapping import message
 from crm_connector.domain.capabilities import EventMode
 from crm_connector.domain.errors import InvalidError
 from crm_connector.domain.forecast import PlannedRecord
+from crm_connector.domain.loops import LoopState
 from crm_connector.domain.mapping import CrmField
 from crm_connector.domain.run import Run, RunKind, RunState
-from crm_connector.usecases.doctor import Check, CheckState
+from crm_connector.usecases.check import Check, CheckState
 from crm_connector.usecases.webhooks import WebhookState
 
 _RUN_KINDS = {kind: integration_pb2.RunKind.Value(f"RUN_KIND_{kind.name}") for kind in RunKind}
@@ -61,6 +63,12 @@ def run_kind(value: Any) -> RunKind | None:
 def check(found: Check) -> integration_pb2.Check:
     """Build the message of a check."""
     return message(integration_pb2.Check, found, state=_CHECK_STATES[found.state])
+
+
+def loop_state(found: LoopState) -> loop_pb2.LoopState:
+    """Build the message of a standing loop."""
+    at = {"last_success_at": found.succeeded_at, "last_error_at": found.failed_at}
+    return message(loop_pb2.LoopState, found, name=found.loop.value, **at)
 
 
 def crm_field(found: CrmField, mapped_to: str) -> integration_pb2.CrmField:

@@ -4,13 +4,16 @@ import math
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 
 import structlog
 
 from crm_connector.crm import Access, Crm, CrmProvider
 from crm_connector.domain.errors import InvalidError, NotFoundError
-from crm_connector.domain.integration import Credential, Integration
+from crm_connector.domain.integration import Credential, CredentialKind, Integration
+from crm_connector.domain.loops import Loop
 from crm_connector.mongo.integrations import MongoIntegrations
+from crm_connector.usecases.loops import Loops
 from crm_connector.vault import AesVault
 
 # A token is renewed so long before it expires, so that it lasts for a job that has just begun.
@@ -27,12 +30,14 @@ class RenewedToken:
         credential: Credential,
         rotated: Callable[[Credential], None],
         monotonic: Callable[[], float] = time.monotonic,
+        watch: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
-        """`rotated` stores a credential whose refresh token the CRM has replaced."""
+        """`rotated` stores a credential whose refresh token the CRM has replaced; `watch` sees each renewal."""
         self._provider = provider
         self._credential = credential
         self._rotated = rotated
         self._monotonic = monotonic
+        self._watch = watch
         self._lock = threading.Lock()
         self._access: Access | None = None
         self._good_until = math.inf
@@ -52,7 +57,8 @@ class RenewedToken:
 
     def _renewed(self) -> Access:
         asked_at = self._monotonic()
-        tokens = self._provider.authenticate(self._credential)
+        with self._watch():
+            tokens = self._provider.authenticate(self._credential)
         if tokens.refresh_token and tokens.refresh_token != self._credential.secrets.get("refresh_token"):
             secrets = {**self._credential.secrets, "refresh_token": tokens.refresh_token}
             self._credential = Credential(self._credential.kind, secrets)
@@ -65,8 +71,11 @@ class RenewedToken:
 class Connections:
     """Gives the client of an integration, always for its present revision and credential."""
 
-    def __init__(self, integrations: MongoIntegrations, vault: AesVault, providers: Mapping[str, CrmProvider]) -> None:
+    def __init__(
+        self, integrations: MongoIntegrations, vault: AesVault, providers: Mapping[str, CrmProvider], loops: Loops
+    ) -> None:
         self._integrations = integrations
+        self._loops = loops
         self._vault = vault
         self._providers = providers
         self._lock = threading.Lock()
@@ -128,5 +137,10 @@ class Connections:
             self._integrations.reseal(integration_id, latest[-2], latest[-1])
             _log.info("refresh_token_rotated", integration_id=integration_id)
 
+        def watch() -> AbstractContextManager[None]:
+            return self._loops.watch(integration_id, Loop.TOKEN_REFRESH)
+
         credential = self._vault.open(integration_id, latest[0])
-        return provider.connect(integration, RenewedToken(provider, credential, rotated))
+        given = credential.kind is CredentialKind.ACCESS_TOKEN  # it is never renewed
+        token = RenewedToken(provider, credential, rotated, watch=nullcontext if given else watch)
+        return provider.connect(integration, token)

@@ -2,8 +2,8 @@
 
 import ipaddress
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from enum import Enum
+from dataclasses import replace
+from datetime import datetime
 from urllib.parse import urlsplit
 
 from crm_connector.clients.lead_store import GrpcLeadStore
@@ -13,41 +13,13 @@ from crm_connector.domain.errors import ConnectorError
 from crm_connector.domain.fitting import mapping_faults
 from crm_connector.domain.integration import Account, Integration
 from crm_connector.mongo.integrations import MongoIntegrations
+from crm_connector.usecases.check import FIXES, Check, CheckState
 from crm_connector.usecases.connections import Connections
+from crm_connector.usecases.loop_checks import loop_checks
+from crm_connector.usecases.loops import Loops
 from crm_connector.usecases.webhooks import Webhooks
 
 _SET_AGAIN = "Set the integration's token again: leadsync then creates what is missing."
-_WAIT = "Nothing: leadsync tries again by itself. Look at the CRM's status page if it lasts."
-_FIXES = {
-    "crm_auth_failed": "Make a new token in the CRM and set it as the integration's credential.",
-    "crm_auth_expired": _WAIT,
-    "crm_unavailable": _WAIT,
-    "crm_timeout": _WAIT,
-    "crm_error": _WAIT,
-    "crm_migrating": _WAIT,
-    "rate_limited": _WAIT,
-    "daily_limit": "Wait until the CRM's day ends, or raise the API limit of the account.",
-    "credential_unreadable": "Restore the key in LEADSYNC_SECRET_KEY, or set the integration's credential again.",
-}
-
-
-class CheckState(Enum):
-    """How a check ended."""
-
-    OK = "ok"
-    WARNING = "warning"
-    FAILED = "failed"
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One check; `fix` is empty if there is nothing to do. `reason` is that of the error behind it, if there is one."""
-
-    name: str
-    state: CheckState
-    finding: str
-    fix: str = ""
-    reason: str = ""
 
 
 class Doctor:
@@ -59,14 +31,21 @@ class Doctor:
         connections: Connections,
         webhooks: Webhooks,
         store: GrpcLeadStore,
+        loops: Loops,
+        now: Callable[[], datetime],
+        *,
         api_url: str,
+        sweep_seconds: float,
     ) -> None:
-        """`api_url` is the address at which a CRM calls us."""
+        """`api_url` is the address at which a CRM calls us; each account is swept every `sweep_seconds`."""
         self._integrations = integrations
         self._connections = connections
         self._webhooks = webhooks
         self._store = store
+        self._loops = loops
+        self._now = now
         self._api_url = api_url
+        self._sweep_seconds = sweep_seconds
 
     def check(self, tenant_id: str, integration_id: str) -> list[Check]:
         """Check an integration; a broken one has failed checks. NotFoundError if there is none."""
@@ -76,6 +55,7 @@ class Doctor:
             *self._account(integration),
             _guarded("subscriptions", lambda: self._subscriptions(integration)),
             self._url(provider.base_url),
+            *loop_checks(integration, self._loops.of(integration_id), self._now(), self._sweep_seconds),
         ]
         return [replace(check, fix=provider.fixes.get(check.reason, check.fix)) for check in checks]
 
@@ -192,7 +172,7 @@ def _quota(quota: Quota | None) -> Check:
         return Check("quota", CheckState.OK, "The CRM announces no daily quota for this app.")
     finding = f"{quota.remaining:,} of {quota.per_day:,} calls are left today."
     if quota.remaining == 0:
-        return Check("quota", CheckState.FAILED, finding, _FIXES["daily_limit"], "daily_limit")
+        return Check("quota", CheckState.FAILED, finding, FIXES["daily_limit"], "daily_limit")
     if quota.remaining < quota.per_day / 10:
         fix = "Find out which program of this account calls so often, or raise its API limit."
         return Check("quota", CheckState.WARNING, finding, fix)
@@ -207,5 +187,5 @@ def _guarded(name: str, check: Callable[[], Check]) -> Check:
 
 
 def _failed(name: str, error: ConnectorError) -> Check:
-    fix = _FIXES.get(error.reason, "See what the finding says.")
+    fix = FIXES.get(error.reason, "See what the finding says.")
     return Check(name, CheckState.FAILED, error.message, fix, error.reason)

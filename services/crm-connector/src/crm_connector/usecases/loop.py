@@ -11,6 +11,7 @@ from crm_connector.domain.batch_size import BatchSize
 from crm_connector.domain.errors import StoreRefusedError, StoreUnavailableError
 from crm_connector.domain.observation import LeaseBatch
 from crm_connector.domain.timing import Timing
+from crm_connector.usecases.loops import Loops
 
 _log = structlog.get_logger()
 
@@ -83,9 +84,13 @@ class WorkLoop:
         busy: Busy | None = None,
         size: BatchSize | None = None,
         *,
+        loops: Loops | None = None,
         max_jobs: int = 8,
     ) -> None:
-        """`busy` is shared with others, such as runs, that let live work go first. `work` adapts `size`."""
+        """`busy` is shared with others, such as runs, that let live work go first. `work` adapts `size`.
+
+        `loops` gets to know for how long no work could be leased.
+        """
         self._store = store
         self._work = work
         self._stop = stop
@@ -93,6 +98,7 @@ class WorkLoop:
         self._timing = timing
         self._busy = busy or Busy(timing.batching)
         self._size = size or BatchSize()
+        self._loops = loops
         self._reachable = True
         self._held_seconds = max(1, int(timing.held_call))
 
@@ -129,13 +135,19 @@ class WorkLoop:
             if self._reachable and not self._stop.is_set():
                 _log.warning("lead_store_unreachable", reason=error.reason)
             self._reachable = False
+            self._note(failed=not self._stop.is_set())
             return None
         if not self._reachable:
             _log.info("lead_store_reachable")
         self._reachable = True
+        self._note(failed=False)
         held = min(self._timing.held_call, batch.lease_seconds - self._timing.left_of_lease)
         self._held_seconds = max(1, int(held))
         return batch
+
+    def _note(self, *, failed: bool) -> None:
+        if self._loops is not None:
+            self._loops.turned("work", failed=failed)
 
     def _start(self, batch: LeaseBatch) -> None:
         """Work on a thread of its own: a daemon, so that a CRM that does not answer cannot keep the process alive."""

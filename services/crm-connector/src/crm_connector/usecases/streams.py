@@ -21,10 +21,12 @@ from crm_connector.domain.capabilities import EventMode
 from crm_connector.domain.delivery import Delivery, key_of
 from crm_connector.domain.errors import ConnectorError, StoreUnavailableError
 from crm_connector.domain.integration import Integration
+from crm_connector.domain.loops import Loop
 from crm_connector.domain.timing import Timing
 from crm_connector.mongo.cursors import MongoCursors, StreamPosition
 from crm_connector.mongo.integrations import MongoIntegrations
 from crm_connector.usecases.connections import Connections
+from crm_connector.usecases.loops import Loops
 
 _log = structlog.get_logger()
 
@@ -39,6 +41,7 @@ class Streams:
         store: GrpcLeadStore,
         connections: Connections,
         sweep_soon: Callable[[str], None],
+        loops: Loops,
         *,
         timing: Timing,
         now: Callable[[], datetime],
@@ -50,6 +53,7 @@ class Streams:
         self._store = store
         self._connections = connections
         self._sweep_soon = sweep_soon
+        self._loops = loops
         self._timing = timing
         self._now = now
         self._stop = stop
@@ -104,6 +108,7 @@ class Streams:
             stream = self._connections.crm(integration.integration_id).stream()
         except ConnectorError as error:  # tried again at the next turn
             _log.warning("stream_not_opened", reason=error.reason, integration_id=integration.integration_id)
+            self._loops.failed(integration.integration_id, Loop.STREAM, error)
             return
         if stream is not None:
             reader = self._readers[integration.integration_id] = _Reader(self, integration, stream)
@@ -124,6 +129,7 @@ class Streams:
             _log.warning("stream_reset", reason="events_lost", integration_id=integration_id)
             self._sweep_soon(integration_id)
         self._cursors.put_stream(integration_id, StreamPosition(stream.topic, batch.position, self._now()))
+        self._loops.succeeded(integration_id, Loop.STREAM)
 
     def failed(self, integration: Integration, failures: int, error: ConnectorError | None) -> float:
         """Note that a read failed: seconds until the next one."""
@@ -131,6 +137,7 @@ class Streams:
         if not busy:  # else the process that works the integration reads its stream too
             reason = error.reason if error else "unexpected"
             _log.warning("stream_not_read", reason=reason, integration_id=integration.integration_id)
+            self._loops.failed(integration.integration_id, Loop.STREAM, error)
             with suppress(StoreUnavailableError):
                 if (last := self._cursors.stream(integration.integration_id)) is not None:
                     self._cursors.put_stream(integration.integration_id, replace(last, failed=True))

@@ -9,8 +9,10 @@ import structlog
 from crm_connector.crm import Crm
 from crm_connector.domain.errors import ConnectorError
 from crm_connector.domain.integration import Integration
+from crm_connector.domain.loops import Loop
 from crm_connector.domain.retry import Retries
 from crm_connector.mongo.cursors import MongoCursors
+from crm_connector.usecases.loops import Loops
 
 _log = structlog.get_logger()
 
@@ -19,10 +21,16 @@ class Subscriptions:
     """Ensures the subscriptions of integrations whose webhooks are enabled."""
 
     def __init__(
-        self, cursors: MongoCursors, crm: Callable[[str], Crm], now: Callable[[], datetime], retries: Retries
+        self,
+        cursors: MongoCursors,
+        crm: Callable[[str], Crm],
+        loops: Loops,
+        now: Callable[[], datetime],
+        retries: Retries,
     ) -> None:
         self._cursors = cursors
         self._crm = crm
+        self._loops = loops
         self._now = now
         self._retries = retries
         self._lock = threading.Lock()
@@ -31,7 +39,10 @@ class Subscriptions:
     def ensure(self, integration: Integration) -> datetime | None:
         """Make or renew the subscription of an integration: when it ends, None = never. Repeatable."""
         integration_id, now = integration.integration_id, self._now()
-        ends_at = self._crm(integration_id).ensure_subscription()
+        with self._loops.failures(integration_id, Loop.SUBSCRIPTION_RENEWAL):
+            ends_at = self._crm(integration_id).ensure_subscription()
+        noted = self._loops.recovered if ends_at is None else self._loops.succeeded
+        noted(integration_id, Loop.SUBSCRIPTION_RENEWAL)
         self._cursors.put_subscription_end(integration_id, ends_at)
         # A third of its time is left to repair what is wrong.
         self._due(integration, now + (ends_at - now) * 2 / 3 if ends_at is not None else None)

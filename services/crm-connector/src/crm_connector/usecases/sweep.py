@@ -16,10 +16,12 @@ from crm_connector.crm import Crm
 from crm_connector.domain.capabilities import Capabilities
 from crm_connector.domain.errors import ConnectorError
 from crm_connector.domain.integration import Integration
+from crm_connector.domain.loops import Loop
 from crm_connector.domain.timing import Timing
 from crm_connector.mongo.cursors import MongoCursors
 from crm_connector.mongo.integrations import MongoIntegrations
 from crm_connector.usecases.background import repeat
+from crm_connector.usecases.loops import Loops
 from crm_connector.usecases.removals import Removals
 from crm_connector.usecases.work import Job
 
@@ -52,6 +54,7 @@ class Sweep:
         now: Callable[[], datetime],
         stop: threading.Event,
         timing: Timing,
+        loops: Loops,
         *,
         monotonic: Callable[[], float] = time.monotonic,
         pages_at_once: int = 20,
@@ -64,6 +67,7 @@ class Sweep:
         self._now = now
         self._stop = stop
         self._timing = timing
+        self._loops = loops
         self._monotonic = monotonic
         self._pages_at_once = pages_at_once
         self._removals = Removals(cursors, crm, job, now, stop, monotonic, timing)
@@ -73,7 +77,7 @@ class Sweep:
 
     def run(self, every_seconds: float) -> None:
         """Sweep each integration so often, and at once if it was due while the process was down."""
-        repeat(lambda: self.turn(every_seconds), "sweep", self._stop, self._timing.retries.loop)
+        repeat(lambda: self.turn(every_seconds), "sweep", self._stop, self._timing.retries.loop, self._loops)
 
     def turn(self, every_seconds: float = 0.0) -> float:
         """Sweep the integrations that are due: seconds until the next is due. A failure does not stop the others."""
@@ -139,10 +143,17 @@ class Sweep:
         """Sweep one integration: seconds until it is due again."""
         integration_id, began_at = integration.integration_id, self._now()
         try:
-            pages = self.sweep(integration) if integration.reads_crm else 0
-            if integration_id in self._begun:
-                return 0.0
-            removal_pages = self._removals.sweep(integration)
+            pages = 0
+            if integration.reads_crm:
+                with self._loops.failures(integration_id, Loop.SWEEP):
+                    pages = self.sweep(integration)
+                if integration_id in self._begun:
+                    return 0.0
+                self._loops.succeeded(integration_id, Loop.SWEEP)
+            with self._loops.failures(integration_id, Loop.ARCHIVE_PASS):
+                removal_pages = self._removals.sweep(integration)
+            if removal_pages:
+                self._loops.succeeded(integration_id, Loop.ARCHIVE_PASS)
             self._cursors.put_swept(integration_id, began_at)
             _log.debug("swept", integration_id=integration_id, pages=pages, removal_pages=removal_pages)
         except ConnectorError as error:  # the cursor stays where it is

@@ -7,11 +7,13 @@ import time
 
 import structlog
 
-from crm_connector.domain.errors import ConnectorError
+from crm_connector.domain.errors import ConnectorError, StoreUnavailableError
 from crm_connector.domain.integration import Integration
+from crm_connector.domain.loops import Loop
 from crm_connector.domain.timing import Timing
 from crm_connector.mongo.integrations import MongoIntegrations
 from crm_connector.usecases.integrations import Integrations
+from crm_connector.usecases.loops import Loops
 from crm_connector.usecases.subscriptions import Subscriptions
 from crm_connector.usecases.targets import Targets
 
@@ -27,23 +29,31 @@ class Upkeep:
         integrations: Integrations,
         targets: Targets,
         subscriptions: Subscriptions,
+        loops: Loops,
         timing: Timing,
     ) -> None:
         self._repository = repository
         self._integrations = integrations
         self._targets = targets
         self._subscriptions = subscriptions
+        self._loops = loops
         self._timing = timing
         self._all_put_at: float | None = None
         self._failures = 1
 
     def turn(self) -> float:
-        """Put the targets that are due, and now and then all of them; finish deletions. Seconds until the next turn."""
+        """Put the targets that are due, and now and then all of them; finish deletions. Seconds until the next turn.
+
+        A deletion that fails again stops nothing else; its error is raised at the end.
+        """
         put_all = self._all_put_at is None or time.monotonic() - self._all_put_at > self._timing.targets_again
-        all_put = True
+        all_put, failed = True, list[ConnectorError]()
         for integration in self._repository.all():
             if integration.deleting:
-                self._integrations.finish_deletion(integration)
+                try:
+                    self._integrations.finish_deletion(integration)
+                except ConnectorError as error:
+                    failed.append(error)
                 continue
             if put_all or self._targets.is_due(integration):
                 all_put = self._put(integration) and all_put
@@ -51,12 +61,23 @@ class Upkeep:
         if put_all and all_put:
             self._all_put_at = time.monotonic()
         self._failures = 1 if all_put else self._failures + 1
+        if failed:
+            raise failed[0]
         return self._timing.retries.upkeep.wait(self._failures)
 
     def _put(self, integration: Integration) -> bool:
         """Put a target as it is with the present types of its fields. False = lead-store is away."""
+        integration_id, failed = integration.integration_id, None
         try:
             integration = self._integrations.refresh(integration)
         except ConnectorError as error:  # its settings are changed at this moment, or lead-store or the CRM is away
-            _log.warning("settings_not_checked", reason=error.reason, integration_id=integration.integration_id)
-        return self._targets.publish(integration) is not None
+            _log.warning("settings_not_checked", reason=error.reason, integration_id=integration_id)
+            failed = error
+        put = self._targets.publish(integration) is not None
+        if not put:
+            failed = StoreUnavailableError("store_unavailable", "lead-store did not take the settings.")
+        if failed:
+            self._loops.failed(integration_id, Loop.SETTINGS, failed)
+        else:
+            self._loops.succeeded(integration_id, Loop.SETTINGS)
+        return put
