@@ -165,6 +165,7 @@ def test_operators_see_how_much_waits(mongo_url: str) -> None:
     assert "leadsync_work_due 0.0" in text
     assert "leadsync_deliveries_unroutable 1.0" in text
     assert "leadsync_work_oldest_due_seconds 0.0" in text
+    assert 'leadsync_loop_failing_seconds{loop="routing"} 0.0' in text
     assert TENANT not in text
     assert ACCOUNT not in text
 

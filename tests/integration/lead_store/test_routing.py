@@ -1,5 +1,6 @@
 """From kept deliveries to work: in turns, wherever clocks stood, and whoever has kept them."""
 
+import contextlib
 import time
 import uuid
 from collections.abc import Iterator, Sequence
@@ -16,7 +17,9 @@ from lead_store.mongo.store import Store
 from lead_store.usecases.arrivals import Arrivals
 from lead_store.usecases.backlog import MOST_FOUND
 from lead_store.usecases.lease import WorkSignal
+from lead_store.usecases.loops import Loops
 from lead_store.usecases.router import Router, RouterTiming
+from lead_store.usecases.status import Status
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
@@ -89,6 +92,32 @@ def test_what_comes_without_end_is_not_put_off_without_end(store: Store) -> None
 
     (until,) = router.pausing.values()
     assert until - ended <= ended - began
+
+
+def test_an_account_that_cannot_be_routed_is_seen(store: Store) -> None:
+    """The status of its integration shows since when, and that of the other account's integration a success."""
+    loops = Loops()
+    router, status = Router(store, WorkSignal(), Arrivals(), loops=loops), Status(store, loops)
+    (broken,) = deliveries("1", 1)
+    store.deliveries.insert([broken, *deliveries("2", 1)], NOW)
+    intact = store.deliveries.collection.find_one({"_id": broken.key})
+    assert intact is not None
+    store.deliveries.collection.update_one({"_id": broken.key}, {"$unset": {"touches": ""}})
+    router.sweep()
+    for _ in range(2):
+        with contextlib.suppress(KeyError):
+            router.take_turns()
+
+    (failing,) = status.of("tenant-1", "integration-1").loops
+    (working,) = status.of("tenant-2", "integration-2").loops
+    assert (failing.name, failing.failing_since is not None, "KeyError" in failing.message) == ("routing", True, True)
+    assert (working.name, working.failing_since, working.succeeded_at is not None) == ("routing", None, True)
+
+    store.deliveries.collection.replace_one({"_id": broken.key}, intact)
+    router.route()
+
+    (recovered,) = status.of("tenant-1", "integration-1").loops
+    assert (recovered.failing_since, recovered.failed_at) == (None, failing.failed_at)
 
 
 def test_whatever_waits_is_routed_wherever_clocks_stood(store: Store) -> None:

@@ -34,6 +34,7 @@ from lead_store.usecases.inbox import Inbox
 from lead_store.usecases.lead_fields import LeadFields
 from lead_store.usecases.leads import Leads
 from lead_store.usecases.lease import LeaseWork, WorkSignal
+from lead_store.usecases.loops import Loops
 from lead_store.usecases.matches import Matches
 from lead_store.usecases.planning import Planning
 from lead_store.usecases.quarantine import Quarantine
@@ -62,9 +63,10 @@ def build(
 ) -> Services:
     """Wire everything that works on a store; nothing runs yet. `steady` measures the seconds between two readings."""
     timing, waits = settings.timing, settings.timing.waits
-    signal, arrivals, apply = WorkSignal(), Arrivals(), Apply(store)
+    signal, arrivals, loops = WorkSignal(), Arrivals(), Loops()
+    apply = Apply(store, loops)
     leads = Leads(store, signal, settings.platform)
-    conflicts, status = Conflicts(store, leads, signal), Status(store)
+    conflicts, status = Conflicts(store, leads, signal), Status(store, loops)
     lease_work = LeaseWork(store, signal, apply, timing.lease, timing.look_for_work)
     work, targets = Work(store, signal, settings.platform, waits), Targets(store, arrivals, apply)
     quarantine = Quarantine(QuarantinedRequests.of(store.database, settings.quarantine), store.now)
@@ -78,7 +80,7 @@ def build(
         conflicts=ConflictService(conflicts),
         matches=MatchService(Matches(store, signal), Duplicates(store)),
     )
-    router = Router(store, signal, arrivals, timing=routing)
+    router = Router(store, signal, arrivals, timing=routing, loops=loops)
     return Services(served, router, References(store, timing.failed_loop), status)
 
 

@@ -1,6 +1,7 @@
 """What Prometheus can ask of lead-store: how much work waits, and for how long. No label names a tenant or a record.
 
-The figures are of the whole database, so every process answers the same: take their maximum, not their sum.
+The figures are of the whole database, so every process answers the same: take their maximum, not their sum. How long
+a loop has been failing is of this process alone; of these too the maximum counts.
 """
 
 import threading
@@ -13,8 +14,10 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 from pymongo.errors import PyMongoError
 
+from lead_store.usecases.loops import LOOPS
 from lead_store.usecases.status import Backlog, Status
 
+LOOP = ("leadsync_loop_failing_seconds", "For how long routing or applying has been failing, the longest of all")
 FRESH_SECONDS = 10.0  # counting costs the database something, so it is not done more often
 
 GAUGES = {
@@ -27,7 +30,7 @@ GAUGES = {
 
 
 class Metrics(Collector):
-    """Counts when it is asked, and not again for a while. While the database is away it gives nothing."""
+    """Counts when it is asked, and not again for a while. While the database is away it has no figures of it."""
 
     def __init__(self, status: Status) -> None:
         self._status = status
@@ -39,14 +42,18 @@ class Metrics(Collector):
 
     def describe(self) -> Iterable[GaugeMetricFamily]:
         """Name the gauges without counting."""
-        return [GaugeMetricFamily(name, text) for name, text in GAUGES.values()]
+        return [*(GaugeMetricFamily(name, text) for name, text in GAUGES.values()), GaugeMetricFamily(*LOOP)]
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
         """Give the gauges."""
+        failing = GaugeMetricFamily(*LOOP, labels=["loop"])
+        for name in LOOPS:
+            failing.add_metric([name], self._status.loops.failing_seconds(name))
         backlog = self._fresh()
         if backlog is None:
-            return []
-        return [GaugeMetricFamily(name, text, getattr(backlog, key)) for key, (name, text) in GAUGES.items()]
+            return [failing]
+        gauges = [GaugeMetricFamily(name, text, getattr(backlog, key)) for key, (name, text) in GAUGES.items()]
+        return [*gauges, failing]
 
     def serve(self, host: str, port: int, closing: ExitStack) -> None:
         """Serve over HTTP on a daemon thread until `closing` closes."""

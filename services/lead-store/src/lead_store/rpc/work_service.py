@@ -6,6 +6,7 @@ from leadsync.sync.v1 import work_service_pb2 as pb
 from leadsync.sync.v1.work_service_pb2_grpc import WorkServiceServicer
 
 from lead_store.domain.errors import Invalid
+from lead_store.rpc.loop_mapping import loop_message
 from lead_store.rpc.paging import decode_token, encode_token, page_limit
 from lead_store.rpc.requests import at_most, bounded, required
 from lead_store.rpc.target_mapping import target_of
@@ -169,6 +170,7 @@ class WorkService(WorkServiceServicer):
             conflicts=status.conflicts,
             failed_work=status.failed_work,
             last_received_at=to_timestamp(status.counters.get("last_received_at")),
+            loops=map(loop_message, status.loops),
         )
 
     def GetRunWork(self, request: pb.GetRunWorkRequest, context: Any) -> pb.GetRunWorkResponse:  # noqa: N802, ARG002

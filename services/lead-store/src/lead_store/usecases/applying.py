@@ -1,11 +1,12 @@
 """Changed settings on their way through an integration's work items (R19)."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from lead_store.domain.applying import AT_ONCE, Progress, moved_on, started
 from lead_store.domain.rules import Target
 from lead_store.mongo.store import Store
+from lead_store.usecases.loops import APPLYING, Loops
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +14,7 @@ class Apply:
     """The use case. A process that dies on the way leaves a run that any other one goes on with."""
 
     store: Store
+    loops: Loops = field(default_factory=Loops)
 
     def begin(self, target: Target, run_id: str) -> None:
         """Begin to apply what a target says, unless that has begun. A run on its way ends: this one does all of it."""
@@ -26,12 +28,14 @@ class Apply:
 
         Doing a part twice is harmless, and counts once.
         """
-        run = self.store.applying.under_way(integration_ids)
+        with self.loops.watch(APPLYING):
+            run = self.store.applying.under_way(integration_ids)
         if run is None:
             return ""
-        part = self.store.work_lists.ids_of(run.integration_id, run.after or "", AT_ONCE)
-        self.store.work_items.touch_for_run(part, run.run_id)
-        self.store.applying.move(run, moved_on(run, part))
+        with self.loops.watch(APPLYING, run.integration_id):
+            part = self.store.work_lists.ids_of(run.integration_id, run.after or "", AT_ONCE)
+            self.store.work_items.touch_for_run(part, run.run_id)
+            self.store.applying.move(run, moved_on(run, part))
         return run.integration_id
 
     def of(self, integration_id: str, run_id: str) -> Progress | None:

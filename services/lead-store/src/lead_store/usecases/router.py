@@ -17,6 +17,7 @@ from lead_store.mongo.transaction import Session
 from lead_store.usecases.arrivals import Arrivals, Span
 from lead_store.usecases.backlog import MOST_FOUND, Backlog
 from lead_store.usecases.lease import WorkSignal
+from lead_store.usecases.loops import ROUTING, Loops
 
 LOOK_FROM = 50  # from so many touches it is worth looking first which of the work items wait already
 # After a batch its account pauses: for the time that recording took meanwhile, times the number of deliveries that came
@@ -53,6 +54,7 @@ class Router:
     timing: RouterTiming = field(default_factory=RouterTiming)
     pausing: dict[Account, float] = field(default_factory=dict)  # until when, by `time.monotonic`
     behind: dict[Account, float] = field(default_factory=dict)  # since when without interruption, by the same clock
+    loops: Loops = field(default_factory=Loops)
 
     def run(self) -> None:
         """Route until stopped. After a failure the next round looks at everything again."""
@@ -84,14 +86,16 @@ class Router:
 
     def sweep(self) -> None:
         """Look for deliveries of any account."""
-        self._queue(self.store.deliveries.unrouted_spans())
+        with self.loops.watch(ROUTING):
+            self._queue(self.store.deliveries.unrouted_spans())
 
     def take_turns(self) -> None:
         """Route one batch of each account that waits and does not pause: no account waits for the flood of another."""
         now = time.monotonic()
         self.pausing = {account: until for account, until in self.pausing.items() if until > now}
         for account in [account for account in self.waiting if account not in self.pausing]:
-            self._take_turn(account, self.waiting.pop(account))
+            with self.loops.watch(ROUTING, "/".join(account)):
+                self._take_turn(account, self.waiting.pop(account))
             if self.stop.is_set():
                 return
 

@@ -1,7 +1,7 @@
 """How far the work is: counters and what is still to do."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +10,7 @@ from lead_store.domain.errors import NotFound
 from lead_store.domain.rules import Target
 from lead_store.domain.work_item import WorkItem
 from lead_store.mongo.store import Store
+from lead_store.usecases.loops import APPLYING, ROUTING, Loops, LoopState
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,7 @@ class SyncStatus:
     oldest_pending_seconds: int
     conflicts: int
     failed_work: int
+    loops: tuple[LoopState, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,7 @@ class Status:
     """Looking at work."""
 
     store: Store
+    loops: Loops = field(default_factory=Loops)
 
     def target(self, tenant_id: str, integration_id: str) -> Target:
         """The tenant's target."""
@@ -61,7 +64,8 @@ class Status:
 
     def of(self, tenant_id: str, integration_id: str) -> SyncStatus:
         """The statistics of an integration."""
-        self.target(tenant_id, integration_id)
+        target = self.target(tenant_id, integration_id)
+        loops = (self.loops.get(ROUTING, "/".join(target.account)), self.loops.get(APPLYING, integration_id))
         leads = self.store.leads.all_with_conflicts(tenant_id, integration_id)
         oldest = self.store.work_lists.oldest_due(integration_id)
         waiting = (self.store.now() - oldest).total_seconds() if oldest else 0.0
@@ -71,6 +75,7 @@ class Status:
             oldest_pending_seconds=max(0, int(waiting)),
             conflicts=sum(len(list(open_conflicts(lead, integration_id))) for lead in leads),
             failed_work=self.store.work_lists.count_failed(integration_id),
+            loops=tuple(state for state in loops if state is not None),
         )
 
     def work(
