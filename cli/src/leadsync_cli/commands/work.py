@@ -16,7 +16,7 @@ from leadsync_cli.commands.options import (
     UrlOption,
 )
 from leadsync_cli.commands.runs import COLUMNS as RUN_COLUMNS
-from leadsync_cli.output import show, show_page, show_with_rows
+from leadsync_cli.output import print_rows, show, show_page, show_with_rows
 
 app = typer.Typer(no_args_is_help=True, help="Due, leased and failed work on records and leads.")
 
@@ -30,6 +30,15 @@ COLUMNS = [
     ("REASON", "reason"),
     ("CAUSE", "cause"),
     ("WHAT TO DO", "remedy"),
+]
+
+LOOP_COLUMNS = [
+    ("LOOP", "name"),
+    ("LAST SUCCESS", "lastSuccessAt"),
+    ("LAST ERROR", "lastErrorAt"),
+    ("FAILING SINCE", "failingSince"),
+    ("REASON", "reason"),
+    ("ERROR", "message"),
 ]
 
 
@@ -61,9 +70,11 @@ def list_work(
 def sync_status(
     *, integration: IntegrationOption = "", url: UrlOption = "", token: TokenOption = "", json: JsonOption = False
 ) -> None:
-    """Show how much was synced in each direction, and how much work is left."""
+    """Show how much was synced in each direction, how much work is left, and how sweeps, renewals and the like fare."""
     with open_gateway(url, token) as gateway:
         found = gateway.get("/crm-integration/sync-status", integrationId=the_integration(gateway, integration))
+    if not json and (loops := found.pop("loops", None)):
+        print_rows(loops, LOOP_COLUMNS, "")
     show_with_rows(found, "runs", RUN_COLUMNS, json=json)
 
 

@@ -38,6 +38,7 @@ from webhook_gateway.resources.history import Histories
 from webhook_gateway.resources.integrations import Integrations
 from webhook_gateway.resources.lead_fields import LeadFields
 from webhook_gateway.resources.leads import Leads
+from webhook_gateway.resources.loops import Loops
 from webhook_gateway.resources.matches import Matches
 from webhook_gateway.resources.only_integration import OnlyIntegration
 from webhook_gateway.resources.quarantine import Quarantines, Replay
@@ -97,7 +98,7 @@ def _resources(
     fields = LeadFields(store)
     only = OnlyIntegration(connector)
     runs = Runs(connector, only)
-    statuses = SyncStatuses(store, runs, only)
+    statuses = SyncStatuses(store, runs, Loops(connector), only)
     return [
         Webhooks(registry),
         Events(store, registry),

@@ -3,6 +3,7 @@
 
 from google.rpc import code_pb2  # type: ignore[import-untyped, unused-ignore]
 from integration.gateway.doubles.status import Context, fail
+from leadsync.sync.v1 import loop_pb2
 from leadsync.sync.v1 import work_service_pb2 as pb
 from leadsync.sync.v1.work_service_pb2_grpc import WorkServiceServicer
 
@@ -12,6 +13,7 @@ class FakeWork(WorkServiceServicer):
 
     def __init__(self) -> None:
         self.known: set[str] = set()
+        self.loops: list[loop_pb2.LoopState] = []
         self.redriven: list[pb.RequestSyncRequest] = []
 
     async def RequestSync(self, request: pb.RequestSyncRequest, context: Context) -> pb.RequestSyncResponse:
@@ -39,6 +41,7 @@ class FakeWork(WorkServiceServicer):
             decided=2,
             found_by_sweep=5,
         )
+        answer.loops.extend(self.loops)
         answer.last_received_at.FromMilliseconds(1_782_371_970_000)
         return answer
 

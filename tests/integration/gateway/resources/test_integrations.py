@@ -277,6 +277,7 @@ async def test_sync_status() -> None:
             "totalReceived": 12,
             "lastReceivedAt": "2026-06-25T07:19:30Z",
             "runs": [],
+            "loops": [],
         }
         unknown = await gateway.call("GET", f"{CRM}/sync-status?integrationId=nope")
         assert (unknown.status_code, unknown.json()["reason"]) == (404, "integration_not_found")

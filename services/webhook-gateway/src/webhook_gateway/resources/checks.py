@@ -1,6 +1,7 @@
 """The doctor: what a sync needs, what is wrong, and what to do about it."""
 
 import asyncio
+from datetime import UTC, datetime
 
 import grpc
 from leadsync.integration.v1 import integration_service_pb2 as pb
@@ -10,6 +11,7 @@ from msgspec import Struct
 from webhook_gateway.providers.base import Check, Registry
 from webhook_gateway.providers.registry import find_provider
 from webhook_gateway.resources.integrations import ONE
+from webhook_gateway.resources.loops import checks_of
 from webhook_gateway.resources.operation import operation
 from webhook_gateway.resources.reasons import CONNECTOR, CRM, NO_INTEGRATION, STORE
 from webhook_gateway.resources.sync_status import SyncStatus, SyncStatuses
@@ -50,7 +52,8 @@ class Checks(Client):
             for item in answer.checks
         ]
         provider = find_provider(self._registry, got.integration.provider)
-        of_gateway = [provider.check(got.integration.app_id), _deliveries(status)]
+        loops = checks_of(status.loops, datetime.now(UTC))
+        of_gateway = [provider.check(got.integration.app_id), _deliveries(status), *loops]
         known = {check.name for check in found}
         checks = [*found, *(check for check in of_gateway if check.name not in known)]
         return CheckUp(checks, ok=all(check.state != "failed" for check in checks))

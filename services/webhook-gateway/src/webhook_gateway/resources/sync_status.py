@@ -9,6 +9,7 @@ from leadsync.sync.v1 import work_service_pb2 as pb
 from leadsync.sync.v1.work_service_pb2_grpc import WorkServiceStub
 from msgspec import Struct
 
+from webhook_gateway.resources.loops import Loops, LoopState
 from webhook_gateway.resources.only_integration import CHOSEN, IntegrationId, OnlyIntegration
 from webhook_gateway.resources.operation import operation
 from webhook_gateway.resources.reasons import STORE
@@ -43,7 +44,10 @@ class ToCrm(Struct, rename="camel"):
 
 
 class SyncStatus(Struct, rename="camel"):
-    """Counters of one integration, and what is still to do. `runs` are those in progress; null while unknown."""
+    """Counters of one integration, and what is still to do. `runs` are those in progress; null while unknown.
+
+    `loops` are what goes on by itself, as far as it has run; while `runs` are unknown, those of lead-store alone.
+    """
 
     from_crm: FromCrm
     to_crm: ToCrm
@@ -55,24 +59,29 @@ class SyncStatus(Struct, rename="camel"):
     total_received: int
     last_received_at: datetime | None
     runs: list[Run] | None
+    loops: list[LoopState]
 
 
 class SyncStatuses(Client):
     """Reads the counters of lead-store. Every method raises ServiceProblem."""
 
-    def __init__(self, store: grpc.aio.Channel, runs: Runs, only: OnlyIntegration) -> None:
+    def __init__(self, store: grpc.aio.Channel, runs: Runs, loops: Loops, only: OnlyIntegration) -> None:
         self._stub = WorkServiceStub(store)
+        self._loops = loops
         self._runs = runs
         self._only = only
 
     @operation("GET", "/api/v1/crm-integration/sync-status", *CHOSEN, STORE)
     async def sync_status(self, tenant: str, query: OfIntegration) -> SyncStatus:
-        """Get the counters of an integration, what is still to do, and the runs in progress."""
+        """Get the counters of an integration, what is still to do, the runs in progress, and how its loops fare."""
         integration_id = await self._only.choose(tenant, query.integration_id)
-        status, runs = await asyncio.gather(
-            self.counters(tenant, integration_id), self._running(tenant, integration_id)
+        status, runs, loops = await asyncio.gather(
+            self.counters(tenant, integration_id),
+            self._running(tenant, integration_id),
+            self._loops.known(tenant, integration_id),
         )
         status.runs = runs
+        status.loops = [*loops, *status.loops]
         return status
 
     async def counters(self, tenant: str, integration_id: str) -> SyncStatus:

@@ -25,7 +25,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST_MS, _LAST_MS = -62_135_596_800_000, 253_402_300_799_999  # what a timestamp can hold: years 1 to 9999
 
 
-def plain(message: Message, kind: type[T], **given: object) -> T:
+def plain(message: Message, kind: type[T], /, **given: object) -> T:
     """Make plain data of a message; a blank is the type's own default, if it has one. `given` takes precedence."""
     known = message.DESCRIPTOR.fields_by_name
     found = {
