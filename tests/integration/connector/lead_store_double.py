@@ -77,6 +77,7 @@ class StoreDouble(_Work, _Plans, _Inbox):  # type: ignore[misc]
     contended: int = 0
     lease_ms: int = 60_000
     pending: int = 0
+    renewed: list[str] = field(default_factory=list)
     run_requests: list[work_service_pb2.RequestSyncRequest] = field(default_factory=list)
     plans: list[plan_service_pb2.PlanRecordsRequest] = field(default_factory=list)
     dropped_runs: list[str] = field(default_factory=list)
@@ -201,6 +202,9 @@ class StoreDouble(_Work, _Plans, _Inbox):  # type: ignore[misc]
         """Keep what a run hands over, and count it as pending."""
         self._fail(context)
         self.when_asked()
+        if request.credential_renewed:
+            self.renewed.append(request.integration_id)
+            return work_service_pb2.RequestSyncResponse()
         self.run_requests.append(request)
         self.pending += len(request.lead_ids)
         return work_service_pb2.RequestSyncResponse(queued=len(request.lead_ids))

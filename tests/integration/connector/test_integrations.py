@@ -306,6 +306,29 @@ def test_a_refresh_token_connects_too(parts: Parts) -> None:
     assert (made.account_id, made.credential_kind) == (hub.PORTAL_ID, CredentialKind.OAUTH)
 
 
+def test_waiting_work_is_due_after_a_new_credential(parts: Parts, double: StoreDouble, simulator: Simulator) -> None:
+    """Only a credential that the CRM has accepted ends the waits; a lead-store that is away refuses no credential."""
+    made = parts.connect()
+    for token in ("pat-na1-new", "pat-na1-newer"):
+        simulator.control.add_token(token=token)
+
+    parts.integrations.update("tenant-1", made.integration_id, Changes(paused=True), "")
+    with pytest.raises(AuthFailedError):
+        parts.integrations.update(
+            "tenant-1", made.integration_id, Changes(credential=Credential.access_token("pat-na1-wrong")), ""
+        )
+    assert double.renewed == []
+    parts.integrations.update(
+        "tenant-1", made.integration_id, Changes(credential=Credential.access_token("pat-na1-new")), ""
+    )
+    assert double.renewed == [made.integration_id]
+    double.unavailable = 10
+    parts.integrations.update(
+        "tenant-1", made.integration_id, Changes(credential=Credential.access_token("pat-na1-newer")), ""
+    )
+    assert _secret(parts, made) == "pat-na1-newer"
+
+
 @pytest.mark.parametrize("kind", [CredentialKind.CLIENT_CREDENTIALS, CredentialKind.JWT_BEARER])
 def test_credentials_that_hubspot_has_not_are_refused(parts: Parts, kind: CredentialKind) -> None:
     """The error names the credential, and nothing is stored."""

@@ -119,6 +119,34 @@ def test_a_wrong_request_for_work_makes_nothing_due(lead_store: LeadStore, wrong
     assert lead_store.work() == []
 
 
+def test_a_new_credential_ends_the_waits_for_it(lead_store: LeadStore) -> None:
+    """What waits or has failed since the CRM refused the old one is due at once; what waits for others waits on."""
+    lead_store.put_target()
+    fail(lead_store, "1", reason="crm_auth_failed")
+    fail(lead_store, "2", reason="email_taken")
+    lead_store.deliver(touch("3"), touch("4"))
+    eventually(lambda: len(lead_store.work(work_pb.WORK_STATE_DUE)) == 2)
+    reasons = {"3": "crm_auth_failed", "4": "daily_limit"}
+    releases = [
+        work_pb.Release(
+            work_item_id=lease.work_item_id,
+            fence=lease.fence,
+            kind=work_pb.RELEASE_KIND_WAITING,
+            reason=reasons[lease.record_id],
+            retry_after_ms=3_600_000,
+        )
+        for lease in lead_store.lease().leases
+    ]
+    lead_store.work_stub.ReleaseWork(work_pb.ReleaseWorkRequest(worker_id="worker-1", releases=releases), timeout=5)
+    request = work_pb.RequestSyncRequest(tenant_id=TENANT, integration_id=INTEGRATION, credential_renewed=True)
+
+    queued = [lead_store.work_stub.RequestSync(request, timeout=5).queued for _ in range(2)]
+
+    assert queued == [2, 0]
+    assert sorted(lease.record_id for lease in lead_store.lease().leases) == ["1", "3"]
+    assert [work.record_id for work in lead_store.work(work_pb.WORK_STATE_FAILED)] == ["2"]
+
+
 def test_redriving_at_a_rate_spreads_the_work(lead_store: LeadStore) -> None:
     """At one a second, the third work item becomes due two seconds after the first."""
     lead_store.put_target()

@@ -645,6 +645,7 @@ class RequestSyncRequest(_message.Message):
     WORK_ITEM_IDS_FIELD_NUMBER: _builtins.int
     DRY_RUN_FIELD_NUMBER: _builtins.int
     PER_SECOND_FIELD_NUMBER: _builtins.int
+    CREDENTIAL_RENEWED_FIELD_NUMBER: _builtins.int
     tenant_id: _builtins.str
     """Required. Tenant that asks."""
     integration_id: _builtins.str
@@ -659,6 +660,8 @@ class RequestSyncRequest(_message.Message):
     """With `failed`: true = only count them; `lead_ids` are refused then."""
     per_second: _builtins.int
     """With `failed`: work items that become due in a second; 0 = all at once."""
+    credential_renewed: _builtins.bool
+    """True = the integration has a new credential: what waits, or has failed, for a reason that lies in the old one is due now."""
     @_builtins.property
     def lead_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Leads to push, at most 1,000. A lead whose record was detached gets a new one."""
@@ -679,10 +682,11 @@ class RequestSyncRequest(_message.Message):
         work_item_ids: _abc.Iterable[_builtins.str] | None = ...,
         dry_run: _builtins.bool = ...,
         per_second: _builtins.int = ...,
+        credential_renewed: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dry_run", b"dry_run", "failed", b"failed", "integration_id", b"integration_id", "lead_ids", b"lead_ids", "per_second", b"per_second", "reason", b"reason", "run_id", b"run_id", "tenant_id", b"tenant_id", "work_item_ids", b"work_item_ids"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["credential_renewed", b"credential_renewed", "dry_run", b"dry_run", "failed", b"failed", "integration_id", b"integration_id", "lead_ids", b"lead_ids", "per_second", b"per_second", "reason", b"reason", "run_id", b"run_id", "tenant_id", b"tenant_id", "work_item_ids", b"work_item_ids"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

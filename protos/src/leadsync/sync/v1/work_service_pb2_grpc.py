@@ -146,7 +146,7 @@ class WorkServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def RequestSync(self, request, context):
-        """Makes leads or failed work due.
+        """Makes leads, failed work, or work that waits for a new credential due.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

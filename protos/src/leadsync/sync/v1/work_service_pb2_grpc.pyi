@@ -48,7 +48,7 @@ class WorkServiceStub:
     ListWork: _grpc.UnaryUnaryMultiCallable[_work_service_pb2.ListWorkRequest, _work_service_pb2.ListWorkResponse]
     """Lists work items that are due, leased or failed."""
     RequestSync: _grpc.UnaryUnaryMultiCallable[_work_service_pb2.RequestSyncRequest, _work_service_pb2.RequestSyncResponse]
-    """Makes leads or failed work due."""
+    """Makes leads, failed work, or work that waits for a new credential due."""
     GetSyncStatus: _grpc.UnaryUnaryMultiCallable[_work_service_pb2.GetSyncStatusRequest, _work_service_pb2.GetSyncStatusResponse]
     """Gets the counters of an integration and what is still to do."""
     GetRunWork: _grpc.UnaryUnaryMultiCallable[_work_service_pb2.GetRunWorkRequest, _work_service_pb2.GetRunWorkResponse]
@@ -76,7 +76,7 @@ class WorkServiceAsyncStub(WorkServiceStub):
     ListWork: _aio.UnaryUnaryMultiCallable[_work_service_pb2.ListWorkRequest, _work_service_pb2.ListWorkResponse]  # type: ignore[assignment]
     """Lists work items that are due, leased or failed."""
     RequestSync: _aio.UnaryUnaryMultiCallable[_work_service_pb2.RequestSyncRequest, _work_service_pb2.RequestSyncResponse]  # type: ignore[assignment]
-    """Makes leads or failed work due."""
+    """Makes leads, failed work, or work that waits for a new credential due."""
     GetSyncStatus: _aio.UnaryUnaryMultiCallable[_work_service_pb2.GetSyncStatusRequest, _work_service_pb2.GetSyncStatusResponse]  # type: ignore[assignment]
     """Gets the counters of an integration and what is still to do."""
     GetRunWork: _aio.UnaryUnaryMultiCallable[_work_service_pb2.GetRunWorkRequest, _work_service_pb2.GetRunWorkResponse]  # type: ignore[assignment]
@@ -149,7 +149,7 @@ class WorkServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _work_service_pb2.RequestSyncRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_work_service_pb2.RequestSyncResponse, _abc.Awaitable[_work_service_pb2.RequestSyncResponse]]:
-        """Makes leads or failed work due."""
+        """Makes leads, failed work, or work that waits for a new credential due."""
 
     @_abc_1.abstractmethod
     def GetSyncStatus(

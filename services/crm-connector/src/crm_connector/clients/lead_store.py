@@ -275,6 +275,14 @@ class GrpcLeadStore:
         with mapped_errors():
             return self._stub.RequestSync(request, timeout=self._deadlines.batch).queued
 
+    def credential_renewed(self, integration: Integration) -> int:
+        """Make due what waits or has failed since the CRM refused the old credential: how much that is. Repeatable."""
+        request = pb.RequestSyncRequest(
+            tenant_id=integration.tenant_id, integration_id=integration.integration_id, credential_renewed=True
+        )
+        with mapped_errors():
+            return self._stub.RequestSync(request, timeout=self._deadlines.batch).queued
+
     def run_work(self, tenant_id: str, integration_id: str, run_id: str) -> tuple[int, int]:
         """Count the work items of a run: those that are due or leased, and those that have failed."""
         request = pb.GetRunWorkRequest(tenant_id=tenant_id, integration_id=integration_id, run_id=run_id)

@@ -10,7 +10,7 @@ from crm_connector.clients.lead_store import GrpcLeadStore
 from crm_connector.crm import Crm, CrmProvider
 from crm_connector.domain import mapping
 from crm_connector.domain.changes import Changes, NewIntegration, OAuthCode, with_changes, with_default
-from crm_connector.domain.errors import ExistsError, InvalidError, MissingScopesError, StaleEtagError
+from crm_connector.domain.errors import ConnectorError, ExistsError, InvalidError, MissingScopesError, StaleEtagError
 from crm_connector.domain.fitting import check_fit
 from crm_connector.domain.integration import Account, Credential, CredentialKind, Integration
 from crm_connector.domain.mapping import CrmField
@@ -135,6 +135,8 @@ class Integrations:
             )
             sealed = self._vault.seal(integration_id, verified.credential)
         changed, run = self._replace(current, changed, sealed)
+        if verified is not None:
+            self._renewed(changed)
         if changed.mapping != current.mapping:
             self._webhooks.mapping_changed(changed)
         return changed, run
@@ -170,6 +172,15 @@ class Integrations:
         self._repository.delete(integration.integration_id)
         self._connections.forget(integration.integration_id)
         _log.info("integration_deleted", integration_id=integration.integration_id)
+
+    def _renewed(self, integration: Integration) -> None:
+        """Let work go on that waits for a new credential. While lead-store is away it goes on when its waits end."""
+        try:
+            queued = self._store.credential_renewed(integration)
+        except ConnectorError as error:
+            _log.warning("waiting_work_not_due", reason=error.reason, integration_id=integration.integration_id)
+        else:
+            _log.info("credential_renewed", integration_id=integration.integration_id, queued=queued)
 
     def _checked(self, current: Integration, changes: Changes) -> Integration:
         """Build the changed integration; lead-store checks a new policy or mapping."""

@@ -14,6 +14,8 @@ class Advice:
 _CREDENTIAL = "Give the integration a new credential."
 _SERVICES = "Nothing, unless it lasts: then the services' logs say more."
 _CORRECT = "Correct the value on either side; other fields of the record flow meanwhile where the CRM names the field."
+# Reasons that lie in the credential, so that a new one is worth another try at once.
+OF_CREDENTIAL = ("crm_auth_failed", "crm_auth_expired", "credential_unreadable", "missing_scopes", "read_refused")
 UNLISTED = Advice("A reason that this version does not know.", "See the troubleshooting guide of the newest version.")
 
 ADVICE = {

@@ -1,5 +1,6 @@
 """The collection `work_items`, as people and runs look at it: lists, numbers, and whole integrations or leads."""
 
+from collections.abc import Collection as Some
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -98,6 +99,14 @@ class WorkLists:
         query = {**own, **DUE, "lease_until": {"$lte": now}, "written": {"$ne": True}}
         still = {"$and": [{"$eq": ["$run_id", {"$literal": run_id}]}, passed("lease_until")]}
         return update_each(self.collection, query, when(still, dropped()))
+
+    def end_waits(self, integration_id: str, reasons: Some[str], now: datetime) -> int:
+        """Make work due at once that waits for one of these reasons, as at its first try; answers how much."""
+        query = {"due_at": {"$gt": now}, "lease_until": {"$lte": now}, "integration_id": {"$in": [integration_id]}}
+        waits = [{"$eq": [{"$type": "$due_at"}, "date"]}, {"$in": ["$reason", {"$literal": list(reasons)}]}]
+        again: Document = {"due_at": "$$NOW", "attempts": 0, "first_failed_at": None}
+        update = when({"$and": [*waits, passed("lease_until")]}, again)
+        return update_each(self.collection, {**query, "reason": {"$in": list(reasons)}}, update)
 
     def drop_integration(self, integration_id: str) -> None:
         """Forget all work items of an integration."""

@@ -140,7 +140,7 @@ class WorkService(WorkServiceServicer):
         )
 
     def RequestSync(self, request: pb.RequestSyncRequest, context: Any) -> pb.RequestSyncResponse:  # noqa: N802, ARG002
-        """Make leads or failed work due."""
+        """Make leads, failed work, or work that waits for a new credential due."""
         tenant_id, integration_id = required("tenant_id", request.tenant_id), request.integration_id
         target = self.status.target(tenant_id, required("integration_id", integration_id))
         for name, ids in (("lead_ids", request.lead_ids), ("work_item_ids", request.work_item_ids)):
@@ -155,6 +155,8 @@ class WorkService(WorkServiceServicer):
         if request.failed:
             work_items, dry_run = list(request.work_item_ids), request.dry_run
             queued += self.targets.redrive(target, reason, work_items, rate, dry_run=dry_run)
+        if request.credential_renewed:
+            queued += self.targets.credential_renewed(target)
         self.signal.notify()
         return pb.RequestSyncResponse(queued=queued)
 

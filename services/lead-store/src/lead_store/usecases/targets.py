@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 from lead_store.domain.errors import AlreadyExists
 from lead_store.domain.lead import Lead
+from lead_store.domain.reasons import OF_CREDENTIAL
 from lead_store.domain.retry import spread
 from lead_store.domain.rules import Target
 from lead_store.domain.work_item import push_of
@@ -74,6 +75,12 @@ class Targets:
             return len(failed)
         due_at = spread(self.store.now(), len(failed), per_second)
         return self.store.work_items.redrive(failed, due_at, [one.reason == "delete_cap" for one in failed])
+
+    def credential_renewed(self, target: Target) -> int:
+        """Make due what waits or has failed for a reason that a new credential may have ended; answers how much."""
+        now = self.store.now()
+        waiting = self.store.work_lists.end_waits(target.integration_id, OF_CREDENTIAL, now)
+        return waiting + sum(self.redrive(target, reason, [], 0, dry_run=False) for reason in OF_CREDENTIAL)
 
     def run_work(self, target: Target, run_id: str) -> tuple[int, int]:
         """How many work items of a run are still to do, and how many have failed."""
