@@ -59,7 +59,7 @@ async def test_links_and_their_fields() -> None:
         link = lead.links.add(integration_id="i", provider="hubspot", record_id="7", state=lead_pb2.LINK_STATE_DETACHED)
         link.detached_reason = "record_archived"
         link.conflicts.add(field="first_name", ours="Ann", theirs="", overwritten=True)
-        link.refused.add(field="custom_fields.a_b", reason="invalid_value")
+        link.refused.add(field="custom_fields.a_b", reason="invalid_value", cause="It is wrong.")
         oscillation = link.paused.add(field="job_title", value="CTO", replaced="cto", writer="WORKFLOWS:7")
         oscillation.until.FromMilliseconds(1_782_371_970_000)
         link.paused.add(field="phone", value="1")
@@ -78,7 +78,14 @@ async def test_links_and_their_fields() -> None:
                 "state": "detached",
                 "detachedReason": "record_archived",
                 "conflicts": [{"field": "firstName", "ours": "Ann", "theirs": None, "overwritten": True}],
-                "refused": [{"field": "customFields.a_b", "reason": "invalid_value"}],
+                "refused": [
+                    {
+                        "field": "customFields.a_b",
+                        "reason": "invalid_value",
+                        "cause": "It is wrong.",
+                        "remedy": None,
+                    }
+                ],
                 "paused": [
                     {
                         "field": "jobTitle",

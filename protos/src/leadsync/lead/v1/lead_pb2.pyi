@@ -283,7 +283,7 @@ class Link(_message.Message):
 
     @_builtins.property
     def refused(self) -> _containers.RepeatedCompositeFieldContainer[Global___RefusedField]:
-        """Fields whose value the CRM refused; each waits alone until its value changes."""
+        """Fields whose value the CRM refused; each waits alone until its value changes or the lead is pushed."""
 
     @_builtins.property
     def paused(self) -> _containers.RepeatedCompositeFieldContainer[Global___PausedField]:
@@ -430,19 +430,27 @@ class RefusedField(_message.Message):
 
     FIELD_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
+    CAUSE_FIELD_NUMBER: _builtins.int
+    REMEDY_FIELD_NUMBER: _builtins.int
     field: _builtins.str
     """Lead field, e.g. `email`."""
     reason: _builtins.str
     """Stable reason, e.g. `email_taken`."""
+    cause: _builtins.str
+    """What the reason means, in plain words."""
+    remedy: _builtins.str
+    """What people can do; empty if nothing has to be done."""
     def __init__(
         self,
         *,
         field: _builtins.str = ...,
         reason: _builtins.str = ...,
+        cause: _builtins.str = ...,
+        remedy: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["field", b"field", "reason", b"reason"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cause", b"cause", "field", b"field", "reason", b"reason", "remedy", b"remedy"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -19,6 +19,8 @@ def merge_pair(case: Case, lead: Lead, link: Link, notes: Notes, unproven: froze
     `newly` = the link was made for this reading. Of `unproven` fields it is not known whether a write of ours landed.
     """
     present, target = present_of(case), case.target
+    if case.work_item.notes.push:  # a person's push tries again what was refused
+        link = replace(link, refused={})
     ours = Ours(
         lead.values,
         {name: change.source_time for name, change in lead.changed.items()},

@@ -100,7 +100,11 @@ ADVICE = {
     "read_only": Advice("The property cannot be written.", "Map another one, or let the field flow from the CRM only."),
     "crm_refused": Advice("The CRM refuses the write as a whole.", "Look at the record in the CRM, then redrive it."),
     "conflict": Advice("Another record holds a value that must be unique.", "Change the value on either side."),
-    "email_taken": Advice("Another record has the e-mail; only the e-mail waits.", "Change it on either side."),
+    "email_taken": Advice(
+        "Another record has the e-mail; only the e-mail waits.",
+        "Change it on either side, or push the lead once the other record has given it up. To swap the e-mails of two"
+        " leads, set one of them to a third e-mail, push the other lead, and then set the first one again.",
+    ),
     "cannot_be_stored": Advice(
         "The record cannot be kept, for instance since it is too large.",
         "Shorten the values; lead-store's log says what kind of error it was.",

@@ -9,6 +9,7 @@ from lead_store.domain.fields import CUSTOM_PREFIX, STANDARD_FIELDS, is_field
 from lead_store.domain.history import Entry
 from lead_store.domain.lead import CrmMetadata, EndReason, Lead
 from lead_store.domain.link import Link
+from lead_store.domain.reasons import advice
 from lead_store.domain.rules import Direction
 from lead_store.rpc.times import to_timestamp
 
@@ -100,9 +101,7 @@ def _link_message(link: Link, values: Mapping[str, str]) -> lead_pb2.Link:
             lead_pb2.UnreadableField(field=name, theirs=value.theirs, reason=value.reason)
             for name, value in sorted(link.unreadable.items())
         ],
-        refused=[
-            lead_pb2.RefusedField(field=name, reason=refusal.reason) for name, refusal in sorted(link.refused.items())
-        ],
+        refused=[_refused(name, refusal.reason) for name, refusal in sorted(link.refused.items())],
     )
 
 
@@ -124,3 +123,8 @@ def explanation_message(entry: Entry) -> lead_service_pb2.Explanation:
             for name, change in sorted(entry.fields.items())
         ],
     )
+
+
+def _refused(name: str, reason: str) -> lead_pb2.RefusedField:
+    known = advice(reason)
+    return lead_pb2.RefusedField(field=name, reason=reason, cause=known.cause, remedy=known.remedy)

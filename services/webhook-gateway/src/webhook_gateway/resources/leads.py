@@ -78,10 +78,12 @@ class UnreadableField(Struct, rename="camel"):
 
 
 class RefusedField(Struct, rename="camel"):
-    """A field whose value the CRM does not take."""
+    """A field whose value the CRM does not take. It waits until its value changes or the lead is pushed."""
 
     field: LeadField
     reason: str
+    cause: str | None
+    remedy: str | None
 
 
 class PausedField(Struct, rename="camel"):
