@@ -15,11 +15,13 @@ from crm_connector.rpc import mapping
 from crm_connector.usecases.background import repeat
 from crm_connector.usecases.check import CheckState
 from crm_connector.usecases.loops import Loops
-from integration.connector import hub
+from integration.connector import builders, hub
+from integration.connector.builders import TO_CRM
 from integration.connector.hub import SEARCH, Simulator
 from integration.connector.lead_store_double import StoreDouble, lease_all
 from integration.connector.rig import Parts
 from pymongo import MongoClient
+from pymongo.database import Database
 
 SEARCH_PATH, ARCHIVE_PATH = SEARCH.partition(" ")[2], "/crm/v3/objects/contacts"
 OK, WARNING, FAILED = CheckState.OK, CheckState.WARNING, CheckState.FAILED
@@ -158,6 +160,23 @@ def test_metrics_show_how_long_a_loop_has_been_failing(parts: Parts) -> None:
     assert failing("upkeep")
     parts.loops.turned("upkeep", failed=False)
     assert not failing("upkeep")
+
+
+def test_metrics_show_the_account_that_was_swept_longest_ago(
+    parts: Parts, db: Database[dict[str, Any]], double: StoreDouble
+) -> None:
+    """An account without any sweep counts from when it was connected; one that is not swept does not count."""
+    made, double.page = parts.connect(), lease_all
+    later = made.created_at + timedelta(hours=3)
+
+    def unswept() -> float:
+        return Loops(MongoLoops(db), parts.repository, lambda: later).unswept_seconds()
+
+    assert unswept() == 3 * 3600
+    parts.sweep().turn()
+    assert 3 * 3600 - 60 < unswept() < 3 * 3600
+    parts.integrations.update("tenant-1", made.integration_id, builders.changes(direction=TO_CRM), "")
+    assert unswept() == 0.0
 
 
 def test_a_state_that_cannot_be_stored_stops_no_loop(parts: Parts) -> None:

@@ -102,7 +102,9 @@ class Service:
         )
         self._upkeep = Upkeep(repository, integrations, targets, of_accounts, loops, timing)
         self._metrics.watch(connections.health, self._streams.disconnected)
-        self._metrics.watch_loops([*(loop.value for loop in Loop), *_TURNS], loops.failing_seconds)
+        self._metrics.watch_loops(
+            [*(loop.value for loop in Loop), *_TURNS], loops.failing_seconds, loops.unswept_seconds
+        )
         calls = self._metrics.calls_of_thread
         planner = Planner(store, connections.low_priority, planned, calls, now)
         self._runner = Runner(

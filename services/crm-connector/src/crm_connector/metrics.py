@@ -42,8 +42,13 @@ class Metrics:
         )
         streams.set_function(disconnected)
 
-    def watch_loops(self, names: Iterable[str], failing_seconds: Callable[[str], float]) -> None:
-        """Show for how long each standing loop has been failing; 0 = its last attempt succeeded."""
+    def watch_loops(
+        self,
+        names: Iterable[str],
+        failing_seconds: Callable[[str], float],
+        unswept_seconds: Callable[[], float] = lambda: 0.0,
+    ) -> None:
+        """Show how long each loop has been failing (0 = its last attempt succeeded), and how old the last sweep is."""
         failing = Gauge(
             "leadsync_loop_failing_seconds",
             "For how long a standing loop has been failing, of all integrations the longest time.",
@@ -52,6 +57,12 @@ class Metrics:
         )
         for name in names:
             failing.labels(name).set_function(partial(failing_seconds, name))
+        unswept = Gauge(
+            "leadsync_crm_unswept_seconds",
+            "Time since the last complete sweep, of all integrations the longest.",
+            registry=self.registry,
+        )
+        unswept.set_function(unswept_seconds)
 
     def call(self, method: str, status: int) -> None:
         """Count one call to a CRM; status 0 = no answer."""

@@ -38,11 +38,11 @@ class MongoLoops:
             found = self._collection.find_one({"_id": integration_id}, {"loops": 1}) or {}
         return _states(found)
 
-    def failing(self, integration_ids: Collection[str]) -> list[LoopState]:
-        """Give the loops of these integrations whose last attempt failed."""
+    def of_each(self, integration_ids: Collection[str]) -> dict[str, list[LoopState]]:
+        """Give the loops of these integrations that have run, by integration."""
         with mapped_errors():
             found = list(self._collection.find({"_id": {"$in": list(integration_ids)}}, {"loops": 1}))
-        return [state for document in found for state in _states(document) if state.failing_since]
+        return {document["_id"]: _states(document) for document in found}
 
     def _update(self, integration_id: str, update: dict[str, Any]) -> None:
         with mapped_errors():

@@ -2,17 +2,20 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from crm_connector.domain.errors import ConnectorError, StoreUnavailableError
+from crm_connector.domain.integration import Integration
 from crm_connector.domain.loops import Loop, LoopState
 from crm_connector.mongo.integrations import MongoIntegrations
 from crm_connector.mongo.loops import MongoLoops
 
 # No failures: another process has the loop, the integration is paused, gone or just changed, or this process ends.
 _NOT_OURS = {"integration_busy", "integration_not_found", "paused", "stale_etag", "stopping"}
+_READ_EVERY = 10.0  # seconds
 _UNEXPECTED = "An unexpected error. The log of crm-connector has it."
 
 
@@ -37,7 +40,7 @@ class Loops:
         self._lock = threading.Lock()
         self._noted: dict[tuple[str, Loop], float] = {}
         self._turns: dict[tuple[str, int], float] = {}  # by name and thread
-        self._failing: tuple[float, dict[str, float]] | None = None
+        self._read: tuple[float, _Ages] | None = None
 
     def succeeded(self, integration_id: str, loop: Loop) -> None:
         """Note that a loop has succeeded."""
@@ -102,20 +105,42 @@ class Loops:
         with self._lock:
             since = [at for (one, _), at in self._turns.items() if one == name]
         of_turns = self._monotonic() - min(since) if since else 0.0
-        return max(of_turns, self._failing_of_integrations().get(name, 0.0))
+        return max(of_turns, self._ages().failing.get(name, 0.0))
 
-    def _failing_of_integrations(self) -> dict[str, float]:
+    def unswept_seconds(self) -> float:
+        """Give the time since the last complete sweep: of all integrations that are swept, the longest time."""
+        return self._ages().unswept
+
+    def _ages(self) -> "_Ages":
         """Read the states, but not more often than every ten seconds; while MongoDB is away there are none."""
         with self._lock:
-            if self._failing is not None and self._monotonic() - self._failing[0] < 10.0:
-                return self._failing[1]
-        longest: dict[str, float] = {}
+            if self._read is not None and self._monotonic() - self._read[0] < _READ_EVERY:
+                return self._read[1]
+        ages = _Ages()
         with suppress(StoreUnavailableError):
-            live = [one.integration_id for one in self._integrations.all() if not (one.paused or one.deleting)]
-            now = self._now()
-            for state in self._states.failing(live):
-                seconds = (now - state.failing_since).total_seconds() if state.failing_since else 0.0
-                longest[state.loop.value] = max(longest.get(state.loop.value, 0.0), seconds)
+            live = [one for one in self._integrations.all() if not (one.paused or one.deleting)]
+            ages = _ages(live, self._states.of_each([one.integration_id for one in live]), self._now())
         with self._lock:
-            self._failing = (self._monotonic(), longest)
-        return longest
+            self._read = (self._monotonic(), ages)
+        return ages
+
+
+@dataclass(frozen=True, slots=True)
+class _Ages:
+    """Seconds for which the loops of some integration have been failing, by name, and since its last sweep."""
+
+    failing: Mapping[str, float] = field(default_factory=dict)
+    unswept: float = 0.0
+
+
+def _ages(live: Sequence[Integration], states: Mapping[str, Sequence[LoopState]], now: datetime) -> _Ages:
+    """Take the longest times of these integrations."""
+    failing: dict[str, float] = {}
+    swept: dict[str, datetime] = {one.integration_id: one.created_at for one in live if one.reads_crm}
+    for integration_id, found in states.items():
+        for state in found:
+            name, since = state.loop.value, state.failing_since
+            failing[name] = max(failing.get(name, 0.0), (now - since).total_seconds() if since else 0.0)
+            if state.loop is Loop.SWEEP and state.succeeded_at and integration_id in swept:
+                swept[integration_id] = state.succeeded_at
+    return _Ages(failing, (now - min(swept.values())).total_seconds() if swept else 0.0)
