@@ -157,7 +157,10 @@ def wired(
     webhooks = Webhooks(repository, subscriptions, connections, targets, of_accounts, streams, PUBLIC)
     stored_runs, planned = MongoRuns(db, TIMING.run_lease), MongoPlannedRecords(db)
     integrations = Integrations(
-        *(repository, cursors, stored_runs, vault, connections, targets, webhooks, store), new_id=_new_id, now=now
+        *(repository, cursors, stored_runs, vault, connections, targets, webhooks, store),
+        sweep_soon=swept_soon.append,
+        new_id=_new_id,
+        now=now,
     )
     return Parts(
         store=store,

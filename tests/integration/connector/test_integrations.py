@@ -321,7 +321,7 @@ def test_waiting_work_is_due_after_a_new_credential(parts: Parts, double: StoreD
     parts.integrations.update(
         "tenant-1", made.integration_id, Changes(credential=Credential.access_token("pat-na1-new")), ""
     )
-    assert double.renewed == [made.integration_id]
+    assert (double.renewed, parts.swept_soon) == ([made.integration_id], [made.integration_id])
     double.unavailable = 10
     parts.integrations.update(
         "tenant-1", made.integration_id, Changes(credential=Credential.access_token("pat-na1-newer")), ""

@@ -98,7 +98,10 @@ class Service:
         of_apps = MongoSubscriptions(self._db)
         webhooks = Webhooks(repository, of_apps, connections, targets, of_accounts, self._streams, settings.api_url)
         integrations = Integrations(
-            *(repository, cursors, runs, vault, connections, targets, webhooks, store), new_id=_new_id, now=now
+            *(repository, cursors, runs, vault, connections, targets, webhooks, store),
+            sweep_soon=self._sweep.soon,
+            new_id=_new_id,
+            now=now,
         )
         self._upkeep = Upkeep(repository, integrations, targets, of_accounts, loops, timing)
         self._metrics.watch(connections.health, self._streams.disconnected)

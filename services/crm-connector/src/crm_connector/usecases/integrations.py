@@ -49,9 +49,11 @@ class Integrations:
         webhooks: Webhooks,
         store: GrpcLeadStore,
         *,
+        sweep_soon: Callable[[str], None],
         new_id: Callable[[], str],
         now: Callable[[], datetime],
     ) -> None:
+        """`sweep_soon` makes the sweep of an integration due."""
         self._repository = repository
         self._cursors = cursors
         self._runs = runs
@@ -60,6 +62,7 @@ class Integrations:
         self._targets = targets
         self._webhooks = webhooks
         self._store = store
+        self._sweep_soon = sweep_soon
         self._new_id = new_id
         self._now = now
 
@@ -174,7 +177,8 @@ class Integrations:
         _log.info("integration_deleted", integration_id=integration.integration_id)
 
     def _renewed(self, integration: Integration) -> None:
-        """Let work go on that waits for a new credential. While lead-store is away it goes on when its waits end."""
+        """Let go on what waits for a new credential. While lead-store is away, work goes on when its waits end."""
+        self._sweep_soon(integration.integration_id)
         try:
             queued = self._store.credential_renewed(integration)
         except ConnectorError as error:
