@@ -190,7 +190,7 @@ def test_a_deleted_leads_record_is_not_imported_by_a_new_connection(lead_store: 
 
 def watched(store: LeadStore, change: Callable[[], None]) -> lead_pb2.Lead:
     """The lead that a watch shows after a change."""
-    watch = store.leads.WatchLeads(lead_service_pb2.WatchLeadsRequest(tenant_id=TENANT), timeout=30)
+    watch = store.leads.WatchLeads(lead_service_pb2.WatchLeadsRequest(tenant_id=TENANT), timeout=60)
     next(watch)
     change()
     lead: lead_pb2.Lead = next(answer.lead for answer in watch if answer.HasField("lead"))

@@ -137,10 +137,10 @@ def test_a_new_credential_ends_the_waits_for_it(lead_store: LeadStore) -> None:
         )
         for lease in lead_store.lease().leases
     ]
-    lead_store.work_stub.ReleaseWork(work_pb.ReleaseWorkRequest(worker_id="worker-1", releases=releases), timeout=5)
+    lead_store.work_stub.ReleaseWork(work_pb.ReleaseWorkRequest(worker_id="worker-1", releases=releases), timeout=60)
     request = work_pb.RequestSyncRequest(tenant_id=TENANT, integration_id=INTEGRATION, credential_renewed=True)
 
-    queued = [lead_store.work_stub.RequestSync(request, timeout=5).queued for _ in range(2)]
+    queued = [lead_store.work_stub.RequestSync(request, timeout=60).queued for _ in range(2)]
 
     assert queued == [2, 0]
     assert sorted(lease.record_id for lease in lead_store.lease().leases) == ["1", "3"]

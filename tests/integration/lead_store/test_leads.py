@@ -207,7 +207,7 @@ def test_an_imported_address_is_kept_without_outer_space(lead_store: LeadStore) 
 def watching(store: LeadStore, resume_token: str = "") -> Any:
     """Open a watch."""
     request = lead_service_pb2.WatchLeadsRequest(tenant_id=TENANT, resume_token=resume_token)
-    return store.leads.WatchLeads(request, timeout=30)
+    return store.leads.WatchLeads(request, timeout=60)
 
 
 def test_a_watch_shows_each_change_and_goes_on_where_it_was_left(lead_store: LeadStore) -> None:

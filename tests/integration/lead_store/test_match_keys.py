@@ -312,7 +312,7 @@ def test_a_lead_is_looked_for_in_every_spelling_that_would_match_it(lead_store: 
     assert lease.email == lease.emails[0] == "ada@bücher.de"
     assert "ada@xn--bcher-kva.de" in lease.emails
     request = plan_pb.PlanLeadsRequest(tenant_id=TENANT, integration_id=INTEGRATION, lead_ids=[lead_id])
-    (planned,) = lead_store.plan_stub.PlanLeads(request, timeout=5).leases
+    (planned,) = lead_store.plan_stub.PlanLeads(request, timeout=60).leases
     assert planned.emails == lease.emails
 
 

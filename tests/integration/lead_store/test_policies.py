@@ -16,14 +16,14 @@ REVENUE = "custom_fields.revenue"
 def check(store: LeadStore, policy: policy_pb2.SyncPolicy, *mapped: str) -> policy_pb2.SyncPolicy:
     """Have a policy checked."""
     request = plan_pb.CheckPolicyRequest(tenant_id=TENANT, policy=policy, mapped_fields=mapped)
-    return store.plan_stub.CheckPolicy(request, timeout=30).policy
+    return store.plan_stub.CheckPolicy(request, timeout=60).policy
 
 
 def test_a_policy_comes_back_with_every_default(lead_store: LeadStore) -> None:
     """One rule for each mapped field, with the type that the tenant declared."""
     field = lead_field_pb2.LeadField(name=REVENUE, type=lead_field_pb2.FIELD_TYPE_NUMBER)
     declared = lead_field_service_pb2.PutLeadFieldRequest(tenant_id=TENANT, field=field)
-    lead_store.lead_fields.PutLeadField(declared, timeout=30)
+    lead_store.lead_fields.PutLeadField(declared, timeout=60)
     given = policy_pb2.FieldRule(field="email", rule=policy_pb2.MERGE_RULE_ASK)
 
     full = check(lead_store, policy_pb2.SyncPolicy(direction=TO, fields=[given]), "email", REVENUE)
@@ -98,14 +98,14 @@ def test_what_cannot_be_is_refused(
     expected = grpc.StatusCode.INVALID_ARGUMENT, reason, path
     assert refusal(lambda: check(lead_store, policy, "email")) == expected
     put = work_pb.PutTargetRequest(target=target(policy=policy, fields=["email"]))
-    assert refusal(lambda: lead_store.work_stub.PutTarget(put, timeout=30)) == expected
+    assert refusal(lambda: lead_store.work_stub.PutTarget(put, timeout=60)) == expected
 
 
 def test_a_target_says_what_its_crm_can_do(lead_store: LeadStore) -> None:
     """Without it nothing could be decided."""
     request = work_pb.PutTargetRequest(target=target(capabilities=None))
     expected = grpc.StatusCode.INVALID_ARGUMENT, "invalid_field", "target.capabilities"
-    assert refusal(lambda: lead_store.work_stub.PutTarget(request, timeout=30)) == expected
+    assert refusal(lambda: lead_store.work_stub.PutTarget(request, timeout=60)) == expected
     late = sync_pb2.Capabilities(unread_within_ms=-1)
     path = "target.capabilities.unread_within_ms"
     assert refusal(lambda: lead_store.put_target(capabilities=late))[2] == path

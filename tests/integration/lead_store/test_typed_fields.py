@@ -18,13 +18,13 @@ def declare(store: LeadStore, kind: lead_field_pb2.FieldType.ValueType = NUMBER,
     """Declare the type of the revenue."""
     field = lead_field_pb2.LeadField(name=REVENUE, type=kind, options=options)
     request = lead_field_service_pb2.PutLeadFieldRequest(tenant_id=TENANT, field=field)
-    store.lead_fields.PutLeadField(request, timeout=30)
+    store.lead_fields.PutLeadField(request, timeout=60)
 
 
 def create(store: LeadStore, revenue: str) -> lead_pb2.Lead:
     """Create a lead with a revenue."""
     lead = lead_pb2.Lead(email=EMAIL, custom_fields={"revenue": revenue})
-    return store.leads.CreateLead(lead_service_pb2.CreateLeadRequest(tenant_id=TENANT, lead=lead), timeout=30).lead
+    return store.leads.CreateLead(lead_service_pb2.CreateLeadRequest(tenant_id=TENANT, lead=lead), timeout=60).lead
 
 
 def update(store: LeadStore, lead_id: str, revenue: str) -> lead_pb2.Lead:
@@ -32,7 +32,7 @@ def update(store: LeadStore, lead_id: str, revenue: str) -> lead_pb2.Lead:
     lead = lead_pb2.Lead(custom_fields={"revenue": revenue})
     request = lead_service_pb2.UpdateLeadRequest(tenant_id=TENANT, lead_id=lead_id, lead=lead)
     request.update_mask.paths.append(REVENUE)
-    return store.leads.UpdateLead(request, timeout=30).lead
+    return store.leads.UpdateLead(request, timeout=60).lead
 
 
 @pytest.fixture
