@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from leadsync.sync.v1 import policy_pb2 as leadsync_dot_sync_dot_v1_dot_policy__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bleadsync/sync/v1/sync.proto\x12\x10leadsync.sync.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dleadsync/sync/v1/policy.proto\"\x8f\x01\n\x0c\x43\x61pabilities\x12\x0f\n\x07history\x18\x01 \x01(\x08\x12\x16\n\x0eguarded_writes\x18\x02 \x01(\x08\x12\x13\n\x0bwrite_stamp\x18\x03 \x01(\x08\x12\x16\n\x0e\x65rasure_events\x18\x04 \x01(\x08\x12\x18\n\x10unread_within_ms\x18\x05 \x01(\x03\x12\x0f\n\x07objects\x18\x06 \x03(\t\"\xc4\x02\n\x06Target\x12\x16\n\x0eintegration_id\x18\x01 \x01(\t\x12\x11\n\ttenant_id\x18\x02 \x01(\t\x12\x10\n\x08provider\x18\x03 \x01(\t\x12\x12\n\naccount_id\x18\x04 \x01(\t\x12,\n\x06policy\x18\x05 \x01(\x0b\x32\x1c.leadsync.sync.v1.SyncPolicy\x12\x15\n\rmapped_fields\x18\x06 \x03(\t\x12\x1b\n\x13mapping_fingerprint\x18\x07 \x01(\t\x12\x18\n\x10webhooks_enabled\x18\x08 \x01(\x08\x12\x0e\n\x06paused\x18\t \x01(\x08\x12\x10\n\x08revision\x18\n \x01(\x03\x12\x34\n\x0c\x63\x61pabilities\x18\x0b \x01(\x0b\x32\x1e.leadsync.sync.v1.Capabilities\x12\x15\n\rprovider_name\x18\x0c \x01(\t\"\x80\x01\n\x05Lease\x12\x14\n\x0cwork_item_id\x18\x01 \x01(\t\x12\r\n\x05\x66\x65nce\x18\x02 \x01(\x03\x12\x11\n\trecord_id\x18\x03 \x01(\t\x12\x0f\n\x07lead_id\x18\x04 \x01(\t\x12\r\n\x05\x65mail\x18\x05 \x01(\t\x12\x0f\n\x07history\x18\x06 \x01(\x08\x12\x0e\n\x06\x65mails\x18\x07 \x03(\t\"s\n\x07Version\x12\x0b\n\x03\x63rm\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\x12.\n\nchanged_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04ours\x18\x04 \x01(\x08\x12\x0e\n\x06source\x18\x05 \x01(\t\"a\n\x07Reading\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x0b\n\x03\x63rm\x18\x02 \x01(\t\x12\r\n\x05value\x18\x03 \x01(\t\x12+\n\x08versions\x18\x04 \x03(\x0b\x32\x19.leadsync.sync.v1.Version\"\xc7\x02\n\rPresentRecord\x12\x11\n\trecord_id\x18\x01 \x01(\t\x12/\n\x0bmodified_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\x08readings\x18\x03 \x03(\x0b\x32\x19.leadsync.sync.v1.Reading\x12\x15\n\rsource_system\x18\x04 \x01(\t\x12\x16\n\x0emarked_lead_id\x18\x05 \x01(\t\x12\x14\n\x0cwith_history\x18\x06 \x01(\x08\x12\x19\n\x11merged_record_ids\x18\x07 \x03(\t\x12\x14\n\x0cother_emails\x18\x08 \x03(\t\x12\x12\n\nhistory_of\x18\t \x03(\t\x12\x17\n\x0flanded_write_id\x18\n \x01(\t\x12\x0e\n\x06object\x18\x0b \x01(\t\x12\x12\n\nrecord_url\x18\x0c \x01(\t\"\x10\n\x0e\x41rchivedRecord\"\x0e\n\x0c\x41\x62sentRecord\"&\n\x0cMergedRecord\x12\x16\n\x0einto_record_id\x18\x01 \x01(\t\"\"\n\x10UnreadableRecord\x12\x0e\n\x06reason\x18\x01 \x01(\t\"\xde\x02\n\x0bObservation\x12\x14\n\x0cwork_item_id\x18\x01 \x01(\t\x12\r\n\x05\x66\x65nce\x18\x02 \x01(\x03\x12\x19\n\x11read_before_lease\x18\x03 \x01(\x08\x12\x32\n\x07present\x18\x04 \x01(\x0b\x32\x1f.leadsync.sync.v1.PresentRecordH\x00\x12\x34\n\x08\x61rchived\x18\x05 \x01(\x0b\x32 .leadsync.sync.v1.ArchivedRecordH\x00\x12\x30\n\x06\x61\x62sent\x18\x06 \x01(\x0b\x32\x1e.leadsync.sync.v1.AbsentRecordH\x00\x12\x30\n\x06merged\x18\x07 \x01(\x0b\x32\x1e.leadsync.sync.v1.MergedRecordH\x00\x12\x38\n\nunreadable\x18\x08 \x01(\x0b\x32\".leadsync.sync.v1.UnreadableRecordH\x00\x42\x07\n\x05state\"\xf7\x01\n\x05Write\x12\x10\n\x08write_id\x18\x01 \x01(\t\x12)\n\x04kind\x18\x02 \x01(\x0e\x32\x1b.leadsync.sync.v1.WriteKind\x12\x11\n\trecord_id\x18\x03 \x01(\t\x12\x0f\n\x07lead_id\x18\x04 \x01(\t\x12\x33\n\x06values\x18\x05 \x03(\x0b\x32#.leadsync.sync.v1.Write.ValuesEntry\x12)\n\x05\x62\x61sis\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a-\n\x0bValuesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xd6\x01\n\x08\x44\x65\x63ision\x12\x14\n\x0cwork_item_id\x18\x01 \x01(\t\x12*\n\x07outcome\x18\x02 \x01(\x0e\x32\x19.leadsync.sync.v1.Outcome\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0f\n\x07lead_id\x18\x04 \x01(\t\x12&\n\x05write\x18\x05 \x01(\x0b\x32\x17.leadsync.sync.v1.Write\x12\x11\n\trecord_id\x18\x06 \x01(\t\x12\x13\n\x0blead_fields\x18\x07 \x03(\t\x12\x17\n\x0f\x63onflict_fields\x18\x08 \x03(\t\"\xc9\x02\n\x0bWriteResult\x12\x14\n\x0cwork_item_id\x18\x01 \x01(\t\x12\r\n\x05\x66\x65nce\x18\x02 \x01(\x03\x12\x10\n\x08write_id\x18\x03 \x01(\t\x12+\n\x04\x64one\x18\x04 \x01(\x0b\x32\x1b.leadsync.sync.v1.WriteDoneH\x00\x12\x31\n\x07refused\x18\x05 \x01(\x0b\x32\x1e.leadsync.sync.v1.WriteRefusedH\x00\x12\x35\n\tduplicate\x18\x06 \x01(\x0b\x32 .leadsync.sync.v1.WriteDuplicateH\x00\x12\x32\n\x08not_sent\x18\x07 \x01(\x0b\x32\x1e.leadsync.sync.v1.WriteNotSentH\x00\x12-\n\x05stale\x18\x08 \x01(\x0b\x32\x1c.leadsync.sync.v1.WriteStaleH\x00\x42\t\n\x07outcome\"|\n\tWriteDone\x12\x11\n\trecord_id\x18\x01 \x01(\t\x12/\n\x0bmodified_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\x08readings\x18\x03 \x03(\x0b\x32\x19.leadsync.sync.v1.Reading\".\n\x0cWriteRefused\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0e\n\x06\x66ields\x18\x02 \x03(\t\"$\n\x0eWriteDuplicate\x12\x12\n\nrecord_ids\x18\x01 \x03(\t\"\x0c\n\nWriteStale\"6\n\x0cWriteNotSent\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x16\n\x0eretry_after_ms\x18\x02 \x01(\x03*\xbe\x02\n\x07Outcome\x12\x17\n\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x15\n\x11OUTCOME_UNCHANGED\x10\x01\x12\x13\n\x0fOUTCOME_CREATED\x10\x02\x12\x12\n\x0eOUTCOME_LINKED\x10\x03\x12\x13\n\x0fOUTCOME_UPDATED\x10\x04\x12\x12\n\x0eOUTCOME_PUSHED\x10\x05\x12\x13\n\x0fOUTCOME_SKIPPED\x10\x06\x12\x14\n\x10OUTCOME_UNLINKED\x10\x07\x12\x19\n\x15OUTCOME_NEEDS_HISTORY\x10\x08\x12\x19\n\x15OUTCOME_NEEDS_READING\x10\t\x12\x14\n\x10OUTCOME_RELEASED\x10\n\x12\x12\n\x0eOUTCOME_FENCED\x10\x0b\x12\x12\n\x0eOUTCOME_FAILED\x10\x0c\x12\x12\n\x0eOUTCOME_ERASED\x10\r*m\n\tWriteKind\x12\x1a\n\x16WRITE_KIND_UNSPECIFIED\x10\x00\x12\x15\n\x11WRITE_KIND_CREATE\x10\x01\x12\x15\n\x11WRITE_KIND_UPDATE\x10\x02\x12\x16\n\x12WRITE_KIND_ARCHIVE\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bleadsync/sync/v1/sync.proto\x12\x10leadsync.sync.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dleadsync/sync/v1/policy.proto\"\x8f\x01\n\x0c\x43\x61pabilities\x12\x0f\n\x07history\x18\x01 \x01(\x08\x12\x16\n\x0eguarded_writes\x18\x02 \x01(\x08\x12\x13\n\x0bwrite_stamp\x18\x03 \x01(\x08\x12\x16\n\x0e\x65rasure_events\x18\x04 \x01(\x08\x12\x18\n\x10unread_within_ms\x18\x05 \x01(\x03\x12\x0f\n\x07objects\x18\x06 \x03(\t\"\xc4\x02\n\x06Target\x12\x16\n\x0eintegration_id\x18\x01 \x01(\t\x12\x11\n\ttenant_id\x18\x02 \x01(\t\x12\x10\n\x08provider\x18\x03 \x01(\t\x12\x12\n\naccount_id\x18\x04 \x01(\t\x12,\n\x06policy\x18\x05 \x01(\x0b\x32\x1c.leadsync.sync.v1.SyncPolicy\x12\x15\n\rmapped_fields\x18\x06 \x03(\t\x12\x1b\n\x13mapping_fingerprint\x18\x07 \x01(\t\x12\x18\n\x10webhooks_enabled\x18\x08 \x01(\x08\x12\x0e\n\x06paused\x18\t \x01(\x08\x12\x10\n\x08revision\x18\n \x01(\x03\x12\x34\n\x0c\x63\x61pabilities\x18\x0b \x01(\x0b\x32\x1e.leadsync.sync.v1.Capabilities\x12\x15\n\rprovider_name\x18\x0c \x01(\t\"\x80\x01\n\x05Lease\x12\x14\n\x0cwork_item_id\x18\x01 \x01(\t\x12\r\n\x05\x66\x65nce\x18\x02 \x01(\x03\x12\x11\n\trecord_id\x18\x03 \x01(\t\x12\x0f\n\x07lead_id\x18\x04 \x01(\t\x12\r\n\x05\x65mail\x18\x05 \x01(\t\x12\x0f\n\x07history\x18\x06 \x01(\x08\x12\x0e\n\x06\x65mails\x18\x07 \x03(\t\"s\n\x07Version\x12\x0b\n\x03\x63rm\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\x12.\n\nchanged_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04ours\x18\x04 \x01(\x08\x12\x0e\n\x06source\x18\x05 \x01(\t\"a\n\x07Reading\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x0b\n\x03\x63rm\x18\x02 \x01(\t\x12\r\n\x05value\x18\x03 \x01(\t\x12+\n\x08versions\x18\x04 \x03(\x0b\x32\x19.leadsync.sync.v1.Version\"\xdf\x02\n\rPresentRecord\x12\x11\n\trecord_id\x18\x01 \x01(\t\x12/\n\x0bmodified_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\x08readings\x18\x03 \x03(\x0b\x32\x19.leadsync.sync.v1.Reading\x12\x15\n\rsource_system\x18\x04 \x01(\t\x12\x16\n\x0emarked_lead_id\x18\x05 \x01(\t\x12\x14\n\x0cwith_history\x18\x06 \x01(\x08\x12\x19\n\x11merged_record_ids\x18\x07 \x03(\t\x12\x14\n\x0cother_emails\x18\x08 \x03(\t\x12\x12\n\nhistory_of\x18\t \x03(\t\x12\x17\n\x0flanded_write_id\x18\n \x01(\t\x12\x0e\n\x06object\x18\x0b \x01(\t\x12\x12\n\nrecord_url\x18\x0c \x01(\t\x12\x16\n\x0emissing_fields\x18\r \x03(\t\"\x10\n\x0e\x41rchivedRecord\"\x0e\n\x0c\x41\x62sentRecord\"&\n\x0cMergedRecord\x12\x16\n\x0einto_record_id\x18\x01 \x01(\t\"\"\n\x10UnreadableRecord\x12\x0e\n\x06reason\x18\x01 \x01(\t\"\xde\x02\n\x0bObservation\x12\x14\n\x0cwork_item_id\x18\x01 \x01(\t\x12\r\n\x05\x66\x65nce\x18\x02 \x01(\x03\x12\x19\n\x11read_before_lease\x18\x03 \x01(\x08\x12\x32\n\x07present\x18\x04 \x01(\x0b\x32\x1f.leadsync.sync.v1.PresentRecordH\x00\x12\x34\n\x08\x61rchived\x18\x05 \x01(\x0b\x32 .leadsync.sync.v1.ArchivedRecordH\x00\x12\x30\n\x06\x61\x62sent\x18\x06 \x01(\x0b\x32\x1e.leadsync.sync.v1.AbsentRecordH\x00\x12\x30\n\x06merged\x18\x07 \x01(\x0b\x32\x1e.leadsync.sync.v1.MergedRecordH\x00\x12\x38\n\nunreadable\x18\x08 \x01(\x0b\x32\".leadsync.sync.v1.UnreadableRecordH\x00\x42\x07\n\x05state\"\xf7\x01\n\x05Write\x12\x10\n\x08write_id\x18\x01 \x01(\t\x12)\n\x04kind\x18\x02 \x01(\x0e\x32\x1b.leadsync.sync.v1.WriteKind\x12\x11\n\trecord_id\x18\x03 \x01(\t\x12\x0f\n\x07lead_id\x18\x04 \x01(\t\x12\x33\n\x06values\x18\x05 \x03(\x0b\x32#.leadsync.sync.v1.Write.ValuesEntry\x12)\n\x05\x62\x61sis\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a-\n\x0bValuesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xd6\x01\n\x08\x44\x65\x63ision\x12\x14\n\x0cwork_item_id\x18\x01 \x01(\t\x12*\n\x07outcome\x18\x02 \x01(\x0e\x32\x19.leadsync.sync.v1.Outcome\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0f\n\x07lead_id\x18\x04 \x01(\t\x12&\n\x05write\x18\x05 \x01(\x0b\x32\x17.leadsync.sync.v1.Write\x12\x11\n\trecord_id\x18\x06 \x01(\t\x12\x13\n\x0blead_fields\x18\x07 \x03(\t\x12\x17\n\x0f\x63onflict_fields\x18\x08 \x03(\t\"\xc9\x02\n\x0bWriteResult\x12\x14\n\x0cwork_item_id\x18\x01 \x01(\t\x12\r\n\x05\x66\x65nce\x18\x02 \x01(\x03\x12\x10\n\x08write_id\x18\x03 \x01(\t\x12+\n\x04\x64one\x18\x04 \x01(\x0b\x32\x1b.leadsync.sync.v1.WriteDoneH\x00\x12\x31\n\x07refused\x18\x05 \x01(\x0b\x32\x1e.leadsync.sync.v1.WriteRefusedH\x00\x12\x35\n\tduplicate\x18\x06 \x01(\x0b\x32 .leadsync.sync.v1.WriteDuplicateH\x00\x12\x32\n\x08not_sent\x18\x07 \x01(\x0b\x32\x1e.leadsync.sync.v1.WriteNotSentH\x00\x12-\n\x05stale\x18\x08 \x01(\x0b\x32\x1c.leadsync.sync.v1.WriteStaleH\x00\x42\t\n\x07outcome\"|\n\tWriteDone\x12\x11\n\trecord_id\x18\x01 \x01(\t\x12/\n\x0bmodified_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\x08readings\x18\x03 \x03(\x0b\x32\x19.leadsync.sync.v1.Reading\".\n\x0cWriteRefused\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0e\n\x06\x66ields\x18\x02 \x03(\t\"$\n\x0eWriteDuplicate\x12\x12\n\nrecord_ids\x18\x01 \x03(\t\"\x0c\n\nWriteStale\"6\n\x0cWriteNotSent\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x16\n\x0eretry_after_ms\x18\x02 \x01(\x03*\xbe\x02\n\x07Outcome\x12\x17\n\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x15\n\x11OUTCOME_UNCHANGED\x10\x01\x12\x13\n\x0fOUTCOME_CREATED\x10\x02\x12\x12\n\x0eOUTCOME_LINKED\x10\x03\x12\x13\n\x0fOUTCOME_UPDATED\x10\x04\x12\x12\n\x0eOUTCOME_PUSHED\x10\x05\x12\x13\n\x0fOUTCOME_SKIPPED\x10\x06\x12\x14\n\x10OUTCOME_UNLINKED\x10\x07\x12\x19\n\x15OUTCOME_NEEDS_HISTORY\x10\x08\x12\x19\n\x15OUTCOME_NEEDS_READING\x10\t\x12\x14\n\x10OUTCOME_RELEASED\x10\n\x12\x12\n\x0eOUTCOME_FENCED\x10\x0b\x12\x12\n\x0eOUTCOME_FAILED\x10\x0c\x12\x12\n\x0eOUTCOME_ERASED\x10\r*m\n\tWriteKind\x12\x1a\n\x16WRITE_KIND_UNSPECIFIED\x10\x00\x12\x15\n\x11WRITE_KIND_CREATE\x10\x01\x12\x15\n\x11WRITE_KIND_UPDATE\x10\x02\x12\x16\n\x12WRITE_KIND_ARCHIVE\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,10 +35,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_WRITE_VALUESENTRY']._loaded_options = None
   _globals['_WRITE_VALUESENTRY']._serialized_options = b'8\001'
-  _globals['_OUTCOME']._serialized_start=2808
-  _globals['_OUTCOME']._serialized_end=3126
-  _globals['_WRITEKIND']._serialized_start=3128
-  _globals['_WRITEKIND']._serialized_end=3237
+  _globals['_OUTCOME']._serialized_start=2832
+  _globals['_OUTCOME']._serialized_end=3150
+  _globals['_WRITEKIND']._serialized_start=3152
+  _globals['_WRITEKIND']._serialized_end=3261
   _globals['_CAPABILITIES']._serialized_start=114
   _globals['_CAPABILITIES']._serialized_end=257
   _globals['_TARGET']._serialized_start=260
@@ -50,33 +50,33 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_READING']._serialized_start=834
   _globals['_READING']._serialized_end=931
   _globals['_PRESENTRECORD']._serialized_start=934
-  _globals['_PRESENTRECORD']._serialized_end=1261
-  _globals['_ARCHIVEDRECORD']._serialized_start=1263
-  _globals['_ARCHIVEDRECORD']._serialized_end=1279
-  _globals['_ABSENTRECORD']._serialized_start=1281
-  _globals['_ABSENTRECORD']._serialized_end=1295
-  _globals['_MERGEDRECORD']._serialized_start=1297
-  _globals['_MERGEDRECORD']._serialized_end=1335
-  _globals['_UNREADABLERECORD']._serialized_start=1337
-  _globals['_UNREADABLERECORD']._serialized_end=1371
-  _globals['_OBSERVATION']._serialized_start=1374
-  _globals['_OBSERVATION']._serialized_end=1724
-  _globals['_WRITE']._serialized_start=1727
-  _globals['_WRITE']._serialized_end=1974
-  _globals['_WRITE_VALUESENTRY']._serialized_start=1929
-  _globals['_WRITE_VALUESENTRY']._serialized_end=1974
-  _globals['_DECISION']._serialized_start=1977
-  _globals['_DECISION']._serialized_end=2191
-  _globals['_WRITERESULT']._serialized_start=2194
-  _globals['_WRITERESULT']._serialized_end=2523
-  _globals['_WRITEDONE']._serialized_start=2525
-  _globals['_WRITEDONE']._serialized_end=2649
-  _globals['_WRITEREFUSED']._serialized_start=2651
-  _globals['_WRITEREFUSED']._serialized_end=2697
-  _globals['_WRITEDUPLICATE']._serialized_start=2699
-  _globals['_WRITEDUPLICATE']._serialized_end=2735
-  _globals['_WRITESTALE']._serialized_start=2737
-  _globals['_WRITESTALE']._serialized_end=2749
-  _globals['_WRITENOTSENT']._serialized_start=2751
-  _globals['_WRITENOTSENT']._serialized_end=2805
+  _globals['_PRESENTRECORD']._serialized_end=1285
+  _globals['_ARCHIVEDRECORD']._serialized_start=1287
+  _globals['_ARCHIVEDRECORD']._serialized_end=1303
+  _globals['_ABSENTRECORD']._serialized_start=1305
+  _globals['_ABSENTRECORD']._serialized_end=1319
+  _globals['_MERGEDRECORD']._serialized_start=1321
+  _globals['_MERGEDRECORD']._serialized_end=1359
+  _globals['_UNREADABLERECORD']._serialized_start=1361
+  _globals['_UNREADABLERECORD']._serialized_end=1395
+  _globals['_OBSERVATION']._serialized_start=1398
+  _globals['_OBSERVATION']._serialized_end=1748
+  _globals['_WRITE']._serialized_start=1751
+  _globals['_WRITE']._serialized_end=1998
+  _globals['_WRITE_VALUESENTRY']._serialized_start=1953
+  _globals['_WRITE_VALUESENTRY']._serialized_end=1998
+  _globals['_DECISION']._serialized_start=2001
+  _globals['_DECISION']._serialized_end=2215
+  _globals['_WRITERESULT']._serialized_start=2218
+  _globals['_WRITERESULT']._serialized_end=2547
+  _globals['_WRITEDONE']._serialized_start=2549
+  _globals['_WRITEDONE']._serialized_end=2673
+  _globals['_WRITEREFUSED']._serialized_start=2675
+  _globals['_WRITEREFUSED']._serialized_end=2721
+  _globals['_WRITEDUPLICATE']._serialized_start=2723
+  _globals['_WRITEDUPLICATE']._serialized_end=2759
+  _globals['_WRITESTALE']._serialized_start=2761
+  _globals['_WRITESTALE']._serialized_end=2773
+  _globals['_WRITENOTSENT']._serialized_start=2775
+  _globals['_WRITENOTSENT']._serialized_end=2829
 # @@protoc_insertion_point(module_scope)

@@ -377,6 +377,7 @@ class PresentRecord(_message.Message):
     LANDED_WRITE_ID_FIELD_NUMBER: _builtins.int
     OBJECT_FIELD_NUMBER: _builtins.int
     RECORD_URL_FIELD_NUMBER: _builtins.int
+    MISSING_FIELDS_FIELD_NUMBER: _builtins.int
     record_id: _builtins.str
     """Id under which the CRM answered."""
     source_system: _builtins.str
@@ -411,6 +412,10 @@ class PresentRecord(_message.Message):
     def history_of(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Lead fields whose versions were read and are complete; empty = there is no history."""
 
+    @_builtins.property
+    def missing_fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Mapped lead fields whose property the CRM does not have, so that nothing can be written there. They have no reading."""
+
     def __init__(
         self,
         *,
@@ -426,10 +431,11 @@ class PresentRecord(_message.Message):
         landed_write_id: _builtins.str = ...,
         object: _builtins.str = ...,
         record_url: _builtins.str = ...,
+        missing_fields: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["modified_at", b"modified_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["history_of", b"history_of", "landed_write_id", b"landed_write_id", "marked_lead_id", b"marked_lead_id", "merged_record_ids", b"merged_record_ids", "modified_at", b"modified_at", "object", b"object", "other_emails", b"other_emails", "readings", b"readings", "record_id", b"record_id", "record_url", b"record_url", "source_system", b"source_system", "with_history", b"with_history"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["history_of", b"history_of", "landed_write_id", b"landed_write_id", "marked_lead_id", b"marked_lead_id", "merged_record_ids", b"merged_record_ids", "missing_fields", b"missing_fields", "modified_at", b"modified_at", "object", b"object", "other_emails", b"other_emails", "readings", b"readings", "record_id", b"record_id", "record_url", b"record_url", "source_system", b"source_system", "with_history", b"with_history"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -72,6 +72,10 @@ class FieldMapping:
             if name in properties
         )
 
+    def missing_in(self, properties: Iterable[str]) -> tuple[str, ...]:
+        """Lead fields whose property is not among these, sorted."""
+        return self.fields_of(self.fields.keys() - set(properties))
+
     def fields_of(self, names: Iterable[str]) -> tuple[str, ...]:
         """Lead fields of these properties, sorted; unmapped ones are left out."""
         return tuple(sorted(self.fields[name] for name in names if name in self.fields))

@@ -58,7 +58,7 @@ class Present:
     """The record is there.
 
     `history_of` names the lead fields whose versions were read and are complete. `landed_write_id` is the id of our
-    last write that the record carries.
+    last write that the record carries. `missing_fields` are mapped fields whose property the CRM does not have.
     """
 
     record_id: str
@@ -73,6 +73,7 @@ class Present:
     landed_write_id: str = ""
     object: str = ""
     record_url: str = ""
+    missing_fields: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

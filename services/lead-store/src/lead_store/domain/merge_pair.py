@@ -8,7 +8,13 @@ from lead_store.domain.lead import Lead
 from lead_store.domain.link import Link, WriteKind
 from lead_store.domain.merge import Ours, Plan, Theirs, plan
 from lead_store.domain.oscillation import first_pause_ends, hold_oscillating
-from lead_store.domain.pair import current_refusals, planned_write, still_refused, write_would_be_unsafe
+from lead_store.domain.pair import (
+    current_refusals,
+    not_sent_without_property,
+    planned_write,
+    still_refused,
+    write_would_be_unsafe,
+)
 from lead_store.domain.rules import Direction
 from lead_store.domain.work_item import Notes, touches_of
 
@@ -69,7 +75,7 @@ def merge_pair(case: Case, lead: Lead, link: Link, notes: Notes, unproven: froze
         unreadable={**{n: u for n, u in link.unreadable.items() if n not in present.readings}, **present.unreadable},
         conflicts={n: c for n, c in link.conflicts.items() if n not in present.readings} | result.conflicts,
         oscillations=oscillations,
-        refused=still_refused(case, link, after),
+        refused=still_refused(case, link, after) | not_sent_without_property(case, link, after),
     )
     after = after.with_link(link)
     decision.lead = after if after != lead else None

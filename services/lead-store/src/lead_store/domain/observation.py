@@ -34,6 +34,7 @@ class Present:
     object: str = ""  # in the CRM's words
     record_url: str = ""  # its page in the CRM, for people
     unreadable: Mapping[str, UnreadableValue] = field(default_factory=dict)  # these have no reading
+    missing: frozenset[str] = frozenset()  # mapped fields whose property the CRM does not have; nor have these
 
     @property
     def values(self) -> dict[str, str]:

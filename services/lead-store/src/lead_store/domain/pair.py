@@ -8,7 +8,10 @@ from types import MappingProxyType
 from lead_store.domain.decision import Case, Decision, NextStep, Outcome, present_of, released
 from lead_store.domain.lead import Lead
 from lead_store.domain.link import Link, Pending, Refusal, WriteKind
+from lead_store.domain.observation import Present
 from lead_store.domain.values import same
+
+PROPERTY_MISSING = "property_missing"
 
 
 def pair_is_busy(case: Case, link: Link) -> Decision | None:
@@ -120,6 +123,19 @@ def link_for(case: Case, lead: Lead) -> Link:
     return replace(link, integration_id=target.integration_id, pending=None, last_write=None)
 
 
+def not_sent_without_property(case: Case, link: Link, lead: Lead) -> dict[str, Refusal]:
+    """Refusals of values that were set on the platform while the CRM does not have their property (R19, R21)."""
+    target, base = case.target, link.base_under(case.target.mapping)
+    missing = {name: rule for name, rule in target.flows.items() if name in present_of(case).missing}
+    values = {name: lead.values.get(name, "") for name, rule in missing.items() if rule.direction.to_crm}
+    agreed = {name: base[name].platform if name in base else "" for name in values}
+    return {
+        name: Refusal(value, PROPERTY_MISSING, target.fingerprint)
+        for name, value in values.items()
+        if not same(target.kind_of(name), value, agreed[name])
+    }
+
+
 def still_refused(case: Case, link: Link, lead: Lead) -> dict[str, Refusal]:
     """Refusals of values that the lead still has (R21)."""
     refusals, target = current_refusals(case, link), case.target
@@ -129,5 +145,11 @@ def still_refused(case: Case, link: Link, lead: Lead) -> dict[str, Refusal]:
 
 
 def current_refusals(case: Case, link: Link) -> dict[str, Refusal]:
-    """Refusals that still count: those of the present mapping and rules (R21)."""
-    return {name: no for name, no in link.refused.items() if no.rules == case.target.fingerprint}
+    """Refusals that still count (R21): those of the present mapping and rules, but not for a property that is back."""
+    state = case.observation.state
+    shown = state.readings.keys() if isinstance(state, Present) else set()
+    return {
+        name: no
+        for name, no in link.refused.items()
+        if no.rules == case.target.fingerprint and not (no.reason == PROPERTY_MISSING and name in shown)
+    }

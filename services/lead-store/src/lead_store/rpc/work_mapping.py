@@ -143,6 +143,7 @@ def present_record(path: str, message: pb.PresentRecord) -> Present:
         landed_write_id=bounded(f"{path}.landed_write_id", message.landed_write_id),
         object=bounded(f"{path}.object", message.object),
         record_url=bounded(f"{path}.record_url", message.record_url, LONGEST_URL),
+        missing=frozenset(message.missing_fields),
     )
 
 

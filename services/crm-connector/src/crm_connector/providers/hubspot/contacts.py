@@ -6,7 +6,7 @@ then read one by one: only a single GET follows the id of a merged contact to th
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -90,7 +90,9 @@ class ContactReader:
             raise unreadable()
         whole = [contact for contact in contacts if is_whole(contact) and not contact.archived]
         broken = [UnreadRecord(one.id, _BAD.reason, modified_of(one)) for one in contacts if not is_whole(one)]
-        return [self.present(contact) for contact in whole], [*broken, *(UnreadRecord(one, _BAD.reason) for one in bad)]
+        # Whether a page shows properties without a value is not documented, so it says nothing about missing ones.
+        records = [replace(self.present(contact), missing_fields=()) for contact in whole]
+        return records, [*broken, *(UnreadRecord(one, _BAD.reason) for one in bad)]
 
     def read_listed(self, raws: Iterable[msgspec.Raw], deadline: float) -> tuple[list[Present], list[UnreadRecord]]:
         """Read the contacts of a page that only lists them. What is gone by now is left out.
@@ -123,6 +125,7 @@ class ContactReader:
             history_of=self.mapping.fields_of(history) if with_history else (),
             object=OBJECT,
             record_url=self.record_url(contact.id),
+            missing_fields=self.mapping.missing_in(properties),  # of a property without a value it shows null
         )
 
     def by_record(self, ids: list[str], deadline: float, *, history: bool = False) -> dict[str, State]:
