@@ -168,7 +168,9 @@ class StoreDouble(_Work, _Plans, _Inbox):  # type: ignore[misc]
         given = {rule.field: rule for rule in request.policy.fields}
         effective = policy_pb2.SyncPolicy(direction=request.policy.direction, matching=request.policy.matching)
         for name in request.mapped_fields:
-            rule = policy_pb2.FieldRule(field=name, rule=policy_pb2.MERGE_RULE_NEWEST, blank=policy_pb2.BLANK_RULE_KEEP)
+            rule = policy_pb2.FieldRule(
+                field=name, rule=policy_pb2.MERGE_RULE_NEWEST, blank=policy_pb2.BLANK_RULE_FOLLOW
+            )
             rule.MergeFrom(given.get(name, policy_pb2.FieldRule()))
             rule.type = self.types.get(name, lead_field_pb2.FIELD_TYPE_TEXT)
             effective.fields.append(rule)

@@ -117,7 +117,7 @@ def test_a_refused_option_waits_alone(real_parts: Parts, inside: LeadStore, simu
         ({"transforms": PHONE}, True),
         ({"matching": policy_pb2.Matching(keys=[policy_pb2.MATCH_KEY_PHONE])}, True),
         ({"matching": policy_pb2.Matching(phone_region="CH")}, True),
-        ({"rules": (builders.rule("phone", policy_pb2.MERGE_RULE_NEWEST, policy_pb2.BLANK_RULE_KEEP),)}, False),
+        ({"rules": (builders.rule("phone", policy_pb2.MERGE_RULE_NEWEST, policy_pb2.BLANK_RULE_FOLLOW),)}, False),
         ({"paused": True}, False),
         ({"deletions": policy_pb2.Deletions(cap_number=7)}, False),
     ],

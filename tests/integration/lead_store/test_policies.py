@@ -28,14 +28,16 @@ def test_a_policy_comes_back_with_every_default(lead_store: LeadStore) -> None:
 
     full = check(lead_store, policy_pb2.SyncPolicy(direction=TO, fields=[given]), "email", REVENUE)
 
-    keep, newest = policy_pb2.BLANK_RULE_KEEP, policy_pb2.MERGE_RULE_NEWEST
+    follow, newest = policy_pb2.BLANK_RULE_FOLLOW, policy_pb2.MERGE_RULE_NEWEST
     types = lead_field_pb2
     assert full == policy_pb2.SyncPolicy(
         direction=TO,
         fields=[
-            policy_pb2.FieldRule(field=REVENUE, rule=newest, blank=keep, direction=BOTH, type=types.FIELD_TYPE_NUMBER),
             policy_pb2.FieldRule(
-                field="email", rule=given.rule, blank=keep, direction=BOTH, type=types.FIELD_TYPE_EMAIL
+                field=REVENUE, rule=newest, blank=follow, direction=BOTH, type=types.FIELD_TYPE_NUMBER
+            ),
+            policy_pb2.FieldRule(
+                field="email", rule=given.rule, blank=follow, direction=BOTH, type=types.FIELD_TYPE_EMAIL
             ),
         ],
         deletions=policy_pb2.Deletions(

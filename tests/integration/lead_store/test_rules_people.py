@@ -156,6 +156,40 @@ def test_l7_more_deletions_than_the_cap_wait_for_a_person(lead_store: LeadStore)
     assert [decision.outcome for decision in decisions] == [sync_pb2.OUTCOME_UNLINKED] * 2
 
 
+def test_l7_more_clearings_of_a_field_than_the_cap_wait_for_a_person(lead_store: LeadStore) -> None:
+    """Past the cap work fails as clear_cap and clears nothing; redriving it is the person's consent."""
+    lead_store.put_target(deletions=policy_pb2.Deletions(cap_number=2, cap_percent=1))
+    for n in range(4):
+        lead_store.import_contact(str(n), email=f"{n}@x.org", phone="1")
+    lead_store.deliver(*(touch(str(n)) for n in range(4)))
+    eventually(lambda: len(lead_store.work(work_pb.WORK_STATE_DUE)) == 4)
+
+    def cleared() -> list[int]:
+        leases = lead_store.lease().leases
+        seen = (present(lease, at(1), email=f"{lease.record_id}@x.org") for lease in leases)
+        return [int(decision.outcome) for decision in lead_store.reconcile(*seen)]
+
+    assert cleared().count(sync_pb2.OUTCOME_UPDATED) == 2
+    assert sorted(lead.phone for lead in lead_store.all_leads()) == ["", "", "1", "1"]
+    assert [work.reason for work in lead_store.work(work_pb.WORK_STATE_FAILED)] == ["clear_cap"] * 2
+    redrive = work_pb.RequestSyncRequest(tenant_id=TENANT, integration_id=INTEGRATION, failed=True, reason="clear_cap")
+    assert lead_store.work_stub.RequestSync(redrive, timeout=5).queued == 2
+    assert cleared() == [sync_pb2.OUTCOME_UPDATED] * 2
+
+
+def test_l7_each_field_counts_its_own_clearings_both_ways(lead_store: LeadStore) -> None:
+    """A field that was cleared on the platform uses up the cap of that field, whichever side clears it next."""
+    lead_store.put_target(deletions=policy_pb2.Deletions(cap_number=1, cap_percent=1))
+    one, _ = (lead_store.import_contact(n, email=f"{n}@x.org", phone="1", company="X") for n in ("1", "2"))
+    lead_store.update(one, phone="")
+    (written,) = lead_store.reconcile(present(lead_store.lease_one(), at(0), email="1@x.org", phone="1", company="X"))
+    assert dict(written.write.values) == {"phone": ""}
+    (other,) = lead_store.reconcile(present(touched(lead_store, "2"), at(1), email="2@x.org", phone="1"))
+    assert other.outcome == sync_pb2.OUTCOME_UPDATED
+    (again,) = lead_store.reconcile(present(touched(lead_store, "2"), at(2), email="2@x.org"))
+    assert again.reason == "clear_cap"
+
+
 @pytest.mark.parametrize(
     ("policy", "outcome", "leads"),
     [

@@ -69,6 +69,8 @@ QUICK: Scopes = {
     "the platform wins: two edits, a crash": (Setup(rule=MergeRule.PLATFORM), Budget(edits=2, crash=1)),
     "the newest wins: three edits, a stale reading": (Setup(rule=MergeRule.NEWEST), Budget(edits=3, stale=1)),
     "values and blanks: three edits": (Setup(values=BLANKS, blank=BlankRule.CLEAR), Budget(edits=3)),
+    "blanks follow: three edits": (Setup(values=BLANKS, blank=BlankRule.FOLLOW), Budget(edits=3)),
+    "blanks follow: two edits, a crash": (Setup(values=BLANKS, blank=BlankRule.FOLLOW), Budget(edits=2, crash=1)),
     "a create, an edit, two crashes": (Setup(NEW), Budget(edits=1, crash=2)),
     "a create, an edit, a crash, a stale reading, a lost event": (Setup(NEW), Budget(1, crash=1, stale=1, lose=1)),
     # two fields

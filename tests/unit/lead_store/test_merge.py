@@ -64,8 +64,8 @@ TABLE = [
     Row("a", None, "a"),
     Row("a", None, "", to_crm="a"),
     Row("", None, "a", to_lead="a"),
-    Row("", "a", "a", to_lead="a"),  # a blank replaces nothing unless the rule says so
-    Row("a", "a", "", to_crm="a"),
+    Row("", "a", "a", to_crm=""),  # what one side clears is cleared on the other
+    Row("a", "a", "", to_lead=""),
     Row("", "a", ""),
     Row("", "a", "b", to_lead="b"),
     Row("b", "a", "", to_crm="b"),
@@ -74,19 +74,38 @@ TABLE = [
 
 @pytest.mark.parametrize("row", TABLE, ids=str)
 def test_truth_table(row: Row) -> None:
-    """One side changed: the change flows; both to the same: agreed; a blank gives way to a value."""
+    """One side changed: the change flows; both to the same: agreed; an edit wins over a blank."""
     result = merged(row.ours, row.base, row.theirs)
     assert result.to_lead == ({} if row.to_lead is None else {"phone": row.to_lead})
     assert result.to_crm == ({} if row.to_crm is None else {"phone": row.to_crm})
     assert not result.conflicts
 
 
-def test_a_blank_clears_where_the_rule_says_so() -> None:
+def test_a_blank_replaces_nothing_where_the_rule_says_so() -> None:
+    """With the rule `keep`, a value flows back to the side that was cleared."""
+    keep = FieldRule(blank=BlankRule.KEEP)
+    assert merged("a", "a", "", keep).to_crm == {"phone": "a"}
+    assert merged("", "a", "a", keep).to_lead == {"phone": "a"}
+    assert merged("b", "a", "", keep).to_crm == {"phone": "b"}
+
+
+@pytest.mark.parametrize("merge", MergeRule)
+def test_an_edit_wins_over_a_blank_whatever_the_merge_rule_is(merge: MergeRule) -> None:
+    """With the rule `follow`, nobody is asked; but a direction that forbids the edit to flow leaves both sides."""
+    follow = FieldRule(merge)
+    assert merged("b", "a", "", follow).to_crm == {"phone": "b"}
+    assert merged("", "a", "b", follow).to_lead == {"phone": "b"}
+    assert merged("b", "a", "", follow, FROM) == Plan(base={"phone": Base("a", "a")})
+    assert merged("", None, "b", follow).to_lead == {"phone": "b"}
+
+
+def test_a_blank_clears_even_an_edit_where_the_rule_says_so() -> None:
     """With the rule `clear`, a blank is a change like any other, both ways; on the first link it is still filled."""
     clear = FieldRule(blank=BlankRule.CLEAR)
     assert merged("a", "a", "", clear).to_lead == {"phone": ""}
     assert merged("", "a", "a", clear).to_crm == {"phone": ""}
     assert merged("a", None, "", clear).to_crm == {"phone": "a"}
+    assert merged("b", "a", "", replace(clear, merge=MergeRule.CRM)).to_lead == {"phone": ""}
 
 
 @pytest.mark.parametrize(

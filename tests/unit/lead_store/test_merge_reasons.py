@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from lead_store.domain.merge import Base, Conflict, Ours, Plan, Theirs, Winner, decide, plan
-from lead_store.domain.rules import Direction, FieldRule, MergeRule, Reading, Version
+from lead_store.domain.rules import BlankRule, Direction, FieldRule, MergeRule, Reading, Version
 from lead_store.domain.values import FieldType
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
@@ -33,7 +33,9 @@ def version(value: str, seconds: int) -> Version:
     [
         ("a", AGREED, "b", FieldRule(), "only this side had changed"),
         ("b", AGREED, "a", FieldRule(), "only this side had changed"),
-        ("a", AGREED, "", FieldRule(), "the other side was blank"),
+        ("a", AGREED, "", FieldRule(blank=BlankRule.KEEP), "the other side was blank"),
+        ("b", AGREED, "", FieldRule(), "the other side was blank"),
+        ("a", AGREED, "", FieldRule(), "only this side had changed"),
         ("b", AGREED, "c", FieldRule(MergeRule.CRM), "both sides had changed, and the rule is crm"),
         (
             "b",

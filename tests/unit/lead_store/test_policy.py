@@ -26,7 +26,7 @@ FIELDS = TenantFields().with_field(declare("custom_fields.revenue", "", FieldTyp
 def test_a_direction_alone_is_a_whole_policy() -> None:
     """Everything else has a default, and each mapped field has a rule with the type of the field."""
     policy = checked(GivenPolicy(BOTH), MAPPED, FIELDS)
-    default = FieldRule(MergeRule.NEWEST, BlankRule.KEEP, BOTH)
+    default = FieldRule(MergeRule.NEWEST, BlankRule.FOLLOW, BOTH)
     kinds = {"email": FieldType.EMAIL, "phone": FieldType.PHONE, "custom_fields.revenue": FieldType.NUMBER}
     assert {name: rule.kind for name, rule in policy.rules.items()} == kinds
     assert all(
@@ -47,7 +47,7 @@ def test_what_was_given_is_kept() -> None:
         "CH",
     )
     policy = checked(given, ("email", "phone"), TenantFields())
-    assert policy.rules["phone"] == FieldRule(MergeRule.ASK, BlankRule.KEEP, BOTH, FieldType.PHONE)
+    assert policy.rules["phone"] == FieldRule(MergeRule.ASK, BlankRule.FOLLOW, BOTH, FieldType.PHONE)
     assert policy.rules["email"] == FieldRule(MergeRule.NEWEST, BlankRule.CLEAR, TO, FieldType.EMAIL)
     assert policy.deletions == Deletions(DeletePolicy.IGNORE, timedelta(minutes=1), 7, 100, RecordPolicy.ARCHIVE)
     assert (policy.direction, policy.match_keys, policy.phone_region) == (TO, (MatchKey.PHONE, MatchKey.EMAIL), "CH")

@@ -134,5 +134,7 @@ def test_r2_nobody_is_asked_where_there_is_nothing_to_choose() -> None:
     assert unproven("b", "b", FieldRule()).base == {FIELD: Base("b", "b")}
     assert unproven("a", "A Ltd", FieldRule(), Base("a", "A Ltd")) == Plan(base={FIELD: Base("a", "A Ltd")})
     assert unproven("b", "", FieldRule(blank=BlankRule.KEEP)).to_crm == {FIELD: "b"}
+    assert unproven("b", "", FieldRule()).conflicts.keys() == {FIELD}  # who knows which of them is older
+    assert unproven("a", "", FieldRule()).conflicts.keys() == {FIELD}
     assert unproven("b", "a", FieldRule(direction=Direction.TO_CRM)).to_crm == {FIELD: "b"}
     assert unproven("b", "a", FieldRule(direction=Direction.FROM_CRM)).to_lead == {FIELD: "a"}

@@ -54,7 +54,7 @@ async def test_an_integration_goes_round() -> None:
             "fieldMapping": BODY["fieldMapping"],
             "fieldRules": {
                 "firstName": {"rule": "ask", "blank": "clear", "direction": "from_crm"},
-                "email": {"rule": "newest", "blank": "keep", "direction": "bidirectional"},
+                "email": {"rule": "newest", "blank": "follow", "direction": "bidirectional"},
             },
             "fieldTransforms": BODY["fieldTransforms"],
             "policies": {

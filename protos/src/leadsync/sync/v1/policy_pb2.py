@@ -26,7 +26,7 @@ from leadsync.lead.v1 import lead_pb2 as leadsync_dot_lead_dot_v1_dot_lead__pb2
 from leadsync.lead.v1 import lead_field_pb2 as leadsync_dot_lead_dot_v1_dot_lead__field__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dleadsync/sync/v1/policy.proto\x12\x10leadsync.sync.v1\x1a\x1bleadsync/lead/v1/lead.proto\x1a!leadsync/lead/v1/lead_field.proto\"\xcc\x01\n\tFieldRule\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12)\n\x04rule\x18\x02 \x01(\x0e\x32\x1b.leadsync.sync.v1.MergeRule\x12*\n\x05\x62lank\x18\x03 \x01(\x0e\x32\x1b.leadsync.sync.v1.BlankRule\x12.\n\tdirection\x18\x04 \x01(\x0e\x32\x1b.leadsync.lead.v1.Direction\x12)\n\x04type\x18\x05 \x01(\x0e\x32\x1b.leadsync.lead.v1.FieldType\"\xb2\x01\n\tDeletions\x12.\n\x06policy\x18\x01 \x01(\x0e\x32\x1e.leadsync.sync.v1.DeletePolicy\x12\x15\n\rgrace_seconds\x18\x02 \x01(\x05\x12\x12\n\ncap_number\x18\x03 \x01(\x05\x12\x13\n\x0b\x63\x61p_percent\x18\x04 \x01(\x05\x12\x35\n\rrecord_policy\x18\x05 \x01(\x0e\x32\x1e.leadsync.sync.v1.RecordPolicy\"J\n\x08Matching\x12(\n\x04keys\x18\x01 \x03(\x0e\x32\x1a.leadsync.sync.v1.MatchKey\x12\x14\n\x0cphone_region\x18\x02 \x01(\t\"\xc7\x01\n\nSyncPolicy\x12.\n\tdirection\x18\x01 \x01(\x0e\x32\x1b.leadsync.lead.v1.Direction\x12+\n\x06\x66ields\x18\x02 \x03(\x0b\x32\x1b.leadsync.sync.v1.FieldRule\x12.\n\tdeletions\x18\x03 \x01(\x0b\x32\x1b.leadsync.sync.v1.Deletions\x12,\n\x08matching\x18\x04 \x01(\x0b\x32\x1a.leadsync.sync.v1.Matching*\x7f\n\tMergeRule\x12\x1a\n\x16MERGE_RULE_UNSPECIFIED\x10\x00\x12\x12\n\x0eMERGE_RULE_CRM\x10\x01\x12\x17\n\x13MERGE_RULE_PLATFORM\x10\x02\x12\x15\n\x11MERGE_RULE_NEWEST\x10\x03\x12\x12\n\x0eMERGE_RULE_ASK\x10\x04*R\n\tBlankRule\x12\x1a\n\x16\x42LANK_RULE_UNSPECIFIED\x10\x00\x12\x13\n\x0f\x42LANK_RULE_KEEP\x10\x01\x12\x14\n\x10\x42LANK_RULE_CLEAR\x10\x02*\x80\x01\n\x0c\x44\x65letePolicy\x12\x1d\n\x19\x44\x45LETE_POLICY_UNSPECIFIED\x10\x00\x12\x18\n\x14\x44\x45LETE_POLICY_UNLINK\x10\x01\x12\x1d\n\x19\x44\x45LETE_POLICY_DELETE_LEAD\x10\x02\x12\x18\n\x14\x44\x45LETE_POLICY_IGNORE\x10\x03*a\n\x0cRecordPolicy\x12\x1d\n\x19RECORD_POLICY_UNSPECIFIED\x10\x00\x12\x17\n\x13RECORD_POLICY_LEAVE\x10\x01\x12\x19\n\x15RECORD_POLICY_ARCHIVE\x10\x02*j\n\x08MatchKey\x12\x19\n\x15MATCH_KEY_UNSPECIFIED\x10\x00\x12\x13\n\x0fMATCH_KEY_EMAIL\x10\x01\x12\x13\n\x0fMATCH_KEY_PHONE\x10\x02\x12\x19\n\x15MATCH_KEY_NAME_DOMAIN\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dleadsync/sync/v1/policy.proto\x12\x10leadsync.sync.v1\x1a\x1bleadsync/lead/v1/lead.proto\x1a!leadsync/lead/v1/lead_field.proto\"\xcc\x01\n\tFieldRule\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12)\n\x04rule\x18\x02 \x01(\x0e\x32\x1b.leadsync.sync.v1.MergeRule\x12*\n\x05\x62lank\x18\x03 \x01(\x0e\x32\x1b.leadsync.sync.v1.BlankRule\x12.\n\tdirection\x18\x04 \x01(\x0e\x32\x1b.leadsync.lead.v1.Direction\x12)\n\x04type\x18\x05 \x01(\x0e\x32\x1b.leadsync.lead.v1.FieldType\"\xb2\x01\n\tDeletions\x12.\n\x06policy\x18\x01 \x01(\x0e\x32\x1e.leadsync.sync.v1.DeletePolicy\x12\x15\n\rgrace_seconds\x18\x02 \x01(\x05\x12\x12\n\ncap_number\x18\x03 \x01(\x05\x12\x13\n\x0b\x63\x61p_percent\x18\x04 \x01(\x05\x12\x35\n\rrecord_policy\x18\x05 \x01(\x0e\x32\x1e.leadsync.sync.v1.RecordPolicy\"J\n\x08Matching\x12(\n\x04keys\x18\x01 \x03(\x0e\x32\x1a.leadsync.sync.v1.MatchKey\x12\x14\n\x0cphone_region\x18\x02 \x01(\t\"\xc7\x01\n\nSyncPolicy\x12.\n\tdirection\x18\x01 \x01(\x0e\x32\x1b.leadsync.lead.v1.Direction\x12+\n\x06\x66ields\x18\x02 \x03(\x0b\x32\x1b.leadsync.sync.v1.FieldRule\x12.\n\tdeletions\x18\x03 \x01(\x0b\x32\x1b.leadsync.sync.v1.Deletions\x12,\n\x08matching\x18\x04 \x01(\x0b\x32\x1a.leadsync.sync.v1.Matching*\x7f\n\tMergeRule\x12\x1a\n\x16MERGE_RULE_UNSPECIFIED\x10\x00\x12\x12\n\x0eMERGE_RULE_CRM\x10\x01\x12\x17\n\x13MERGE_RULE_PLATFORM\x10\x02\x12\x15\n\x11MERGE_RULE_NEWEST\x10\x03\x12\x12\n\x0eMERGE_RULE_ASK\x10\x04*i\n\tBlankRule\x12\x1a\n\x16\x42LANK_RULE_UNSPECIFIED\x10\x00\x12\x13\n\x0f\x42LANK_RULE_KEEP\x10\x01\x12\x14\n\x10\x42LANK_RULE_CLEAR\x10\x02\x12\x15\n\x11\x42LANK_RULE_FOLLOW\x10\x03*\x80\x01\n\x0c\x44\x65letePolicy\x12\x1d\n\x19\x44\x45LETE_POLICY_UNSPECIFIED\x10\x00\x12\x18\n\x14\x44\x45LETE_POLICY_UNLINK\x10\x01\x12\x1d\n\x19\x44\x45LETE_POLICY_DELETE_LEAD\x10\x02\x12\x18\n\x14\x44\x45LETE_POLICY_IGNORE\x10\x03*a\n\x0cRecordPolicy\x12\x1d\n\x19RECORD_POLICY_UNSPECIFIED\x10\x00\x12\x17\n\x13RECORD_POLICY_LEAVE\x10\x01\x12\x19\n\x15RECORD_POLICY_ARCHIVE\x10\x02*j\n\x08MatchKey\x12\x19\n\x15MATCH_KEY_UNSPECIFIED\x10\x00\x12\x13\n\x0fMATCH_KEY_EMAIL\x10\x01\x12\x13\n\x0fMATCH_KEY_PHONE\x10\x02\x12\x19\n\x15MATCH_KEY_NAME_DOMAIN\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,13 +36,13 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_MERGERULE']._serialized_start=781
   _globals['_MERGERULE']._serialized_end=908
   _globals['_BLANKRULE']._serialized_start=910
-  _globals['_BLANKRULE']._serialized_end=992
-  _globals['_DELETEPOLICY']._serialized_start=995
-  _globals['_DELETEPOLICY']._serialized_end=1123
-  _globals['_RECORDPOLICY']._serialized_start=1125
-  _globals['_RECORDPOLICY']._serialized_end=1222
-  _globals['_MATCHKEY']._serialized_start=1224
-  _globals['_MATCHKEY']._serialized_end=1330
+  _globals['_BLANKRULE']._serialized_end=1015
+  _globals['_DELETEPOLICY']._serialized_start=1018
+  _globals['_DELETEPOLICY']._serialized_end=1146
+  _globals['_RECORDPOLICY']._serialized_start=1148
+  _globals['_RECORDPOLICY']._serialized_end=1245
+  _globals['_MATCHKEY']._serialized_start=1247
+  _globals['_MATCHKEY']._serialized_end=1353
   _globals['_FIELDRULE']._serialized_start=116
   _globals['_FIELDRULE']._serialized_end=320
   _globals['_DELETIONS']._serialized_start=323

@@ -60,21 +60,25 @@ class _BlankRule:
 class _BlankRuleEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_BlankRule.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     BLANK_RULE_UNSPECIFIED: _BlankRule.ValueType  # 0
-    """Not set: KEEP."""
+    """Not set: FOLLOW."""
     BLANK_RULE_KEEP: _BlankRule.ValueType  # 1
     """A blank never replaces a value: the value flows back to the blank side."""
     BLANK_RULE_CLEAR: _BlankRule.ValueType  # 2
-    """A blank is a value like any other: clearing one side clears the other."""
+    """A blank is a value like any other, also against an edit: then the merge rule decides."""
+    BLANK_RULE_FOLLOW: _BlankRule.ValueType  # 3
+    """A field that one side cleared while the other did not change it is cleared there too. An edit wins over a blank."""
 
 class BlankRule(_BlankRule, metaclass=_BlankRuleEnumTypeWrapper):
     """What a blank on one side means for a value on the other."""
 
 BLANK_RULE_UNSPECIFIED: BlankRule.ValueType  # 0
-"""Not set: KEEP."""
+"""Not set: FOLLOW."""
 BLANK_RULE_KEEP: BlankRule.ValueType  # 1
 """A blank never replaces a value: the value flows back to the blank side."""
 BLANK_RULE_CLEAR: BlankRule.ValueType  # 2
-"""A blank is a value like any other: clearing one side clears the other."""
+"""A blank is a value like any other, also against an edit: then the merge rule decides."""
+BLANK_RULE_FOLLOW: BlankRule.ValueType  # 3
+"""A field that one side cleared while the other did not change it is cleared there too. An edit wins over a blank."""
 Global___BlankRule: _TypeAlias = BlankRule  # noqa: Y015
 
 class _DeletePolicy:

@@ -1,6 +1,7 @@
 """What was concluded on a work item, and everything that its commit has to write."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -69,6 +70,8 @@ class Case:
     other_targets: tuple[Target, ...] = ()
     tombstoned: bool = False  # the record or its e-mail belongs to a person whose data was erased (R17)
     deletions_left: int = 0  # how many deletions this hour may still bring (L7)
+    linked: int = 0  # leads whose link to the integration is in use
+    cleared: Mapping[str, int] = field(default_factory=dict)  # field -> how often it was cleared in this hour
     waits: Waits = PRODUCTION
 
 

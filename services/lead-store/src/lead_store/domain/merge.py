@@ -151,10 +151,12 @@ def decide(
     they_changed = base is None or not same(rule.kind, reading.crm, base.crm)
     if not we_changed and not they_changed:
         return Winner.NOBODY, ""  # the values differ only because the CRM spells ours in its own way
+    both_changed = unproven or (we_changed and they_changed)
     one_is_blank = not value.strip() or not reading.value.strip()
-    if one_is_blank and (base is None or rule.blank is BlankRule.KEEP):
+    an_edit_wins = rule.blank is BlankRule.FOLLOW and both_changed and not unproven
+    if one_is_blank and (base is None or rule.blank is BlankRule.KEEP or an_edit_wins):
         winner, because = Winner.OURS if value.strip() else Winner.THEIRS, "the other side was blank"
-    elif unproven or (we_changed and they_changed):
+    elif both_changed:
         winner, because = _both_changed(name, ours, theirs, rule, unproven=unproven)
     else:
         winner, because = Winner.OURS if we_changed else Winner.THEIRS, "only this side had changed"

@@ -1,11 +1,13 @@
 """One lead and its record: what the planner asks for, as the new states of lead and link and at most one write."""
 
 from dataclasses import replace
+from datetime import datetime
 
 from lead_store.domain.addresses import address_keys
-from lead_store.domain.decision import Case, Decision, FieldChange, NextStep, Outcome, present_of
+from lead_store.domain.clearing import cleared_fields, counted, past_cap
+from lead_store.domain.decision import Case, Decision, FieldChange, NextStep, Outcome, failed, present_of
 from lead_store.domain.lead import Lead
-from lead_store.domain.link import Link, WriteKind
+from lead_store.domain.link import Link, Pending, WriteKind
 from lead_store.domain.merge import Ours, Plan, Theirs, plan
 from lead_store.domain.oscillation import first_pause_ends, hold_oscillating
 from lead_store.domain.pair import (
@@ -43,20 +45,22 @@ def merge_pair(case: Case, lead: Lead, link: Link, notes: Notes, unproven: froze
         return wait
     oscillations = {} if case.work_item.notes.push else link.oscillations  # a person's push ends all pauses
     oscillations = hold_oscillating(result, base, oscillations, present.readings, case.now, case.waits)
+    cleared = cleared_fields({**result.to_lead, **result.to_crm})
+    if past_cap(cleared, case):
+        return failed(case, "clear_cap")
+    if case.work_item.notes.approved and cleared_fields(result.to_crm):
+        notes = replace(notes, approved=True)  # in case that the write has to be tried again
     set_at = {name: min(theirs.set_at(name), case.now) for name in result.to_lead}
     after = lead.with_values(result.to_lead, case.now, target.provider, set_at)
-    decision = Decision(Outcome.UNCHANGED, before=lead, notes=notes, record_id=case.work_item.record_id)
+    outcome = Outcome.LINKED if newly else Outcome.UNCHANGED
+    decision = Decision(outcome, before=lead, notes=notes, record_id=case.work_item.record_id)
     decision.names_lead = lead.lead_id
-    if newly:
-        decision.outcome = Outcome.LINKED
+    decision.counts.update(counted(cleared))
     if after is not lead:
         after = after.synced(Direction.FROM_CRM, target.provider, case.now, present.modified_at)
         decision.outcome = Outcome.LINKED if newly else Outcome.UPDATED
         decision.counts["from_crm_updated"] += 1
-    write = None
-    if result.to_crm:
-        replaces = {name: result.replaced[name] for name in result.to_crm}
-        write = planned_write(case, WriteKind.UPDATE, result.to_crm, present.modified_at, replaces)
+    write = _write(case, result, present.modified_at)
     if write is not None:
         decision.write, decision.next_step = write, NextStep.WRITE
         decision.due_at = case.waits.write_is_over(write.until)
@@ -83,6 +87,13 @@ def merge_pair(case: Case, lead: Lead, link: Link, notes: Notes, unproven: froze
     if result.to_lead:
         decision.touches = touches_of(after, case.other_targets)  # R20
     return decision
+
+
+def _write(case: Case, result: Plan, basis: datetime | None) -> Pending | None:
+    if not result.to_crm:
+        return None
+    replaces = {name: result.replaced[name] for name in result.to_crm}
+    return planned_write(case, WriteKind.UPDATE, result.to_crm, basis, replaces)
 
 
 def _field_changes(result: Plan) -> dict[str, FieldChange]:

@@ -89,6 +89,10 @@ ADVICE = {
     "delete_cap": Advice(
         "More deletions in an hour than the cap allows.", "If they are wanted, redrive the work: that is the consent."
     ),
+    "clear_cap": Advice(
+        "More leads lose the value of a field in an hour than the cap of deletions allows.",
+        "If the field was cleared on purpose, redrive the work: that is the consent.",
+    ),
     "invalid_value": Advice("The CRM refuses a value.", _CORRECT),
     "invalid_email": Advice("The CRM does not take the e-mail address.", _CORRECT),
     "invalid_option": Advice("The value is none of the property's options.", _CORRECT),

@@ -133,7 +133,7 @@ def _linked(case: Case, lead: Lead, found: Found, notes: Notes) -> Decision:
         link = without_foreign_base(link, left_over, lead, case.target)
     link = look_for_overwritten(link, present.readings, case.target)
     decision = merge_pair(case, lead, replace(link, seen=None) if stale else link, notes, unproven, newly=newly)
-    if decision.outcome in UNDECIDED:
+    if decision.outcome in UNDECIDED or decision.outcome is Outcome.FAILED:
         return decision
     _count_skip(decision, case)
     if left_over is not None and left_over.work_item_id != work_item.work_item_id:

@@ -47,6 +47,7 @@ class MergeRule(StrEnum):
 class BlankRule(StrEnum):
     """What a blank on one side means for a value on the other."""
 
+    FOLLOW = "follow"  # what one side clears is cleared on the other, unless that one has changed it too
     KEEP = "keep"
     CLEAR = "clear"
 
@@ -56,7 +57,7 @@ class FieldRule:
     """How one mapped field is kept the same, which way it may flow, and what type its values have."""
 
     merge: MergeRule = MergeRule.NEWEST
-    blank: BlankRule = BlankRule.KEEP
+    blank: BlankRule = BlankRule.FOLLOW
     direction: Direction = Direction.BIDIRECTIONAL
     kind: FieldType = FieldType.TEXT
 
@@ -102,7 +103,7 @@ class Deletions:
     record_policy: RecordPolicy = RecordPolicy.LEAVE
 
     def left(self, linked: int, followed: int) -> int:
-        """How many more deletions this hour may bring, of so many linked leads, after so many."""
+        """How many more deletions, or clearings of one field, this hour may bring, of so many linked leads."""
         return max(self.cap_number, linked * self.cap_percent // 100) - followed
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from lead_store.domain.clearing import cleared_fields, counted
 from lead_store.domain.decision import Decision, FieldChange, NextStep, Outcome
 from lead_store.domain.ending import without_foreign_base
 from lead_store.domain.landing import ignored_fields, settle
@@ -101,6 +102,7 @@ def _not_done(case: SettleCase, lead: Lead, link: Link, pending: Pending, reason
     decision = _base(case, lead, replace(link, pending=None), Outcome.RELEASED)
     decision.next_step, decision.reason, decision.due_at = NextStep.RETRY, reason, again_at
     decision.counts["deletions"] -= int(pending.kind is WriteKind.ARCHIVE)
+    decision.counts.update(counted(cleared_fields(pending.values), -1))
     return decision
 
 

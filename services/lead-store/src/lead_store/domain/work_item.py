@@ -27,7 +27,7 @@ class Notes:
     push: bool = False  # a person asked for a new record in place of a detached one (R13)
     erased_at: datetime | None = None  # when an event last said that the person's data was erased (R17)
     gone_at: datetime | None = None  # first proof of a deletion, for its grace period
-    approved: bool = False  # a person has agreed to more deletions than the cap
+    approved: bool = False  # a person has agreed to more deletions or clearings than the cap
     event_source: str = ""  # who made the last event on the record, in the CRM's words
     written: bool = False  # a write was handed out: the next reading is made with history (R2, R3)
     candidates: tuple[Candidate, ...] = ()  # leads that the record may belong to; it waits for a person

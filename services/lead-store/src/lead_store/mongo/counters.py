@@ -1,5 +1,6 @@
 """The collection `counters`: the statistics of an integration, moved in the transaction that they count."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,7 +9,9 @@ from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
 from pymongo.database import Database
 
+from lead_store.domain.clearing import clearings_in, counted
 from lead_store.mongo.client import Document
+from lead_store.mongo.names import decode_keys, encode_keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,9 @@ class Counters:
         moved = {name: count for name, count in counts.items() if count}
         if deletions := moved.pop("deletions", 0):
             self._count_deletions(integration_id, deletions, now, session)
+        if clearings := clearings_in(moved):
+            self._count_clearings(integration_id, clearings, now, session)
+        moved = {name: count for name, count in moved.items() if name not in counted(clearings)}
         if moved:
             self.collection.update_one({"_id": integration_id}, {"$inc": moved}, upsert=True, session=session)
 
@@ -41,6 +47,25 @@ class Counters:
         total = {"$cond": [same_hour, {"$add": ["$deletions.count", count]}, count]}
         update = [{"$set": {"deletions": {"hour": _hour(now), "count": total}}}]
         self.collection.update_one({"_id": integration_id}, update, upsert=True, session=session)
+
+    def linked_and_cleared(
+        self, integration_id: str, now: datetime, session: ClientSession | None
+    ) -> tuple[int, dict[str, int]]:
+        """Number of leads whose link is in use, and how often each field was cleared in this hour."""
+        documents = self.collection.find({"_id": {"$in": [integration_id, _cleared(integration_id)]}}, session=session)
+        found = {document["_id"]: document for document in documents}
+        hour = found.get(_cleared(integration_id), {})
+        cleared = decode_keys(hour["fields"]) if hour.get("hour") == _hour(now) else {}
+        return found.get(integration_id, {}).get("linked", 0), {name: int(count) for name, count in cleared.items()}
+
+    def _count_clearings(
+        self, integration_id: str, clearings: Mapping[str, int], now: datetime, session: ClientSession
+    ) -> None:
+        _, before = self.linked_and_cleared(integration_id, now, session)
+        after = Counter(before)
+        after.update(clearings)
+        update = {"$set": {"hour": _hour(now), "fields": encode_keys(after)}}
+        self.collection.update_one({"_id": _cleared(integration_id)}, update, upsert=True, session=session)
 
     def received(self, integration_id: str, events: int, at: datetime, session: ClientSession) -> None:
         """Count events that arrived."""
@@ -59,6 +84,10 @@ class Counters:
 def _received(integration_id: str) -> str:
     """Arrivals have a document of their own: on one document routing and deciding would keep each other from it."""
     return f"{integration_id}/received"
+
+
+def _cleared(integration_id: str) -> str:
+    return f"{integration_id}/cleared"
 
 
 def _hour(now: datetime) -> str:

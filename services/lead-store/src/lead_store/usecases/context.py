@@ -1,5 +1,6 @@
 """What a batch of decisions may look at: read once, and kept up to date with what the batch itself decides."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -7,6 +8,7 @@ from datetime import datetime
 import uuid6
 
 from lead_store.domain.addresses import address_keys, kept_keys
+from lead_store.domain.clearing import clearings_in
 from lead_store.domain.decision import Case, Decision
 from lead_store.domain.lead import Lead
 from lead_store.domain.lead_fields import TenantFields
@@ -32,6 +34,8 @@ class Context:
     erased_records: set[str] = field(default_factory=set)
     erased_emails: set[str] = field(default_factory=set)  # by their keys
     deletions_left: int = 0
+    linked: int = 0
+    cleared: Counter[str] = field(default_factory=Counter)
 
     def case(self, work_item: WorkItem, seen: Observation, platform: str, waits: Waits) -> Case:
         """Everything that the decision on one work item may look at; values that were seen in canonical form."""
@@ -56,6 +60,8 @@ class Context:
             other_targets=self.other_targets,
             tombstoned=present is not None and self._is_erased(present),
             deletions_left=self.deletions_left,
+            linked=self.linked,
+            cleared=self.cleared,
             waits=waits,
         )
 
@@ -75,6 +81,19 @@ class Context:
         for _, after in decision.duplicates:
             self.add(replace(after, revision=after.revision + 1))
         self.deletions_left -= decision.counts["deletions"]
+        self.cleared.update(clearings_in(decision.counts))
+
+    def may_clear(self, records: Iterable[Present]) -> bool:
+        """Whether a lead or its record lacks a value that they once agreed on."""
+        links = ((lead, lead.link(self.target.integration_id)) for lead in self.leads.values())
+        linked = {link.record_id: (lead, link) for lead, link in links if link is not None}
+        return any(
+            name in seen.readings and bool(seen.readings[name].value.strip()) != bool(lead.values.get(name))
+            for seen in records
+            for record_id in (seen.record_id, *seen.merged_record_ids)
+            for lead, link in filter(None, [linked.get(record_id)])
+            for name in link.base
+        )
 
     def knows(self, work_item: WorkItem) -> bool:
         """Whether the work item names a live lead that is linked to its record."""
@@ -161,6 +180,9 @@ def read_context(
     if ended or any(isinstance(observation.state, Archived | Absent) for _, observation in seen):
         linked, deleted = store.counters.linked_and_deleted(target.integration_id, now, session)
         context.deletions_left = target.deletions.left(linked, deleted)
+    if context.may_clear(state for _, state in present):
+        context.linked, cleared = store.counters.linked_and_cleared(target.integration_id, now, session)
+        context.cleared = Counter(cleared)
     return context
 
 

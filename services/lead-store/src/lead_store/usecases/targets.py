@@ -74,7 +74,9 @@ class Targets:
         if dry_run:
             return len(failed)
         due_at = spread(self.store.now(), len(failed), per_second)
-        return self.store.work_items.redrive(failed, due_at, [one.reason == "delete_cap" for one in failed])
+        return self.store.work_items.redrive(
+            failed, due_at, [one.reason in {"delete_cap", "clear_cap"} for one in failed]
+        )
 
     def credential_renewed(self, target: Target) -> int:
         """Make due what waits or has failed for a reason that a new credential may have ended; answers how much."""

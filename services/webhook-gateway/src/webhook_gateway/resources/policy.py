@@ -15,7 +15,7 @@ from webhook_gateway.rpc.messages import number, plain
 from webhook_gateway.rpc.names import LeadField, contract_field, http_field
 
 Rule = Literal["crm", "platform", "newest", "ask"]
-Blank = Literal["keep", "clear"]
+Blank = Literal["follow", "keep", "clear"]
 DeletePolicy = Literal["unlink", "delete_lead", "ignore"]
 RecordPolicy = Literal["leave", "archive"]
 Region = Annotated[str, Meta(pattern="^([A-Z]{2})?$", description="A country by ISO 3166-1, such as CH.")]
@@ -26,7 +26,7 @@ _MAX_GRACE = 30 * 24 * 3600  # seconds
 class FieldRule(Struct, rename="camel", forbid_unknown_fields=True):
     """How one field is kept the same: who wins where both sides changed it, and what a blank means for a value.
 
-    It flows within the integration's own direction. Absent: `newest`, `keep` and `bidirectional`.
+    It flows within the integration's own direction. Absent: `newest`, `follow` and `bidirectional`.
     """
 
     rule: Rule | UnsetType = UNSET
@@ -69,7 +69,7 @@ class EffectiveRule(Struct, rename="camel"):
     """How one field is kept the same."""
 
     rule: Rule = "newest"
-    blank: Blank = "keep"
+    blank: Blank = "follow"
     direction: Direction = "bidirectional"
 
 
