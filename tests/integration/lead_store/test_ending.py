@@ -189,11 +189,11 @@ def test_a_deleted_leads_record_is_not_imported_by_a_new_connection(lead_store: 
 
 
 def watched(store: LeadStore, change: Callable[[], None]) -> lead_pb2.Lead:
-    """The lead that a watch shows after a change."""
+    """The ended lead that a watch shows after a change; it may show first what was made a moment before it began."""
     watch = store.leads.WatchLeads(lead_service_pb2.WatchLeadsRequest(tenant_id=TENANT), timeout=60)
     next(watch)
     change()
-    lead: lead_pb2.Lead = next(answer.lead for answer in watch if answer.HasField("lead"))
+    lead: lead_pb2.Lead = next(answer.lead for answer in watch if answer.lead.end_reason)
     watch.cancel()
     return lead
 
