@@ -232,6 +232,7 @@ def test_r3_what_was_seen_or_written_is_no_loss(versions: tuple[Version, ...]) -
         (WriteKind.UPDATE, "1", "2", False),
         (WriteKind.UPDATE, "1", "(2)", False),  # another spelling of what was sent
         (WriteKind.UPDATE, "1", "3", False),  # what the CRM makes of the value that was sent
+        (WriteKind.UPDATE, "(2)", "(2)", False),  # what was sent is another spelling of the old value
         (WriteKind.UPDATE, "", "", True),
         (WriteKind.CREATE, None, "", True),  # a new record held nothing before
         (WriteKind.CREATE, None, "2", False),
