@@ -72,7 +72,7 @@ def _unequal(left: FinalState, reported_gone: Set[str]) -> Iterator[Finding]:
     """L1: each pair is equal in every mapped field, or the field waits for a person; L8: no link to what is gone.
 
     A contact whose deletion event was lost is noticed by the next pass over the archive: a run is too short for
-    that.
+    that. A further address of the contact is as good as its first one.
     """
     for lead_id, lead in left.leads.items():
         link = left.link(lead)
@@ -87,7 +87,7 @@ def _unequal(left: FinalState, reported_gone: Set[str]) -> Iterator[Finding]:
         waiting = {*link["conflicts"], *link["refused"], *link["overwritten"]}
         for name, prop in COMPARED.items():
             ours, theirs = lead["values"].get(name, ""), contact["properties"].get(prop, "")
-            if ours != theirs and name not in waiting:
+            if ours != theirs and name not in waiting and not (name == "email" and ours in _addresses(contact)):
                 yield Finding("L1", f"{name} differs: {ours!r} here, {theirs!r} in HubSpot", pair)
 
 
@@ -212,6 +212,12 @@ def _is_shown_as_duplicate(left: FinalState, lead: Json) -> bool:
     return detached or (
         link is None and bool(work_item.get("failed_at")) and work_item.get("reason") == "ambiguous_match"
     )
+
+
+def _addresses(contact: Json) -> Set[str]:
+    """The e-mail addresses of a contact. Any of them counts as the lead's until a person changes it."""
+    properties = contact["properties"]
+    return {properties.get("email", ""), *properties.get("hs_additional_emails", "").split(";")} - {""}
 
 
 def _email(values: Json) -> str:

@@ -60,6 +60,15 @@ def test_a_sound_world_has_no_findings() -> None:
     assert audit(left, [DELIVERY], ledger, 0) == []
 
 
+def test_l1_any_address_of_the_contact_is_the_leads() -> None:
+    """A lead that was linked by a further address of its contact keeps that one."""
+    left, ledger = world()
+    left.contacts["100"]["properties"].update(
+        {"email": "first@example.com", "hs_additional_emails": "b@example.com;ada@example.com"}
+    )
+    assert [found for found in audit(left, [DELIVERY], ledger, 0) if found.law == "L1"] == []
+
+
 def second_lead(left: FinalState, **values: str) -> dict[str, Any]:
     """Another lead like the first one."""
     lead: dict[str, Any] = {**left.leads["lead"], "_id": "second"}
