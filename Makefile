@@ -34,7 +34,7 @@ test-full: ## Run them in their full size: some with thousands of records, some 
 test-compose: $(VENV)/.runtime ## Bring docker-compose.yml up for real, play the demo on it and take it down; needs Docker
 	$(BIN)/python -m tools.test_compose
 
-prove: $(VENV)/.dev ## Search further for broken laws than the tests do, for half an hour, or as long as SECONDS=300 says; SEED=7
+prove: $(VENV)/.dev ## Search further for broken laws than the tests do, to the end or for SECONDS=300; SEED=7 draws others
 	LEADSYNC_PROVE=1 LEADSYNC_PROVE_SECONDS=$(SECONDS) LEADSYNC_PROVE_SEED=$(or $(SEED),$(shell date +%s)) \
 		$(BIN)/python -m pytest -n 2 -rP tests/integration/lead_store/queue tests/proof $(ARGS)
 

@@ -26,7 +26,7 @@ def unit_of(nodeid: str) -> str:
     return f"e2e {nodeid if file in OWN_SUITES else suite_of(file)}"
 
 
-class Scheduler(LoadScopeScheduling):  # type: ignore[misc]
+class Scheduler(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
     """Gives each worker one unit after another, in the order in which tests are collected."""
 
     def _split_scope(self, nodeid: str) -> str:

@@ -21,8 +21,8 @@ def up(*, json: JsonOption = False) -> None:
 
     Ctrl-C stops it; a second Ctrl-C kills it. With --json, every status line is a JSON object.
     """
-    from leadsync_cli.suite.events import Reporter, as_json, as_text  # noqa: PLC0415
-    from leadsync_cli.suite.up import run_suite  # noqa: PLC0415
+    from leadsync_cli.suite.events import Reporter, as_json, as_text  # noqa: PLC0415 (takes long to load)
+    from leadsync_cli.suite.up import run_suite  # noqa: PLC0415 (takes long to load)
 
     run_suite(read_settings(), Reporter(as_json if json else as_text))
 
@@ -32,7 +32,7 @@ def demo(*, json: JsonOption = False) -> None:
 
     On a running suite, its leads and contacts remain; their names are unique per run. Exit code 1 if a check fails.
     """
-    from leadsync_cli.demo.play import play_demo  # noqa: PLC0415
+    from leadsync_cli.demo.play import play_demo  # noqa: PLC0415 (takes long to load)
 
     if not play_demo(read_settings(), as_json=json):
         raise typer.Exit(Exit.FAILED)

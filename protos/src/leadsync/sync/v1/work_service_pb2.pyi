@@ -796,7 +796,7 @@ class GetSyncStatusResponse(_message.Message):
 
     @_builtins.property
     def loops(self) -> _containers.RepeatedCompositeFieldContainer[_loop_pb2.LoopState]:
-        """How lead-store's own standing work fares for the integration."""
+        """How lead-store's own standing loops last ended for the integration."""
 
     def __init__(
         self,

@@ -17,7 +17,7 @@ from lead_store.domain.addresses import address_key, address_keys, ascii_domain
 from lead_store.domain.role_mailboxes import is_role_mailbox
 from lead_store.domain.rules import MatchKey
 
-# Domains that anybody can have an address of, by their first label in any country, or whole.
+# Domains that anybody can have an address of, by their first label in any country, or whole. Mailboxes, not CRMs.
 FREE_BRANDS = frozenset({"aol", "gmail", "gmx", "googlemail", "hotmail", "live", "msn", "outlook", "yahoo", "yandex"})
 FREE_DOMAINS = frozenset({
     "126.com", "163.com", "bluewin.ch", "comcast.net", "fastmail.com", "free.fr", "freenet.de", "hey.com", "icloud.com",

@@ -1,4 +1,4 @@
-"""Standing work as the contract's messages."""
+"""Standing loops as the contract's messages."""
 
 from leadsync.sync.v1 import loop_pb2
 

@@ -1,4 +1,4 @@
-"""How the standing work of this process fares: routing by account, applying settings by integration."""
+"""How the standing loops of this process end: routing by account, applying settings by integration."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -15,7 +15,7 @@ OVER_AFTER = timedelta(minutes=10)
 
 @dataclass(frozen=True, slots=True)
 class LoopState:
-    """When something last succeeded and last failed, and why. `failing_since` is None once it has succeeded again."""
+    """When a loop last succeeded and last failed, and why. `failing_since` is None once it has succeeded again."""
 
     name: str
     succeeded_at: datetime | None = None
