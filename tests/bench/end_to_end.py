@@ -10,6 +10,7 @@ import httpx
 from hubspot_simulator.client import ControlClient
 from pymongo import MongoClient
 
+from bench.applying import measure_applying
 from bench.fairness import measure_fairness
 from bench.figures import Figure, Group, at_least, at_most, plain
 from bench.lengths import Lengths
@@ -42,7 +43,7 @@ class EndToEnd:
         people = [{"email": f"w{n}@example.com", "firstname": f"First {n}"} for n in range(self.lengths.changes)]
         self.contacts = self.hubspot.create_contacts(contacts=people)
         self.quiet()
-        return [self._latency(), self._calls(), self._import(), measure_fairness(self)]
+        return [self._latency(), self._calls(), self._import(), measure_applying(self), measure_fairness(self)]
 
     def _latency(self) -> Group:
         """Edit contacts at a fixed rate and watch the leads."""
@@ -66,11 +67,16 @@ class EndToEnd:
         )
         return Group("A change in HubSpot → the lead", how, figures)
 
-    def edit_and_watch(self) -> tuple[Outcome, int]:
-        """Edit each contact once, at a fixed rate: how long each edit took to show, and how many never did."""
+    def edit_and_watch(
+        self, rate: float = CHANGES_PER_SECOND, most: int | None = None, until: threading.Event | None = None
+    ) -> tuple[Outcome, int]:
+        """Edit each contact once, at a fixed rate: how long each edit took to show, and how many never did.
+
+        It ends after `most` edits, or when `until` is set.
+        """
         watcher = Watcher(self.store)
         watcher.start()
-        due = self._edit_at_rate(f"seen {time.time():.0f}")
+        due = self._edit_at_rate(f"seen {time.time():.0f}", rate, self.contacts[:most], until or threading.Event())
         end = time.monotonic() + 30
         while len(watcher.seen.keys() & due.keys()) < len(due) and time.monotonic() < end:
             time.sleep(0.05)
@@ -126,16 +132,18 @@ class EndToEnd:
         )
         return Group("Import", "Contacts that were made while webhooks were disabled.", figures)
 
-    def _edit_at_rate(self, run: str) -> dict[str, float]:
-        """Edit each contact once, so many a second; when each edit was due, by its value."""
+    def _edit_at_rate(self, run: str, rate: float, contacts: Sequence[str], until: threading.Event) -> dict[str, float]:
+        """Edit each contact once, so many a second, until told to stop; when each edit was due, by its value."""
         began = time.time() + 0.2
-        due = {f"{run} {n}": began + n / CHANGES_PER_SECOND for n in range(len(self.contacts))}
-        work = list(zip(self.contacts, due.items(), strict=True))
+        work = [(contact, f"{run} {n}", began + n / rate) for n, contact in enumerate(contacts)]
+        due: dict[str, float] = {}
 
-        def edit(some: Sequence[tuple[str, tuple[str, float]]]) -> None:
+        def edit(some: Sequence[tuple[str, str, float]]) -> None:
             with ControlClient(self.rig.hubspot_url) as hubspot:
-                for contact, (value, at) in some:
-                    time.sleep(max(0.0, at - time.time()))
+                for contact, value, at in some:
+                    if until.wait(max(0.0, at - time.time())):
+                        return
+                    due[value] = at
                     hubspot.edit_contact(contact, {"company": value})
 
         editors = [threading.Thread(target=edit, args=(work[n::EDITORS],)) for n in range(EDITORS)]

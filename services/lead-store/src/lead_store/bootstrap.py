@@ -40,6 +40,7 @@ from lead_store.usecases.planning import Planning
 from lead_store.usecases.quarantine import Quarantine
 from lead_store.usecases.references import References
 from lead_store.usecases.router import Router, RouterTiming
+from lead_store.usecases.run_pace import RunPace
 from lead_store.usecases.status import Status
 from lead_store.usecases.targets import Targets
 from lead_store.usecases.watch import Watch
@@ -63,12 +64,12 @@ def build(
 ) -> Services:
     """Wire everything that works on a store; nothing runs yet. `steady` measures the seconds between two readings."""
     timing, waits = settings.timing, settings.timing.waits
-    signal, arrivals, loops = WorkSignal(), Arrivals(), Loops()
+    signal, arrivals, loops, pace = WorkSignal(), Arrivals(), Loops(), RunPace()
     apply = Apply(store, loops)
     leads = Leads(store, signal, settings.platform)
     conflicts, status = Conflicts(store, leads, signal), Status(store, loops)
-    lease_work = LeaseWork(store, signal, apply, timing.lease, timing.look_for_work)
-    work, targets = Work(store, signal, settings.platform, waits), Targets(store, arrivals, apply)
+    lease_work = LeaseWork(store, signal, apply, timing.lease, timing.look_for_work, pace)
+    work, targets = Work(store, signal, settings.platform, waits, pace), Targets(store, arrivals, apply)
     quarantine = Quarantine(QuarantinedRequests.of(store.database, settings.quarantine), store.now)
     routing = RouterTiming(timing.route_all, timing.route_all_busy, timing.route_late, timing.failed_loop)
     served = Served(

@@ -6,7 +6,7 @@ The parts are small, since looking for due work takes longer the more work items
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-AT_ONCE = 300  # work items that become due together: enough for a worker, and soon done
+AT_ONCE = 100  # work items that become due together: enough for a batch, and soon done
 
 
 @dataclass(frozen=True, slots=True)

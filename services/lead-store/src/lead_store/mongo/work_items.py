@@ -72,16 +72,13 @@ class WorkItems:
         query = {"due_at": {"$lte": now}, "lease_until": {"$lte": now}, "integration_id": {"$in": integrations}}
         return self.collection.find_one(query, {"_id": 1}) is not None
 
-    def due(self, integration_id: str, now: datetime, limit: int) -> list[tuple[str, int]]:
-        """Work items that look due, each with its unfinished claims. Live work comes before runs, then the oldest."""
+    def due(self, integration_id: str, now: datetime, limit: int, *, of_runs: bool) -> list[tuple[str, int]]:
+        """Work items that look due, each with its unfinished claims, the oldest first: live ones, or those of runs."""
         # The embedded server uses an index only if the query begins with it, and for `integration_id` no equality.
         query = {"due_at": {"$lte": now}, "lease_until": {"$lte": now}, "integration_id": {"$in": [integration_id]}}
-        found: list[tuple[str, int]] = []
-        for run in ("", {"$gt": ""}):
-            if len(found) < limit:
-                documents = self.collection.find({**query, "run_id": run}, {"claims": 1}).sort("due_at", 1)
-                found += [(one["_id"], one.get("claims", 0)) for one in documents.limit(limit - len(found))]
-        return found
+        query["run_id"] = {"$gt": ""} if of_runs else ""
+        found = self.collection.find(query, {"claims": 1}).sort("due_at", 1).limit(limit)
+        return [(one["_id"], one.get("claims", 0)) for one in found]
 
     def claim(
         self,

@@ -1,7 +1,7 @@
 """What every request has to hold."""
 
 from lead_store.domain.errors import Invalid
-from lead_store.usecases.lease import MOST_LEASES
+from lead_store.usecases.run_pace import MOST_LEASES
 
 LONGEST_ID = 128
 

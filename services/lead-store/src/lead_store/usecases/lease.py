@@ -15,8 +15,8 @@ from lead_store.domain.rules import DeletePolicy, Target
 from lead_store.domain.work_item import WorkItem, WorkItemTouch, work_item_id
 from lead_store.mongo.store import Store
 from lead_store.usecases.applying import Apply
+from lead_store.usecases.run_pace import MOST_LEASES, RunPace
 
-MOST_LEASES = 100
 LONGEST_CALL = 20.0  # seconds that a call may wait for work
 log = structlog.get_logger()
 
@@ -77,6 +77,7 @@ class LeaseWork:
     apply: Apply
     lease: timedelta
     poll: timedelta
+    pace: RunPace = field(default_factory=RunPace)
 
     def due(
         self, worker_id: str, limit: int, wait: float, busy: list[str], still_wanted: Callable[[], bool]
@@ -149,14 +150,24 @@ class LeaseWork:
             integration_id, now = self.apply.go_on(own), self.store.now()
         if not integration_id or not targets.take(integration_id, worker_id, self.lease):
             return LeasedWork()
-        found = work_items.due(integration_id, now, limit)
-        if len(found) < limit and self.apply.go_on([integration_id]):
-            found = work_items.due(integration_id, self.store.now(), limit)
+        found, allowed = work_items.due(integration_id, now, limit, of_runs=False), self.pace.limit(integration_id)
+        if not found and not allowed:
+            return self._lease_some(worker_id, limit, [*busy, integration_id])  # others need not wait for its runs
+        found += self._of_runs(integration_id, now, min(allowed, limit - len(found)))
         to_lease, crashing = without_crash_loops(found)
         if crashing:
             log.error("Work ends its worker", reason="crash_loop", work_item_ids=crashing)
             work_items.give_up(crashing, "crash_loop")
         return self._claim(worker_id, to_lease, idle=False)
+
+    def _of_runs(self, integration_id: str, now: datetime, most: int) -> list[tuple[str, int]]:
+        """Due work of runs, with the next part of what a run applies."""
+        if not most:
+            return []
+        found = self.store.work_items.due(integration_id, now, most, of_runs=True)
+        if len(found) < most and self.apply.go_on([integration_id]):
+            found = self.store.work_items.due(integration_id, self.store.now(), most, of_runs=True)
+        return found
 
     def _claim(self, worker_id: str, work_item_ids: list[str], *, idle: bool, swept: bool = False) -> LeasedWork:
         token, claim = str(uuid6.uuid7()), self.store.work_items.claim

@@ -6,8 +6,9 @@ stays due. So no decision is based on a state that has changed since it was read
 """
 
 import random
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeVar
 
@@ -27,6 +28,7 @@ from lead_store.usecases.commit import Commit
 from lead_store.usecases.context import Context, read_context
 from lead_store.usecases.decision_log import log_decisions
 from lead_store.usecases.lease import WorkSignal
+from lead_store.usecases.run_pace import RunPace
 
 Item = TypeVar("Item", Observation, WriteResult)
 Decided = tuple[WorkItem | None, Decision]  # None = the worker has lost the lease
@@ -43,6 +45,7 @@ class Work:
     signal: WorkSignal
     platform: str
     waits: Waits = PRODUCTION
+    pace: RunPace = field(default_factory=RunPace)
 
     def reconcile(self, worker_id: str, observations: list[Observation]) -> list[Decision]:
         """Decide on observed records. Returns one decision per observation, in the same order."""
@@ -81,7 +84,7 @@ class Work:
         items: list[Item],
         decide_in: Callable[[str, list[Item], datetime, Session], list[Decided]],
     ) -> list[Decision]:
-        now = self.store.now()
+        now, began = self.store.now(), time.monotonic()
 
         def commit(some: list[Item], session: Session) -> list[Decided]:
             decided = decide_in(worker_id, some, now, session)
@@ -91,6 +94,7 @@ class Work:
 
         decided = self._commit(worker_id, items, commit)
         log_decisions(decided)
+        self.pace.decided(decided, time.monotonic() - began)
         if any(decision.touches for _, decision in decided):
             self.signal.notify()
         return [decision for _, decision in decided]
