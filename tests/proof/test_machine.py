@@ -70,7 +70,6 @@ def test_l4_what_is_cleared_after_a_merge_shows_what_the_lead_has(client: MongoC
         assert list(findings(world)) == []
 
 
-@pytest.mark.xfail(reason="a deletion makes only the work of its own lead due: see docs/guarantees.md")
 def test_l4_a_lead_takes_over_the_record_of_a_deleted_lead_at_once(
     client: MongoClient[dict[str, Any]],
 ) -> None:

@@ -41,6 +41,7 @@ class EndLead:
                 self._merge(lead, into, targets, actor, now, session)
             else:
                 after, touches = end(lead, reason, targets, now), touches_of(lead, targets)
+                touches += self._of_duplicates(lead, targets, session)
                 self._keep([(lead, after)], touches, [_ended(after, actor, now)], now, session)
 
         self.store.transact(work)
@@ -70,6 +71,17 @@ class EndLead:
         touches = touches_of_merge(gone, survivor, after, targets)
         # The survivor is always written, so that it cannot end in another transaction at the same time (L8).
         self._keep([(lead, gone), (survivor, after)], touches, [_ended(gone, actor, now), *linked], now, session)
+
+    def _of_duplicates(self, lead: Lead, targets: list[Target], session: Session) -> list[WorkItemTouch]:
+        """Touches of records that were merged into this lead's: one of their leads may take the record over (L4)."""
+        tenant_id, touches = lead.tenant_id, []
+        known = {target.integration_id for target in targets}
+        for own in (link for link in lead.links if link.attached and link.integration_id in known):
+            for other in self.store.leads.duplicates_of(tenant_id, own.integration_id, [own.record_id], session):
+                link = other.link(own.integration_id)
+                if other.deleted_at is None and link is not None:
+                    touches.append(WorkItemTouch(tenant_id, own.integration_id, link.record_id))
+        return touches
 
     def _keep(
         self,
