@@ -56,6 +56,18 @@ def test_modified_since(hubspot: RunningSimulator, iso: bool) -> None:
     assert names(search(hubspot, rule, sorts=sorts)) == ["Bob"]
 
 
+def test_a_search_can_show_what_it_does_not_sort_by(hubspot: RunningSimulator) -> None:
+    """With search_shows_present a contact stands where the index knew it, and shows its present values."""
+    ada, bob = hubspot.create(firstname="Ada"), hubspot.create(firstname="Bob")
+    hubspot.control.set(search_lag_seconds=60, search_shows_present=True)
+    hubspot.control.edit_contact(ada, {"firstname": "Augusta"})
+
+    found = search(hubspot, sorts=[{"propertyName": "lastmodifieddate"}], properties=["firstname"])
+
+    assert names(found) == ["Augusta", "Bob"]
+    assert found["results"][0]["properties"]["lastmodifieddate"] > hubspot.control.contact(bob)["updatedAt"]
+
+
 def test_search_lags_behind(hubspot: RunningSimulator) -> None:
     """A new contact is not found until the index has caught up; an archived one leaves total before it leaves."""
     hubspot.control.set(search_lag_seconds=60)

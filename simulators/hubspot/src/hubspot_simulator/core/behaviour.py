@@ -13,6 +13,8 @@ class Behaviour:
 
     search_lag_seconds: float = 0.5
     """How late the search index sees a change."""
+    search_shows_present: bool = False
+    """Search sorts contacts as the index has them, but shows them as they are now (estuary/connectors#2210)."""
     read_lag_seconds: float = 0.0
     """How late other reads show an update. HubSpot documents no such lag, but a client should tolerate it."""
     delivery_delay_seconds: float = 0.05

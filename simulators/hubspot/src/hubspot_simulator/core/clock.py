@@ -1,4 +1,4 @@
-"""The simulator's time, which a test can move forward, and the two ways HubSpot writes a time."""
+"""The simulator's time, which a test can move, and the two ways HubSpot writes a time."""
 
 import time
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 
 class Clock:
-    """Wall time plus an offset. It only ever moves forward, except on reset."""
+    """Wall time plus an offset. It only ever moves forward, except on reset and before anything has happened."""
 
     def __init__(self, read: Callable[[], float] = time.time) -> None:
         self._read = read
@@ -17,7 +17,7 @@ class Clock:
         return int(self._read() * 1000) + self.offset_ms
 
     def advance(self, seconds: float) -> None:
-        """Move the present forward."""
+        """Move the present forward; back only before anything has happened."""
         self.offset_ms += int(seconds * 1000)
 
     def reset(self) -> None:

@@ -44,6 +44,7 @@ class SearchIndex:
         self._known: dict[int, Snapshot] = {}
         self._coming: deque[tuple[int, int, Snapshot | None]] = deque()
         self._lag_ms = 0
+        self.shows_present = False
 
     def set_lag(self, lag_ms: int) -> None:
         """Change the lag, also for changes that are not indexed yet."""
@@ -79,13 +80,16 @@ class SearchIndex:
         answer: dict[str, Any] = {
             "total": len(found),
             "results": [
-                envelope(shot.contact, portal_id, {name: shot.values.get(name) or None for name in names})
-                for shot in page
+                envelope(one.contact, portal_id, {name: self._values(one).get(name) or None for name in names})
+                for one in page
             ],
         }
         if offset + limit < len(found):
             answer["paging"] = {"next": {"after": str(offset + limit)}}
         return answer
+
+    def _values(self, shot: Snapshot) -> Mapping[str, str]:
+        return shot.contact.values if self.shows_present else shot.values
 
     def _catch_up(self) -> None:
         now = self._store.clock.now_ms()

@@ -171,6 +171,7 @@ class Simulator:
 
     def _apply_lags(self, portal: Portal) -> None:
         portal.search.set_lag(int(self.behaviour.search_lag_seconds * 1000))
+        portal.search.shows_present = self.behaviour.search_shows_present
         portal.contacts.read_lag_ms = int(self.behaviour.read_lag_seconds * 1000)
 
     def _changed(self, portal: Portal, change: Change) -> None:

@@ -38,7 +38,7 @@ class AccountBudget:
         self._stop = stop
         self._time_zone = time_zone
         self.monotonic = monotonic
-        self._now = now
+        self.now = now
         self._lock = threading.Lock()
         self._calls = budget.full(_CALLS_PER_INTERVAL, _INTERVAL_SECONDS, monotonic())
         self._searches = budget.full(_SEARCHES_PER_SECOND, 1.0, monotonic())
@@ -49,8 +49,8 @@ class AccountBudget:
     @property
     def daily(self) -> Quota | None:
         """Quota of the day, as the last answer said; None if no answer of this day did."""
-        quota, ends_at = self._daily or (None, self._now())
-        return quota if self._now() < ends_at else None
+        quota, ends_at = self._daily or (None, self.now())
+        return quota if self.now() < ends_at else None
 
     @property
     def breaker_open(self) -> bool:
@@ -110,7 +110,7 @@ class AccountBudget:
         """Follow the limit that an answer announces, and note the daily quota; not every answer has both."""
         per_day, remaining = (headers.get(f"X-HubSpot-RateLimit-Daily{tail}", "") for tail in ("", "-Remaining"))
         if per_day.isdecimal() and remaining.isdecimal():
-            ends_at = self._now() + timedelta(seconds=self._until_midnight())
+            ends_at = self.now() + timedelta(seconds=self._until_midnight())
             self._daily = Quota(int(per_day), int(remaining)), ends_at
         limit = headers.get("X-HubSpot-RateLimit-Max", "")
         interval = headers.get("X-HubSpot-RateLimit-Interval-Milliseconds", "")
@@ -153,7 +153,7 @@ class AccountBudget:
             zone = ZoneInfo(self._time_zone)
         except (ZoneInfoNotFoundError, ValueError):  # unknown, or a system without time zones
             zone = UTC
-        now = self._now()
+        now = self.now()
         day_after = (now.astimezone(zone) + timedelta(days=1)).date()
         midnight = datetime(day_after.year, day_after.month, day_after.day, tzinfo=zone)
         return max(1.0, (midnight.astimezone(UTC) - now).total_seconds())

@@ -142,9 +142,9 @@ class Batch(msgspec.Struct, rename="camel"):
 
 
 class After(msgspec.Struct):
-    """Position of the next page."""
+    """Position of the next page: an id or an offset, as a text or as a number."""
 
-    after: str
+    after: str | int
 
 
 class Paging(msgspec.Struct):
