@@ -1,6 +1,5 @@
 """Connecting, changing and disconnecting accounts, on real storage and the HubSpot simulator."""
 
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
@@ -386,47 +385,6 @@ def test_an_authorization_code_is_exchanged_once(parts: Parts, simulator: Simula
     assert _secret(parts, made) not in ("", code)
     with pytest.raises(AuthFailedError):
         parts.connect(credential=OAuthCode("used-up", "https://leads.example.com/callback"))
-
-
-def test_an_access_token_is_refreshed_once_for_all_threads(parts: Parts, simulator: Simulator) -> None:
-    """Many threads that need a token at once cause one refresh."""
-    made = parts.connect(credential=Credential.refresh_token(hub.REFRESH_TOKEN))
-    simulator.control.reset_calls()
-    crm = parts.connections.crm(made.integration_id)
-    start = threading.Barrier(8)
-
-    def read(_: int) -> int:
-        start.wait()
-        return len(crm.observe(builders.record_leases(["1"]), builders.soon()))
-
-    with ThreadPoolExecutor(8) as pool:
-        assert list(pool.map(read, range(8))) == [1] * 8
-    assert simulator.call_count("POST /oauth/v1/token") == 1
-
-
-def test_an_expired_access_token_is_refreshed(parts: Parts, simulator: Simulator) -> None:
-    """When HubSpot calls a token expired, whatever its lifetime said, the next call has a new one."""
-    made = parts.connect(credential=Credential.refresh_token(hub.REFRESH_TOKEN))
-    crm = parts.connections.crm(made.integration_id)
-    crm.observe(builders.record_leases(["1"]), builders.soon())
-    simulator.control.advance(3600)
-
-    with pytest.raises(AuthFailedError):
-        crm.observe(builders.record_leases(["1"]), builders.soon())
-
-    assert len(crm.observe(builders.record_leases(["1"]), builders.soon())) == 1
-
-
-def test_a_rotated_refresh_token_is_kept(parts: Parts, simulator: Simulator) -> None:
-    """If HubSpot hands out another refresh token, that one is stored, and the revision stays."""
-    made = parts.connect(credential=Credential.refresh_token(hub.REFRESH_TOKEN))
-    answer = {"access_token": hub.TOKEN, "refresh_token": "rotated-1", "expires_in": 1800, "token_type": "bearer"}
-    simulator.control.fault(path="/oauth/v1/token", status=200, body=answer)
-
-    parts.connections.crm(made.integration_id).observe(builders.record_leases(["1"]), builders.soon())
-
-    assert _secret(parts, made) == "rotated-1"
-    assert made == parts.integrations.get("tenant-1", made.integration_id)
 
 
 def test_a_target_that_was_not_put_is_put_later(parts: Parts, double: StoreDouble) -> None:

@@ -132,7 +132,7 @@ class TokenSource(Protocol):
         ...
 
     def reject(self, token: str) -> None:
-        """Note that the CRM calls this token expired: the next `get` renews."""
+        """Note that the CRM refuses this token: the next `get` renews."""
         ...
 
 

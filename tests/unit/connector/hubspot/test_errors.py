@@ -128,7 +128,7 @@ def test_missing_scopes_are_named() -> None:
 
 
 def test_an_expired_token_differs_from_a_wrong_one() -> None:
-    """Only EXPIRED_AUTHENTICATION asks for a refresh."""
+    """Their reasons tell a person to wait for the one, and to act on the other."""
     expired = error_of(401, b'{"status":"error","category":"EXPIRED_AUTHENTICATION"}', {})
     wrong = error_of(401, b'{"status":"error","category":"INVALID_AUTHENTICATION"}', {})
 

@@ -43,6 +43,19 @@ class Answer:
             raise unreadable() from error
 
 
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """A request, and how it counts: see `HubSpotClient.call`."""
+
+    method: str
+    path: str
+    json: Any
+    params: Mapping[str, Any] | None
+    search: bool
+    writes: int
+    repeats: bool
+
+
 class HubSpotClient:
     """Calls for one account with one credential."""
 
@@ -88,7 +101,9 @@ class HubSpotClient:
         writes: int = 0,
         repeats: bool = False,
     ) -> Answer:
-        """Call once. Nothing is sent after the monotonic time `send_by` (default: ten seconds from now), see R4.
+        """Call once, or again with a renewed token if HubSpot refuses the first one.
+
+        Nothing is sent after the monotonic time `send_by` (default: ten seconds from now), see R4.
 
         `writes` is the number of records that the call writes. `repeats` = it asks again for a part of what an earlier
         call failed on: its failure says nothing new about HubSpot, and does not open the circuit breaker.
@@ -97,34 +112,38 @@ class HubSpotClient:
             CrmError: its class says whether the call may have landed.
 
         """
-        latest = self.budget.monotonic() + 10.0 if send_by is None else send_by
-        token = self._token.get().token
-        self.budget.acquire(latest, search=search, low_priority=self._low_priority)
-        if self.budget.monotonic() > latest:
+        send_by = self.budget.monotonic() + 10.0 if send_by is None else send_by
+        asked, token = _Request(method, path, json, params, search, writes, repeats), self._token.get().token
+        try:
+            return self._send(asked, token, send_by)
+        except AuthFailedError:  # nothing was done; a token may end before its time
+            self._token.reject(token)
+            if (renewed := self._token.get().token) == token:
+                raise
+            return self._send(asked, renewed, send_by)
+
+    def _send(self, asked: _Request, token: str, send_by: float) -> Answer:
+        """Send a request with a token. Raises as `call` does."""
+        self.budget.acquire(send_by, search=asked.search, low_priority=self._low_priority)
+        if self.budget.monotonic() > send_by:
             raise LeaseTooShortError
         try:
-            status, body, headers = self._transport.send(method, path, token=token, json=json, params=params)
+            status, body, headers = self._transport.send(
+                asked.method, asked.path, token=token, json=asked.json, params=asked.params
+            )
         except CrmError:
-            self._note(broken=True, wrote=writes, repeats=repeats)
+            self._note(broken=True, wrote=asked.writes, repeats=asked.repeats)
             raise
         error = _error_of(status, body, headers)
-        self._note(broken=isinstance(error, CrmUncertainError), wrote=writes, repeats=repeats)
+        self._note(broken=isinstance(error, CrmUncertainError), wrote=asked.writes, repeats=asked.repeats)
         self.budget.follow_limits(headers)
         if error is None:
             return Answer(status, body)
-        raise self._failed(error, token, search=search)
+        raise self.budget.hold_back(error, search=asked.search) if isinstance(error, RateLimitedError) else error
 
     def _note(self, *, broken: bool, wrote: int, repeats: bool) -> None:
         if not (broken and repeats):
             self.budget.note_answer(broken=broken, wrote=wrote)
-
-    def _failed(self, error: CrmError, token: str, *, search: bool) -> CrmError:
-        """Pass an error on to the budget or to the token source, whichever it concerns."""
-        if isinstance(error, RateLimitedError):
-            return self.budget.hold_back(error, search=search)
-        if isinstance(error, AuthFailedError) and error.reason == "crm_auth_expired":
-            self._token.reject(token)
-        return error
 
 
 def unreadable() -> CrmUncertainError:

@@ -240,10 +240,10 @@ class OAuthInfo(msgspec.Struct):
 
 
 class OAuthTokens(msgspec.Struct):
-    """Answer of the token endpoint."""
+    """Answer of the token endpoint. It need not say how long the token lasts (RFC 6749): HubSpot's last 30 minutes."""
 
     access_token: str
-    expires_in: float
+    expires_in: float = 1_800.0
     refresh_token: str = ""
 
     def __repr__(self) -> str:
