@@ -126,6 +126,32 @@ def test_an_error_that_says_nothing_is_no_refusal(problem: dict[str, object]) ->
     assert match([_update(1)], _batch(errors=[problem]), MAPPING) == ({}, [])
 
 
+@pytest.mark.parametrize("problem", [{"message": "no"}, {"category": "INTERNAL_ERROR"}])
+@pytest.mark.parametrize("write", [_update(1), _create(1)])
+def test_an_error_that_names_a_write_and_no_cause_is_no_refusal(problem: dict[str, object], write: Write) -> None:
+    """The write may have landed: it neither fails nor is sent again."""
+    named = problem | {"context": {"objectWriteTraceId": ["w1"]}}
+
+    assert match([write, _update(2)], _batch(results=[{"id": "2"}], errors=[named]), MAPPING) == (
+        {"w2": Done("2", readings=SENT)},
+        [],
+    )
+
+
+def test_a_write_that_was_too_much_or_not_allowed_waits() -> None:
+    """Its entry says that it was not carried out, and nothing is wrong with its values."""
+    errors = [
+        {"category": "RATE_LIMITS", "context": {"objectWriteTraceId": ["w1"]}},
+        {"category": "MISSING_SCOPES", "context": {"objectWriteTraceId": ["w2"]}},
+    ]
+
+    outcomes, _ = match([_update(1), _update(2)], _batch(errors=errors), MAPPING)
+    alone, _ = match([_update(1)], _batch(errors=[{"category": "RATE_LIMITS"}]), MAPPING)
+
+    assert outcomes == {"w1": NotSent("rate_limited", 10_000), "w2": NotSent("missing_scopes", 60_000)}
+    assert alone == {"w1": NotSent("rate_limited", 10_000)}
+
+
 def test_a_result_of_another_form_leaves_only_its_write_without_an_outcome() -> None:
     """The write was carried out, and the next reading shows how: it neither fails nor is sent again."""
     bad = {"id": "2", "properties": {"phone": ["1"]}}

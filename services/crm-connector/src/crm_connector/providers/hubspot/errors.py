@@ -73,8 +73,21 @@ def error_of(status: int, body: bytes, headers: Mapping[str, str]) -> CrmError:
     return rejection(status, problem)
 
 
+def error_of_entry(problem: Problem) -> CrmError | None:
+    """Turn an entry of a 207 into an error of ours. None = it does not say what became of the write."""
+    match _word(problem.category or ""):
+        case "" | "INTERNAL_ERROR":
+            return None
+        case "RATE_LIMITS":
+            return _rate_limited(problem, {})
+        case "MISSING_SCOPES":
+            return MissingScopesError(scopes=required_scopes(problem))
+        case _:
+            return rejection(207, problem)
+
+
 def rejection(status: int, problem: Problem) -> CrmRejectedError:
-    """Turn a 4xx body, or an entry of a 207, into a rejection with what it names."""
+    """Turn a 4xx body, or an entry of a 207 that refuses its write, into a rejection with what it names."""
     properties = refused_properties(problem)
     reason = next(iter(properties.values()), "crm_refused")
     return CrmRejectedError(

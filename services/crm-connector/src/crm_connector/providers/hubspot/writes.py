@@ -15,11 +15,11 @@ from crm_connector.domain.observation import Done, Duplicate, NotSent, Refused, 
 from crm_connector.domain.retry import Retries
 from crm_connector.providers.hubspot.client import HubSpotClient
 from crm_connector.providers.hubspot.contacts import LEAD_MARK, SOURCE_MARK, SPELLING
-from crm_connector.providers.hubspot.errors import is_conflict, rejection
+from crm_connector.providers.hubspot.errors import error_of_entry, is_conflict
 from crm_connector.providers.hubspot.facts import modified_of
 from crm_connector.providers.hubspot.wire import Batch, Contact, Problem, contacts_of
 
-_NO_CONTENT = 204
+_NO_CONTENT, _RETRIES = 204, Retries()
 Outcomes = dict[str, WriteOutcome]
 _PATHS = {
     WriteKind.UPDATE: "batch/update",
@@ -55,10 +55,10 @@ class ContactWriter:
             answer = self.client.call("POST", path, json=body, send_by=send_by, writes=len(part))
             if part[0].kind is WriteKind.ARCHIVE:  # 204 without a body, also for ids that are not there (any more)
                 return {write.write_id: Done(write.record_id) for write in part if answer.status == _NO_CONTENT}
-            outcomes, unclear = match(part, answer.as_(Batch), self.mapping)
+            outcomes, unclear = match(part, answer.as_(Batch), self.mapping, self.retries)
         except CrmRejectedError as error:
             if len(part) == 1:
-                return {part[0].write_id: outcome_of(error, self.mapping)}
+                return {part[0].write_id: refused(error, self.mapping)}
             outcomes, unclear = {}, part
         except CrmUncertainError:
             return {}
@@ -92,31 +92,35 @@ class ContactWriter:
         ]
 
 
-def match(part: Sequence[Write], batch: Batch, mapping: FieldMapping) -> tuple[Outcomes, list[Write]]:
+def match(
+    part: Sequence[Write], batch: Batch, mapping: FieldMapping, retries: Retries = _RETRIES
+) -> tuple[Outcomes, list[Write]]:
     """Match an answer to its inputs: (outcomes, writes that failed without being named).
 
     An update that is in neither list was not carried out: HubSpot leaves out the ids of merged contacts.
     A create that is in neither list has no outcome; the next reading looks for its mark. Nor has a write whose result
-    cannot be decoded: it was carried out, and the next reading shows how.
+    cannot be decoded, or whose error does not say what happened: the next reading shows what became of it.
     """
     outcomes: Outcomes = {}
     contacts, bad = contacts_of(batch.results)
     for contact in contacts:
         if write := _write_of(part, contact):
             outcomes[write.write_id] = _done(write, contact, mapping)
-    unnamed: list[Problem] = []
+    unnamed, open_ids = list[Problem](), set[str]()
     for problem in batch.errors:
-        failed = _named(part, problem)
-        outcomes |= {write.write_id: outcome_of(rejection(207, problem), mapping) for write in failed}
+        failed, error = _named(part, problem), error_of_entry(problem)
+        outcomes |= {write.write_id: outcome_of(error, mapping, retries) for write in failed if error}
+        open_ids |= {write.write_id for write in failed if not error}
         unnamed += [] if failed else [problem]
-    rest = [write for write in part if write.write_id not in outcomes and not _is_among(bad, write)]
+    done = outcomes.keys() | open_ids
+    rest = [write for write in part if write.write_id not in done and not _is_among(bad, write)]
     if not unnamed:
         missing = [write for write in rest if write.kind is WriteKind.UPDATE]
         return outcomes | {write.write_id: NotSent("record_missing") for write in missing}, []
     if len(part) > 1 or not rest:
         return outcomes, rest
-    refusal = next((problem for problem in unnamed if problem.category), None)  # others do not say what happened
-    return outcomes | ({rest[0].write_id: outcome_of(rejection(207, refusal), mapping)} if refusal else {}), []
+    said = next((error for problem in unnamed if (error := error_of_entry(problem))), None)
+    return outcomes | ({rest[0].write_id: outcome_of(said, mapping, retries)} if said else {}), []
 
 
 def _is_among(bad: Sequence[str], write: Write) -> bool:
@@ -124,7 +128,12 @@ def _is_among(bad: Sequence[str], write: Write) -> bool:
     return write.record_id in bad or "" in bad or (bool(bad) and write.kind is WriteKind.CREATE)
 
 
-def outcome_of(error: CrmRejectedError, mapping: FieldMapping) -> WriteOutcome:
+def outcome_of(error: CrmError, mapping: FieldMapping, retries: Retries) -> WriteOutcome:
+    """Say what the error of a single write means."""
+    return refused(error, mapping) if isinstance(error, CrmRejectedError) else not_sent(error, retries)
+
+
+def refused(error: CrmRejectedError, mapping: FieldMapping) -> WriteOutcome:
     """Say what a rejection of a single write means."""
     if is_conflict(error.category, error.status):
         return Duplicate((error.existing_id,) if error.existing_id else ())
