@@ -45,12 +45,23 @@ def test_searches_have_a_bucket_of_their_own() -> None:
 
 def test_the_daily_limit_waits_for_midnight_in_the_portal() -> None:
     """The daily quota begins again at midnight of the portal's time zone, summer time included."""
-    evening = datetime(2026, 7, 1, 21, 0, tzinfo=UTC)  # 23:00 in Berlin
+    evening = datetime(2026, 7, 1, 21, 50, tzinfo=UTC)  # 23:50 in Berlin
     account = AccountBudget(threading.Event(), "Europe/Berlin", monotonic=Clock(), now=lambda: evening)
 
-    assert account.hold_back(RateLimitedError("daily_limit")).retry_after == 3600.0
+    assert account.hold_back(RateLimitedError("daily_limit")).retry_after == 600.0
     with pytest.raises(RateLimitedError):
         account.acquire(send_by=200.0, search=True)
+
+
+@pytest.mark.parametrize("hour", [0, 21])
+def test_the_daily_limit_is_tried_again_after_half_an_hour(hour: int) -> None:
+    """Whose midnight it is may be unknown, and HubSpot's clock may be behind ours when it has just passed."""
+    clock, now = Clock(), datetime(2026, 7, 1, hour, 0, 5, tzinfo=UTC)
+    account = AccountBudget(threading.Event(), "UTC", monotonic=clock, now=lambda: now)
+
+    assert account.hold_back(RateLimitedError("daily_limit")).retry_after == 1800.0
+    clock.now += 1801.0
+    account.acquire(send_by=clock.now)
 
 
 def test_headers_without_numbers_change_nothing() -> None:
@@ -65,10 +76,10 @@ def test_headers_without_numbers_change_nothing() -> None:
 
 def test_an_unknown_time_zone_counts_as_utc() -> None:
     """A zone that this machine does not know delays nothing for ever."""
-    evening = datetime(2026, 7, 1, 21, 0, tzinfo=UTC)
-    account = AccountBudget(threading.Event(), "Mars/Olympus", monotonic=Clock(), now=lambda: evening)
+    night = datetime(2026, 7, 1, 23, 50, tzinfo=UTC)
+    account = AccountBudget(threading.Event(), "Mars/Olympus", monotonic=Clock(), now=lambda: night)
 
-    assert account.hold_back(RateLimitedError("daily_limit")).retry_after == 3 * 3600.0
+    assert account.hold_back(RateLimitedError("daily_limit")).retry_after == 600.0
 
 
 def test_an_account_that_keeps_failing_is_not_called() -> None:
@@ -117,6 +128,17 @@ def test_the_rest_of_a_day_is_kept_for_live_work() -> None:
         account.acquire(send_by=100.0, low_priority=True)
     assert caught.value.reason == "daily_reserve"
     assert (caught.value.retry_after or 0.0) > 1.0
+
+
+def test_the_rest_of_a_day_is_looked_up_again_after_half_an_hour() -> None:
+    """While no live work calls, low priority does, and so learns of a day that began at another hour."""
+    clock = [datetime(2026, 7, 1, 12, 0, tzinfo=UTC)]
+    account = AccountBudget(threading.Event(), monotonic=lambda: 100.0, now=lambda: clock[0])
+    account.follow_limits({"X-HubSpot-RateLimit-Daily": "1000", "X-HubSpot-RateLimit-Daily-Remaining": "99"})
+    with pytest.raises(RateLimitedError):
+        account.acquire(send_by=100.0, low_priority=True)
+    clock[0] += timedelta(seconds=1801)
+    account.acquire(send_by=100.0, low_priority=True)
 
 
 def test_the_next_day_begins_with_a_quota_of_its_own() -> None:

@@ -19,6 +19,8 @@ from crm_connector.domain.retry import Backoff, Retries
 _CALLS_PER_INTERVAL, _INTERVAL_SECONDS = 90.0, 10.0
 _SEARCHES_PER_SECOND = 4.0
 _TEST_SECONDS = 30.0
+# What HubSpot says of its day is believed for so long: its midnight is a guess, and an account's limit may be raised.
+_DAY_AGAIN = 1_800.0
 _MOST_RECORDS = 100
 _OPEN_WAITS = Retries().breaker
 
@@ -34,7 +36,10 @@ class AccountBudget:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         open_waits: Backoff = _OPEN_WAITS,
     ) -> None:
-        """The daily quota ends at midnight of `time_zone`. A circuit breaker stays open for `open_waits`."""
+        """The daily quota ends at midnight of `time_zone`, as far as is known.
+
+        A circuit breaker stays open for `open_waits`.
+        """
         self._stop = stop
         self._time_zone = time_zone
         self.monotonic = monotonic
@@ -48,7 +53,7 @@ class AccountBudget:
 
     @property
     def daily(self) -> Quota | None:
-        """Quota of the day, as the last answer said; None if no answer of this day did."""
+        """Quota of the day, as the last answer said; None if no answer of this day, or of the last half hour, did."""
         quota, ends_at = self._daily or (None, self.now())
         return quota if self.now() < ends_at else None
 
@@ -86,7 +91,7 @@ class AccountBudget:
         daily = self.daily if low_priority else None
         if daily and daily.remaining < daily.per_day * budget.LIVE_RESERVE_OF_DAY:
             message = "The rest of HubSpot's quota of the day is kept for live work."
-            raise RateLimitedError("daily_reserve", message, retry_after=self._until_midnight())
+            raise RateLimitedError("daily_reserve", message, retry_after=self._until_next_day())
         while True:
             now = self.monotonic()
             wait = self._take(now, search=search, low_priority=low_priority)
@@ -110,7 +115,7 @@ class AccountBudget:
         """Follow the limit that an answer announces, and note the daily quota; not every answer has both."""
         per_day, remaining = (headers.get(f"X-HubSpot-RateLimit-Daily{tail}", "") for tail in ("", "-Remaining"))
         if per_day.isdecimal() and remaining.isdecimal():
-            ends_at = self.now() + timedelta(seconds=self._until_midnight())
+            ends_at = self.now() + timedelta(seconds=self._until_next_day())
             self._daily = Quota(int(per_day), int(remaining)), ends_at
         limit = headers.get("X-HubSpot-RateLimit-Max", "")
         interval = headers.get("X-HubSpot-RateLimit-Interval-Milliseconds", "")
@@ -122,7 +127,7 @@ class AccountBudget:
     def hold_back(self, error: RateLimitedError, *, search: bool = False) -> RateLimitedError:
         """Let nothing out that the error concerns, and give the error with the time that this takes."""
         daily = error.reason == "daily_limit"
-        wait = self._until_midnight() if daily else error.retry_after or _INTERVAL_SECONDS
+        wait = self._until_next_day() if daily else error.retry_after or _INTERVAL_SECONDS
         until = self.monotonic() + wait
         with self._lock:
             if search or daily:
@@ -146,8 +151,8 @@ class AccountBudget:
                 self._calls, wait = budget.take(self._calls, now, low_priority=low_priority)
         return wait
 
-    def _until_midnight(self) -> float:
-        """Seconds until the portal's next day begins, with a new daily quota."""
+    def _until_next_day(self) -> float:
+        """Seconds until the portal's next day may have begun, with a new daily quota."""
         zone: tzinfo
         try:
             zone = ZoneInfo(self._time_zone)
@@ -156,4 +161,4 @@ class AccountBudget:
         now = self.now()
         day_after = (now.astimezone(zone) + timedelta(days=1)).date()
         midnight = datetime(day_after.year, day_after.month, day_after.day, tzinfo=zone)
-        return max(1.0, (midnight.astimezone(UTC) - now).total_seconds())
+        return min(_DAY_AGAIN, max(1.0, (midnight.astimezone(UTC) - now).total_seconds()))
