@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from unit.simulator.support import RunningSimulator
+from unit.simulator.support import CONTACTS, RunningSimulator
 
 PATH = "/crm/v3/properties/contacts"
 
@@ -77,3 +77,22 @@ def test_multiple_choice_appends_with_a_leading_semicolon(hubspot: RunningSimula
     made = hubspot.create(firstname="A", lead_status="a;b")
     hubspot.control.edit_contact(made, {"lead_status": ";c"})
     assert hubspot.control.contact(made)["properties"]["lead_status"] == "a;b;c"
+
+
+def test_sensitive_properties_need_scopes_of_their_own(hubspot: RunningSimulator) -> None:
+    """A list of definitions leaves them out, and a call that names one is refused as a whole."""
+    made = hubspot.create(firstname="A")
+    body = definition(name="passport", type="string", fieldType="text", dataSensitivity="sensitive")
+    assert hubspot.api.post(PATH, json=body).status_code == 201
+    assert "passport" not in {one["name"] for one in hubspot.api.get(PATH).json()["results"]}
+    found = hubspot.api.get(PATH, params={"dataSensitivity": "sensitive"}).json()["results"]
+    assert [one["name"] for one in found] == ["passport"]
+
+    names, written = ["firstname", "passport"], {"id": made, "properties": {"passport": "1"}}
+    refused = hubspot.post("/search", {"properties": names}, 403)
+    assert refused["errors"][0]["context"]["requiredGranularScopes"] == ["crm.objects.contacts.sensitive.read.v2"]
+    hubspot.post("/batch/read", {"inputs": [{"id": made}], "properties": names}, 403)
+    hubspot.post("/batch/update", {"inputs": [{"id": made, "properties": {"firstname": "B"}}, written]}, 403)
+    assert hubspot.api.get(CONTACTS, params={"properties": "passport"}).status_code == 403
+    assert hubspot.api.patch(f"{CONTACTS}/{made}", json={"properties": {"passport": "1"}}).status_code == 403
+    hubspot.post("/batch/update", {"inputs": [{"id": made, "properties": {"firstname": "B"}}]})

@@ -14,6 +14,7 @@ LEAD_STATUSES = (
     "BAD_TIMING",
 )  # fmt: skip
 DEFAULT_GROUP = "contactinformation"
+NOT_SENSITIVE = "non_sensitive"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class Definition:
     unique: bool = False
     hidden: bool = False
     form_field: bool = False
-    sensitivity: str = "non_sensitive"
+    sensitivity: str = NOT_SENSITIVE
     calculated: bool = False
     hubspot_defined: bool = False
     read_only: bool = False

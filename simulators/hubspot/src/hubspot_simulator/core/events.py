@@ -7,6 +7,7 @@ from typing import Any
 from hubspot_simulator.core.apps import App
 from hubspot_simulator.core.behaviour import Behaviour
 from hubspot_simulator.core.changes import Change
+from hubspot_simulator.core.definitions import NOT_SENSITIVE
 from hubspot_simulator.core.properties import Catalog
 from hubspot_simulator.core.subscriptions import Subscription
 
@@ -103,5 +104,5 @@ def _facts(change: Change) -> dict[str, Any]:
 def _value(catalog: Catalog, name: str, value: str) -> dict[str, Any]:
     """Return the new value as a string; sensitive values are left out (sensitive data guide)."""
     found = catalog.find(name)
-    hidden = found is not None and found.sensitivity != "non_sensitive"
+    hidden = found is not None and found.sensitivity != NOT_SENSITIVE
     return {"propertyName": name, "propertyValue": "REDACTED" if hidden else value}

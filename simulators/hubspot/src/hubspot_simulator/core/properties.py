@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from hubspot_simulator.core.clock import Clock
-from hubspot_simulator.core.definitions import DEFAULT_GROUP, Definition, default_definitions
+from hubspot_simulator.core.definitions import DEFAULT_GROUP, NOT_SENSITIVE, Definition, default_definitions
 from hubspot_simulator.core.errors import ApiError, resource_not_found, validation
 
 MAX_UNIQUE = 10
@@ -58,9 +58,10 @@ class Catalog:
             raise resource_not_found()
         return found
 
-    def all(self, archived: bool = False) -> list[Definition]:
-        """Every live (or every archived) definition."""
-        return [found for found in self._by_name.values() if found.archived == archived]
+    def all(self, archived: bool = False, sensitivity: str | None = None) -> list[Definition]:
+        """Every live (or every archived) definition, or only those of a sensitivity."""
+        found = [one for one in self._by_name.values() if one.archived == archived]
+        return found if sensitivity is None else [one for one in found if one.sensitivity == sensitivity]
 
     def unique_names(self) -> list[str]:
         """Names of the custom properties with hasUniqueValue."""
@@ -90,7 +91,7 @@ class Catalog:
             unique=unique,
             created_ms=now,
             author_id=author_id,
-            sensitivity=str(body.get("dataSensitivity", "non_sensitive")),
+            sensitivity=str(body.get("dataSensitivity", NOT_SENSITIVE)),
         )
         return self._store(made, body)
 

@@ -6,6 +6,7 @@ from hubspot_simulator.core.errors import PropertyFault, invalid_properties, not
 from hubspot_simulator.core.merging import merge
 from hubspot_simulator.core.records import created, record, written
 from hubspot_simulator.core.validation import clean, is_email
+from hubspot_simulator.http import sensitive
 from hubspot_simulator.http.replies import Call, Reply
 
 MAX_PAGE = 100
@@ -14,6 +15,7 @@ MAX_PAGE_WITH_HISTORY = 50
 
 def get_contact(call: Call) -> Reply:
     """GET one, by id (also a merged one), e-mail or unique property."""
+    sensitive.check_read(call, call.names("properties"), call.names("propertiesWithHistory"))
     contact = _found(call, call.flag("archived"))
     portal = call.portal
     contact = portal.contacts.shown(contact)
@@ -24,6 +26,7 @@ def get_contact(call: Call) -> Reply:
 def list_contacts(call: Call) -> Reply:
     """GET a page in id order; `after` is the id of the next contact (contacts guide)."""
     history = call.names("propertiesWithHistory")
+    sensitive.check_read(call, call.names("properties"), history)
     limit = call.number("limit", 10)
     most = MAX_PAGE_WITH_HISTORY if history else MAX_PAGE
     if not 1 <= limit <= most:
@@ -43,6 +46,7 @@ def list_contacts(call: Call) -> Reply:
 
 def create_contact(call: Call) -> Reply:
     """POST one; 201, or 409 with the existing id in the message."""
+    sensitive.check_written(call, call.body.get("properties"))
     store = call.portal.contacts
     contact = store.create(creatable(store, call.body.get("properties")), call.author)
     return Reply(201, created(contact, call.portal.id, call.body.get("objectWriteTraceId")))
@@ -50,6 +54,7 @@ def create_contact(call: Call) -> Reply:
 
 def update_contact(call: Call) -> Reply:
     """PATCH one; the answer has the written values, not the full record."""
+    sensitive.check_written(call, call.body.get("properties"))
     contact = _found(call, False)
     portal = call.portal
     values = clean(portal.catalog, call.body.get("properties", {}), portal.id)
@@ -100,6 +105,7 @@ def gdpr_delete(call: Call) -> Reply:
 
 def search_contacts(call: Call) -> Reply:
     """POST search, on the index, which lags."""
+    sensitive.check_read(call, call.body.get("properties") or ())
     return Reply(200, call.portal.search.search(call.body, call.portal.id))
 
 

@@ -2,13 +2,15 @@
 
 from hubspot_simulator.core.batches import inputs_of
 from hubspot_simulator.core.clock import iso
+from hubspot_simulator.core.definitions import NOT_SENSITIVE
 from hubspot_simulator.core.errors import ApiError
 from hubspot_simulator.http.replies import Call, Reply
 
 
 def list_properties(call: Call) -> Reply:
-    """GET every definition."""
-    return Reply(200, {"results": [one.to_json() for one in call.portal.catalog.all(call.flag("archived"))]})
+    """GET every definition; those of sensitive data only if they are asked for (airbytehq/airbyte#74069)."""
+    found = call.portal.catalog.all(call.flag("archived"), call.text("dataSensitivity") or NOT_SENSITIVE)
+    return Reply(200, {"results": [one.to_json() for one in found]})
 
 
 def get_property(call: Call) -> Reply:
