@@ -1,6 +1,6 @@
 """One HTTP call to HubSpot: token, budget, deadline. The class of an error says whether the call may have landed."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -12,13 +12,15 @@ from crm_connector.domain.errors import (
     CrmError,
     CrmUncertainError,
     LeaseTooShortError,
+    MissingScopesError,
     RateLimitedError,
 )
 from crm_connector.providers.hubspot.budget import AccountBudget
 from crm_connector.providers.hubspot.errors import error_of
+from crm_connector.providers.hubspot.hidden import HiddenProperties
 from crm_connector.providers.hubspot.paths import Paths
 from crm_connector.providers.hubspot.transport import Transport
-from crm_connector.providers.hubspot.wire import UNDECODABLE
+from crm_connector.providers.hubspot.wire import UNDECODABLE, Properties
 
 _T = TypeVar("_T")
 
@@ -66,18 +68,21 @@ class HubSpotClient:
         budget: AccountBudget,
         token: TokenSource,
         *,
+        hidden: HiddenProperties | None = None,
         low_priority: bool = False,
     ) -> None:
-        """Calls of `low_priority` leave a reserve of the budget to others."""
+        """`hidden` is what is known of the token. Calls of `low_priority` leave a reserve of the budget to others."""
         self._transport = transport
         self.paths = paths
         self.budget = budget
+        self.hidden = hidden or HiddenProperties(budget.monotonic)
         self._token = token
         self._low_priority = low_priority
 
     def low_priority(self) -> "HubSpotClient":
         """Give the same client for work that may wait."""
-        return HubSpotClient(self._transport, self.paths, self.budget, self._token, low_priority=True)
+        client = (self._transport, self.paths, self.budget, self._token)
+        return HubSpotClient(*client, hidden=self.hidden, low_priority=True)
 
     @property
     def timeout(self) -> float:
@@ -121,6 +126,21 @@ class HubSpotClient:
             if (renewed := self._token.get().token) == token:
                 raise
             return self._send(asked, renewed, send_by)
+
+    def unhidden(self, ask: Callable[[], _T], mapped: Iterable[str]) -> _T:
+        """Make a call that names mapped properties, and once more without those that HubSpot hides from the token.
+
+        Raises:
+            CrmError: as `call` does.
+
+        """
+        try:
+            return ask()
+        except MissingScopesError:
+            known = self.call("GET", self.paths.properties()).as_(Properties)
+            if not self.hidden.look(mapped, (found.name for found in known.results)):
+                raise
+            return ask()
 
     def _send(self, asked: _Request, token: str, send_by: float) -> Answer:
         """Send a request with a token. Raises as `call` does."""

@@ -192,11 +192,14 @@ class ContactReader:
         """Read in batches: the contacts found, and the ids that cannot be read. A bad contact does not stop others."""
 
         def read(part: list[str], repeats: bool) -> Found:
+            return self.client.unhidden(lambda: read_visible(part, repeats), self.mapping.fields)
+
+        def read_visible(part: list[str], repeats: bool) -> Found:
             body: dict[str, Any] = {
                 "inputs": [{"id": record_id} for record_id in part],
                 "properties": self.property_names,
             }
-            body |= {"propertiesWithHistory": sorted(self.mapping.fields) if history else []}
+            body |= {"propertiesWithHistory": self._mapped if history else []}
             body |= {"idProperty": id_property} if id_property else {}
             params = {"archived": "true"} if archived else None
             path = self.client.paths.contacts("batch/read")
@@ -222,8 +225,12 @@ class ContactReader:
 
     @property
     def property_names(self) -> list[str]:
-        """Properties to ask for: the mapped ones and our marks."""
-        return _unique([*self.mapping.fields, *ALWAYS_READ])
+        """Properties to ask for: the mapped ones, but for those that the token may not see, and our marks."""
+        return _unique([*self._mapped, *ALWAYS_READ])
+
+    @property
+    def _mapped(self) -> list[str]:
+        return [name for name in self.mapping.fields if name not in self.client.hidden.names]
 
     def _versions(self, history: Mapping[str, list[HistoryVersion]]) -> dict[str, tuple[Version, ...]]:
         """Give the property history, newest version first. The mapping adds the values."""

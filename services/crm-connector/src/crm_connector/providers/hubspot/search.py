@@ -101,7 +101,7 @@ def _page(
     budget = reader.client.budget
     if fits and budget.most_reads >= PAGE_SIZE:  # else HubSpot was too slow for so many
         try:
-            found = ask(reader.property_names)
+            found = reader.client.unhidden(lambda: ask(reader.property_names), reader.mapping.fields)
             records, unread = reader.listed(found.results)
             return found, Page(tuple(records), None, tuple(unread), _until(found))
         except CrmUncertainError as error:

@@ -49,7 +49,16 @@ class ContactWriter:
         return outcomes
 
     def _batch(self, part: list[Write], send_by: float) -> Outcomes:
-        """Send one batch of one kind."""
+        """Send one batch of one kind, but for writes of properties that the token may not see."""
+        fields = {write.write_id: self._hidden_fields(write) for write in part}
+        hidden: Outcomes = {write_id: Refused("property_missing", some) for write_id, some in fields.items() if some}
+        part = [write for write in part if write.write_id not in hidden]
+        return hidden | self._send(part, send_by) if part else hidden
+
+    def _hidden_fields(self, write: Write) -> tuple[str, ...]:
+        return self.mapping.fields_of(self.client.hidden.names & self.mapping.to_crm(write.values).keys())
+
+    def _send(self, part: list[Write], send_by: float) -> Outcomes:
         try:
             body, path = {"inputs": self._inputs(part)}, self.client.paths.contacts(_PATHS[part[0].kind])
             answer = self.client.call("POST", path, json=body, send_by=send_by, writes=len(part))
