@@ -18,6 +18,8 @@ from integration.connector.lead_store_double import StoreDouble, client_of, leas
 from integration.connector.rig import TIMING, Parts
 from leadsync.sync.v1 import sync_pb2
 
+SEARCH_PATH = "/crm/v3/objects/contacts/search"
+
 
 @pytest.fixture
 def integration(parts: Parts, simulator: Simulator) -> Integration:
@@ -175,6 +177,39 @@ def test_an_old_burst_is_not_looked_through_again_and_again(
 
     assert hour_later.sweep(integration) > 1
     assert hour_later.sweep(integration) == 1
+
+
+def test_a_change_that_search_shows_late_is_seen_within_an_hour(
+    parts: Parts, integration: Integration, double: StoreDouble, simulator: Simulator
+) -> None:
+    """L5: a search that shows a later change first moves the cursor past it; the sweep looks back now and then."""
+    double.page = lease_all
+    late = simulator.control.create_contact({"email": "late@example.com"})
+    time_of = [integration.created_at + timedelta(minutes=10)]
+    sweep = parts.sweep(lambda: time_of[0])
+    simulator.control.fault(method="POST", path=SEARCH_PATH, status=200, body={"total": 0, "results": []})
+
+    sweep.sweep(integration)
+    for minutes in (5, 50, 6):
+        assert late not in double.observed_ids()
+        time_of[0] += timedelta(minutes=minutes)
+        sweep.sweep(integration)
+
+    assert late in double.observed_ids()
+
+
+def test_after_a_start_the_last_hour_is_looked_at_again(
+    parts: Parts, integration: Integration, double: StoreDouble, simulator: Simulator
+) -> None:
+    """L5: nobody knows when the process before has looked back."""
+    double.page = lease_all
+    late = simulator.control.create_contact({"email": "late@example.com"})
+    parts.cursors.put(integration.integration_id, integration.created_at + timedelta(minutes=30))
+    later = integration.created_at + timedelta(minutes=35)
+
+    parts.sweep(lambda: later).sweep(integration)
+
+    assert late in double.observed_ids()
 
 
 def test_a_sweep_that_was_missed_is_made_up_for_at_once(

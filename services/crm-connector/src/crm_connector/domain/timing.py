@@ -29,6 +29,9 @@ class Timing:
     sweep_pause: float = 0.05
     # Our clock may be so far ahead of the CRM's; further, and no signature of a webhook would be accepted either.
     clocks_apart: float = 300.0
+    # Single changes may reach a CRM's search so late. So often a sweep looks again at all changes since the last time.
+    index_behind: float = 900.0
+    look_again: float = 3_600.0
     # A CRM's list of removed records may lag behind so long, and its clock differ from ours.
     removed_margin: float = 360.0
 
@@ -61,7 +64,7 @@ class Timing:
 
 
 # These are about clocks of others, or about what may happen meanwhile: nobody waits for them.
-_FIXED = {"clocks_apart", "removed_margin", "stored_within"}
+_FIXED = {"clocks_apart", "index_behind", "removed_margin", "stored_within"}
 _T = TypeVar("_T", Timing, Retries)
 
 

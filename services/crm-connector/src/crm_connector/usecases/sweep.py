@@ -1,5 +1,8 @@
 """The sweep: asks each CRM what has changed since the last time, for changes without an event.
 
+Most changes are in the CRM's search within a minute, but single ones come later, when the cursor is past them. So now
+and then a sweep begins further back.
+
 A page is worked like any other work. lead-store leases only those of its records that changed since their last reading
 (R9), and uses the page's own readings where they are new enough (R8).
 """
@@ -33,12 +36,14 @@ _log = structlog.get_logger()
 class _Begun:
     """A sweep that is not complete: when it began, since when it searches, and where it goes on.
 
-    The time `behind` now never counts as seen, since a search may lag behind; it is searched again.
+    The time `behind` now never counts as seen, since a search may lag behind; it is searched again. `again` = it looks
+    again at what earlier sweeps have searched.
     """
 
     at: datetime
     since: datetime
     behind: timedelta
+    again: bool
     position: object | None = None
 
 
@@ -74,6 +79,7 @@ class Sweep:
         self._begun: dict[str, _Begun] = {}
         self._due: dict[str, float] = {}
         self._due_now: set[str] = set()
+        self._looked_again: dict[str, datetime] = {}
 
     def run(self, every_seconds: float) -> None:
         """Sweep each integration so often, and at once if it was due while the process was down."""
@@ -118,12 +124,20 @@ class Sweep:
         self._due_now.add(integration_id)
 
     def _begin(self, integration: Integration, can: Capabilities) -> _Begun:
-        cursor = self._cursors.get(integration.integration_id) or integration.created_at
+        """Begin where the cursor is, or further back if it is time for that; after a start it is."""
+        now, cursor = self._now(), self._cursors.get(integration.integration_id) or integration.created_at
         behind = timedelta(seconds=max(can.overlap, can.unread_within))
-        return _Begun(self._now(), cursor - behind, behind)
+        every = timedelta(seconds=self._timing.look_again)
+        last = self._looked_again.get(integration.integration_id, cursor - every)
+        if again := now - last >= every:
+            further = last - timedelta(seconds=self._timing.index_behind)
+            cursor = max(integration.created_at, min(cursor, further))
+        return _Begun(now, cursor - behind, behind, again)
 
     def _complete(self, integration: Integration, begun: _Begun) -> None:
         """Move the cursor past all that is old, so that a burst is not searched again and again."""
+        if begun.again:
+            self._looked_again[integration.integration_id] = begun.at
         seen = begun.at - begun.behind - timedelta(seconds=self._timing.clocks_apart)
         if seen > integration.created_at:
             self._cursors.put(integration.integration_id, seen)
