@@ -143,8 +143,9 @@ def wired(
     store: GrpcLeadStore,
     metrics: Metrics | None = None,
     clock: Callable[[], datetime] = now,
+    public: str = PUBLIC,
 ) -> Parts:
-    """Wire the use cases. `metrics` has to be what the providers count their calls with."""
+    """Wire the use cases, with a public address. `metrics` has to be what the providers count their calls with."""
     repository, cursors, subscriptions = MongoIntegrations(db), MongoCursors(db), MongoSubscriptions(db)
     vault, targets, stop = AesVault(("test-key" * 4,)), Targets(store, providers), threading.Event()
     loops, swept_soon = Loops(MongoLoops(db), repository, clock, noted_every=0.0), list[str]()
@@ -154,7 +155,7 @@ def wired(
     streams = Streams(
         *(repository, cursors, store, connections, swept_soon.append, loops), timing=patient, now=clock, stop=stop
     )
-    webhooks = Webhooks(repository, subscriptions, connections, targets, of_accounts, streams, PUBLIC)
+    webhooks = Webhooks(repository, subscriptions, connections, targets, of_accounts, streams, public)
     stored_runs, planned = MongoRuns(db, TIMING.run_lease), MongoPlannedRecords(db)
     integrations = Integrations(
         *(repository, cursors, stored_runs, vault, connections, targets, webhooks, store),

@@ -6,8 +6,9 @@ import pytest
 from crm_connector.clients.lead_store import GrpcLeadStore
 from crm_connector.domain.changes import Changes
 from crm_connector.domain.errors import PreconditionError
-from crm_connector.domain.integration import Credential
+from crm_connector.domain.integration import Credential, Integration
 from crm_connector.providers.hubspot.defaults import DEFAULT_MAPPING
+from crm_connector.providers.hubspot.provider import HubSpot
 from crm_connector.providers.hubspot.subscriptions import LIFECYCLE_EVENTS
 from integration.connector import builders, hub, processes, rig
 from integration.connector.hub import Simulator
@@ -82,16 +83,58 @@ def test_subscriptions_stay_while_another_account_needs_them(parts: Parts, simul
     assert _app(simulator)["subscriptions"] == []
 
 
+def _map_more(parts: Parts, made: Integration) -> None:
+    """Change the mapping, so that the app's subscriptions are ensured again."""
+    mapping = DEFAULT_MAPPING | {"custom_fields.city": "city"}
+    parts.integrations.update("tenant-1", made.integration_id, Changes(mapping=mapping), "")
+
+
 def test_a_newly_mapped_property_is_subscribed(parts: Parts) -> None:
     """A change of mapping re-ensures the app's subscriptions."""
     made = parts.connect()
-    parts.webhooks.enable("tenant-1", made.integration_id)
+    before = parts.webhooks.enable("tenant-1", made.integration_id).subscriptions
 
-    mapping = DEFAULT_MAPPING | {"status": "hs_lead_status"}
-    parts.integrations.update("tenant-1", made.integration_id, Changes(mapping=mapping), "")
+    _map_more(parts, made)
 
     found = parts.webhooks.status("tenant-1", made.integration_id).subscriptions
-    assert ("contact.propertyChange", "hs_lead_status") in {(s.event, s.property) for s in found}
+    new = {(s.event, s.property) for s in found} - {(s.event, s.property) for s in before}
+    assert new == {("contact.propertyChange", "city")}
+
+
+def test_a_changed_mapping_takes_the_webhooks_of_an_app_from_nobody(parts: Parts, simulator: Simulator) -> None:
+    """An app has one address. A person has sent its webhooks elsewhere, and they stay there until one enables ours."""
+    made = parts.connect()
+    parts.webhooks.enable("tenant-1", made.integration_id)
+    simulator.control.set_webhooks("https://queue.example.com/in", [])
+
+    _map_more(parts, made)
+    assert _app(simulator)["target_url"] == "https://queue.example.com/in"
+    parts.webhooks.enable("tenant-1", made.integration_id)
+    assert _app(simulator)["target_url"] == f"{rig.PUBLIC}/api/v1/webhooks/hubspot"
+
+
+def test_the_webhooks_of_an_app_move_with_our_own_address(
+    db: Database[dict[str, Any]], provider: HubSpot, store: GrpcLeadStore, simulator: Simulator
+) -> None:
+    """The address before was ours too."""
+    before = rig.wired(db, {"hubspot": provider}, store, public="https://before.example.com")
+    made = before.connect()
+    before.webhooks.enable("tenant-1", made.integration_id)
+
+    _map_more(rig.wired(db, {"hubspot": provider}, store), made)
+
+    assert _app(simulator)["target_url"] == f"{rig.PUBLIC}/api/v1/webhooks/hubspot"
+
+
+def test_enabling_again_changes_no_settings_of_the_app(parts: Parts, simulator: Simulator) -> None:
+    """How many requests HubSpot sends at once is a person's choice."""
+    made = parts.connect()
+    address = f"{rig.PUBLIC}/api/v1/webhooks/hubspot"
+    simulator.control.set_webhooks(address, [], max_concurrent_requests=25)
+
+    parts.webhooks.enable("tenant-1", made.integration_id)
+
+    assert _app(simulator)["max_concurrent_requests"] == 25
 
 
 def test_a_property_that_nobody_maps_any_more_is_dropped(parts: Parts, simulator: Simulator) -> None:

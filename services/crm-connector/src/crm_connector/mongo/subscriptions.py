@@ -37,6 +37,12 @@ class MongoSubscriptions:
             return []
         return [CrmSubscription(s["id"], s["event"], s["property"], active=s["active"]) for s in found["subscriptions"]]
 
+    def url(self, provider: str, app_id: str) -> str:
+        """Get where we last let an app send its webhooks; empty if we never did."""
+        with mapped_errors():
+            found = self._collection.find_one({"_id": f"{provider}:{app_id}"}, {"url": True})
+        return found["url"] if found else ""
+
     def delete(self, provider: str, app_id: str) -> None:
         """Forget an app; repeatable."""
         with mapped_errors():

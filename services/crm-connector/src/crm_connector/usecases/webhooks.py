@@ -63,7 +63,7 @@ class Webhooks:
     def enable(self, tenant_id: str, integration_id: str) -> WebhookState:
         """Ensure the subscriptions of app and account, then let deliveries of the integration make work."""
         integration = self._integrations.get(tenant_id, integration_id)
-        self._ensure(integration)
+        self._ensure(integration, asked=True)
         self._of_accounts.ensure(integration)
         return self._state(self._flag(integration, enabled=True))
 
@@ -98,7 +98,7 @@ class Webhooks:
         if not integration.webhooks_enabled:
             return
         try:
-            self._ensure(integration)
+            self._ensure(integration, asked=False)
         except ConnectorError as error:
             _log.warning("subscriptions_not_ensured", reason=error.reason, integration_id=integration.integration_id)
 
@@ -126,12 +126,17 @@ class Webhooks:
         self._targets.publish(integration)
         return integration
 
-    def _ensure(self, integration: Integration) -> None:
-        """Make sure that everything wanted is subscribed and active; repeatable."""
+    def _ensure(self, integration: Integration, *, asked: bool) -> None:
+        """Make sure that everything wanted is subscribed and active; repeatable.
+
+        An app has one address for its webhooks. Only a person who has `asked` for it takes it from somebody else.
+        """
         if not (admin := self._admin(integration)):
             return
         with self._lock:
-            admin.set_target(self._url(integration))
+            url, target = self._url(integration), admin.target().removesuffix("/")
+            if target != url and (asked or target in {"", self._subscriptions.url(*_app_of(integration))}):
+                admin.set_target(url)
             known = {(found.event, found.property): found for found in admin.list()}
             wanted = self._wanted(integration)
             paused = [known[key].subscription_id for key in wanted if key in known and not known[key].active]
@@ -213,10 +218,14 @@ class Webhooks:
 
     def _store(self, integration: Integration, found: Sequence[CrmSubscription]) -> None:
         ours = self._ours(integration, found)
-        self._subscriptions.put(integration.provider, integration.app_id, self._url(integration), ours)
+        self._subscriptions.put(*_app_of(integration), self._url(integration), ours)
 
     def _admin(self, integration: Integration) -> WebhookAdmin | None:
         return self._connections.provider(integration.provider).webhooks(integration.app_id)
 
     def _url(self, integration: Integration) -> str:
         return f"{self._api_url}/api/v1/webhooks/{integration.provider}"
+
+
+def _app_of(integration: Integration) -> tuple[str, str]:
+    return integration.provider, integration.app_id
