@@ -16,11 +16,12 @@ from crm_connector.domain.errors import (
     RateLimitedError,
 )
 from crm_connector.providers.hubspot.budget import AccountBudget
+from crm_connector.providers.hubspot.definitions import Properties, properties_of
 from crm_connector.providers.hubspot.errors import error_of
 from crm_connector.providers.hubspot.hidden import HiddenProperties
 from crm_connector.providers.hubspot.paths import Paths
 from crm_connector.providers.hubspot.transport import Transport
-from crm_connector.providers.hubspot.wire import UNDECODABLE, Properties
+from crm_connector.providers.hubspot.wire import UNDECODABLE
 
 _T = TypeVar("_T")
 
@@ -137,8 +138,8 @@ class HubSpotClient:
         try:
             return ask()
         except MissingScopesError:
-            known = self.call("GET", self.paths.properties()).as_(Properties)
-            if not self.hidden.look(mapped, (found.name for found in known.results)):
+            known = properties_of(self.call("GET", self.paths.properties()).as_(Properties))
+            if not self.hidden.look(mapped, known):
                 raise
             return ask()
 

@@ -13,9 +13,9 @@ from crm_connector.domain.mapping import CrmField, FieldMapping, kinds_of
 from crm_connector.domain.values import ValueType
 from crm_connector.providers.hubspot.client import HubSpotClient
 from crm_connector.providers.hubspot.contacts import LEAD_MARK, OBJECT, SOURCE_MARK
+from crm_connector.providers.hubspot.definitions import Option, Properties, Property, properties_of
 from crm_connector.providers.hubspot.errors import is_conflict
 from crm_connector.providers.hubspot.spelling import kind_of
-from crm_connector.providers.hubspot.wire import Option, Properties, Property
 
 _GROUP = "contactinformation"
 _CAVEATS = {  # HubSpot's guide to the contacts API
@@ -69,17 +69,17 @@ class PropertySetup:
         return Schema(_fields(known), tuple(found))
 
     def _definitions(self) -> dict[str, Property]:
-        answer = self.client.call("GET", self.client.paths.properties()).as_(Properties)
-        return {definition.name: definition for definition in answer.results}
+        return properties_of(self.client.call("GET", self.client.paths.properties()).as_(Properties))
 
     def _create(self, definition: dict[str, Any], known: dict[str, Property]) -> dict[str, Property]:
         """Create a property; if somebody else just has, use that one."""
         try:
             answer = self.client.call("POST", self.client.paths.properties(), json=definition)
         except CrmRejectedError as error:
-            if not is_conflict(error.category, error.status):
+            again = self._definitions() if is_conflict(error.category, error.status) else {}
+            if definition["name"] not in again:  # it was refused, or is of a form that cannot be read
                 raise
-            return self._definitions()
+            return again
         created = answer.as_(Property)
         return known | {created.name: created}
 

@@ -161,47 +161,6 @@ class SearchAnswer(msgspec.Struct):
     paging: Paging | None = None
 
 
-class Option(msgspec.Struct, rename="camel", omit_defaults=False):
-    """One option of an enumeration."""
-
-    label: str
-    value: str
-    hidden: bool = False
-    display_order: int = -1
-    description: str | None = ""
-
-
-class ValueRules(msgspec.Struct, rename="camel"):
-    """Whether a property's value may be written."""
-
-    read_only_value: bool = False
-
-
-class Property(msgspec.Struct, rename="camel"):
-    """Definition of a property."""
-
-    name: str
-    label: str = ""
-    type: str = ""
-    field_type: str = ""
-    calculated: bool = False
-    has_unique_value: bool = False
-    options: list[Option] = []
-    modification_metadata: ValueRules | None = None
-
-    @property
-    def read_only(self) -> bool:
-        """Whether the API refuses values for it."""
-        rules = self.modification_metadata
-        return self.calculated or (rules is not None and rules.read_only_value)
-
-
-class Properties(msgspec.Struct):
-    """All property definitions of contacts."""
-
-    results: list[Property]
-
-
 class SubscriptionWire(msgspec.Struct, rename="camel"):
     """One webhook subscription; ids are strings in the spec and numbers in older documentation."""
 
