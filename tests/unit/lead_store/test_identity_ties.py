@@ -11,6 +11,7 @@ from lead_store.domain.identity import Found, competing_leads, find_lead, holder
 from lead_store.domain.lead import Lead, empty_lead
 from lead_store.domain.link import Link
 from lead_store.domain.match import CREATE_NEW, Candidate
+from lead_store.domain.merge import Base
 from lead_store.domain.observation import Observation, Present
 from lead_store.domain.references import record_identities
 from lead_store.domain.rules import Direction, MatchKey, Reading, Target
@@ -85,6 +86,21 @@ def test_r15_of_the_leads_of_merged_records_the_marked_one_keeps_the_record() ->
     assert find_lead(case(merged=both)) == Found(old, newly=True)
     assert find_lead(case(merged=(gone(old), young))) == Found(young, newly=True)
     assert find_lead(case(lead=own, merged=(own, *both), marked=lead("z"))) == Found(own)
+
+
+def test_r15_of_the_leads_of_merged_records_the_primarys_keeps_a_record_with_a_new_id() -> None:
+    """It is known by the e-mail that its record had; that of the lead may be another one by now. A mark goes first."""
+
+    def had(record_id: str, email: str) -> Link:
+        return replace(link(record_id), base={"email": Base(email, email)})
+
+    old, primary = lead("a", had("8", "old@x.org")), lead("b", had("9", "Ada@Example.com"), email="new@x.org")
+    both = (old, primary)
+    assert find_lead(case(ADA, merged=both)) == Found(primary, newly=True)
+    assert find_lead(case(ADA, merged=both, marked=old)) == Found(old, newly=True)
+    assert find_lead(case(ADA, merged=(old, gone(primary)))) == Found(old, newly=True)
+    blank = lead("b", had("9", ""))
+    assert find_lead(case(merged=(old, blank))) == Found(old, newly=True)
 
 
 def test_the_mark_names_the_lead() -> None:

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
+from lead_store.domain.addresses import address_key
 from lead_store.domain.decision import Case, present_of
-from lead_store.domain.fields import email_digest
+from lead_store.domain.fields import email_digest, email_key
 from lead_store.domain.keys import Keys, keys_of
 from lead_store.domain.lead import Lead
 from lead_store.domain.match import CREATE_NEW, MOST_CANDIDATES, Candidate
@@ -62,14 +63,25 @@ def owned_keys(case: Case) -> frozenset[str]:
 
 
 def _linked(case: Case) -> Found | None:
-    """The linked lead. Of several the marked one keeps the record, else the record's own, else the oldest (R15)."""
+    """The linked lead. Of several the marked one keeps the record, else the record's own, else the primary's (R15).
+
+    A merge may give the record a new id. The primary's lead is known by its e-mail then; else the oldest keeps it.
+    """
     live = [lead for lead in holders(case) if lead.deleted_at is None]
     if not live:
         return None
     marked = next((lead for lead in live if lead is case.marked), None)
     own = next((lead for lead in live if _has(lead, case)), None)
-    lead = marked or own or min(live, key=lambda lead: lead.lead_id)
+    primary = next((lead for lead in live if _had_its_email(lead, case)), None)
+    lead = marked or own or primary or min(live, key=lambda lead: lead.lead_id)
     return Found(lead, newly=not _has(lead, case))
+
+
+def _had_its_email(lead: Lead, case: Case) -> bool:
+    """Whether the lead's record had the e-mail that the merged record has: a merge keeps the primary's."""
+    link, key = lead.link(case.target.integration_id), email_key(present_of(case).values)
+    base = link.base.get("email") if link is not None else None
+    return base is not None and key != "" and address_key(base.crm) == key
 
 
 def _picked(case: Case) -> Found | None:
