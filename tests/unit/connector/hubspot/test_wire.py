@@ -2,7 +2,19 @@
 
 import msgspec
 import pytest
-from crm_connector.providers.hubspot.wire import contact_of, contacts_of
+from crm_connector.domain.errors import CrmUncertainError
+from crm_connector.providers.hubspot.client import Answer
+from crm_connector.providers.hubspot.wire import (
+    AccountDetails,
+    Batch,
+    OAuthInfo,
+    OAuthTokens,
+    SearchAnswer,
+    Subscriptions,
+    TokenInfo,
+    contact_of,
+    contacts_of,
+)
 
 
 def _raw(text: str) -> msgspec.Raw:
@@ -59,3 +71,35 @@ def test_null_properties_are_not_empty_properties() -> None:
     """Null is not the same as no values: nothing is known of the values then."""
     assert contact_of(_raw('{"id": "1", "properties": null}')).properties is None
     assert contact_of(_raw('{"id": "1", "properties": {}}')).properties == {}
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "without"),
+    [
+        (OAuthTokens, b'{"access_token":"a","refresh_token":null,"expires_in":null}', b'{"access_token":"a"}'),
+        (OAuthInfo, b'{"hub_id":1,"app_id":null,"scopes":null}', b'{"hub_id":1}'),
+        (TokenInfo, b'{"hubId":1,"appId":null,"scopes":null}', b'{"hubId":1}'),
+        (AccountDetails, b'{"timeZone":null}', b"{}"),
+        (
+            Subscriptions,
+            b'{"results":[{"id":1,"eventType":"contact.creation","active":null},null]}',
+            b'{"results":[{"id":1,"eventType":"contact.creation"}]}',
+        ),
+        (
+            SearchAnswer,
+            b'{"results":[{"id":1}],"total":null,"paging":{"next":null}}',
+            b'{"results":[{"id":1}],"paging":{}}',
+        ),
+        (Batch, b'{"results":[{"id":1}],"errors":null}', b'{"results":[{"id":1}]}'),
+    ],
+)
+def test_a_null_in_an_answer_counts_as_absent(kind: type[object], body: bytes, without: bytes) -> None:
+    """It has the default of what is left out."""
+    assert Answer(200, body).as_(kind) == Answer(200, without).as_(kind)
+
+
+@pytest.mark.parametrize("body", [b"[]", b"7", b'{"results":null}', b'{"results":[{"id":"1"}],"paging":7}'])
+def test_an_answer_of_another_form_is_no_answer(body: bytes) -> None:
+    """What HubSpot did is not known."""
+    with pytest.raises(CrmUncertainError):
+        Answer(200, body).as_(SearchAnswer)

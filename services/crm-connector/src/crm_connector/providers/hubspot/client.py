@@ -1,6 +1,7 @@
 """One HTTP call to HubSpot: token, budget, deadline. The class of an error says whether the call may have landed."""
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -21,7 +22,7 @@ from crm_connector.providers.hubspot.errors import error_of
 from crm_connector.providers.hubspot.hidden import HiddenProperties
 from crm_connector.providers.hubspot.paths import Paths
 from crm_connector.providers.hubspot.transport import Transport
-from crm_connector.providers.hubspot.wire import UNDECODABLE
+from crm_connector.providers.hubspot.wire import UNDECODABLE, without_nulls
 
 _T = TypeVar("_T")
 
@@ -34,14 +35,16 @@ class Answer:
     body: bytes
 
     def as_(self, kind: type[_T]) -> _T:
-        """Read the body as this type.
+        """Read the body as this type; a null where there should be something else counts as absent.
 
         Raises:
             CrmUncertainError: if it is of another form, so that nobody knows what HubSpot did.
 
         """
-        try:
+        with suppress(*UNDECODABLE):
             return msgspec.json.decode(self.body, type=kind, strict=False)
+        try:
+            return msgspec.convert(without_nulls(msgspec.json.decode(self.body)), kind, strict=False)
         except UNDECODABLE as error:
             raise unreadable() from error
 

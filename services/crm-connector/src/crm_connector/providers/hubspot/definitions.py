@@ -1,11 +1,10 @@
 """Definitions of properties as HubSpot shows them; unknown members are ignored, absent ones have defaults."""
 
 import json
-from typing import Any
 
 import msgspec
 
-from crm_connector.providers.hubspot.wire import UNDECODABLE
+from crm_connector.providers.hubspot.wire import UNDECODABLE, without_nulls
 
 
 class Option(msgspec.Struct, rename="camel", omit_defaults=False):
@@ -64,12 +63,6 @@ def _decoded(raw: msgspec.Raw) -> Property | None:
     except UNDECODABLE:
         return None
     try:
-        return msgspec.convert(_without_nulls(loose), Property, strict=False)
+        return msgspec.convert(without_nulls(loose), Property, strict=False)
     except msgspec.ValidationError:
         return None
-
-
-def _without_nulls(loose: Any) -> Any:
-    if isinstance(loose, dict):
-        return {name: _without_nulls(value) for name, value in loose.items() if value is not None}
-    return [_without_nulls(item) for item in loose if item is not None] if isinstance(loose, list) else loose

@@ -140,7 +140,7 @@ def archive_page(client: HubSpotClient, since: datetime, position: str, deadline
 def count(client: HubSpotClient) -> int:
     """Ask how many contacts there are; the index of the search lags behind."""
     body = {"filterGroups": [], "limit": 1}
-    return client.call("POST", client.paths.contacts("search"), json=body, search=True).as_(SearchAnswer).total
+    return client.call("POST", client.paths.contacts("search"), json=body, search=True).as_(SearchAnswer).total or 0
 
 
 def _after(found: SearchAnswer, position: str = "") -> str:

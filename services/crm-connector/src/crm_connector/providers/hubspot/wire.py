@@ -97,6 +97,13 @@ def _text(value: Any) -> Any:
     return str(value).lower() if isinstance(value, bool) else value
 
 
+def without_nulls(loose: Any) -> Any:
+    """Leave out what is null in decoded JSON, at all depths."""
+    if isinstance(loose, dict):
+        return {name: without_nulls(value) for name, value in loose.items() if value is not None}
+    return [without_nulls(item) for item in loose if item is not None] if isinstance(loose, list) else loose
+
+
 class Problem(msgspec.Struct, rename="camel"):
     """An error body, an entry of a 207's `errors`, or an entry of an error's `errors`: all members are optional."""
 
@@ -138,7 +145,7 @@ class Batch(msgspec.Struct, rename="camel"):
     """Answer of the batch endpoints, 200 and 207. `contacts_of` decodes the results."""
 
     results: list[msgspec.Raw]
-    errors: list[Problem] = []
+    errors: list[Problem] | None = None
 
 
 class After(msgspec.Struct):
@@ -157,7 +164,7 @@ class SearchAnswer(msgspec.Struct):
     """Answer of a search, or of listing, which has no total. The total is only good for a forecast."""
 
     results: list[msgspec.Raw]
-    total: int = 0
+    total: int | None = None
     paging: Paging | None = None
 
 

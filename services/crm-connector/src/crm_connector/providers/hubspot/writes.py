@@ -116,7 +116,7 @@ def match(
         if write := _write_of(part, contact):
             outcomes[write.write_id] = _done(write, contact, mapping)
     unnamed, open_ids = list[Problem](), set[str]()
-    for problem in batch.errors:
+    for problem in batch.errors or ():
         failed, error = _named(part, problem), error_of_entry(problem)
         outcomes |= {write.write_id: outcome_of(error, mapping, retries) for write in failed if error}
         open_ids |= {write.write_id for write in failed if not error}
