@@ -1,6 +1,7 @@
 """The CRM's archive, against the HubSpot simulator: putting records there, and finding those that others put there."""
 
 import time
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -211,6 +212,24 @@ def test_a_large_archive_takes_a_few_calls_at_a_time(
 
     assert [few.sweep(integration) for _ in range(3)] == [1, 1, 0]
     assert simulator.call_count(LIST) == 2
+
+
+@pytest.mark.usefixtures("offered")
+def test_a_large_archive_is_looked_through_less_often(
+    parts: Parts, integration: Integration, clock: Clock, simulator: Simulator
+) -> None:
+    """Each page that the last pass has read makes the next one later, so that an archive never uses up the quota."""
+    slow = replace(TIMING, removed_page=3600.0)
+    removals = Removals(*(parts.cursors, parts.connections.crm, parts.job(), clock, parts.stop, time.monotonic, slow))
+    for record_id in simulator.control.create_contacts(101):
+        simulator.control.delete_contact(record_id)
+
+    pages = []
+    for _ in range(4):
+        clock.at += timedelta(minutes=61)
+        pages.append(removals.sweep(integration))
+
+    assert pages == [2, 0, 2, 0]
 
 
 def test_l5_a_deletion_whose_event_was_lost_is_followed(

@@ -34,6 +34,8 @@ class Timing:
     look_again: float = 3_600.0
     # A CRM's list of removed records may lag behind so long, and its clock differ from ours.
     removed_margin: float = 360.0
+    # Reading such a list takes one call in so many seconds at most, in the long run: 5,760 a day.
+    removed_page: float = 15.0
 
     # A runner looks for runs so often, and for how far the work of a run is.
     run_idle: float = 0.5

@@ -19,6 +19,7 @@ class RemovedPass:
     since: datetime
     began_at: datetime
     position: str = ""  # where it goes on; empty = it is complete
+    pages: int = 0  # read so far
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +59,13 @@ class MongoCursors:
     def removed_pass(self, integration_id: str) -> RemovedPass | None:
         """Get the last pass over the removed records; None before the first."""
         found = self._find(integration_id).get("removed")
-        return RemovedPass(found["since"], found["began_at"], found["position"]) if found else None
+        if not found:
+            return None
+        return RemovedPass(found["since"], found["began_at"], found["position"], found.get("pages", 0))
 
     def put_removed_pass(self, integration_id: str, at: RemovedPass) -> None:
         """Keep how far a pass over the removed records is."""
-        state = {"since": at.since, "began_at": at.began_at, "position": at.position}
+        state = {"since": at.since, "began_at": at.began_at, "position": at.position, "pages": at.pages}
         self._update(integration_id, {"$set": {"removed": state}})
 
     def stream(self, integration_id: str) -> StreamPosition | None:
