@@ -107,6 +107,27 @@ def test_r15_contacts_that_are_merged_one_after_another_leave_the_lead_of_the_pr
     }
 
 
+def test_r21_an_email_that_was_taken_is_written_once_the_contacts_are_merged(
+    real_parts: Parts, inside: LeadStore, simulator: Simulator
+) -> None:
+    """The contact has it as a further address then, and HubSpot lets it become the first one."""
+    control = simulator.control
+    ada = control.create_contact({"email": "ada@example.com", "firstname": "Ada"})
+    made = imported(real_parts)
+    other = control.create_contact({"email": "new@example.com", "lead_source_system": "jazzaam"})
+    lead_id = lead_of(inside, "Ada").lead_id
+    inside.update(lead_id, email="new@example.com")
+    real_parts.work_off()
+    assert [one.reason for link in inside.get(lead_id, TENANT).links for one in link.refused] == ["email_taken"]
+
+    merged = control.merge(ada, other)
+    swept(real_parts, made)
+
+    assert control.contact(merged)["properties"]["email"] == "new@example.com"
+    (link,) = inside.get(lead_id, TENANT).links
+    assert (link.record_id, list(link.refused)) == (merged, [])
+
+
 @pytest.mark.parametrize("declared", [False, True])
 def test_several_choices_flow_both_ways(
     real_parts: Parts, inside: LeadStore, simulator: Simulator, declared: bool

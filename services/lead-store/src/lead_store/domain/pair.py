@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from types import MappingProxyType
 
+from lead_store.domain.addresses import address_key, address_keys
 from lead_store.domain.decision import Case, Decision, NextStep, Outcome, present_of, released
 from lead_store.domain.lead import Lead
 from lead_store.domain.link import Link, Pending, Refusal, WriteKind
@@ -145,11 +146,17 @@ def still_refused(case: Case, link: Link, lead: Lead) -> dict[str, Refusal]:
 
 
 def current_refusals(case: Case, link: Link) -> dict[str, Refusal]:
-    """Refusals that still count (R21): those of the present mapping and rules, but not for a property that is back."""
+    """Refusals that still count (R21): those of the present mapping and rules whose reason has not gone."""
     state = case.observation.state
-    shown = state.readings.keys() if isinstance(state, Present) else set()
     return {
         name: no
         for name, no in link.refused.items()
-        if no.rules == case.target.fingerprint and not (no.reason == PROPERTY_MISSING and name in shown)
+        if no.rules == case.target.fingerprint and not (isinstance(state, Present) and _is_over(name, no, state))
     }
+
+
+def _is_over(name: str, refusal: Refusal, present: Present) -> bool:
+    """Whether the property is back, or the record has got the address that was another one's: people merged them."""
+    if refusal.reason == PROPERTY_MISSING:
+        return name in present.readings
+    return refusal.reason == "email_taken" and address_key(refusal.value) in address_keys(present.emails)
