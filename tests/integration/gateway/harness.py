@@ -12,7 +12,7 @@ import httpx
 import jwt
 from integration.gateway.doubles.connector import FakeConnector, serve_connector
 from integration.gateway.doubles.store import Store
-from webhook_gateway.bootstrap import build_server, listen, open_gateway
+from webhook_gateway.bootstrap import listen, open_gateway
 from webhook_gateway.metrics import Metrics
 from webhook_gateway.providers.hubspot.signatures import Secret, sign_v3
 from webhook_gateway.settings import Settings
@@ -122,7 +122,7 @@ async def run_gateway(**changes: str) -> AsyncIterator[RunningGateway]:
 async def _serving(settings: Settings) -> AsyncIterator[tuple[Metrics, int]]:
     with listen(settings.host, settings.port) as sock:
         async with open_gateway(settings) as opened:
-            server = build_server(opened.app)
+            server = opened.server
             serving = asyncio.create_task(server.serve(sockets=[sock]))
             try:
                 yield opened.metrics, sock.getsockname()[1]

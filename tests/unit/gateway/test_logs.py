@@ -1,6 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
-from webhook_gateway.logs import MAX_LINES_PER_SECOND, LineBudget
+from structlog.testing import capture_logs
+from webhook_gateway.logs import MAX_LINES_PER_SECOND, THIN_SECONDS, LineBudget, ThinnedLines
 
 
 def test_a_burst_is_written_out_and_a_flood_is_thinned_evenly() -> None:
@@ -24,3 +25,16 @@ def test_no_more_lines_than_time_allows(asked: list[tuple[float, int, int]]) -> 
         assert given_now == 0 or least <= given_now <= wanted
         total += given_now
         assert total <= MAX_LINES_PER_SECOND * (1 + now) + 1e-6
+
+
+def test_lines_of_a_kind_are_thinned_and_counted() -> None:
+    """The first is written; later ones are counted in one line a minute, each kind on its own."""
+    now = 0.0
+    lines = ThinnedLines(lambda: now)
+    with capture_logs() as written:
+        for _ in range(1000):
+            lines.warning("refused", reason="a")
+        lines.warning("refused", reason="b")
+        now += THIN_SECONDS
+        lines.warning("refused", reason="a")
+    assert [(line["reason"], line["times"]) for line in written] == [("a", 1), ("b", 1), ("a", 1000)]

@@ -4,17 +4,17 @@ import asyncio
 import os
 import socket
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import structlog
-import uvicorn
 from grpc.aio import Channel
 
 from webhook_gateway.http.api import Description
 from webhook_gateway.http.app import Application, build_routes
 from webhook_gateway.http.auth import Tokens
+from webhook_gateway.http.server import Server, build_server
 from webhook_gateway.ingest.admission import AdmissionLimits
 from webhook_gateway.ingest.door import WebhookEndpoint
 from webhook_gateway.ingest.inbox import Inbox
@@ -24,7 +24,7 @@ from webhook_gateway.ingest.quarantine_store import QuarantineStore
 from webhook_gateway.ingest.reception import Reception
 from webhook_gateway.ingest.replay import QuarantineReplay
 from webhook_gateway.ingest.tally import Tally
-from webhook_gateway.logs import LineBudget
+from webhook_gateway.logs import LineBudget, ThinnedLines
 from webhook_gateway.metrics import Metrics
 from webhook_gateway.providers.base import Registry
 from webhook_gateway.resources.checks import Checks
@@ -50,17 +50,14 @@ from webhook_gateway.resources.work import WorkItems
 from webhook_gateway.rpc.calls import open_channel
 from webhook_gateway.settings import Settings
 
-MAX_CONNECTIONS = 4096
-STOP_SECONDS = 5  # for answers that are on their way
 LAST_SECONDS = 0.5  # for refused requests that still go to quarantine
-KEEP_ALIVE_SECONDS = 75  # longer than the usual proxy in front, so that the proxy ends idle connections
 
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
     """A gateway that can be served."""
 
-    app: Application
+    server: Server
     metrics: Metrics
 
 
@@ -70,20 +67,21 @@ async def open_gateway(settings: Settings, shared: str = "") -> AsyncIterator[Ga
     metrics = Metrics(shared)
     registry = settings.providers
     async with open_channel(settings.lead_store_url) as store, open_channel(settings.crm_connector_url) as connector:
-        lines = LineBudget(time.monotonic)
+        lines, thinned = LineBudget(time.monotonic), ThinnedLines(time.monotonic)
         limits = AdmissionLimits(account_percent=settings.account_percent)
         intake = Intake(Inbox(store).record, metrics, limits, on_kept=Tally(metrics, registry, lines).kept)
         reception = Reception(intake, settings.api_url)
         quarantine_store = QuarantineStore(store)
         quarantine = Quarantine(quarantine_store.store, metrics)
-        parts = intake, reception, quarantine, metrics, lines
+        parts = intake, reception, quarantine, metrics, thinned
         webhooks = {ADDRESS.format(provider=slug): WebhookEndpoint(item, *parts) for slug, item in registry.items()}
         replay = QuarantineReplay(quarantine_store, intake, reception, registry)
         resources = _resources(store, connector, registry, replay.run, metrics)
         quarantining = asyncio.create_task(quarantine.run())
         try:
             routes = build_routes(resources, Tokens(settings.token_keys))
-            yield Gateway(Application(webhooks, routes, metrics), metrics)
+            application = Application(webhooks, routes, metrics, thinned)
+            yield Gateway(build_server(application, metrics, thinned), metrics)
         finally:
             quarantine.close()
             await intake.close()
@@ -122,34 +120,6 @@ def _resources(
     ]
 
 
-class Server(uvicorn.Server):
-    """uvicorn without signal handlers of its own: its caller decides when it ends."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leave signals alone."""
-        yield
-
-
-def build_server(app: Application) -> Server:
-    """Make the HTTP server; run it with `serve(sockets=[...])`, end it with `should_exit = True`."""
-    config = uvicorn.Config(
-        app,
-        http="httptools",
-        ws="none",
-        lifespan="off",
-        interface="asgi3",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        limit_concurrency=MAX_CONNECTIONS,
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=STOP_SECONDS,
-    )
-    return Server(config)
-
-
 def listen(host: str, port: int, *, shared: bool = False) -> socket.socket:
     """Open the listening socket; if `shared`, other processes may open the same. Raises OSError if it is taken."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -160,7 +130,7 @@ async def run(settings: Settings, stop: asyncio.Event, sock: socket.socket, shar
     """Serve until `stop` is set, then answer the requests that have begun and close."""
     log = structlog.get_logger()
     async with open_gateway(settings, shared) as gateway:
-        server = build_server(gateway.app)
+        server = gateway.server
         serving = asyncio.create_task(server.serve(sockets=[sock]))
         stopping = asyncio.create_task(stop.wait())
         for check in (provider.check("") for provider in settings.providers.values()):

@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from collections import Counter
 from collections.abc import Callable
 from typing import TextIO
 
@@ -9,7 +10,12 @@ import msgspec
 import structlog
 
 MAX_LINES_PER_SECOND = 100  # about webhooks; the metrics count them all
-_QUIET = ("uvicorn", "uvicorn.error", "uvicorn.access", "grpc", "asyncio")
+THIN_SECONDS = 60.0  # between two lines of the same kind about what anybody can cause
+# Only the least level that is logged. What uvicorn warns of can be caused by anybody: see `http.protocol`.
+_QUIET = {
+    **dict.fromkeys(("uvicorn", "uvicorn.error", "uvicorn.access"), logging.ERROR),
+    **dict.fromkeys(("grpc", "asyncio"), logging.WARNING),
+}
 
 
 def configure(level: str, stream: TextIO | None = None) -> None:
@@ -41,8 +47,8 @@ def configure(level: str, stream: TextIO | None = None) -> None:
     handler = logging.StreamHandler(out)
     handler.setFormatter(formatter)
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
-    for name in _QUIET:
-        logging.getLogger(name).setLevel(logging.WARNING)
+    for name, least in _QUIET.items():
+        logging.getLogger(name).setLevel(least)
 
 
 def _json(value: object, **_: object) -> str:
@@ -72,3 +78,29 @@ class LineBudget:
             return 0
         self._left -= given
         return given
+
+
+class ThinnedLines:
+    """Lines about what anybody can cause: the first of a kind at once, then one a minute that says how many it is for.
+
+    A kind is an event with all that the line says about it, so this must come from a bounded set.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._times: Counter[tuple[object, ...]] = Counter()  # since the last line
+        self._next: dict[tuple[object, ...], float] = {}
+
+    def warning(self, event: str, **about: object) -> None:
+        """Write a line, or count it for the next one of its kind."""
+        if (times := self.due(event, *about.items())) is not None:
+            structlog.get_logger().warning(event, times=times, **about)
+
+    def due(self, *kind: object) -> int | None:
+        """Count a line of a kind. If it is to be written, answer how many it is for."""
+        self._times[kind] += 1
+        now = self._clock()
+        if now < self._next.get(kind, now):
+            return None
+        self._next[kind] = now + THIN_SECONDS
+        return self._times.pop(kind)

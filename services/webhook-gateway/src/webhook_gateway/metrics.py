@@ -37,6 +37,7 @@ class Metrics:
         self.intake_requests = self._gauge("intake_requests", "Webhook requests that are held", "livesum")
         self.intake_bytes = self._gauge("intake_bytes", "Bytes of webhooks that are held", "livesum")
         self.breaker_open = self._gauge("breaker_open", "1 while calls wait until lead-store answers again", "livemax")
+        self.connections_ended = self._counter("connections_ended", "Connections that were ended early", "reason")
         self.record_seconds = self._histogram("record_seconds", "Time of RecordDeliveries", _SECONDS)
         self.group_deliveries = self._histogram("group_deliveries", "Deliveries per call", _GROUP)
 

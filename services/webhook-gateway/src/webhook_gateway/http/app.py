@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from webhook_gateway.http.auth import Tokens
 from webhook_gateway.http.endpoint import PathEndpoint
 from webhook_gateway.http.problems import problem_of, response_of
+from webhook_gateway.logs import ThinnedLines
 from webhook_gateway.metrics import Metrics
 from webhook_gateway.problem import Problem
 from webhook_gateway.resources.operation import Operation, operations_of
@@ -26,9 +27,10 @@ class Application:
     longer than everything else here. A slash at the end of such an address changes nothing but what is signed.
     """
 
-    def __init__(self, webhooks: Mapping[str, ASGIApp], routes: ASGIApp, metrics: Metrics) -> None:
+    def __init__(self, webhooks: Mapping[str, ASGIApp], routes: ASGIApp, metrics: Metrics, lines: ThinnedLines) -> None:
         self._webhooks = webhooks
         self._routes = routes
+        self._lines = lines
         # Finding a metric by its labels takes longer than counting; routes and statuses are few.
         self._requests = cache(metrics.requests.labels)
         self._seconds = cache(metrics.request_seconds.labels)
@@ -55,7 +57,7 @@ class Application:
         except Exception as error:
             if status:
                 raise
-            await response_of(problem_of(error, scope, _route(scope)))(scope, receive, watched)
+            await response_of(problem_of(error, scope, _route(scope), self._lines))(scope, receive, watched)
         finally:
             route = _route(scope)
             self._requests(route, status or 500).inc()

@@ -7,6 +7,7 @@ import structlog
 from starlette.responses import Response
 from starlette.types import Scope
 
+from webhook_gateway.logs import ThinnedLines
 from webhook_gateway.problem import Fault, Problem
 from webhook_gateway.rpc.errors import ServiceProblem
 
@@ -22,14 +23,15 @@ class ProblemBody(msgspec.Struct, omit_defaults=True):
     errors: tuple[Fault, ...] = ()
 
 
-def problem_of(error: Exception, scope: Scope, route: str) -> Problem:
+def problem_of(error: Exception, scope: Scope, route: str, lines: ThinnedLines) -> Problem:
     """Find the problem that an error is, and log what is not the caller's fault. Nothing internal is shown."""
-    log = structlog.get_logger().bind(method=scope["method"], route=route)
+    about = {"method": scope["method"], "route": route}
     if not isinstance(error, Problem):
-        log.error("request failed", exc_info=error)
+        if (times := lines.due("request failed", *about.values(), type(error))) is not None:
+            structlog.get_logger().error("request failed", times=times, **about, exc_info=error)
         return Problem(500, "internal", "something went wrong inside")
     if isinstance(error, ServiceProblem) and error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        log.warning("service failed", code=error.code.name, reason=error.reason)
+        lines.warning("service failed", **about, code=error.code.name, reason=error.reason)
     return error
 
 

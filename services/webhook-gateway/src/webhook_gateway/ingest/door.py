@@ -4,14 +4,13 @@ import time
 from functools import lru_cache
 
 import msgspec
-import structlog
 from starlette.types import Message, Receive, Scope, Send
 
 from webhook_gateway.ingest.body import BodyReader
 from webhook_gateway.ingest.intake import Intake
 from webhook_gateway.ingest.quarantine import Quarantine
 from webhook_gateway.ingest.reception import Reception
-from webhook_gateway.logs import LineBudget
+from webhook_gateway.logs import ThinnedLines
 from webhook_gateway.metrics import Metrics
 from webhook_gateway.problem import NotKeptError, NotVerifiedError
 from webhook_gateway.providers.base import Provider, WebhookRequest
@@ -31,7 +30,7 @@ class WebhookEndpoint:
         reception: Reception,
         quarantine: Quarantine,
         metrics: Metrics,
-        lines: LineBudget,
+        lines: ThinnedLines,
     ) -> None:
         self._provider = provider
         self._bodies = BodyReader()
@@ -61,8 +60,7 @@ class WebhookEndpoint:
         provider = self._provider
         self._metrics.signature_failures.labels(provider.slug, problem.reason).inc()
         self._quarantine.offer(provider, request, problem.reason)
-        if self._lines.take(1):
-            structlog.get_logger().warning("webhook not verified", provider=provider.slug, reason=problem.reason)
+        self._lines.warning("webhook not verified", provider=provider.slug, reason=problem.reason)
 
 
 def _request(scope: Scope, body: bytes) -> WebhookRequest:
