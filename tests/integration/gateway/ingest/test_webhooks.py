@@ -18,6 +18,7 @@ from integration.gateway.harness import (
     until,
 )
 from lead_store.rpc.touch_mapping import touches_of
+from webhook_gateway.ingest.admission import MIB
 from webhook_gateway.ingest.body import MAX_BODY
 from webhook_gateway.providers.hubspot.signatures import MAX_AGE_MS, Secret, sign_v1
 
@@ -230,14 +231,15 @@ async def test_events_that_are_not_understood_are_kept() -> None:
 
 async def test_a_large_body_is_refused() -> None:
     """A body above the cap is answered 413, by its declared length or once too much has streamed."""
+    made_up = sign(b"")
     async with run_gateway() as gateway:
-        declared = await gateway.post(b"x" * (MAX_BODY + 1), {})
+        declared = await gateway.post(b"x" * (MAX_BODY + 1), made_up)
 
         async def stream() -> AsyncIterator[bytes]:
             for size in sizes(MAX_BODY + 1, 256 * 1024):
                 yield b"x" * size
 
-        streamed = await gateway.http.post(HOOK, content=stream())
+        streamed = await gateway.http.post(HOOK, content=stream(), headers=made_up)
         for response in (declared, streamed):
             assert (response.status_code, response.json()["reason"]) == (413, "body_too_large")
         assert gateway.metric("leadsync_gateway_intake_bytes") == 0
@@ -355,28 +357,36 @@ async def test_a_full_intake_refuses_at_once() -> None:
 
 
 async def _head_of_a_request(
-    gateway: RunningGateway, body_size: int
+    gateway: RunningGateway, body_size: int, headers: dict[str, str]
 ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """Send a webhook's head, and nothing of its body."""
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     reader, writer = await asyncio.open_connection(gateway.http.base_url.host, gateway.http.base_url.port)
-    writer.write(f"POST {HOOK} HTTP/1.1\r\nhost: gateway\r\ncontent-length: {body_size}\r\n\r\n".encode())
+    writer.write(f"POST {HOOK} HTTP/1.1\r\nhost: gateway\r\n{lines}content-length: {body_size}\r\n\r\n".encode())
     await writer.drain()
     return reader, writer
 
 
-async def test_a_full_intake_does_not_wait_for_the_body() -> None:
-    """When too many requests are held, the next is answered 503 with Retry-After before any of its body has come."""
+async def test_without_a_signature_no_body_is_read() -> None:
+    """A request that carries no signature is answered 401 before any of its body has come."""
+    async with run_gateway() as gateway:
+        reader, writer = await _head_of_a_request(gateway, MAX_BODY, {})
+        assert (await reader.readuntil(b"}")).startswith(b"HTTP/1.1 401")
+        assert gateway.metric("leadsync_gateway_intake_requests") == 0
+        writer.close()
+
+
+async def test_large_bodies_that_do_not_come_whole_give_way() -> None:
+    """When large bodies with made-up signatures take up all memory, the largest gives way to a good request."""
     async with run_gateway() as gateway, contextlib.AsyncExitStack() as stack:
-        for _ in range(2048):
-            _, writer = await _head_of_a_request(gateway, 10)
+        body = b"x" * (8 * MIB)
+        for _ in range(4):
+            _, writer = await _head_of_a_request(gateway, len(body) + 1, sign(b""))
             stack.callback(writer.close)
-        await until(lambda: gateway.metric("leadsync_gateway_intake_requests") == 2048)
-        reader, writer = await _head_of_a_request(gateway, 10)
-        stack.callback(writer.close)
-        head = (await reader.readuntil(b"\r\n\r\n")).lower()
-        assert head.startswith(b"http/1.1 503")
-        assert b"retry-after: 1" in head
-        assert (await reader.readuntil(b"}")).endswith(b'"reason":"intake_full"}')
+            writer.write(body)
+        await until(lambda: gateway.metric("leadsync_gateway_intake_bytes") == 32 * MIB)
+        assert (await gateway.post(body_of(event()))).status_code == 200
+        assert gateway.metric("leadsync_gateway_not_kept_total", reason="intake_full") == 1
 
 
 async def test_one_account_does_not_fill_the_intake() -> None:

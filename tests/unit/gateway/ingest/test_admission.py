@@ -83,3 +83,47 @@ def test_without_a_share_an_account_may_take_it_all() -> None:
     """With 100 percent there is only the room itself."""
     admission = _admission(AdmissionLimits(requests=3, bytes=1000, account_percent=100))
     assert len([_admitted(admission, 1, ONE) for _ in range(3)]) == 3
+
+
+def _arriving(admission: Admission, address: str, size: int, cut: list[str]) -> AdmittedRequest:
+    request = admission.admit(address)
+    request.arrives(lambda: cut.append(f"{address}{size}"))
+    request.grow(size)
+    return request
+
+
+def test_the_oldest_of_the_address_with_most_gives_way() -> None:
+    """An address that fills all room with bodies that do not come loses them one by one; others come in."""
+    cut: list[str] = []
+    admission = _admission(AdmissionLimits(requests=4, bytes=1000))
+    for address, size in (("b", 1), ("a", 2), ("a", 3), ("a", 4)):
+        _arriving(admission, address, size, cut)
+    for number in range(3):
+        _admitted(admission, 1, ("hubspot", str(number)))
+    assert cut == ["a2", "a3", "b1"]
+    assert admission.requests == 4
+
+
+def test_what_has_arrived_never_gives_way() -> None:
+    """A request that is being kept stays; the one that finds no room is refused."""
+    cut: list[str] = []
+    admission = _admission(AdmissionLimits(requests=2, bytes=100))
+    request = _arriving(admission, "a", 90, cut)
+    request.arrived()
+    _admitted(admission, 1, ONE)
+    with pytest.raises(NotKeptError, match="intake_full"):
+        admission.admit("b")
+    assert cut == []
+
+
+def test_the_largest_of_the_address_with_most_bytes_gives_way() -> None:
+    """A body is not refused for want of room while a larger one is still arriving; the largest itself is."""
+    cut: list[str] = []
+    admission = _admission(AdmissionLimits(requests=100, bytes=100))
+    for address, size in (("a", 20), ("a", 30), ("b", 40), ("a", 10)):
+        _arriving(admission, address, size, cut)
+    _arriving(admission, "c", 25, cut)
+    assert (cut, admission.bytes) == (["a30"], 95)
+    with pytest.raises(NotKeptError, match="intake_full"):
+        _arriving(admission, "c", 50, cut)
+    assert cut == ["a30"]

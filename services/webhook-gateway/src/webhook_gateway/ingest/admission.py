@@ -1,8 +1,13 @@
 """Which webhook requests are admitted: up to a number of requests and bytes, and up to a share for one account. Pure.
 
 Nothing here waits. A request over a limit is refused at once. It was not acknowledged, so the CRM sends it again.
+
+Until a request's body has arrived, nobody knows who sent it. So when there is no room, one that is still arriving gives
+way: of the address that has most of them, the oldest one or, if it is about bytes, the largest one. Bodies of a CRM
+arrive at once and are small.
 """
 
+from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
@@ -30,23 +35,47 @@ class Admission:
         self.requests = 0
         self.bytes = 0
         self._accounts: dict[Account, tuple[int, int]] = {}  # requests and bytes
+        self._arriving: dict[AdmittedRequest, None] = {}  # the oldest first
         self._most_requests = limits.requests * limits.account_percent // 100
         self._most_bytes = limits.bytes * limits.account_percent // 100
 
-    def admit(self) -> "AdmittedRequest":
-        """Admit a request until its `with` block ends. Raises NotKeptError intake_full if too many are admitted."""
+    def admit(self, address: str = "") -> "AdmittedRequest":
+        """Admit a request of an address until its `with` block ends. Raises NotKeptError intake_full."""
         if self.requests >= self._limits.requests:
-            raise NotKeptError("intake_full")
+            _give_way(self._oldest())
         self.requests += 1
         self._changed()
-        return AdmittedRequest(self)
+        return AdmittedRequest(self, address)
 
-    def reserve(self, size: int) -> None:
-        """Count bytes that are held in memory. Raises NotKeptError intake_full if there are too many."""
-        if self.bytes + size > self._limits.bytes:
-            raise NotKeptError("intake_full")
+    def arrives(self, request: "AdmittedRequest") -> None:
+        """Note that a request's body is on its way, so that it may have to give way."""
+        self._arriving[request] = None
+
+    def arrived(self, request: "AdmittedRequest") -> None:
+        """Note that a request is no longer arriving; repeating it changes nothing."""
+        self._arriving.pop(request, None)
+
+    def reserve(self, request: "AdmittedRequest", size: int) -> None:
+        """Count bytes that a request holds in memory. Raises NotKeptError intake_full if there are too many."""
+        while self.bytes + size > self._limits.bytes:
+            _give_way(self._largest(request, request.size + size))
         self.bytes += size
         self._changed()
+
+    def _oldest(self) -> "AdmittedRequest | None":
+        """The oldest arriving request of the address that has most of them."""
+        most = Counter(request.address for request in self._arriving).most_common(1)
+        return next((request for request in self._arriving if request.address == most[0][0]), None)
+
+    def _largest(self, but: "AdmittedRequest", size: int) -> "AdmittedRequest | None":
+        """The largest arriving request of the address that has most bytes of them, if it is larger than this size."""
+        total: Counter[str] = Counter()
+        for request in self._arriving:
+            total[request.address] += request.size
+        most = total.most_common(1)
+        mine = [request for request in self._arriving if request.address == most[0][0]]
+        largest = max(mine, key=lambda request: request.size, default=None)
+        return largest if largest is not None and largest is not but and largest.size > size else None
 
     def claim(self, accounts: Collection[Account], size: int) -> None:
         """Count a request for its accounts. Raises NotKeptError account_over_quota if one has its share already."""
@@ -74,21 +103,39 @@ class Admission:
 class AdmittedRequest:
     """What one request takes up until its `with` block ends. It grows while the body arrives."""
 
-    __slots__ = ("_accounts", "_admission", "_size")
+    __slots__ = ("_accounts", "_admission", "_cut", "_released", "address", "size")
 
-    def __init__(self, admission: Admission) -> None:
+    def __init__(self, admission: Admission, address: str) -> None:
         self._admission = admission
-        self._size = 0
+        self.address = address
+        self.size = 0
         self._accounts: Collection[Account] = ()
+        self._cut: Callable[[], None] | None = None
+        self._released = False
+
+    def arrives(self, cut: Callable[[], None]) -> None:
+        """Say that the body is on its way; `cut` ends its reading with a NotKeptError if it has to give way."""
+        self._cut = cut
+        self._admission.arrives(self)
+
+    def arrived(self) -> None:
+        """Say that the body is whole, or is given up."""
+        self._admission.arrived(self)
+
+    def give_way(self) -> None:
+        """End the reading of its body, and give back at once what it takes up."""
+        self._release()
+        if self._cut is not None:
+            self._cut()
 
     def grow(self, size: int) -> None:
         """Take up so many more bytes. Raises NotKeptError if there are too many."""
-        self._admission.reserve(size)
-        self._size += size
+        self._admission.reserve(self, size)
+        self.size += size
 
     def claim(self, accounts: Collection[Account]) -> None:
         """Say which accounts the request is of. Raises NotKeptError if one of them has its share already."""
-        self._admission.claim(accounts, self._size)
+        self._admission.claim(accounts, self.size)
         self._accounts = accounts
 
     def __enter__(self) -> "AdmittedRequest":
@@ -97,4 +144,16 @@ class AdmittedRequest:
 
     def __exit__(self, *_: object) -> None:
         """Give back what the request took up."""
-        self._admission.release(self._accounts, self._size)
+        self._release()
+
+    def _release(self) -> None:
+        self.arrived()
+        if not self._released:
+            self._released = True
+            self._admission.release(self._accounts, self.size)
+
+
+def _give_way(request: AdmittedRequest | None) -> None:
+    if request is None:
+        raise NotKeptError("intake_full")
+    request.give_way()

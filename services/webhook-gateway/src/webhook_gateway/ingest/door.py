@@ -6,7 +6,7 @@ from functools import lru_cache
 import msgspec
 from starlette.types import Message, Receive, Scope, Send
 
-from webhook_gateway.ingest.body import BodyReader
+from webhook_gateway.ingest.body import MAX_BODY, BodyReader, too_large
 from webhook_gateway.ingest.intake import Intake
 from webhook_gateway.ingest.quarantine import Quarantine
 from webhook_gateway.ingest.reception import Reception
@@ -42,9 +42,11 @@ class WebhookEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one POST. Raises Problem for everything that is not kept."""
+        request = _request(scope)
         try:
-            with self._intake.admit() as admitted:
-                request = _request(scope, await self._bodies.read(receive, admitted))
+            self._check_head(request)
+            with self._intake.admit(scope["client"][0] if scope["client"] else "") as admitted:
+                request.body = await self._bodies.read(receive, admitted)
                 accepted, duplicates = await self._reception.receive(self._provider, request, admitted)
         except NotKeptError as problem:
             self._metrics.not_kept.labels(problem.reason).inc()
@@ -56,6 +58,14 @@ class WebhookEndpoint:
         await send(start)
         await send(body)
 
+    def _check_head(self, request: WebhookRequest) -> None:
+        """Refuse a request that no body could save, before its body is read. Raises Problem."""
+        if not self._provider.has_proof(request):
+            self._reception.verify(self._provider, request)
+        sizes = [value for name, value in request.headers if name == b"content-length"]
+        if sizes and int(sizes[0]) > MAX_BODY:  # the parser has refused what is no number
+            raise too_large()
+
     def _not_verified(self, request: WebhookRequest, problem: NotVerifiedError) -> None:
         provider = self._provider
         self._metrics.signature_failures.labels(provider.slug, problem.reason).inc()
@@ -63,10 +73,11 @@ class WebhookEndpoint:
         self._lines.warning("webhook not verified", provider=provider.slug, reason=problem.reason)
 
 
-def _request(scope: Scope, body: bytes) -> WebhookRequest:
+def _request(scope: Scope) -> WebhookRequest:
+    """Make a request whose body has not come yet."""
     query = scope["query_string"]
     target = scope["raw_path"] + (b"?" + query if query else b"")
-    return WebhookRequest(target, scope["headers"], body, time.time_ns() // 1_000_000)
+    return WebhookRequest(target, scope["headers"], b"", time.time_ns() // 1_000_000)
 
 
 @lru_cache

@@ -107,11 +107,14 @@ class Intake:
         self._calls: dict[asyncio.Task[None], int] = {}  # calls in progress, and their numbers of deliveries
         self._slow = False  # whether the newest call takes long
 
-    def admit(self) -> AdmittedRequest:
-        """Admit a request until its `with` block ends. Raises NotKeptError: it is full, or lead-store is away."""
+    def admit(self, address: str = "") -> AdmittedRequest:
+        """Admit a request of an address until its `with` block ends.
+
+        Raises NotKeptError: there is no room, or lead-store is away.
+        """
         if self._breaker.refuses(time.monotonic()):
             raise NotKeptError(STORE_UNAVAILABLE)
-        return self._admission.admit()
+        return self._admission.admit(address)
 
     async def keep(self, deliveries: Sequence[Delivery], admitted: AdmittedRequest) -> list[bool]:
         """Return once all deliveries are on disk: for each, whether it had been stored before. Raises NotKeptError."""

@@ -27,11 +27,15 @@ class Reception:
             totals[duplicate] += item.parsed.event_count
         return totals[False], totals[True]
 
-    def _translate(self, provider: Provider, request: WebhookRequest) -> list[Delivery]:
+    def verify(self, provider: Provider, request: WebhookRequest) -> frozenset[str]:
+        """Check that the CRM itself sent a request; answers as `Provider.verify`. Raises NotVerifiedError."""
         if not provider.ready:
             detail = "no client secret is configured, so nothing can be believed"
             raise NotVerifiedError("webhooks_not_configured", detail, 503)
-        app_ids = provider.verify(request, self._api_url + request.target)
+        return provider.verify(request, self._api_url + request.target)
+
+    def _translate(self, provider: Provider, request: WebhookRequest) -> list[Delivery]:
+        app_ids = self.verify(provider, request)
         headers = readable(request.headers, provider.kept_headers)
         return [
             Delivery(provider.slug, parsed, headers, request.received_at_ms)

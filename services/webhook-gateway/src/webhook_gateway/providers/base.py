@@ -116,7 +116,7 @@ class Provider(Protocol):
         ...
 
     def has_proof(self, request: WebhookRequest) -> bool:
-        """Whether a request carries anything that `verify` could accept, with whatever secret."""
+        """Whether the headers carry anything that `verify` could accept, with whatever secret and body."""
         ...
 
     def parse(self, request: WebhookRequest, app_ids: frozenset[str]) -> Sequence[ParsedDelivery]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from webhook_gateway.providers.base import Check, CrmEvent, ParsedDelivery, WebhookRequest
 from webhook_gateway.providers.hubspot.events import show
-from webhook_gateway.providers.hubspot.signatures import PROOF_HEADERS, Secret, SignedRequest, verify
+from webhook_gateway.providers.hubspot.signatures import PROOF_HEADERS, SIGNATURE_HEADERS, Secret, SignedRequest, verify
 from webhook_gateway.providers.hubspot.touches import parse
 
 SLUG = "hubspot"
@@ -41,8 +41,8 @@ class HubSpot:
         return _ANY_APP if "" in app_ids else app_ids
 
     def has_proof(self, request: WebhookRequest) -> bool:
-        """Whether a request carries any header of a signature."""
-        return any(name in PROOF_HEADERS for name, _ in request.headers)
+        """Whether a request carries a signature."""
+        return any(name in SIGNATURE_HEADERS for name, _ in request.headers)
 
     def parse(self, request: WebhookRequest, app_ids: frozenset[str]) -> list[ParsedDelivery]:
         """Translate a body, one delivery per portal. Raises Problem 400, or NotVerifiedError app_mismatch."""

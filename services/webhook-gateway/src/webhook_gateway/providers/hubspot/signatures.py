@@ -20,7 +20,8 @@ V3_HEADER = b"x-hubspot-signature-v3"
 V1_HEADER = b"x-hubspot-signature"
 VERSION_HEADER = b"x-hubspot-signature-version"
 TIMESTAMP_HEADER = b"x-hubspot-request-timestamp"
-PROOF_HEADERS = frozenset({V3_HEADER, V1_HEADER, VERSION_HEADER, TIMESTAMP_HEADER})
+SIGNATURE_HEADERS = frozenset({V3_HEADER, V1_HEADER})
+PROOF_HEADERS = SIGNATURE_HEADERS | {VERSION_HEADER, TIMESTAMP_HEADER}
 
 # The only escapes that HubSpot decodes before it signs; all others stay as they are.
 _ESCAPES = {
