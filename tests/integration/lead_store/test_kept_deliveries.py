@@ -85,12 +85,12 @@ def test_a_delivery_is_shown_as_it_came(kept: Deliveries) -> None:
     """What was recorded is what is found, by tenant and by each of the records that it is about."""
     sent = delivery("k", changed("1"), Touch("contact", "2", TouchKind.ERASED), about=("1", "5", ""))
     kept.insert([sent], NOW)
-    assert kept.page(DeliveryQuery("tenant"), None, 10) == []
+    assert list(kept.page(DeliveryQuery("tenant"), None, 10)) == []
     mark(kept, "routed", sent)
     for record_ids in (None, ("1",), ("2",), ("5",)):
         (shown,) = kept.page(DeliveryQuery("tenant", record_ids=record_ids), None, 10)
         assert (shown.delivery, shown.state, shown.integration_id) == (sent, "routed", "integration")
-    assert kept.page(DeliveryQuery("tenant", record_ids=("3",)), None, 10) == []
+    assert list(kept.page(DeliveryQuery("tenant", record_ids=("3",)), None, 10)) == []
 
 
 def test_a_delivery_is_marked_once(kept: Deliveries) -> None:

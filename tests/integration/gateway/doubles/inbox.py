@@ -22,6 +22,9 @@ class FakeInbox(InboxServiceServicer):
         self.refuse: set[str] = set()
         self.work: list[pb.RecordWork] = []
         self.listed: list[pb.ListDeliveriesRequest] = []
+        self.listing = [0, 0]  # calls in progress: now, and at most
+        self.list_gate = asyncio.Event()
+        self.list_gate.set()
         self.quarantine: dict[str, pb.QuarantinedRequest] = {}
         self.quarantine_gate = asyncio.Event()
         self.quarantine_gate.set()
@@ -99,6 +102,10 @@ class FakeInbox(InboxServiceServicer):
         """List all, whatever is asked for; what that was is remembered."""
         del context
         self.listed.append(request)
+        now = self.listing[0] + 1
+        self.listing = [now, max(now, self.listing[1])]
+        await self.list_gate.wait()
+        self.listing[0] -= 1
         return pb.ListDeliveriesResponse(deliveries=[self._seen(item) for item in self.kept.values()])
 
     def _seen(self, item: pb.Delivery) -> pb.KeptDelivery:

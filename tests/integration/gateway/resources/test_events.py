@@ -1,9 +1,11 @@
+import asyncio
 import json
 from pathlib import Path
 
 import pytest
-from integration.gateway.harness import body_of, event, run_gateway, token
+from integration.gateway.harness import body_of, event, run_gateway, token, until
 from leadsync.inbox.v1 import inbox_service_pb2 as inbox_pb
+from webhook_gateway.resources.events import READ_AT_ONCE
 
 pytestmark = pytest.mark.anyio
 
@@ -107,3 +109,15 @@ async def test_events_that_cannot_be_read_hide_nothing_else() -> None:
         gone.provider, broken.events = "zoho", b"[{]"
         page = (await gateway.call("GET", EVENTS)).json()
         assert [kept["events"] for kept in page["events"]] == [[], []]
+
+
+async def test_few_large_pages_are_read_at_once() -> None:
+    """However many people list events, only some of the pages are in memory at a time, and all are answered."""
+    async with run_gateway() as gateway:
+        inbox = gateway.store.inbox
+        inbox.list_gate.clear()
+        calls = [asyncio.create_task(gateway.call("GET", EVENTS, "viewer")) for _ in range(READ_AT_ONCE * 4)]
+        await until(lambda: inbox.listing[0] == READ_AT_ONCE)
+        inbox.list_gate.set()
+        assert {response.status_code for response in await asyncio.gather(*calls)} == {200}
+        assert inbox.listing == [0, READ_AT_ONCE]

@@ -1,6 +1,6 @@
 """The collection `decisions`: one document per accepted change. A "nothing to do" leaves none."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import astuple, dataclass, replace
 
 import uuid6
@@ -11,6 +11,7 @@ from pymongo.database import Database
 from lead_store.domain.decision import FieldChange
 from lead_store.domain.history import Entry
 from lead_store.mongo.client import Document
+from lead_store.mongo.lists import read_page
 from lead_store.mongo.names import decode_keys, encode_key, encode_keys
 
 
@@ -41,14 +42,17 @@ class Decisions:
         document = self.collection.find_one({"_id": decision_id, "tenant_id": tenant_id})
         return _entry(document) if document else None
 
-    def of_lead(self, tenant_id: str, lead_id: str, name: str, before: str, limit: int) -> list[Entry]:
-        """Decisions on a lead, newest first, before the one that ended the page before; `name` = only of this field."""
+    def of_lead(self, tenant_id: str, lead_id: str, name: str, before: str, limit: int) -> Iterator[Entry]:
+        """Decisions on a lead, newest first, before the one that ended the page before; `name` = only of this field.
+
+        They are read as they are asked for.
+        """
         query: Document = {"tenant_id": tenant_id, "lead_id": lead_id}
         if before:
             query["_id"] = {"$lt": before}
         if name:
             query[f"fields.{encode_key(name)}"] = {"$exists": True}
-        return [_entry(document) for document in self.collection.find(query).sort("_id", -1).limit(limit)]
+        return map(_entry, read_page(self.collection.find(query).sort("_id", -1), limit))
 
 
 def _document(entry: Entry) -> Document:

@@ -1,7 +1,7 @@
 """The collection `deliveries`: the inbox. A delivery is written once; afterwards only its state moves."""
 
 from collections.abc import Collection as Some
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -27,6 +27,7 @@ from lead_store.mongo.delivery_documents import (
     touches_of,
     unpack,
 )
+from lead_store.mongo.lists import read_page
 from lead_store.mongo.single_writes import update_each, when
 
 DUPLICATE_KEY = 11000
@@ -105,8 +106,8 @@ class Deliveries:
         document = self.collection.find_one({"_id": key, "tenant_id": tenant_id})
         return kept_of(document) if document else None
 
-    def page(self, query: DeliveryQuery, before: tuple[datetime, str] | None, limit: int) -> list[KeptDelivery]:
-        """Deliveries that match, newest first, after the one that ended the page before."""
+    def page(self, query: DeliveryQuery, before: tuple[datetime, str] | None, limit: int) -> Iterator[KeptDelivery]:
+        """Deliveries that match, newest first, after the one that ended the page before; read as they are asked for."""
         match: Document = {}
         if query.record_ids is not None:  # comes first: the embedded server looks for an index no further
             match["record_ids"] = {"$in": list(query.record_ids)}
@@ -121,8 +122,7 @@ class Deliveries:
         if before is not None:
             at, key = before
             match["$or"] = [{"received_at": {"$lt": at}}, {"received_at": at, "_id": {"$lt": key}}]
-        found = self.collection.find(match).sort([("received_at", -1), ("_id", -1)]).limit(limit)
-        return [kept_of(document) for document in found]
+        return map(kept_of, read_page(self.collection.find(match).sort([("received_at", -1), ("_id", -1)]), limit))
 
     def remove_events(self, account: tuple[str, str], erased: Some[str], session: ClientSession | None = None) -> None:
         """Remove the events about erased records from an account's deliveries (R17). Repeating it changes nothing.

@@ -19,6 +19,7 @@ from lead_store.domain.rules import Account, Direction
 from lead_store.mongo.client import Document
 from lead_store.mongo.lead_refs import email_ref, hashed_refs, lead_refs
 from lead_store.mongo.links import link_document, link_from, record_ref
+from lead_store.mongo.lists import read_page
 from lead_store.mongo.names import decode_keys, encode_key, encode_keys
 from lead_store.mongo.single_writes import when
 
@@ -89,8 +90,8 @@ class Leads:
         email: str,
         integration_id: str = "",
         record: tuple[Account, str] | None = None,
-    ) -> list[Lead]:
-        """Live leads with a greater id, in the order of their ids, oldest first.
+    ) -> Iterator[Lead]:
+        """Live leads with a greater id, in the order of their ids, oldest first, read as they are asked for.
 
         Only those with this e-mail, a link of this integration, or a link to this record, if any is given.
         """
@@ -106,9 +107,8 @@ class Leads:
         if record or email:  # few leads have one record or e-mail: they are found by that alone, and sorted here
             leads = sorted(map(lead_from, self.collection.find(query)), key=lambda lead: lead.lead_id)
             same = (lead for lead in leads if not email or lead.email_key == address_key(email))
-            return [lead for lead in same if lead.lead_id > after][:limit]
-        found = self.collection.find({**query, "_id": {"$gt": after}}).sort("_id", 1).limit(limit)
-        return [lead_from(document) for document in found]
+            return islice((lead for lead in same if lead.lead_id > after), limit)
+        return map(lead_from, read_page(self.collection.find({**query, "_id": {"$gt": after}}).sort("_id", 1), limit))
 
     def without_refs(self, at_once: int) -> Iterator[list[str]]:
         """Ids of leads that were written before there were references, so many at a time."""
@@ -178,8 +178,8 @@ class Leads:
 
     def with_conflicts(
         self, tenant_id: str, integration_id: str, name: str, lead_id: str, after: str, limit: int
-    ) -> list[Lead]:
-        """Leads on which a field waits for a person, by id; empty filters match all."""
+    ) -> Iterator[Lead]:
+        """Leads on which a field waits for a person, by id, read as they are asked for; empty filters match all."""
         query: Document = {"tenant_id": tenant_id, "deleted_at": None, "conflicts": {"$gt": 0}}
         query["_id"] = lead_id or {"$gt": after}
         if integration_id:
@@ -188,7 +188,7 @@ class Leads:
             key = encode_key(name)
             places = ("links.conflicts", "links.overwritten")
             query["$or"] = [{f"{place}.{key}": {"$exists": True}} for place in places]
-        return [lead_from(document) for document in self.collection.find(query).sort("_id", 1).limit(limit)]
+        return map(lead_from, read_page(self.collection.find(query).sort("_id", 1), limit))
 
     def all_with_conflicts(self, tenant_id: str, integration_id: str) -> Iterator[Lead]:
         """All leads on which a field waits for a person."""

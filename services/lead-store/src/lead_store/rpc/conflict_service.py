@@ -7,7 +7,8 @@ from leadsync.sync.v1.conflict_service_pb2_grpc import ConflictServiceServicer
 
 from lead_store.domain.conflict import OpenConflict
 from lead_store.domain.errors import Invalid
-from lead_store.rpc.paging import decode_token, encode_token, page_limit
+from lead_store.domain.lead import Lead
+from lead_store.rpc.paging import decode_token, encode_token, fill_page, page_limit
 from lead_store.rpc.requests import bounded, required
 from lead_store.rpc.times import to_timestamp
 from lead_store.usecases.conflicts import Choice, Conflicts
@@ -26,10 +27,10 @@ class ConflictService(ConflictServiceServicer):
         tenant_id, limit = required("tenant_id", request.tenant_id), page_limit(request.page_size)
         filters = (tenant_id, request.integration_id, request.field, request.lead_id)
         after = decode_token(request.page_token, *filters)
-        page = self.conflicts.page(*filters, after, limit + 1)
-        more = encode_token(page[limit - 1][0].lead_id, *filters) if len(page) > limit else ""
-        found = [_conflict(conflict) for _, conflicts in page[:limit] for conflict in conflicts]
-        return pb.ListConflictsResponse(conflicts=found, next_page_token=more)
+        leads = self.conflicts.page(*filters, after, limit + 1)
+        page, last = fill_page(leads, _of_lead, lambda one: one[0].lead_id, limit)
+        found = [conflict for lead in page for conflict in lead.conflicts]
+        return pb.ListConflictsResponse(conflicts=found, next_page_token=encode_token(last, *filters))
 
     def ResolveConflict(self, request: pb.ResolveConflictRequest, context: Any) -> pb.ResolveConflictResponse:  # noqa: N802, ARG002
         """Settle one conflict."""
@@ -73,6 +74,11 @@ def _side(side: int) -> str:
     if side not in SIDES:
         raise Invalid("take", "take the platform's or the CRM's value")
     return SIDES[side]
+
+
+def _of_lead(found: tuple[Lead, list[OpenConflict]]) -> pb.ListConflictsResponse:
+    """The conflicts of one lead, which are never on two pages."""
+    return pb.ListConflictsResponse(conflicts=map(_conflict, found[1]))
 
 
 def _conflict(conflict: OpenConflict) -> pb.Conflict:

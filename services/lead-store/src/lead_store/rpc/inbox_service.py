@@ -52,12 +52,12 @@ class InboxService(InboxServiceServicer):
         filters = (*map(str, (query.tenant_id, query.integration_id, query.record_ids, query.state)), lead_id)
         after = decode_token(request.page_token, *filters).partition(" ")
         before = (datetime.fromisoformat(after[0]), after[2]) if after[2] else None
-        seen = self.inbox.page(query, lead_id, before, limit + 1)
-        more = ""
-        if len(seen) > limit:
-            last = seen[limit - 1].kept.delivery
-            more = encode_token(f"{last.received_at.isoformat()} {last.key}", *filters)
-        return pb.ListDeliveriesResponse(deliveries=[kept_message(s) for s in seen[:limit]], next_page_token=more)
+        seen, more = self.inbox.page(query, lead_id, before, limit)
+        token = ""
+        if more:
+            last = seen[-1].kept.delivery
+            token = encode_token(f"{last.received_at.isoformat()} {last.key}", *filters)
+        return pb.ListDeliveriesResponse(deliveries=map(kept_message, seen), next_page_token=token)
 
     def QuarantineRequests(self, request: pb.QuarantineRequestsRequest, context: Any) -> pb.QuarantineRequestsResponse:  # noqa: N802, ARG002
         """Keep requests, if there is room."""
@@ -70,7 +70,7 @@ class InboxService(InboxServiceServicer):
         provider = bounded("provider", request.provider)
         after = decode_token(request.page_token, provider)
         page, place = self.quarantine.page(provider, after, limit)
-        more = encode_token(place, provider) if place else ""
+        more = encode_token(place, provider)
         return pb.ListQuarantinedResponse(requests=map(quarantined_message, page), next_page_token=more)
 
     def CountQuarantined(self, request: pb.CountQuarantinedRequest, context: Any) -> pb.CountQuarantinedResponse:  # noqa: N802, ARG002

@@ -9,7 +9,7 @@ from leadsync.lead.v1.lead_service_pb2_grpc import LeadServiceServicer
 from lead_store.domain.errors import Invalid
 from lead_store.domain.lead import EndReason
 from lead_store.rpc.lead_mapping import explanation_message, lead_message, masked_values, values_of
-from lead_store.rpc.paging import decode_token, encode_token, page_limit
+from lead_store.rpc.paging import decode_token, encode_token, fill_page, page_limit
 from lead_store.rpc.requests import bounded, required
 from lead_store.usecases.conflicts import Conflicts
 from lead_store.usecases.ending import EndLead
@@ -63,8 +63,8 @@ class LeadService(LeadServiceServicer):
         limit = page_limit(request.page_size)
         after = decode_token(request.page_token, *filters)
         leads = self.leads.page(tenant_id, after, limit + 1, email, integration_id, record_id)
-        more = encode_token(leads[limit - 1].lead_id, *filters) if len(leads) > limit else ""
-        return pb.ListLeadsResponse(leads=[lead_message(lead) for lead in leads[:limit]], next_page_token=more)
+        page, last = fill_page(leads, lead_message, lambda lead: lead.lead_id, limit)
+        return pb.ListLeadsResponse(leads=page, next_page_token=encode_token(last, *filters))
 
     def UpdateLead(self, request: pb.UpdateLeadRequest, context: Any) -> pb.UpdateLeadResponse:  # noqa: N802, ARG002
         """Change the masked fields."""
@@ -95,6 +95,5 @@ class LeadService(LeadServiceServicer):
         tenant_id, lead_id = required("tenant_id", request.tenant_id), required("lead_id", request.lead_id)
         limit, filters = page_limit(request.page_size), (tenant_id, lead_id, bounded("field", request.field))
         entries = self.conflicts.explain(*filters, decode_token(request.page_token, *filters), limit + 1)
-        more = encode_token(entries[limit - 1].decision_id, *filters) if len(entries) > limit else ""
-        found = [explanation_message(entry) for entry in entries[:limit]]
-        return pb.ExplainLeadResponse(explanations=found, next_page_token=more)
+        page, last = fill_page(entries, explanation_message, lambda entry: entry.decision_id, limit)
+        return pb.ExplainLeadResponse(explanations=page, next_page_token=encode_token(last, *filters))

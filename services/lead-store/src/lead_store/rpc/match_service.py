@@ -7,7 +7,7 @@ from leadsync.sync.v1.match_service_pb2_grpc import MatchServiceServicer
 
 from lead_store.domain.errors import Invalid
 from lead_store.domain.match import CREATE_NEW, Match
-from lead_store.rpc.paging import decode_token, encode_token, page_limit
+from lead_store.rpc.paging import decode_token, encode_token, fill_page, page_limit
 from lead_store.rpc.policy_mapping import MATCH_KEYS
 from lead_store.rpc.requests import bounded, required
 from lead_store.rpc.times import to_timestamp
@@ -26,9 +26,9 @@ class MatchService(MatchServiceServicer):
         """List records that wait."""
         tenant_id, limit = required("tenant_id", request.tenant_id), page_limit(request.page_size)
         filters = (tenant_id, request.integration_id)
-        page = self.matches.page(*filters, decode_token(request.page_token, *filters), limit + 1)
-        more = encode_token(page[limit - 1][0], *filters) if len(page) > limit else ""
-        return pb.ListMatchesResponse(matches=[_match(match) for _, match in page[:limit]], next_page_token=more)
+        found = self.matches.page(*filters, decode_token(request.page_token, *filters), limit + 1)
+        page, last = fill_page(found, lambda one: _match(one[1]), lambda one: one[0], limit)
+        return pb.ListMatchesResponse(matches=page, next_page_token=encode_token(last, *filters))
 
     def PickMatch(self, request: pb.PickMatchRequest, context: Any) -> pb.PickMatchResponse:  # noqa: N802, ARG002
         """Note which lead a record belongs to."""
@@ -55,7 +55,7 @@ class MatchService(MatchServiceServicer):
         filters = (tenant_id, request.integration_id)
         pairs, last = self.duplicates.page(*filters, decode_token(request.page_token, *filters), limit)
         found = [pb.Duplicate(**pair._asdict()) for pair in pairs]
-        return pb.ListDuplicatesResponse(duplicates=found, next_page_token=encode_token(last, *filters) if last else "")
+        return pb.ListDuplicatesResponse(duplicates=found, next_page_token=encode_token(last, *filters))
 
 
 def _match(match: Match) -> pb.Match:

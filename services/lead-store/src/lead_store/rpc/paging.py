@@ -1,14 +1,22 @@
-"""Page sizes and page tokens."""
+"""Page sizes, in items and in bytes, and page tokens."""
 
 import base64
 import binascii
 import hashlib
 import json
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+from google.protobuf.message import Message
 
 from lead_store.domain.errors import Invalid
 
+T = TypeVar("T")
+M = TypeVar("M", bound=Message)
+
 DEFAULT_PAGE = 50
 LARGEST_PAGE = 200
+LARGEST_PAGE_BYTES = 1024 * 1024  # then a page ends, with at least one item on it
 LONGEST_TOKEN = 512
 
 
@@ -19,8 +27,27 @@ def page_limit(size: int, default: int = DEFAULT_PAGE, largest: int = LARGEST_PA
     return min(size or default, largest)
 
 
+def fill_page(
+    items: Iterable[T], message: Callable[[T], M], key: Callable[[T], str], limit: int
+) -> tuple[list[M], str]:
+    """Make messages of items, until there are enough of them or they have enough bytes, and read no further.
+
+    Answers them, and the key of the last item if there are more behind it.
+    """
+    page: list[M] = []
+    size, last = 0, ""
+    for item in items:
+        if len(page) == limit or size >= LARGEST_PAGE_BYTES:
+            return page, last
+        page.append(message(item))
+        size, last = size + page[-1].ByteSize(), key(item)
+    return page, ""
+
+
 def encode_token(after: str, *filters: str) -> str:
-    """A token for what comes after `after`, good only for the same filters."""
+    """A token for what comes after `after`, good only for the same filters; empty if that is empty."""
+    if not after:
+        return ""
     return base64.urlsafe_b64encode(json.dumps([after, _digest(filters)]).encode()).decode()
 
 

@@ -7,7 +7,7 @@ from leadsync.sync.v1.work_service_pb2_grpc import WorkServiceServicer
 
 from lead_store.domain.errors import Invalid
 from lead_store.rpc.loop_mapping import loop_message
-from lead_store.rpc.paging import decode_token, encode_token, page_limit
+from lead_store.rpc.paging import decode_token, encode_token, fill_page, page_limit
 from lead_store.rpc.requests import at_most, bounded, required
 from lead_store.rpc.target_mapping import target_of
 from lead_store.rpc.times import from_timestamp, to_timestamp
@@ -134,10 +134,8 @@ class WorkService(WorkServiceServicer):
         limit, filters = page_limit(request.page_size), (tenant_id, request.integration_id, state)
         after = decode_token(request.page_token, *filters)
         work_items, now = self.status.work(tenant_id, request.integration_id, state, after, limit + 1)
-        more = encode_token(work_items[limit - 1].work_item_id, *filters) if len(work_items) > limit else ""
-        return pb.ListWorkResponse(
-            work=[work_message(work_item, now) for work_item in work_items[:limit]], next_page_token=more
-        )
+        page, last = fill_page(work_items, lambda one: work_message(one, now), lambda one: one.work_item_id, limit)
+        return pb.ListWorkResponse(work=page, next_page_token=encode_token(last, *filters))
 
     def RequestSync(self, request: pb.RequestSyncRequest, context: Any) -> pb.RequestSyncResponse:  # noqa: N802, ARG002
         """Make leads, failed work, or work that waits for a new credential due."""

@@ -1,5 +1,6 @@
 """Conflicts: list them, resolve them, undo a decision, and explain how a lead came to its values."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -43,10 +44,10 @@ class Conflicts:
 
     def page(
         self, tenant_id: str, integration_id: str, field: str, lead_id: str, after: str, limit: int
-    ) -> list[tuple[Lead, list[OpenConflict]]]:
-        """Leads with open conflicts, by id."""
+    ) -> Iterator[tuple[Lead, list[OpenConflict]]]:
+        """Leads with open conflicts, by id, read as they are asked for."""
         found = self.store.leads.with_conflicts(tenant_id, integration_id, field, lead_id, after, limit)
-        return [(lead, list(open_conflicts(lead, integration_id, field))) for lead in found]
+        return ((lead, list(open_conflicts(lead, integration_id, field))) for lead in found)
 
     def resolve(
         self, tenant_id: str, lead_id: str, integration_id: str, field: str, choice: Choice, etag: str, actor: str
@@ -62,14 +63,14 @@ class Conflicts:
         """Settle many conflicts of one field the same way; answers how many, and whether there are more."""
         resolved, after = 0, ""
         while resolved < BULK:
-            page = self.page(tenant_id, integration_id, field, "", after, 200)
+            page = list(self.page(tenant_id, integration_id, field, "", after, 200))
             if not page:
                 return resolved, False
             for lead, conflicts in page:
                 for conflict in conflicts:
                     resolved += self._try(tenant_id, lead.lead_id, conflict, Choice(side), actor)
             after = page[-1][0].lead_id
-        return resolved, bool(self.page(tenant_id, integration_id, field, "", after, 1))
+        return resolved, any(self.page(tenant_id, integration_id, field, "", after, 1))
 
     def _try(self, tenant_id: str, lead_id: str, conflict: OpenConflict, choice: Choice, actor: str) -> bool:
         """Settle one of many. One that has changed, or that cannot be settled so, keeps waiting."""
@@ -95,8 +96,8 @@ class Conflicts:
         self.leads.update(tenant_id, entry.lead_id, before, str(lead.revision), actor)
         return entry.lead_id
 
-    def explain(self, tenant_id: str, lead_id: str, field: str, before: str, limit: int) -> list[Entry]:
-        """The decisions that made a lead what it is, newest first."""
+    def explain(self, tenant_id: str, lead_id: str, field: str, before: str, limit: int) -> Iterator[Entry]:
+        """The decisions that made a lead what it is, newest first, read as they are asked for."""
         if self.store.leads.get(tenant_id, lead_id) is None:
             raise NotFound("lead_not_found", f"no lead {lead_id} in this tenant")
         return self.store.decisions.of_lead(tenant_id, lead_id, field, before, limit)

@@ -11,6 +11,7 @@ from lead_store.mongo.store import Store
 from lead_store.usecases.arrivals import Arrivals
 
 MOST_DELIVERIES = 1_000
+PAGE_BYTES = 1024 * 1024  # of events; then a page ends, with at least one delivery on it
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +49,23 @@ class Inbox:
 
     def page(
         self, query: DeliveryQuery, lead_id: str, before: tuple[datetime, str] | None, limit: int
-    ) -> list[SeenDelivery]:
-        """Kept deliveries, newest first; with `lead_id` only those that touch its records."""
+    ) -> tuple[list[SeenDelivery], bool]:
+        """Some kept deliveries, newest first, and whether there are more; with `lead_id` only of its records.
+
+        There are `limit` of them at most, and fewer where they are large.
+        """
         if lead_id:
             lead = self.store.leads.get(query.tenant_id, lead_id)
             known = lead.record_ids if lead is not None else ()
             query = replace(query, record_ids=tuple(r for r in known if query.record_ids in (None, (r,))))
-        return self._seen(self.store.deliveries.page(query, before, limit))
+        page: list[KeptDelivery] = []
+        size = 0
+        for kept in self.store.deliveries.page(query, before, limit + 1):
+            if len(page) == limit or size >= PAGE_BYTES:
+                return self._seen(page), True
+            page.append(kept)
+            size += len(kept.delivery.events)
+        return self._seen(page), False
 
     def _seen(self, kept: list[KeptDelivery]) -> list[SeenDelivery]:
         records = {(k.integration_id, touch.record_id) for k in kept for touch in k.delivery.touches}

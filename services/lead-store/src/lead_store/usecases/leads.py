@@ -1,6 +1,6 @@
 """Leads as the platform writes them. Each change makes the lead's work items due in the transaction that keeps it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -60,8 +60,11 @@ class Leads:
 
     def page(
         self, tenant_id: str, after: str, limit: int, email: str, integration_id: str = "", record_id: str = ""
-    ) -> list[Lead]:
-        """Leads after this id, as far as the filters that are given match. NotFound for an unknown integration."""
+    ) -> Iterator[Lead]:
+        """Leads after this id, as far as the filters that are given match; read as they are asked for.
+
+        NotFound for an unknown integration.
+        """
         if not integration_id:
             return self.store.leads.page(tenant_id, after, limit, email)
         target = self.store.targets.get(integration_id, tenant_id)

@@ -19,6 +19,7 @@ from webhook_gateway.rpc.messages import filled, plain
 
 NO_DELIVERY: Reasons = {404: ("delivery_not_found",)}
 DeliveryState = Literal["new", "routed", "ignored"]
+READ_AT_ONCE = 2  # calls: a single delivery may have 10 MiB, and takes several times that while it is shown
 Time = Annotated[datetime, Meta(tz=True)]
 
 
@@ -73,23 +74,26 @@ class Events(Client):
     def __init__(self, store: grpc.aio.Channel, registry: Registry) -> None:
         self._stub = InboxServiceStub(store)
         self._registry = registry
+        self._reading = asyncio.Semaphore(READ_AT_ONCE)
 
     @operation("GET", "/api/v1/events", PAGES, STORE)
     async def list_events(self, tenant: str, query: DeliveryQuery) -> EventPage:
         """List what was received, newest first, and what became of it."""
         request = filled(pb.ListDeliveriesRequest(tenant_id=tenant), query)
-        answer = await self.call(self._stub.ListDeliveries, request)
-        shown = []
-        for item in answer.deliveries:
-            shown.append(self._shown(item))
-            await asyncio.sleep(0)  # a page may hold thousands of events, and webhooks must not wait for all of them
-        return EventPage(shown, answer.next_page_token or None)
+        async with self._reading:
+            answer = await self.call(self._stub.ListDeliveries, request)
+            shown = []
+            for item in answer.deliveries:
+                shown.append(self._shown(item))
+                await asyncio.sleep(0)  # a page may hold thousands of events; webhooks must not wait for all of them
+            return EventPage(shown, answer.next_page_token or None)
 
     @operation("GET", "/api/v1/events/{delivery_key}", NO_DELIVERY, STORE)
     async def get_events(self, tenant: str, delivery_key: str) -> KeptDelivery:
         """Get one delivery with its events, and what became of them."""
         request = pb.GetDeliveryRequest(tenant_id=tenant, delivery_key=delivery_key)
-        return self._shown((await self.call(self._stub.GetDelivery, request)).delivery)
+        async with self._reading:
+            return self._shown((await self.call(self._stub.GetDelivery, request)).delivery)
 
     def _shown(self, item: pb.KeptDelivery) -> KeptDelivery:
         provider = self._registry.get(item.delivery.provider)
