@@ -205,6 +205,22 @@ def test_an_unexpected_account_is_refused(parts: Parts) -> None:
     assert (caught.value.reason, caught.value.field) == ("account_mismatch", "account_id")
 
 
+@pytest.mark.parametrize("app_id", ["1", "39522895 "])
+def test_an_app_that_is_not_the_tokens_is_refused(parts: Parts, app_id: str) -> None:
+    """Whoever names another app than the token's would manage its webhooks: nothing is connected."""
+    with pytest.raises(InvalidError) as caught:
+        parts.connect(app_id=app_id)
+    assert (caught.value.reason, caught.value.field) == ("other_app", "app_id")
+    assert parts.integrations.page("tenant-1", "", 10) == []
+
+
+def test_the_app_is_the_tokens(parts: Parts) -> None:
+    """It need not be named, and may be."""
+    made = parts.connect()
+    parts.integrations.delete("tenant-1", made.integration_id)
+    assert parts.connect(app_id=made.app_id).app_id == made.app_id != ""
+
+
 def test_an_account_is_connected_once(parts: Parts) -> None:
     """L9: a second integration of the same account, by whichever tenant, is refused."""
     parts.connect()

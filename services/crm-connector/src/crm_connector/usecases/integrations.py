@@ -92,10 +92,11 @@ class Integrations:
         integration = self._store.check_policy(integration, drop_unmapped=False)
         verified = _verify(provider, asked.credential, writes=integration.writes_crm)
         _expect_account(asked.account_id, verified.account)
+        _expect_app(asked.app_id, verified.account)
         integration = replace(
             integration,
             account_id=verified.account.account_id,
-            app_id=asked.app_id or verified.account.app_id,
+            app_id=verified.account.app_id,
             credential_kind=verified.credential.kind,
             time_zone=verified.account.time_zone,
         )
@@ -267,3 +268,10 @@ def _expect_account(expected: str, account: Account) -> None:
     if expected and expected != account.account_id:
         message = "The credential belongs to another account than the one that was named."
         raise InvalidError("account_mismatch", message, field="account_id")
+
+
+def _expect_app(expected: str, account: Account) -> None:
+    """Check that the app is the credential's own: whoever names another one would manage that app's webhooks."""
+    if expected and expected != account.app_id:
+        message = "The credential belongs to another app than the one that was named."
+        raise InvalidError("other_app", message, field="app_id")

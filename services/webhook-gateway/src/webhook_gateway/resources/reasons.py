@@ -30,7 +30,7 @@ CRM: Reasons = {
 SETTINGS: Reasons = {
     400: (
         *("invalid_field_mapping", "invalid_field_rules", "invalid_field_transforms"),
-        *("account_mismatch", "unknown_provider"),
+        *("account_mismatch", "other_app", "unknown_provider"),
     )
 }
 LEAD_VALUES: Reasons = {
