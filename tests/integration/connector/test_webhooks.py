@@ -153,13 +153,34 @@ def test_a_property_that_nobody_maps_any_more_is_dropped(parts: Parts, simulator
     parts.webhooks.enable("tenant-1", first.integration_id)
 
     def properties() -> set[str]:
-        return {s.property for s in parts.webhooks.status("tenant-1", first.integration_id).subscriptions} - {""}
+        with hub.hubspot(simulator.url) as provider:
+            admin = provider.webhooks(hub.APP_ID)
+            assert admin is not None
+            return {s.property for s in admin.list()} - {""}
 
     assert properties() == {"email", "phone", "city", "fax"}
     parts.integrations.update("tenant-1", first.integration_id, Changes(mapping={"email": "email"}), "")
     assert properties() == {"email", "city", "fax"}
     parts.integrations.delete("tenant-1", second.integration_id)
     assert properties() == {"email", "fax"}
+
+
+def test_a_tenant_does_not_see_what_others_of_its_app_have_mapped(parts: Parts, simulator: Simulator) -> None:
+    """The status of webhooks names the properties of the integration's own mapping, in whatever way it is read."""
+    first = parts.connect(mapping={"email": "email", "phone": "phone"})
+    simulator.control.add_portal(777, int(hub.APP_ID))
+    token = simulator.control.add_token(token="pat-na1-777", portal_id=777)
+    secret = builders.new_integration(
+        tenant_id="tenant-2", credential=Credential.access_token(token), mapping={"email": "email", "status": "city"}
+    )
+    second = parts.integrations.create(secret)
+    parts.webhooks.enable("tenant-2", second.integration_id)
+    states = [parts.webhooks.enable("tenant-1", first.integration_id)]
+    states.append(parts.webhooks.status("tenant-1", first.integration_id))
+    simulator.control.fault(path=f"/webhooks/v3/{hub.APP_ID}/subscriptions", status=502)
+    states.append(parts.webhooks.status("tenant-1", first.integration_id))
+    for state in states:
+        assert {s.property for s in state.subscriptions} == {"", "email", "phone"}
 
 
 def test_without_a_developer_key_a_person_is_told_what_to_click(

@@ -99,6 +99,7 @@ def environment(store: int, connector: int, **changes: str) -> dict[str, str]:
         "API_URL": API_URL,
         "GATEWAY_PORT": "0",
         "HUBSPOT_CLIENT_SECRET": SECRET,
+        "LEADSYNC_OPERATOR_TENANT": "acme",
         "LEADSYNC_TOKEN_KEY": f"{TOKEN_KEY},{OLD_TOKEN_KEY}",
         "LEAD_STORE_URL": f"127.0.0.1:{store}",
         "CRM_CONNECTOR_URL": f"127.0.0.1:{connector}",

@@ -41,7 +41,8 @@ GRANTS: Mapping[str, tuple[str, ...]] = {
     ),
     "webhook-gateway": (
         "GATEWAY_HOST", "GATEWAY_PORT", "GATEWAY_PROCESSES", "GATEWAY_ACCOUNT_PERCENT", "LEAD_STORE_PORT",
-        "CRM_CONNECTOR_PORT", "API_URL", "LEADSYNC_ALLOW_UNSIGNED", "LEADSYNC_TOKEN_KEY", *hubspot.OF_GATEWAY,
+        "CRM_CONNECTOR_PORT", "API_URL", "LEADSYNC_ALLOW_UNSIGNED", "LEADSYNC_OPERATOR_TENANT", "LEADSYNC_TOKEN_KEY",
+        *hubspot.OF_GATEWAY,
     ),
 }  # fmt: skip
 

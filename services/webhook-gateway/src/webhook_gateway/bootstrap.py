@@ -26,7 +26,6 @@ from webhook_gateway.ingest.replay import QuarantineReplay
 from webhook_gateway.ingest.tally import Tally
 from webhook_gateway.logs import LineBudget, ThinnedLines
 from webhook_gateway.metrics import Metrics
-from webhook_gateway.providers.base import Registry
 from webhook_gateway.resources.checks import Checks
 from webhook_gateway.resources.conflicts import Conflicts
 from webhook_gateway.resources.crm_fields import CrmSchemas
@@ -76,7 +75,7 @@ async def open_gateway(settings: Settings, shared: str = "") -> AsyncIterator[Ga
         parts = intake, reception, quarantine, metrics, thinned
         webhooks = {ADDRESS.format(provider=slug): WebhookEndpoint(item, *parts) for slug, item in registry.items()}
         replay = QuarantineReplay(quarantine_store, intake, reception, registry)
-        resources = _resources(store, connector, registry, replay.run, metrics)
+        resources = _resources(store, connector, settings, replay.run, metrics)
         quarantining = asyncio.create_task(quarantine.run())
         try:
             routes = build_routes(resources, Tokens(settings.token_keys))
@@ -90,9 +89,10 @@ async def open_gateway(settings: Settings, shared: str = "") -> AsyncIterator[Ga
 
 
 def _resources(
-    store: Channel, connector: Channel, registry: Registry, replay: Replay, metrics: Metrics
+    store: Channel, connector: Channel, settings: Settings, replay: Replay, metrics: Metrics
 ) -> list[object]:
     """Make everything that the API offers."""
+    registry = settings.providers
     fields = LeadFields(store)
     only = OnlyIntegration(connector)
     runs = Runs(connector, only)
@@ -100,7 +100,7 @@ def _resources(
     return [
         Webhooks(registry),
         Events(store, registry),
-        Quarantines(store, replay),
+        Quarantines(store, replay, settings.operator_tenant),
         Leads(store, fields, only),
         fields,
         Histories(store),

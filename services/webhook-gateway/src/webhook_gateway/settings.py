@@ -30,6 +30,7 @@ class Settings:
     account_percent: int  # of the requests and bytes that are held at once, the most that one account may have
     api_url: str
     providers: Registry = field(repr=False)  # with their own settings
+    operator_tenant: str  # whose admins look after what belongs to no tenant
     token_keys: tuple[str, ...] = field(repr=False)
     lead_store_url: str  # a target as gRPC names it: one or several processes
     crm_connector_url: str
@@ -48,6 +49,7 @@ class Settings:
             account_percent=env.number("GATEWAY_ACCOUNT_PERCENT", 50, 100),
             api_url=env.checked("API_URL", f"http://127.0.0.1:{port}", _url),
             providers=read_providers(env, allow_unsigned=env.flag("LEADSYNC_ALLOW_UNSIGNED")),
+            operator_tenant=env.text("LEADSYNC_OPERATOR_TENANT", "default"),
             token_keys=env.checked("LEADSYNC_TOKEN_KEY", "", _token_keys),
             lead_store_url=env.address("LEAD_STORE_URL", "LEAD_STORE_PORT", 50051, _targets),
             crm_connector_url=env.address("CRM_CONNECTOR_URL", "CRM_CONNECTOR_PORT", 50052, address),

@@ -9,7 +9,18 @@ import lead_store.bootstrap
 import lead_store.settings
 import pymongo
 import pytest
-from integration.gateway.harness import HOOK, SECRET, RunningGateway, body_of, event, now_ms, run_gateway, sign, until
+from integration.gateway.harness import (
+    HOOK,
+    SECRET,
+    RunningGateway,
+    body_of,
+    event,
+    now_ms,
+    run_gateway,
+    sign,
+    token,
+    until,
+)
 from leadsync.inbox.v1 import inbox_service_pb2 as inbox_pb
 from webhook_gateway.ingest.admission import MIB
 from webhook_gateway.ingest.quarantine import QuarantineLimits
@@ -186,3 +197,14 @@ async def test_a_full_quarantine_is_left_alone() -> None:
 
 def _quarantine_count(gateway: RunningGateway, *outcomes: str) -> float:
     return sum(gateway.metric("leadsync_gateway_quarantine_total", outcome=outcome) for outcome in outcomes)
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", STATUS), ("POST", AGAIN)])
+async def test_only_the_operator_sees_the_quarantine(method: str, path: str) -> None:
+    """What could not be verified is of all tenants, so an admin of a tenant that runs nothing is refused."""
+    async with run_gateway(LEADSYNC_OPERATOR_TENANT="") as gateway:  # that is, `default`
+        for tenant, status in (("acme", 403), ("default", 200)):
+            headers = {"authorization": f"Bearer {token(tenant=tenant)}"}
+            response = await gateway.http.request(method, path, headers=headers)
+            assert response.status_code == status
+            assert status == 200 or response.json()["reason"] == "not_the_operator"

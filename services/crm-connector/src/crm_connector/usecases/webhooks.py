@@ -197,12 +197,17 @@ class Webhooks:
         )
 
     def _listed(self, integration: Integration, admin: WebhookAdmin) -> list[CrmSubscription]:
-        """List the subscriptions as the CRM has them; if it does not answer, as they were last."""
+        """List the subscriptions as the CRM has them; if it does not answer, as they were last.
+
+        Other tenants use the same app: what they have mapped is not for this one to see.
+        """
         try:
-            return admin.list()
+            found = admin.list()
         except CrmError as error:
             _log.warning("subscriptions_not_listed", reason=error.reason, integration_id=integration.integration_id)
-            return self._subscriptions.get(integration.provider, integration.app_id)
+            found = self._subscriptions.get(integration.provider, integration.app_id)
+        mapped = {"", *integration.mapping.values()}
+        return [subscription for subscription in found if subscription.property in mapped]
 
     def _wanted(self, integration: Integration) -> list[tuple[str, str]]:
         """Give the subscriptions that the mappings of all the app's integrations need."""

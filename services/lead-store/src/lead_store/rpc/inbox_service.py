@@ -1,7 +1,6 @@
 """InboxService: deliveries, and requests that could not be verified."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
 from leadsync.inbox.v1 import inbox_service_pb2 as pb
@@ -10,7 +9,7 @@ from leadsync.inbox.v1.inbox_service_pb2_grpc import InboxServiceServicer
 from lead_store.domain.delivery import Delivery, DeliveryQuery
 from lead_store.domain.errors import Invalid
 from lead_store.rpc.delivery_mapping import STATES, kept_message
-from lead_store.rpc.paging import decode_token, encode_token, page_limit
+from lead_store.rpc.paging import decode_place, decode_token, encode_place, encode_token, page_limit
 from lead_store.rpc.quarantine_mapping import quarantined_message, quarantined_request
 from lead_store.rpc.requests import bounded, one_line, required
 from lead_store.rpc.times import from_timestamp, to_timestamp
@@ -50,13 +49,12 @@ class InboxService(InboxServiceServicer):
         """List kept deliveries, newest first."""
         query, lead_id, limit = _query(request), bounded("lead_id", request.lead_id), page_limit(request.page_size)
         filters = (*map(str, (query.tenant_id, query.integration_id, query.record_ids, query.state)), lead_id)
-        after = decode_token(request.page_token, *filters).partition(" ")
-        before = (datetime.fromisoformat(after[0]), after[2]) if after[2] else None
+        before = decode_place(decode_token(request.page_token, *filters))
         seen, more = self.inbox.page(query, lead_id, before, limit)
         token = ""
         if more:
             last = seen[-1].kept.delivery
-            token = encode_token(f"{last.received_at.isoformat()} {last.key}", *filters)
+            token = encode_token(encode_place(last.received_at, last.key), *filters)
         return pb.ListDeliveriesResponse(deliveries=map(kept_message, seen), next_page_token=token)
 
     def QuarantineRequests(self, request: pb.QuarantineRequestsRequest, context: Any) -> pb.QuarantineRequestsResponse:  # noqa: N802, ARG002

@@ -4,7 +4,9 @@ import base64
 import binascii
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from google.protobuf.message import Message
@@ -18,6 +20,8 @@ DEFAULT_PAGE = 50
 LARGEST_PAGE = 200
 LARGEST_PAGE_BYTES = 1024 * 1024  # then a page ends, with at least one item on it
 LONGEST_TOKEN = 512
+_EPOCH, _MILLISECOND = datetime.fromtimestamp(0, UTC), timedelta(milliseconds=1)
+_PLACE = re.compile(r"([0-9]{1,13}) (.+)")
 
 
 def page_limit(size: int, default: int = DEFAULT_PAGE, largest: int = LARGEST_PAGE) -> int:
@@ -55,14 +59,34 @@ def decode_token(token: str, *filters: str) -> str:
     """Where the page begins; Invalid if the token is not ours or was made with other filters."""
     if not token:
         return ""
-    wrong = Invalid("page_token", "use the token of the page before, with the same filter", "page_token")
     try:
         after, digest = json.loads(base64.urlsafe_b64decode(token[:LONGEST_TOKEN].encode()))
-    except (ValueError, TypeError, binascii.Error) as error:
-        raise wrong from error
-    if not isinstance(after, str) or digest != _digest(filters):
-        raise wrong
-    return after
+        after.encode()  # half of a surrogate pair is no text that a database takes
+    except (ValueError, TypeError, AttributeError, RecursionError, binascii.Error) as error:
+        raise wrong_token() from error
+    if digest != _digest(filters):
+        raise wrong_token()
+    return str(after)
+
+
+def wrong_token() -> Invalid:
+    """The error of a page token that is not ours."""
+    return Invalid("page_token", "use the token of the page before, with the same filter", "page_token")
+
+
+def encode_place(at: datetime, key: str) -> str:
+    """Where a list in the order of time goes on: behind an item of this moment and key."""
+    return f"{(at - _EPOCH) // _MILLISECOND} {key}"
+
+
+def decode_place(after: str) -> tuple[datetime, str] | None:
+    """Read such a place; None = from the start. Invalid if it is none."""
+    if not after:
+        return None
+    found = _PLACE.fullmatch(after)
+    if found is None:
+        raise wrong_token()
+    return _EPOCH + int(found[1]) * _MILLISECOND, found[2]
 
 
 def _digest(filters: tuple[str, ...]) -> str:

@@ -69,7 +69,8 @@ def require_role(caller: Caller, role: Role) -> None:
 
 
 def _name(value: object) -> str:
-    return value if isinstance(value, str) and len(value) <= _MAX_NAME else ""
+    """Take a name; empty if it is too long, or has signs that are none, such as half of a surrogate pair."""
+    return value if isinstance(value, str) and len(value) <= _MAX_NAME and value.isprintable() else ""
 
 
 def _unauthorized(reason: str, detail: str) -> Problem:
