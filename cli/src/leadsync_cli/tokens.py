@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from uuid import uuid4
 
 from leadsync_cli.errors import CommandError, Exit
 from leadsync_cli.keys import KEY_FILES, read_private
@@ -42,6 +43,7 @@ def make_token(keys: str, *, tenant: str, role: Role, subject: str, lifetime: ti
         "tenant": tenant,
         "role": role.value,
         "iat": now,
+        "jti": str(uuid4()),  # by which it can be revoked
         "exp": now + lifetime,
     }
     import jwt  # noqa: PLC0415 (it takes long to load, and few commands make tokens)

@@ -15,6 +15,7 @@ from webhook_gateway.http.api import Description
 from webhook_gateway.http.app import Application, build_routes
 from webhook_gateway.http.auth import Tokens
 from webhook_gateway.http.server import Server, build_server
+from webhook_gateway.http.tries import FailedTries
 from webhook_gateway.ingest.admission import AdmissionLimits
 from webhook_gateway.ingest.door import WebhookEndpoint
 from webhook_gateway.ingest.inbox import Inbox
@@ -46,6 +47,7 @@ from webhook_gateway.resources.subscriptions import Subscriptions
 from webhook_gateway.resources.sync_status import SyncStatuses
 from webhook_gateway.resources.webhooks import ADDRESS, Webhooks
 from webhook_gateway.resources.work import WorkItems
+from webhook_gateway.revocations import Revocations
 from webhook_gateway.rpc.calls import open_channel
 from webhook_gateway.settings import Settings
 
@@ -78,9 +80,10 @@ async def open_gateway(settings: Settings, shared: str = "") -> AsyncIterator[Ga
         resources = _resources(store, connector, settings, replay.run, metrics)
         quarantining = asyncio.create_task(quarantine.run())
         try:
-            routes = build_routes(resources, Tokens(settings.token_keys))
+            tokens = Tokens(settings.token_keys, Revocations(settings.revoked_tokens), settings.token_days)
+            routes = build_routes(resources, tokens, FailedTries(time.monotonic))
             application = Application(webhooks, routes, metrics, thinned)
-            yield Gateway(build_server(application, metrics, thinned), metrics)
+            yield Gateway(build_server(application, metrics, thinned, settings.trusted_proxies), metrics)
         finally:
             quarantine.close()
             await intake.close()

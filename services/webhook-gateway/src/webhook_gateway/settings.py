@@ -3,11 +3,13 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_network
 from urllib.parse import urlsplit
 
 from webhook_gateway.environment import Environment, address
 from webhook_gateway.providers.base import Registry
 from webhook_gateway.providers.registry import read_providers
+from webhook_gateway.revocations import read_revoked
 
 MIN_TOKEN_KEY = 32  # characters; HS256 wants a key as long as its hash
 MOST_PROCESSES = 64
@@ -31,6 +33,9 @@ class Settings:
     api_url: str
     providers: Registry = field(repr=False)  # with their own settings
     operator_tenant: str  # whose admins look after what belongs to no tenant
+    trusted_proxies: tuple[str, ...]  # addresses or networks, whose X-Forwarded-For is believed
+    token_days: int  # for which a token counts at most
+    revoked_tokens: str  # path of the list; empty = there is none
     token_keys: tuple[str, ...] = field(repr=False)
     lead_store_url: str  # a target as gRPC names it: one or several processes
     crm_connector_url: str
@@ -50,6 +55,9 @@ class Settings:
             api_url=env.checked("API_URL", f"http://127.0.0.1:{port}", _url),
             providers=read_providers(env, allow_unsigned=env.flag("LEADSYNC_ALLOW_UNSIGNED")),
             operator_tenant=env.text("LEADSYNC_OPERATOR_TENANT", "default"),
+            trusted_proxies=env.checked("GATEWAY_TRUSTED_PROXIES", "", _networks),
+            token_days=env.number("LEADSYNC_TOKEN_DAYS", 90, 3650),
+            revoked_tokens=env.checked("LEADSYNC_REVOKED_TOKENS", "", _revoked),
             token_keys=env.checked("LEADSYNC_TOKEN_KEY", "", _token_keys),
             lead_store_url=env.address("LEAD_STORE_URL", "LEAD_STORE_PORT", 50051, _targets),
             crm_connector_url=env.address("CRM_CONNECTOR_URL", "CRM_CONNECTOR_PORT", 50052, address),
@@ -67,6 +75,18 @@ def _token_keys(text: str) -> tuple[str, ...]:
     if any(len(key) < MIN_TOKEN_KEY for key in keys):
         raise ValueError(f"each key needs at least {MIN_TOKEN_KEY} characters")
     return keys
+
+
+def _networks(text: str) -> tuple[str, ...]:
+    try:
+        return tuple(str(ip_network(item.strip())) for item in text.split(",") if item.strip())
+    except ValueError:
+        raise ValueError("must be addresses or networks, such as 10.0.0.7,10.1.0.0/16") from None
+
+
+def _revoked(path: str) -> str:
+    read_revoked(path)
+    return path
 
 
 def _url(text: str) -> str:

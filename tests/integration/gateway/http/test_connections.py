@@ -91,7 +91,7 @@ class _Server:
 async def _server(limits: ConnectionLimits | None = None) -> AsyncIterator[_Server]:
     metrics = Metrics()
     with listen("127.0.0.1", 0) as sock:
-        server = build_server(_application, metrics, ThinnedLines(time.monotonic), limits)
+        server = build_server(_application, metrics, ThinnedLines(time.monotonic), limits=limits)
         serving = asyncio.create_task(server.serve(sockets=[sock]))
         running = _Server(sock.getsockname()[1], metrics)
         try:

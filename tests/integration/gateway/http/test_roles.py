@@ -1,11 +1,17 @@
+import asyncio
+import json
 import re
+import time
 import uuid
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
-from integration.gateway.harness import OLD_TOKEN_KEY, TOKEN_KEY, run_gateway, token
+from integration.gateway.harness import OLD_TOKEN_KEY, TOKEN_KEY, RunningGateway, run_gateway, token, until
 from webhook_gateway.http.api import OPERATIONS
 from webhook_gateway.http.roles import NEEDED, PUBLIC, Role, role_of
+from webhook_gateway.http.tries import FREE_TRIES, MOST_WAITING
 from webhook_gateway.resources.operation import Operation
 
 pytestmark = pytest.mark.anyio
@@ -73,6 +79,7 @@ FORGED: dict[str, dict[str, Any]] = {
     "with half of an emoji in its tenant": {"tenant": "a\ud83d"},
     "with half of an emoji in its subject": {"sub": "\udc00"},
     "with a line break in its subject": {"sub": "a\nb"},
+    "made in the future": {"iat": int(time.time()) + 10**6},
     "without subject": {"sub": None},
     "with an unknown role": {"role": "owner"},
     "without role": {"role": None},
@@ -117,3 +124,52 @@ async def test_tenants_do_not_see_each_other() -> None:
             assert (await gateway.call("GET", path)).status_code == 200
         listed = await gateway.call("GET", "/api/v1/leads", headers=stranger)
         assert listed.json() == {"leads": [], "nextPageToken": None}
+
+
+async def _asked(gateway: RunningGateway, text: str, **headers: str) -> tuple[int, str]:
+    response = await gateway.http.get("/api/v1/leads", headers={"authorization": f"Bearer {text}"} | headers)
+    return response.status_code, response.json().get("reason", "")
+
+
+async def test_a_token_counts_for_so_many_days() -> None:
+    """Longer than 90 days is refused, unless it is allowed."""
+    now = int(time.time())
+    long, fitting = (token(iat=now - 10, exp=now - 10 + days * 86_400) for days in (91, 90))
+    async with run_gateway() as gateway:
+        assert await _asked(gateway, fitting) == (200, "")
+        assert await _asked(gateway, long) == (401, "token_too_long")
+        assert await _asked(gateway, token(exp=now + 91 * 86_400)) == (401, "token_too_long")
+    async with run_gateway(LEADSYNC_TOKEN_DAYS="91") as gateway:
+        assert await _asked(gateway, long) == (200, "")
+
+
+async def test_revoked_tokens(tmp_path: Path) -> None:
+    """A token is revoked by its id, and all of a tenant by when they were made, while the gateway runs."""
+    path, now = tmp_path / "revoked", int(time.time())
+    path.write_text("{}")
+    first, second, other = (token(jti="1", iat=now), token(jti="2", iat=now), token(tenant="other", iat=now))
+    async with run_gateway(LEADSYNC_REVOKED_TOKENS=str(path)) as gateway:
+        for text in (first, second, other):
+            assert await _asked(gateway, text) == (200, "")
+        path.write_text('{"ids": ["1"]}')
+        await until(lambda: _is_revoked(gateway, first))
+        assert await _asked(gateway, second) == (200, "")
+        since = datetime.fromtimestamp(now + 1, UTC).isoformat()
+        path.write_text(json.dumps({"notBefore": {"acme": since}}))
+        await until(lambda: _is_revoked(gateway, second))
+        assert await _asked(gateway, other) == (200, "")
+
+
+async def _is_revoked(gateway: RunningGateway, text: str) -> bool:
+    return await _asked(gateway, text) == (401, "token_revoked")
+
+
+async def test_failed_tries_are_slowed_by_address() -> None:
+    """A flood of wrong tokens waits or is refused; a good token is not slowed, nor is another sender of the proxy."""
+    async with run_gateway(GATEWAY_TRUSTED_PROXIES="127.0.0.0/8") as gateway:
+        wrong, mine = token(key="x" * 40), {"x-forwarded-for": "10.0.0.1"}
+        flood = [asyncio.create_task(_asked(gateway, wrong, **mine)) for _ in range(FREE_TRIES + MOST_WAITING + 20)]
+        assert await _asked(gateway, token(), **mine) == (200, "")
+        assert await _asked(gateway, wrong, **{"x-forwarded-for": "10.0.0.2"}) == (401, "token_invalid")
+        answers = await asyncio.gather(*flood)
+        assert set(answers) == {(401, "token_invalid"), (429, "too_many_tries")}

@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from webhook_gateway.http.auth import Tokens
 from webhook_gateway.http.endpoint import PathEndpoint
 from webhook_gateway.http.problems import problem_of, response_of
+from webhook_gateway.http.tries import FailedTries
 from webhook_gateway.logs import ThinnedLines
 from webhook_gateway.metrics import Metrics
 from webhook_gateway.problem import Problem
@@ -69,13 +70,13 @@ def _route(scope: Scope) -> str:
     return str(getattr(scope.get("endpoint"), "path", "unknown"))
 
 
-def build_routes(resources: Iterable[object], tokens: Tokens) -> Router:
+def build_routes(resources: Iterable[object], tokens: Tokens, tries: FailedTries) -> Router:
     """Make the routes of all operations of these resources: one per path, literal paths first."""
     paths: dict[str, list[tuple[Operation, object]]] = {}
     for resource in resources:
         for operation in operations_of(type(resource)):
             paths.setdefault(operation.path, []).append((operation, resource))
-    endpoints = [PathEndpoint(path, paths[path], tokens) for path in sorted(paths, key=_literal_first)]
+    endpoints = [PathEndpoint(path, paths[path], tokens, tries) for path in sorted(paths, key=_literal_first)]
     under_api = [endpoint for endpoint in endpoints if endpoint.path.startswith(f"{API}/")]
     others = [endpoint for endpoint in endpoints if endpoint not in under_api]
     api = _router([Route(endpoint.path.removeprefix(API), endpoint) for endpoint in under_api])

@@ -1,16 +1,20 @@
 """Who is calling: HS256 JSON Web Tokens that carry a tenant and a role."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import jwt
 
 from webhook_gateway.http.roles import Role
 from webhook_gateway.problem import Problem
+from webhook_gateway.revocations import Revocations
 
 AUDIENCE = "leadsync"
 _CLAIMS = ["exp", "aud", "sub", "tenant", "role"]
 _MAX_NAME = 128
+DAY_SECONDS = 86_400
 
 
 _ROLES = {role.name.lower(): role for role in Role}
@@ -31,8 +35,11 @@ ANONYMOUS = Caller("", Role.VIEWER, "")  # on public routes only; no service kno
 class Tokens:
     """Checks tokens with each of the keys; there are several while one is being replaced."""
 
-    def __init__(self, keys: Sequence[str]) -> None:
+    def __init__(self, keys: Sequence[str], revocations: Revocations, most_days: int) -> None:
+        """`most_days` is how long a token may count at most, from when it was made."""
         self._keys = tuple(keys)
+        self._revocations = revocations
+        self._most_seconds = most_days * DAY_SECONDS
 
     def authenticate(self, header: str | None) -> Caller:
         """Read an `Authorization` header. Raises Problem 401."""
@@ -44,12 +51,21 @@ class Tokens:
         role = _ROLES.get(claims["role"]) if isinstance(claims["role"], str) else None
         if role is None or not tenant or not subject:
             raise _unauthorized("token_invalid", "the token does not name a tenant, a subject and a known role")
+        self._check_age(claims)
+        if self._revocations.holds(tenant, claims.get("jti"), claims.get("iat")):
+            raise _unauthorized("token_revoked", "the token was revoked")
         return Caller(tenant, role, subject)
 
-    def _claims(self, token: str) -> dict[str, object]:
+    def _check_age(self, claims: dict[str, Any]) -> None:
+        made_at = claims.get("iat", time.time())
+        if int(claims["exp"]) - made_at > self._most_seconds:
+            days = self._most_seconds // DAY_SECONDS
+            raise _unauthorized("token_too_long", f"a token counts for at most {days} days: make one for fewer")
+
+    def _claims(self, token: str) -> dict[str, Any]:
         for key in self._keys:
             try:
-                claims: dict[str, object] = jwt.decode(
+                claims: dict[str, Any] = jwt.decode(
                     token, key, algorithms=["HS256"], audience=AUDIENCE, options={"require": _CLAIMS}
                 )
             except jwt.InvalidSignatureError:

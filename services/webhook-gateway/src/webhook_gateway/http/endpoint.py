@@ -11,6 +11,7 @@ from starlette.types import Receive, Scope, Send
 from webhook_gateway.http.auth import ANONYMOUS, Caller, Tokens, require_role
 from webhook_gateway.http.requests import read, read_etag, read_json, read_query, read_request_id
 from webhook_gateway.http.roles import role_of
+from webhook_gateway.http.tries import FailedTries
 from webhook_gateway.problem import Problem
 from webhook_gateway.resources.basics import Tagged
 from webhook_gateway.resources.lead_values import encode_hook
@@ -21,7 +22,9 @@ from webhook_gateway.rpc.names import camel
 class PathEndpoint:
     """Answers all methods of one path."""
 
-    def __init__(self, path: str, operations: Sequence[tuple[Operation, object]], tokens: Tokens) -> None:
+    def __init__(
+        self, path: str, operations: Sequence[tuple[Operation, object]], tokens: Tokens, tries: FailedTries
+    ) -> None:
         self.path = path
         self._operations = {
             operation.method: (operation, role_of(operation.name), resource) for operation, resource in operations
@@ -29,6 +32,7 @@ class PathEndpoint:
         if "GET" in self._operations:
             self._operations["HEAD"] = self._operations["GET"]
         self._tokens = tokens
+        self._tries = tries
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request. Raises Problem."""
@@ -40,11 +44,21 @@ class PathEndpoint:
         request = Request(scope, receive)
         caller = ANONYMOUS
         if role is not None:
-            caller = self._tokens.authenticate(request.headers.get("authorization"))
+            caller = await self._authenticate(request)
             require_role(caller, role)
         arguments = _of_caller(operation, caller) | await _of_request(operation, request)
         result = await operation.function(resource, **arguments)
         await _response(operation, request, result)(scope, receive, send)
+
+    async def _authenticate(self, request: Request) -> Caller:
+        """Find out who is calling. Raises Problem 401, later and later, or 429."""
+        header = request.headers.get("authorization")
+        try:
+            return self._tokens.authenticate(header)
+        except Problem:
+            if header:
+                await self._tries.failed(request.client.host if request.client else "")
+            raise
 
 
 def _of_caller(operation: Operation, caller: Caller) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import resource
 import time
 from asyncio import Protocol
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import cast
@@ -29,8 +29,17 @@ class Server(uvicorn.Server):
         yield
 
 
-def build_server(app: ASGIApp, metrics: Metrics, lines: ThinnedLines, limits: ConnectionLimits | None = None) -> Server:
-    """Make the HTTP server; run it with `serve(sockets=[...])`, end it with `should_exit = True`."""
+def build_server(
+    app: ASGIApp,
+    metrics: Metrics,
+    lines: ThinnedLines,
+    proxies: Sequence[str] = (),
+    limits: ConnectionLimits | None = None,
+) -> Server:
+    """Make the HTTP server; run it with `serve(sockets=[...])`, end it with `should_exit = True`.
+
+    Of requests from one of the `proxies`, addresses or networks, it takes the sender from `X-Forwarded-For`.
+    """
     limits = limits or ConnectionLimits(connections=_connections_that_fit())
     connections = Connections(limits)
 
@@ -47,7 +56,8 @@ def build_server(app: ASGIApp, metrics: Metrics, lines: ThinnedLines, limits: Co
         log_config=None,
         access_log=False,
         server_header=False,
-        proxy_headers=False,
+        proxy_headers=bool(proxies),
+        forwarded_allow_ips=list(proxies),
         timeout_keep_alive=int(limits.idle_seconds),
         timeout_graceful_shutdown=STOP_SECONDS,
         callback_notify=sweep,

@@ -4,7 +4,11 @@ from collections.abc import Mapping
 
 Reasons = Mapping[int, tuple[str, ...]]
 
-CALLER: Reasons = {401: ("token_missing", "token_invalid", "token_expired"), 403: ("role_too_low",)}
+CALLER: Reasons = {
+    401: ("token_missing", "token_invalid", "token_expired", "token_revoked", "token_too_long"),
+    403: ("role_too_low",),
+    429: ("too_many_tries",),
+}
 PARAMETER: Reasons = {400: ("invalid_field",), 404: ("route_not_found",)}
 QUERY: Reasons = {400: ("invalid_field",)}
 PAGES: Reasons = {400: ("invalid_field", "page_token")}
