@@ -188,7 +188,7 @@ async def test_too_many_requests_ahead_of_their_answers() -> None:
 @pytest.mark.parametrize(
     ("sent", "reason"),
     [
-        (b"", "head_timeout"),
+        (b"", "idle"),
         (b"GET / HT", "head_timeout"),
         (CHUNKED + b"1\r\nx\r\n", "body_timeout"),
         (b"GET / HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\nx", "body_timeout"),  # answered before its body came

@@ -1,5 +1,7 @@
 """What is wrong with a request, in words for people."""
 
+import time
+
 import pytest
 from starlette.requests import Request
 from webhook_gateway.http.requests import read, read_query
@@ -38,3 +40,20 @@ def test_a_parameter_that_is_given_twice_is_named() -> None:
     with pytest.raises(Problem) as caught:
         read_query(request)
     assert caught.value.detail == "pageSize: is given twice"
+
+
+def _seconds(parameters: int) -> float:
+    """The least time that it takes to refuse a query of so many parameters, one of which is given twice."""
+    query = "&".join([*(f"a{number}=1" for number in range(parameters)), "a0=1"]).encode()
+    times = []
+    for _ in range(3):
+        start = time.perf_counter()
+        with pytest.raises(Problem):
+            read_query(Request({"type": "http", "query_string": query}))
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
+def test_many_parameters_take_no_square_of_time() -> None:
+    """A head of 32 KiB has room for thousands of parameters: ten times as many take some ten times as long."""
+    assert _seconds(6000) < 40 * _seconds(600)

@@ -15,10 +15,10 @@ GIVING_WAY = 32  # connections that end together, so that looking for them costs
 class Stage(Enum):
     """What a connection is in the middle of."""
 
-    HEAD = "head"  # its sender has to send the rest of a request's head, or all of it
+    HEAD = "head"  # a request has begun, and its head is not there yet
     BODY = "body"  # the head is there and the body is not, whether or not the request was answered already
     ANSWER = "answer"  # the request is there and its answer is not
-    IDLE = "idle"  # the last request was answered
+    IDLE = "idle"  # nothing has been sent yet, or the last request was answered
 
 
 @dataclass(frozen=True, slots=True)

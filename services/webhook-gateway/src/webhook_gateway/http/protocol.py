@@ -41,7 +41,7 @@ class BoundedConnection(HttpToolsProtocol):
         self._unused = 0  # bytes that came since the last part of a body, or since the request began
         self._head = 0  # bytes of headers
         self.address = ""
-        self.stage = Stage.HEAD
+        self.stage = Stage.IDLE
         self.since = 0.0
         self.unread_since: float | None = None
 
@@ -50,7 +50,7 @@ class BoundedConnection(HttpToolsProtocol):
         super().connection_made(transport)
         transport.set_write_buffer_limits(high=MAX_UNREAD)
         self.address = self.client[0] if self.client else ""
-        self._enter(Stage.HEAD)
+        self._enter(Stage.IDLE)
         self._open.opened(self)
 
     def connection_lost(self, exc: Exception | None) -> None:

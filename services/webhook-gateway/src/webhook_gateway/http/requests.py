@@ -1,5 +1,6 @@
 """Reading a request into typed data, so that all faults are reported together, each with its path."""
 
+from collections import Counter
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Annotated, Any, TypeVar, get_args, get_origin
@@ -51,8 +52,8 @@ def read_query(request: Request) -> dict[str, str]:
     pairs = request.query_params.multi_items()
     given = dict(pairs)
     if len(given) != len(pairs):
-        names = [name for name, _ in pairs]
-        raise invalid(*(Fault(name, "is given twice") for name in given if names.count(name) > 1))
+        times = Counter(name for name, _ in pairs)
+        raise invalid(*(Fault(name, "is given twice") for name in given if times[name] > 1))
     return {name: value for name, value in given.items() if value}
 
 
