@@ -10,6 +10,7 @@ from collections.abc import Iterable
 import idna
 
 LONGEST_ADDRESS = 320  # characters: 64 before the @, 255 after it
+LONGEST_DOMAIN = 255  # characters; to bring longer ones in a form of Unicode or ASCII can take minutes
 _ENCODED = "xn--"  # begins a label that is written in ASCII instead of its own letters
 
 
@@ -58,7 +59,8 @@ def former_keys(address: str) -> frozenset[str]:
     """The keys that earlier versions kept an address under. They folded case, so two addresses may have one of them."""
     key = address_key(address)
     local, at, domain = key.rpartition("@")
-    folded = f"{local.casefold()}{at}{unicodedata.normalize('NFKC', domain).casefold()}"
+    domain = unicodedata.normalize("NFKC", domain) if len(domain) <= LONGEST_DOMAIN else domain
+    folded = f"{local.casefold()}{at}{domain.casefold()}"
     return frozenset({folded, lower(address.strip()), address.strip().casefold()} - {"", key})
 
 
@@ -68,7 +70,9 @@ def kept_keys(addresses: Iterable[str]) -> frozenset[str]:
 
 
 def ascii_domain(domain: str) -> str:
-    """A domain in ASCII; empty if IDNA 2008 does not allow one of its letters."""
+    """A domain in ASCII; empty if it is too long, or if IDNA 2008 does not allow one of its letters."""
+    if len(domain) > LONGEST_DOMAIN:
+        return ""
     domain = lower(domain)
     try:
         return domain if domain.isascii() else ".".join(map(_in_ascii, domain.split(".")))

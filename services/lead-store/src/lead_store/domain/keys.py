@@ -13,10 +13,12 @@ from urllib.parse import urlsplit
 import phonenumbers
 from publicsuffixlist import PublicSuffixList
 
-from lead_store.domain.addresses import address_key, address_keys, ascii_domain
+from lead_store.domain.addresses import LONGEST_DOMAIN, address_key, address_keys, ascii_domain
 from lead_store.domain.role_mailboxes import is_role_mailbox
 from lead_store.domain.rules import MatchKey
 
+LONGEST_NAME = 1_000  # characters; longer texts name nobody, and Unicode's forms of them can take seconds
+LONGEST_SITE = 2_048  # characters that browsers take, for the same reason
 # Domains that anybody can have an address of, by their first label in any country, or whole. Mailboxes, not CRMs.
 FREE_BRANDS = frozenset({"aol", "gmail", "gmx", "googlemail", "hotmail", "live", "msn", "outlook", "yahoo", "yandex"})
 FREE_DOMAINS = frozenset({
@@ -106,10 +108,12 @@ def _full_name(values: Mapping[str, str]) -> str:
 
 
 def _name(value: str) -> str:
-    return " ".join(unicodedata.normalize("NFKC", value).casefold().split())
+    return " ".join(unicodedata.normalize("NFKC", value).casefold().split()) if len(value) <= LONGEST_NAME else ""
 
 
 def _host(website: str) -> str:
+    if len(website) > LONGEST_SITE:
+        return ""
     try:
         return urlsplit(website if "//" in website else f"//{website}").hostname or ""
     except ValueError:
@@ -125,7 +129,8 @@ def _registrable(ascii_host: str) -> str:
 
 def _former_ascii_domain(domain: str) -> str:
     try:
-        return domain if domain.isascii() else domain.encode("idna").decode()
+        fits = len(domain) <= LONGEST_DOMAIN
+        return (domain if domain.isascii() else domain.encode("idna").decode()) if fits else ""
     except UnicodeError:
         return ""
 
