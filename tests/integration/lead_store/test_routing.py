@@ -18,7 +18,7 @@ from lead_store.usecases.arrivals import Arrivals
 from lead_store.usecases.backlog import MOST_FOUND
 from lead_store.usecases.lease import WorkSignal
 from lead_store.usecases.loops import Loops
-from lead_store.usecases.router import Router, RouterTiming
+from lead_store.usecases.router import LARGE_BATCH, Router, RouterTiming
 from lead_store.usecases.status import Status
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -60,6 +60,25 @@ def states(store: Store, some: Sequence[Delivery]) -> set[str]:
     """The states of these deliveries."""
     found = store.deliveries.collection.find({"_id": {"$in": [one.key for one in some]}})
     return {document["state"] for document in found}
+
+
+def test_an_account_does_not_wait_for_a_huge_delivery_of_another(store: Store) -> None:
+    """While one delivery with thousands of touches is routed, a small one of another account is, in the next turn."""
+    router = Router(store, WorkSignal(), Arrivals())
+    (huge,), small = deliveries("1", 1, touches=1_000), deliveries("2", 1)
+    store.deliveries.insert([huge], NOW)
+    router.sweep()
+    router.take_turns()
+    began = store.work_items.collection.count_documents({"integration_id": "integration-1"})
+    store.deliveries.insert(small, NOW + timedelta(minutes=1))
+    router.sweep()
+    router.take_turns()
+    assert 0 < began <= LARGE_BATCH
+    assert states(store, small) == {"routed"}
+    assert states(store, [huge]) == {"new"}
+    router.route()
+    assert states(store, [huge]) == {"routed"}
+    assert store.work_items.collection.count_documents({"integration_id": "integration-1"}) == 1_000
 
 
 def test_an_account_does_not_wait_for_the_flood_of_another(store: Store) -> None:

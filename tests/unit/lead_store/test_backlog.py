@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 from lead_store.domain.delivery import Delivery, Touch, TouchKind
-from lead_store.usecases.backlog import DELIVERY_WEIGHT, LONGEST, MOST_FOUND, SHORTEST, Backlog
+from lead_store.usecases.backlog import DELIVERY_WEIGHT, LONGEST, MOST_FOUND, SHORTEST, Backlog, Batch
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
@@ -21,7 +21,7 @@ def look(waiting: list[Delivery], backlog: Backlog) -> int:
     found = [one for one in waiting if one.received_at <= backlog.until][:MOST_FOUND]
     backlog.add(found)
     routed = 0
-    while taken := backlog.take(50):
+    while taken := backlog.take(50).ended:
         routed += len(taken)
     del waiting[:routed]
     return routed
@@ -74,11 +74,25 @@ def test_what_comes_meanwhile_is_looked_for_too() -> None:
 
 
 def test_a_batch_is_bounded_by_its_touches() -> None:
-    """As many deliveries as cost no more, and one that alone costs more; all in their order."""
+    """As many deliveries as cost no more, all in their order; one that alone costs more comes in parts."""
     backlog = Backlog(NOON, NOON)
-    small, large = [delivery(f"s{n}") for n in range(5)], delivery("l", touches=500)
-    backlog.add([*small, large])
-    assert backlog.take(2 * (DELIVERY_WEIGHT + 1)) == small[:2]
-    assert backlog.take(100) == small[2:]
-    assert backlog.take(100) == [large]
-    assert backlog.take(100) == []
+    small, large = [delivery(f"s{n}") for n in range(5)], delivery("l", touches=250)
+    backlog.add([*small, large, *small])
+    assert backlog.take(2 * (DELIVERY_WEIGHT + 1)).ended == small[:2]
+    assert backlog.take(100).ended == small[2:]
+    parts = [backlog.take(100, "integration") for _ in range(3)]
+    assert [len(part.touches) for batch in parts for part in batch.parts] == [100, 100, 50]
+    assert [touch for batch in parts for part in batch.parts for touch in part.touches] == list(large.touches)
+    assert [batch.ended for batch in parts] == [[], [], [large]]
+    assert backlog.take(100).ended == small
+    assert backlog.take(100) == Batch()
+
+
+def test_all_parts_of_a_delivery_are_for_one_integration() -> None:
+    """If its account has got another integration meanwhile, the parts begin anew; without one it is left whole."""
+    backlog, large = Backlog(NOON, NOON), delivery("l", touches=250)
+    backlog.add([large, large])
+    backlog.take(100, "former")
+    assert backlog.take(100, "present").parts[0].touches == large.touches[:100]
+    assert backlog.take(100) == Batch([large], [large])
+    assert backlog.take(100, "present").parts[0].touches == large.touches[:100]

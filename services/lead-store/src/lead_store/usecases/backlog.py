@@ -11,6 +11,14 @@ DELIVERY_WEIGHT = 3  # touches that cost as much as a delivery does beside its t
 SHORTEST, LONGEST = timedelta(milliseconds=5), timedelta(days=1)
 
 
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What is routed at once. A large delivery comes in parts: it is `ended` only with its last one."""
+
+    parts: list[Delivery] = field(default_factory=list)  # deliveries, each with those of its touches that are routed
+    ended: list[Delivery] = field(default_factory=list)  # whole deliveries that nothing is left of
+
+
 @dataclass(slots=True)
 class Backlog:
     """An account's deliveries, found by looks at everything that was recorded up to a moment. The moment moves on.
@@ -24,6 +32,8 @@ class Backlog:
     last: datetime  # nothing is known to have been recorded later
     step: timedelta = timedelta(seconds=1)
     found: list[Delivery] = field(default_factory=list)
+    begun: int = 0  # touches of the first one that have been taken out
+    begun_for: str = ""  # the integration that they were for
     over: bool = False  # there is nothing left but what has been found
 
     def extend(self, last: datetime) -> None:
@@ -42,9 +52,25 @@ class Backlog:
                 self.step = min(self.step * 2, LONGEST)
             self.until = min(self.until + self.step, self.last)
 
-    def take(self, touches: int) -> list[Delivery]:
-        """Take out the first of what was found, of about so many touches; at least one delivery if there is any."""
+    def take(self, touches: int, integration_id: str = "") -> Batch:
+        """Take out the first of what was found, of about so many touches; of one that alone has more, a part.
+
+        Its parts are all for one integration. For none, a delivery is never parted.
+        """
         weights = accumulate(DELIVERY_WEIGHT + len(delivery.touches) for delivery in self.found)
-        size = max(1, sum(1 for _ in takewhile(touches.__ge__, weights)))
+        size = sum(1 for _ in takewhile(touches.__ge__, weights))
+        if size == 0 and self.found and integration_id:
+            return self._take_part(touches, integration_id)
+        size, self.begun = max(size, 1), 0
         taken, self.found = self.found[:size], self.found[size:]
-        return taken
+        return Batch(taken, taken)
+
+    def _take_part(self, touches: int, integration_id: str) -> Batch:
+        first, begin = self.found[0], self.begun if self.begun_for == integration_id else 0
+        self.begun, self.begun_for = begin + touches, integration_id
+        part = first._replace(touches=first.touches[begin : self.begun])
+        if self.begun < len(first.touches):
+            return Batch([part])
+        self.begun = 0
+        del self.found[0]
+        return Batch([part], [first])

@@ -124,7 +124,7 @@ class Router:
             backlog.add(self.store.deliveries.unrouted(account, backlog.until, MOST_FOUND))
         if backlog.found:
             alone = not self.waiting and self.arrivals.quiet()
-            self._route(account, backlog.take(LARGE_BATCH if alone else SMALL_BATCH))
+            self._route(account, backlog, LARGE_BATCH if alone else SMALL_BATCH)
         now, others = time.monotonic(), self.waiting.keys() | self.pausing.keys()
         times = min(max(self.arrivals.together, LEAST_PAUSE), MOST_PAUSE) * (len(others) + 1)
         pause = times * (self.arrivals.busy_seconds() - busy)
@@ -136,12 +136,16 @@ class Router:
             del self.behind[account]
         self.pausing[account] = now + pause
 
-    def _route(self, account: Account, deliveries: list[Delivery]) -> None:
+    def _route(self, account: Account, backlog: Backlog, touches: int) -> None:
         target = self.store.targets.of_accounts([account]).get(account)
         if target is None:
-            self._hold_back(account, deliveries)
+            self._hold_back(account, backlog.take(touches).ended)
+        elif target.webhooks_enabled:
+            batch = backlog.take(touches, target.integration_id)
+            self._touch(target, batch.parts)
+            self._end(target, batch.ended)
         else:
-            self._route_to(target, deliveries)
+            self._end(target, backlog.take(touches).ended)
 
     def _hold_back(self, account: Account, deliveries: list[Delivery]) -> None:
         """Keep what belongs to no integration yet. A target may have appeared meanwhile: look once more."""
@@ -151,14 +155,18 @@ class Router:
             self.store.deliveries.reopen(*account)
             self.arrivals.look_anywhere()
 
-    def _route_to(self, target: Target, deliveries: list[Delivery]) -> None:
-        if target.webhooks_enabled:
-            touches = [touch for delivery in deliveries for touch in work_items_touched(delivery, target)]
-            if len(touches) > LOOK_FROM:
-                touches = self._with_news(touches)
-            if touches:
-                self.store.touch_together(touches)
-                self.signal.notify()
+    def _touch(self, target: Target, deliveries: list[Delivery]) -> None:
+        touches = [touch for delivery in deliveries for touch in work_items_touched(delivery, target)]
+        if len(touches) > LOOK_FROM:
+            touches = self._with_news(touches)
+        if touches:
+            self.store.touch_together(touches)
+            self.signal.notify()
+
+    def _end(self, target: Target, deliveries: list[Delivery]) -> None:
+        """Note that deliveries have become work, once all their touches have."""
+        if not deliveries:
+            return
         # After the touches: an erasure that they did not disturb has committed, and its tombstones are seen (R17).
         records = set[str]().union(*(delivery.record_ids for delivery in deliveries))
         if erased := self.store.tombstones.of_records(target.integration_id, records):

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from webhook_gateway.problem import NotVerifiedError, Problem
 from webhook_gateway.providers.base import ParsedDelivery, Touch, TouchKind
 from webhook_gateway.providers.hubspot.body import MAX_EVENTS
+from webhook_gateway.providers.hubspot.event import MOST_MERGED
 from webhook_gateway.providers.hubspot.events import show
 from webhook_gateway.providers.hubspot.touches import UNKNOWN_ACCOUNT, parse
 
@@ -208,6 +209,13 @@ def test_an_event_of_no_portal_goes_with_its_neighbours(portal: Any) -> None:
     several = _parse(_event(portalId=1), _event(portalId=2), _event(portalId=portal))
     assert [item.account_id for item in several] == ["1", "2", UNKNOWN_ACCOUNT]
     assert not UNKNOWN_ACCOUNT.isdecimal()
+
+
+def test_a_merge_of_thousands_touches_a_thousand() -> None:
+    """One event makes no more work than HubSpot's largest merge would."""
+    delivery = _one(_event(subscriptionType="contact.merge", objectId=1, mergedObjectIds=list(range(2, 10_002))))
+    assert len(delivery.touches) == 1 + MOST_MERGED
+    assert delivery.touches[0].record_id == "1"
 
 
 def test_the_readable_part_of_a_broken_event_counts() -> None:

@@ -20,6 +20,7 @@ _MAX_SOURCE = 200  # characters
 _MAX_NOUN = 40  # characters
 _MAX_NAME = 100  # characters
 _MAX_ID = 2**63
+MOST_MERGED = 1_000  # records that one merge ends; HubSpot merges a contact 250 times at most
 _ID = re.compile("[0-9]{1,19}")
 
 _CLASSIC = {
@@ -99,8 +100,8 @@ class Event(Struct, rename="camel", frozen=True, gc=False):
         return source[:_MAX_SOURCE]
 
     def losers(self) -> list[Any]:
-        """The records that a merge ends, as sent."""
-        return self.merged_object_ids if isinstance(self.merged_object_ids, list) else []
+        """The records that a merge ends, as sent. Any others are seen when the record that survives is read."""
+        return self.merged_object_ids[:MOST_MERGED] if isinstance(self.merged_object_ids, list) else []
 
     def shown(self) -> CrmEvent:
         """Translate it for people."""
