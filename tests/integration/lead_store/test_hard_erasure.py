@@ -1,5 +1,7 @@
 """Erasures that reach further than one record and its lead (R17, L11)."""
 
+from typing import Any
+
 from integration.lead_store.merging import two_linked_leads
 from lead_store_calls import TENANT, LeadStore, absent, at, document, eventually, present, touch
 from lead_store_moves import (
@@ -12,6 +14,7 @@ from lead_store_moves import (
     touched,
 )
 from leadsync.inbox.v1 import inbox_service_pb2 as inbox
+from leadsync.lead.v1 import lead_service_pb2
 from leadsync.sync.v1 import sync_pb2
 
 OTHER = "integration-2"
@@ -23,7 +26,12 @@ def erased_in_two_accounts(store: LeadStore, **values: str) -> None:
     store.put_target(OTHER, account_id="222")
     lead_id = store.import_contact("1", first_name="Ann", given=values)
     pushed_out(store, lead_id, "55", 1, account="222", first_name="Ann", given=values)
-    lease = touched(store, "1", inbox.TOUCH_KIND_ERASED)
+    erase(store, "1")
+
+
+def erase(store: LeadStore, record_id: str) -> None:
+    """Let the CRM report a person's erasure, and find the record gone twice."""
+    lease = touched(store, record_id, inbox.TOUCH_KIND_ERASED)
     store.reconcile(absent(lease))
     (decision,) = store.reconcile(absent(minute_later(store, lease.work_item_id)))
     assert decision.outcome == sync_pb2.OUTCOME_ERASED
@@ -48,10 +56,7 @@ def test_l11_an_erasure_reaches_what_an_account_sent_that_is_disconnected_now(le
     lead_store.deliver(touch("55"), account="222", key="sent", raw=sent, records=["55"])
     eventually(lambda: document(lead_store.database.deliveries, "sent")["state"] == "routed")
     disconnect(lead_store, OTHER)
-    lease = touched(lead_store, "1", inbox.TOUCH_KIND_ERASED)
-    lead_store.reconcile(absent(lease))
-    (decision,) = lead_store.reconcile(absent(minute_later(lead_store, lease.work_item_id)))
-    assert decision.outcome == sync_pb2.OUTCOME_ERASED
+    erase(lead_store, "1")
     request = inbox.GetDeliveryRequest(tenant_id=TENANT, delivery_key="sent")
     assert lead_store.inbox.GetDelivery(request, timeout=60).delivery.delivery.events == b"[]"
 
@@ -95,3 +100,36 @@ def test_r17_an_erasure_takes_the_deleted_lead_that_had_the_record_before(lead_s
     assert decision.outcome == sync_pb2.OUTCOME_ERASED
     assert lead_store.database.leads.count_documents({}) == 0
     assert "Secret" not in str(list(lead_store.database.decisions.find({})))
+
+
+def test_l11_a_watch_resumed_from_before_an_erasure_tells_of_it_without_values(lead_store: LeadStore) -> None:
+    """It shows no value of the person, but the lead's id, to the lead's tenant alone."""
+    lead_store.put_target()
+    watches = [_watch(lead_store, tenant) for tenant in (TENANT, "tenant-2")]
+    tokens = [next(watch).resume_token for watch in watches]
+    for watch in watches:
+        watch.cancel()
+    lead_id = lead_store.import_contact("1", first_name="Ann", email="ann@x.org")
+    lead_store.update(lead_id, phone="0446681800")
+    erase(lead_store, "1")
+    last = [lead_store.create(tenant=tenant, email="b@x.org").lead_id for tenant in (TENANT, "tenant-2")]
+    shown = [
+        _until(_watch(lead_store, tenant, token), lead)
+        for tenant, token, lead in zip((TENANT, "tenant-2"), tokens, last, strict=True)
+    ]
+    assert [[one.erased_lead_id for one in changes if one.erased_lead_id] for changes in shown] == [[lead_id], []]
+    assert not any(word in str(shown) for word in ("Ann", "ann@x.org", "0446681800"))
+
+
+def _watch(store: LeadStore, tenant: str, resume_token: str = "") -> Any:
+    request = lead_service_pb2.WatchLeadsRequest(tenant_id=tenant, resume_token=resume_token)
+    return store.leads.WatchLeads(request, timeout=120)
+
+
+def _until(watch: Any, lead_id: str) -> list[lead_service_pb2.WatchLeadsResponse]:
+    """What a watch shows, up to the first change of a lead."""
+    shown = list[lead_service_pb2.WatchLeadsResponse]()
+    while not (shown and shown[-1].lead.lead_id == lead_id):
+        shown.append(next(watch))
+    watch.cancel()
+    return shown

@@ -395,8 +395,11 @@ class WatchLeadsResponse(_message.Message):
 
     LEAD_FIELD_NUMBER: _builtins.int
     RESUME_TOKEN_FIELD_NUMBER: _builtins.int
+    ERASED_LEAD_ID_FIELD_NUMBER: _builtins.int
     resume_token: _builtins.str
     """Where to go on from after this change."""
+    erased_lead_id: _builtins.str
+    """A lead whose person was erased: forget all that you keep of it. `lead` is absent then, and nothing of it comes again."""
     @_builtins.property
     def lead(self) -> _lead_pb2.Lead:
         """The lead as it is now; `deleted_at` is set if it was deleted. Absent in a sign of life, sent when nothing changes."""
@@ -406,10 +409,11 @@ class WatchLeadsResponse(_message.Message):
         *,
         lead: _lead_pb2.Lead | None = ...,
         resume_token: _builtins.str = ...,
+        erased_lead_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["lead", b"lead"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["lead", b"lead", "resume_token", b"resume_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["erased_lead_id", b"erased_lead_id", "lead", b"lead", "resume_token", b"resume_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

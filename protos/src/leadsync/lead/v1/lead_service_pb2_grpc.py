@@ -113,7 +113,7 @@ class LeadServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def WatchLeads(self, request, context):
-        """Streams each change of a lead as it is committed, deletions included. Ends after 30 minutes or when the server stops,
+        """Streams each change of a lead as it is committed, deletions and erasures included. Ends after 30 minutes or when the server stops,
         with UNAVAILABLE: go on from the last `resume_token`. OUT_OF_RANGE (resume_token_expired): list the leads again.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -46,7 +46,7 @@ class LeadServiceStub:
     Deleting twice is fine.
     """
     WatchLeads: _grpc.UnaryStreamMultiCallable[_lead_service_pb2.WatchLeadsRequest, _lead_service_pb2.WatchLeadsResponse]
-    """Streams each change of a lead as it is committed, deletions included. Ends after 30 minutes or when the server stops,
+    """Streams each change of a lead as it is committed, deletions and erasures included. Ends after 30 minutes or when the server stops,
     with UNAVAILABLE: go on from the last `resume_token`. OUT_OF_RANGE (resume_token_expired): list the leads again.
     """
     ExplainLead: _grpc.UnaryUnaryMultiCallable[_lead_service_pb2.ExplainLeadRequest, _lead_service_pb2.ExplainLeadResponse]
@@ -70,7 +70,7 @@ class LeadServiceAsyncStub(LeadServiceStub):
     Deleting twice is fine.
     """
     WatchLeads: _aio.UnaryStreamMultiCallable[_lead_service_pb2.WatchLeadsRequest, _lead_service_pb2.WatchLeadsResponse]  # type: ignore[assignment]
-    """Streams each change of a lead as it is committed, deletions included. Ends after 30 minutes or when the server stops,
+    """Streams each change of a lead as it is committed, deletions and erasures included. Ends after 30 minutes or when the server stops,
     with UNAVAILABLE: go on from the last `resume_token`. OUT_OF_RANGE (resume_token_expired): list the leads again.
     """
     ExplainLead: _aio.UnaryUnaryMultiCallable[_lead_service_pb2.ExplainLeadRequest, _lead_service_pb2.ExplainLeadResponse]  # type: ignore[assignment]
@@ -127,7 +127,7 @@ class LeadServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _lead_service_pb2.WatchLeadsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_lead_service_pb2.WatchLeadsResponse], _abc.AsyncIterator[_lead_service_pb2.WatchLeadsResponse]]:
-        """Streams each change of a lead as it is committed, deletions included. Ends after 30 minutes or when the server stops,
+        """Streams each change of a lead as it is committed, deletions and erasures included. Ends after 30 minutes or when the server stops,
         with UNAVAILABLE: go on from the last `resume_token`. OUT_OF_RANGE (resume_token_expired): list the leads again.
         """
 

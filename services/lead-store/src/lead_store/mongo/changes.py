@@ -23,10 +23,15 @@ AWAIT_MS = 500
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A lead as it is after a change, or None when nothing happened for a while, and where to go on from."""
+    """A lead as it is after a change, or the id of one that was removed, and where to go on from.
+
+    Without either, nothing happened for a while. `kept` is a lead as it was written, whatever became of it since.
+    """
 
     lead: Lead | None
     resume_token: str
+    removed_lead_id: str = ""  # of any tenant: the stream does not say of which
+    kept: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,19 +46,24 @@ class LeadChanges:
             event = self.stream.try_next()
         except OperationFailure as error:
             raise _expired(error) from error
-        document = event.get("fullDocument") if event else None
-        return Change(lead_from(document) if document else None, _encode(self.stream.resume_token))
+        token = _encode(self.stream.resume_token)
+        if not event:
+            return Change(None, token)
+        if event["operationType"] == "delete":
+            return Change(None, token, removed_lead_id=event["documentKey"]["_id"])
+        document = event.get("fullDocument")
+        return Change(lead_from(document) if document else None, token, kept=event["operationType"] != "update")
 
 
 @contextmanager
 def watch(leads: Collection[Document], tenant_id: str, resume_token: str) -> Iterator[LeadChanges]:
-    """Open a tenant's stream, from now on or from where an earlier one was left."""
+    """Open a tenant's stream, from now on or from where an earlier one was left. Removals come of all tenants."""
     of_a_lead: Document = {
         "fullDocument.tenant_id": tenant_id,
         "operationType": {"$in": ["insert", "update", "replace"]},
         "updateDescription.updatedFields.refs": {"$exists": False},  # added to what an earlier version wrote
     }
-    pipeline = [{"$match": of_a_lead}]
+    pipeline = [{"$match": {"$or": [of_a_lead, {"operationType": "delete"}]}}]
     after = _decode(resume_token) if resume_token else None
     try:
         stream = leads.watch(pipeline, full_document="updateLookup", resume_after=after, max_await_time_ms=AWAIT_MS)

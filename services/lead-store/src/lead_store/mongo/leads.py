@@ -46,6 +46,10 @@ class Leads:
         document = self.collection.find_one({"_id": lead_id, "tenant_id": tenant_id}, session=session)
         return lead_from(document) if document else None
 
+    def has(self, lead_id: str) -> bool:
+        """Whether there is such a lead, deleted or not. One that was erased is gone."""
+        return self.collection.find_one({"_id": lead_id}, {"_id": 1}) is not None
+
     def by_request(self, tenant_id: str, request_id: str, session: ClientSession | None = None) -> Lead | None:
         """The lead that this request made."""
         document = self.collection.find_one({"tenant_id": tenant_id, "request_id": request_id}, session=session)

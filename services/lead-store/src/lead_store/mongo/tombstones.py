@@ -1,4 +1,4 @@
-"""The collection `tombstones`: whose data was erased, as ids of records and keyed hashes of e-mails (R17, L11)."""
+"""The collection `tombstones`: whose data was erased, as ids and keyed hashes of e-mails (R17, L11)."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -35,6 +35,14 @@ class Tombstones:
         """Refuse these e-mails, given by their keys, from now on."""
         self._put(tenant_id, [self.identities.hashed(tenant_id, email) for email in emails], session, unfolded=True)
 
+    def add_leads(self, tenant_id: str, lead_ids: Iterable[str], session: ClientSession) -> None:
+        """Note that these leads were erased."""
+        self._put(tenant_id, [_lead(lead_id) for lead_id in lead_ids], session)
+
+    def has_lead(self, tenant_id: str, lead_id: str) -> bool:
+        """Whether a tenant's lead was erased."""
+        return self.collection.find_one({"_id": _lead(lead_id), "tenant_id": tenant_id}, {"_id": 1}) is not None
+
     def _put(self, tenant_id: str, ids: list[str], session: ClientSession, *, unfolded: bool = False) -> None:
         fields = {"tenant_id": tenant_id, **({"unfolded": True} if unfolded else {})}
         updates = [UpdateOne({"_id": _id}, {"$setOnInsert": fields}, upsert=True) for _id in ids]
@@ -70,3 +78,7 @@ class Tombstones:
 
 def _record(integration_id: str, record_id: str) -> str:
     return f"{integration_id}/record/{record_id}"
+
+
+def _lead(lead_id: str) -> str:
+    return f"lead/{lead_id}"

@@ -88,7 +88,8 @@ class LeadService(LeadServiceServicer):
         token = bounded("resume_token", request.resume_token, LONGEST_RESUME_TOKEN)
         for change in self.watch.changes(tenant_id, token, context.is_active):
             lead = lead_message(change.lead) if change.lead is not None else None
-            yield pb.WatchLeadsResponse(lead=lead, resume_token=change.resume_token)
+            erased = change.removed_lead_id
+            yield pb.WatchLeadsResponse(lead=lead, resume_token=change.resume_token, erased_lead_id=erased)
 
     def ExplainLead(self, request: pb.ExplainLeadRequest, context: Any) -> pb.ExplainLeadResponse:  # noqa: N802, ARG002
         """Explain how a lead came to its values."""

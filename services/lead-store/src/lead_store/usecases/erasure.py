@@ -33,6 +33,7 @@ class Erasure:
                 raise Contended
             store.decisions.drop_lead(tenant_id, one.lead_id, session)
             store.work_lists.drop_lead(tenant_id, one.lead_id, work_item.work_item_id, session)
+        store.tombstones.add_leads(tenant_id, person.leads, session)
         store.tombstones.add_emails(tenant_id, person.emails, session)
         for account, record_ids in person.by_account.items():  # whether anybody is connected to it or not
             store.deliveries.remove_events(account, record_ids, session)

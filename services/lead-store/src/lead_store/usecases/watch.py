@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from lead_store.domain.errors import TooMany, Unavailable
 from lead_store.mongo.changes import Change, watch
@@ -36,9 +36,20 @@ class Watch:
         with watch(self.store.leads.collection, tenant_id, resume_token) as changes:
             answered_at = 0.0  # the first answer comes at once: it says where to go on from
             while still_wanted() and time.monotonic() < end and not self.stop.is_set():
-                change = changes.next()
-                if change.lead is not None or time.monotonic() - answered_at > HEARTBEAT:
+                change = self._without_erased(tenant_id, changes.next())
+                if change.lead is not None or change.removed_lead_id or time.monotonic() - answered_at > HEARTBEAT:
                     answered_at = time.monotonic()
                     yield change
         if still_wanted():
             raise Unavailable("watch_ended", "the watch has ended: go on from the last resume token")
+
+    def _without_erased(self, tenant_id: str, change: Change) -> Change:
+        """The change, without the values of a person who was erased since, and without other tenants' removals (L11).
+
+        The stream keeps what was written before an erasure, and a watch may go on from there.
+        """
+        if change.lead is not None and change.kept and not self.store.leads.has(change.lead.lead_id):
+            return replace(change, lead=None)
+        if change.removed_lead_id and not self.store.tombstones.has_lead(tenant_id, change.removed_lead_id):
+            return replace(change, removed_lead_id="")
+        return change
