@@ -5,6 +5,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from crm_connector.clients.lead_store import GrpcLeadStore
+from crm_connector.crm import CrmSubscription
 from crm_connector.domain.changes import Changes, OAuthCode
 from crm_connector.domain.errors import (
     AuthFailedError,
@@ -22,8 +24,9 @@ from crm_connector.domain.integration import Credential, CredentialKind, Integra
 from crm_connector.domain.run import RunKind
 from crm_connector.domain.transforms import Transform, TransformKind
 from crm_connector.providers.hubspot.defaults import DEFAULT_MAPPING
+from crm_connector.providers.hubspot.provider import HubSpot
 from crm_connector.usecases.upkeep import Upkeep
-from integration.connector import builders, hub
+from integration.connector import builders, hub, rig
 from integration.connector.builders import FROM_CRM
 from integration.connector.hub import Simulator
 from integration.connector.lead_store_double import StoreDouble
@@ -476,6 +479,46 @@ def test_a_deletion_that_broke_off_is_finished_by_the_upkeep(parts: Parts, doubl
 
     assert parts.repository.all() == []
     assert double.targets == {}
+
+
+@pytest.mark.parametrize("key", [hub.DEVELOPER_KEY, "revoked"])
+def test_a_deletion_ends_though_the_crm_refuses_it(
+    db: Database[dict[str, Any]],
+    store: GrpcLeadStore,
+    simulator: Simulator,
+    double: StoreDouble,
+    key: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """HubSpot does not know the app, or its developer key was revoked: the account is free, the log names the rest."""
+    app_id = hub.APP_ID if key == "revoked" else "no-such-app"
+    with hub.hubspot(simulator.url, developer_key=key) as provider:
+        parts = rig.wired(db, {"hubspot": provider}, store)
+        made = parts.connect(app_id=app_id)
+        parts.subscriptions.put("hubspot", app_id, "", [CrmSubscription("4711", "contact.creation")])
+
+        parts.integrations.delete("tenant-1", made.integration_id)
+
+        assert (parts.repository.all(), double.targets) == ([], {})
+        assert made.integration_id != parts.connect(app_id=app_id).integration_id
+    assert "subscriptions_left_in_crm" in (log := capsys.readouterr().out)
+    assert "4711" in log
+
+
+def test_an_integration_that_fails_stops_the_upkeep_of_no_other(
+    db: Database[dict[str, Any]], store: GrpcLeadStore, provider: HubSpot, double: StoreDouble
+) -> None:
+    """A document that nobody expected, of an older integration, does not keep a newer one from lead-store."""
+    first = rig.wired(db, {"hubspot": provider}, store).connect()
+    db.integrations.update_one({"_id": first.integration_id}, {"$set": {"provider": "retired", "account_id": "1"}})
+    parts = rig.wired(db, {"hubspot": provider}, store)
+    newer = parts.connect()
+    double.targets.clear()
+
+    with pytest.raises(Exception, match="retired"):
+        parts.upkeep().turn()
+
+    assert list(double.targets) == [newer.integration_id]
 
 
 def _upkeep(parts: Parts) -> Upkeep:

@@ -44,26 +44,32 @@ class Upkeep:
     def turn(self) -> float:
         """Put the targets that are due, and now and then all of them; finish deletions. Seconds until the next turn.
 
-        A deletion that fails again stops nothing else; its error is raised at the end.
+        An integration that fails stops no other one; the first error is raised at the end.
         """
         put_all = self._all_put_at is None or time.monotonic() - self._all_put_at > self._timing.targets_again
-        all_put, failed = True, list[ConnectorError]()
+        all_put, failed = True, list[Exception]()
         for integration in self._repository.all():
-            if integration.deleting:
-                try:
-                    self._integrations.finish_deletion(integration)
-                except ConnectorError as error:
-                    failed.append(error)
-                continue
-            if put_all or self._targets.is_due(integration):
-                all_put = self._put(integration) and all_put
-            self._subscriptions.renew(integration)
+            try:
+                all_put = self._keep_up(integration, put_all) and all_put
+            except Exception as error:  # noqa: BLE001 - whatever is wrong with one, the others are looked after
+                failed.append(error)
+                if not integration.deleting:
+                    self._loops.failed(integration.integration_id, Loop.SETTINGS, error)
         if put_all and all_put:
             self._all_put_at = time.monotonic()
         self._failures = 1 if all_put else self._failures + 1
         if failed:
             raise failed[0]
         return self._timing.retries.upkeep.wait(self._failures)
+
+    def _keep_up(self, integration: Integration, put: bool) -> bool:
+        """Do all that is due for one. False = lead-store is away."""
+        if integration.deleting:
+            self._integrations.finish_deletion(integration)
+            return True
+        done = self._put(integration) if put or self._targets.is_due(integration) else True
+        self._subscriptions.renew(integration)
+        return done
 
     def _put(self, integration: Integration) -> bool:
         """Put a target as it is with the present types of its fields. False = lead-store is away."""

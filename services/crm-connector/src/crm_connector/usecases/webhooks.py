@@ -9,7 +9,7 @@ import structlog
 
 from crm_connector.crm import CrmSubscription, WebhookAdmin
 from crm_connector.domain.capabilities import EventMode
-from crm_connector.domain.errors import ConnectorError, CrmError
+from crm_connector.domain.errors import ConnectorError, CrmError, Kind
 from crm_connector.domain.integration import Integration
 from crm_connector.mongo.integrations import MongoIntegrations
 from crm_connector.mongo.subscriptions import MongoSubscriptions
@@ -18,6 +18,7 @@ from crm_connector.usecases.streams import Streams
 from crm_connector.usecases.subscriptions import Subscriptions
 from crm_connector.usecases.targets import Targets
 
+_PASSING = {Kind.UNAVAILABLE, Kind.EXHAUSTED}  # errors that are gone one day, though nobody does anything
 _log = structlog.get_logger()
 
 
@@ -103,7 +104,27 @@ class Webhooks:
             _log.warning("subscriptions_not_ensured", reason=error.reason, integration_id=integration.integration_id)
 
     def integration_deleted(self, integration: Integration) -> None:
-        """Remove the subscriptions that no integration of the app needs any more."""
+        """Remove the subscriptions that no integration of the app needs any more.
+
+        Those that the CRM refuses to remove stay there, and the log names them: a deletion must end. While the CRM or
+        MongoDB is away, their ConnectorError is raised.
+        """
+        try:
+            self._take_down(integration)
+        except Exception as error:
+            if isinstance(error, ConnectorError) and error.kind in _PASSING:
+                raise
+            left = self._subscriptions.get(integration.provider, integration.app_id)
+            _log.warning(
+                "subscriptions_left_in_crm",
+                reason=error.reason if isinstance(error, ConnectorError) else type(error).__name__,
+                integration_id=integration.integration_id,
+                provider=integration.provider,
+                app_id=integration.app_id,
+                subscription_ids=[subscription.subscription_id for subscription in left],
+            )
+
+    def _take_down(self, integration: Integration) -> None:
         others = self._integrations.of_app(integration.provider, integration.app_id)
         if admin := self._admin(integration):
             with self._lock:
