@@ -126,7 +126,8 @@ class Parts:
 
     def upkeep(self) -> Upkeep:
         """Make an upkeep."""
-        return Upkeep(self.repository, self.integrations, self.targets, self.of_accounts, self.loops, SHORT)
+        parts = (self.repository, self.integrations, self.targets, self.of_accounts, self.connections)
+        return Upkeep(*parts, self.loops, SHORT)
 
     def doctor(self, api_url: str = PUBLIC, clock: Callable[[], datetime] = now) -> Doctor:
         """Make a doctor of integrations that are swept every five minutes."""
@@ -144,10 +145,11 @@ def wired(
     metrics: Metrics | None = None,
     clock: Callable[[], datetime] = now,
     public: str = PUBLIC,
+    keys: tuple[str, ...] = ("test-key" * 4,),
 ) -> Parts:
     """Wire the use cases, with a public address. `metrics` has to be what the providers count their calls with."""
     repository, cursors, subscriptions = MongoIntegrations(db), MongoCursors(db), MongoSubscriptions(db)
-    vault, targets, stop = AesVault(("test-key" * 4,)), Targets(store, providers), threading.Event()
+    vault, targets, stop = AesVault(keys), Targets(store, providers), threading.Event()
     loops, swept_soon = Loops(MongoLoops(db), repository, clock, noted_every=0.0), list[str]()
     connections = Connections(repository, vault, providers, loops)
     of_accounts = Subscriptions(cursors, connections.crm, loops, clock, TIMING.retries)

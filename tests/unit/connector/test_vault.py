@@ -47,6 +47,16 @@ def test_keys_rotate() -> None:
         AesVault((NEW,)).open("int-1", old_sealed)
 
 
+def test_the_key_of_what_is_sealed_is_known() -> None:
+    """By its place, however often it is named; 0 if it is not there."""
+    old_sealed = AesVault((OLD,)).seal("int-1", CREDENTIAL)
+
+    vaults = [AesVault((NEW, OLD, OLD)), AesVault((OLD, OLD)), AesVault((NEW,))]
+
+    assert [vault.key_number(old_sealed) for vault in vaults] == [2, 1, 0]
+    assert [vault.key_count for vault in vaults] == [2, 1, 1]
+
+
 @pytest.mark.parametrize("broken", [b"", b"short", b"x" * 100])
 def test_broken_bytes_do_not_open(broken: bytes) -> None:
     """Whatever is in the database instead of a sealed credential is refused in plain words."""

@@ -103,7 +103,7 @@ class Service:
             new_id=_new_id,
             now=now,
         )
-        self._upkeep = Upkeep(repository, integrations, targets, of_accounts, loops, timing)
+        self._upkeep = Upkeep(repository, integrations, targets, of_accounts, connections, loops, timing)
         self._metrics.watch(connections.health, self._streams.disconnected)
         self._metrics.watch_loops(
             [*(loop.value for loop in Loop), *_TURNS], loops.failing_seconds, loops.unswept_seconds

@@ -22,6 +22,7 @@ class AesVault:
         """`keys` are texts of high entropy (LEADSYNC_SECRET_KEY), the one to seal with first."""
         derived = [_derive(key) for key in keys]
         self._sealing_id = _key_id(derived[0])
+        self._numbers = {_key_id(key): number for number, key in reversed(list(enumerate(derived, 1)))}
         self._keys = {_key_id(key): AESGCM(key) for key in derived}
 
     def seal(self, integration_id: str, credential: Credential) -> bytes:
@@ -30,6 +31,15 @@ class AesVault:
         text = f"{credential.kind.value}\n{json.dumps(dict(credential.secrets))}".encode()
         sealed = self._keys[self._sealing_id].encrypt(nonce, text, integration_id.encode())
         return self._sealing_id + nonce + sealed
+
+    @property
+    def key_count(self) -> int:
+        """How many different keys there are."""
+        return len(self._keys)
+
+    def key_number(self, sealed: bytes) -> int:
+        """The place of the key that opens this, from 1; 0 if it is none of the keys."""
+        return self._numbers.get(sealed[:_KEY_ID_BYTES], 0)
 
     def open(self, integration_id: str, sealed: bytes) -> Credential:
         """Open what was sealed for this integration.

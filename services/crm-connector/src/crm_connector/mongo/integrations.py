@@ -104,11 +104,17 @@ class MongoIntegrations:
             raise _missing()
         return bytes(found["credential"])
 
-    def reseal(self, integration_id: str, expected: bytes, sealed: bytes) -> None:
-        """Replace the sealed credential, unless somebody else has."""
+    def all_sealed(self) -> list[bytes]:
+        """Get the sealed credentials of all integrations."""
         with mapped_errors():
-            self._collection.update_one(
-                {"_id": integration_id, "credential": expected}, {"$set": {"credential": sealed}}
+            return [bytes(found["credential"]) for found in self._collection.find({}, {"credential": 1})]
+
+    def reseal(self, integration_id: str, expected: bytes, sealed: bytes) -> bool:
+        """Replace the sealed credential; False if somebody else has, or the integration is gone."""
+        with mapped_errors():
+            update = {"$set": {"credential": sealed}}
+            return (
+                self._collection.update_one({"_id": integration_id, "credential": expected}, update).matched_count > 0
             )
 
 

@@ -127,20 +127,44 @@ class Connections:
         with self._lock:
             self._made.pop(integration_id, None)
 
+    def seal_again(self, integration_id: str) -> bool:
+        """Seal a credential with the first key, if another one seals it: whether that was necessary, and done.
+
+        PreconditionError `credential_unreadable` if no key opens it.
+        """
+        sealed = self._integrations.sealed(integration_id)
+        if self._vault.key_number(sealed) == 1:
+            return False
+        again = self._vault.seal(integration_id, self._vault.open(integration_id, sealed))
+        return self._integrations.reseal(integration_id, sealed, again)
+
+    def keys_in_use(self) -> tuple[int, frozenset[int]]:
+        """Count the keys, and give the places of those that seal a credential, from 1; 0 = one that is not there."""
+        return self._vault.key_count, frozenset(map(self._vault.key_number, self._integrations.all_sealed()))
+
+    def _put_rotated(self, integration_id: str, known: tuple[bytes, Credential], rotated: bytes) -> None:
+        """Store a credential in the place of the one it replaces, which may have been sealed again meanwhile."""
+        if self._integrations.reseal(integration_id, known[0], rotated):
+            return
+        present = self._integrations.sealed(integration_id)
+        if self._vault.open(integration_id, present) == known[1]:
+            self._integrations.reseal(integration_id, present, rotated)
+
     def _connect(self, integration: Integration) -> Crm:
         """Open the credential; a refresh token that the CRM replaces is stored in its place."""
         integration_id, provider = integration.integration_id, self.provider(integration.provider)
-        latest = [self._integrations.sealed(integration_id)]
+        sealed = self._integrations.sealed(integration_id)
+        credential = self._vault.open(integration_id, sealed)
+        known = [(sealed, credential)]
 
         def rotated(credential: Credential) -> None:
-            latest.append(self._vault.seal(integration_id, credential))
-            self._integrations.reseal(integration_id, latest[-2], latest[-1])
+            known.append((self._vault.seal(integration_id, credential), credential))
+            self._put_rotated(integration_id, known[-2], known[-1][0])
             _log.info("refresh_token_rotated", integration_id=integration_id)
 
         def watch() -> AbstractContextManager[None]:
             return self._loops.watch(integration_id, Loop.TOKEN_REFRESH)
 
-        credential = self._vault.open(integration_id, latest[0])
         given = credential.kind is CredentialKind.ACCESS_TOKEN  # it is never renewed
         token = RenewedToken(provider, credential, rotated, watch=nullcontext if given else watch)
         return provider.connect(integration, token)

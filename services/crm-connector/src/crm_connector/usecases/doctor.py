@@ -55,6 +55,7 @@ class Doctor:
             *self._account(integration),
             _guarded("subscriptions", lambda: self._subscriptions(integration)),
             self._url(provider.base_url),
+            *self._keys(),
             *loop_checks(integration, self._loops.of(integration_id), self._now(), self._sweep_seconds),
         ]
         return [replace(check, fix=provider.fixes.get(check.reason, check.fix)) for check in checks]
@@ -128,6 +129,21 @@ class Doctor:
             return Check("subscriptions", CheckState.OK, finding)
         fix = "Look at crm-connector's log for `stream_not_read` and its reason. Sweeps bring the changes meanwhile."
         return Check("subscriptions", CheckState.FAILED, "The stream of events is not read.", fix)
+
+    def _keys(self) -> list[Check]:
+        """Say which keys are needed while there are several."""
+        count, used = self._connections.keys_in_use()
+        if count == 1:
+            return []
+        if used <= {1}:
+            finding = "Only the first key of LEADSYNC_SECRET_KEY is in use: the others can be removed."
+            return [Check("secret_key", CheckState.OK, finding)]
+        places = " and ".join(str(place) if place else "one that is missing" for place in sorted(used))
+        finding = f"These keys of LEADSYNC_SECRET_KEY encrypt credentials, by their place: {places}."
+        fix = "Keep all keys. leadsync encrypts every credential with the first one in its next five minutes."
+        if 0 in used:
+            fix = "Restore the key, or set the credentials again that no key opens: their check `token` fails."
+        return [Check("secret_key", CheckState.WARNING, finding, fix)]
 
     def _url(self, crm_url: str) -> Check:
         """Check whether the CRM, which we call at `crm_url`, can call us; one on this machine can in any case."""

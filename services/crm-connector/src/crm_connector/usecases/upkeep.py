@@ -1,6 +1,7 @@
 """The background loop that finishes what a failure interrupted, and renews what ends.
 
-It puts targets that were not put, finishes deletions that are half done, and renews subscriptions.
+It puts targets that were not put, finishes deletions that are half done, renews subscriptions, and seals credentials
+again whose key is not the first one any more.
 """
 
 import time
@@ -12,6 +13,7 @@ from crm_connector.domain.integration import Integration
 from crm_connector.domain.loops import Loop
 from crm_connector.domain.timing import Timing
 from crm_connector.mongo.integrations import MongoIntegrations
+from crm_connector.usecases.connections import Connections
 from crm_connector.usecases.integrations import Integrations
 from crm_connector.usecases.loops import Loops
 from crm_connector.usecases.subscriptions import Subscriptions
@@ -29,6 +31,7 @@ class Upkeep:
         integrations: Integrations,
         targets: Targets,
         subscriptions: Subscriptions,
+        connections: Connections,
         loops: Loops,
         timing: Timing,
     ) -> None:
@@ -36,6 +39,7 @@ class Upkeep:
         self._integrations = integrations
         self._targets = targets
         self._subscriptions = subscriptions
+        self._connections = connections
         self._loops = loops
         self._timing = timing
         self._all_put_at: float | None = None
@@ -67,9 +71,18 @@ class Upkeep:
         if integration.deleting:
             self._integrations.finish_deletion(integration)
             return True
+        if put:
+            self._seal_again(integration.integration_id)
         done = self._put(integration) if put or self._targets.is_due(integration) else True
         self._subscriptions.renew(integration)
         return done
+
+    def _seal_again(self, integration_id: str) -> None:
+        try:
+            if self._connections.seal_again(integration_id):
+                _log.info("credential_sealed_again", integration_id=integration_id)
+        except ConnectorError as error:  # the doctor shows one that no key opens
+            _log.warning("credential_not_sealed_again", reason=error.reason, integration_id=integration_id)
 
     def _put(self, integration: Integration) -> bool:
         """Put a target as it is with the present types of its fields. False = lead-store is away."""
