@@ -26,6 +26,7 @@ from crm_connector.mongo.subscriptions import MongoSubscriptions
 from crm_connector.usecases.connections import Connections
 from crm_connector.usecases.doctor import Doctor
 from crm_connector.usecases.integrations import Integrations
+from crm_connector.usecases.known_fields import KnownFields
 from crm_connector.usecases.loop import Busy
 from crm_connector.usecases.loops import Loops
 from crm_connector.usecases.planner import Planner
@@ -161,6 +162,7 @@ def wired(
     stored_runs, planned = MongoRuns(db, TIMING.run_lease), MongoPlannedRecords(db)
     integrations = Integrations(
         *(repository, cursors, stored_runs, vault, connections, targets, webhooks, store),
+        known_fields=KnownFields(connections.low_priority),
         sweep_soon=swept_soon.append,
         new_id=_new_id,
         now=now,

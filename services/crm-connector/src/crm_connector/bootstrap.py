@@ -33,6 +33,7 @@ from crm_connector.usecases.background import repeat
 from crm_connector.usecases.connections import Connections
 from crm_connector.usecases.doctor import Doctor
 from crm_connector.usecases.integrations import Integrations
+from crm_connector.usecases.known_fields import KnownFields
 from crm_connector.usecases.loop import Busy, WorkLoop
 from crm_connector.usecases.loops import Loops
 from crm_connector.usecases.planner import Planner
@@ -99,6 +100,7 @@ class Service:
         webhooks = Webhooks(repository, of_apps, connections, targets, of_accounts, self._streams, settings.api_url)
         integrations = Integrations(
             *(repository, cursors, runs, vault, connections, targets, webhooks, store),
+            known_fields=KnownFields(connections.low_priority),
             sweep_soon=self._sweep.soon,
             new_id=_new_id,
             now=now,

@@ -19,6 +19,7 @@ from crm_connector.mongo.cursors import MongoCursors
 from crm_connector.mongo.integrations import MongoIntegrations
 from crm_connector.mongo.runs import MongoRuns
 from crm_connector.usecases.connections import Connections, RenewedToken
+from crm_connector.usecases.known_fields import KnownFields
 from crm_connector.usecases.targets import Targets
 from crm_connector.usecases.webhooks import Webhooks
 from crm_connector.vault import AesVault
@@ -49,6 +50,7 @@ class Integrations:
         webhooks: Webhooks,
         store: GrpcLeadStore,
         *,
+        known_fields: KnownFields,
         sweep_soon: Callable[[str], None],
         new_id: Callable[[], str],
         now: Callable[[], datetime],
@@ -62,6 +64,7 @@ class Integrations:
         self._targets = targets
         self._webhooks = webhooks
         self._store = store
+        self._known_fields = known_fields
         self._sweep_soon = sweep_soon
         self._new_id = new_id
         self._now = now
@@ -115,10 +118,13 @@ class Integrations:
         return self._repository.page(tenant_id, after, limit)
 
     def fields(self, tenant_id: str, integration_id: str) -> list[tuple[CrmField, str]]:
-        """List the CRM's properties by name, each with the lead field that is mapped to it, if any."""
+        """List the CRM's properties by name, each with the lead field that is mapped to it, if any.
+
+        They may be a minute old.
+        """
         integration = self._repository.get(tenant_id, integration_id)
         mapped = integration.field_mapping.fields
-        known = self._connections.crm(integration_id).schema().fields
+        known = self._known_fields.of(integration)
         return [(field, mapped.get(field.property, "")) for field in known]
 
     def update(
