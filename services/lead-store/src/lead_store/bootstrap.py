@@ -34,6 +34,7 @@ from lead_store.usecases.inbox import Inbox
 from lead_store.usecases.lead_fields import LeadFields
 from lead_store.usecases.leads import Leads
 from lead_store.usecases.lease import LeaseWork, WorkSignal
+from lead_store.usecases.life_signs import LifeSigns
 from lead_store.usecases.loops import Loops
 from lead_store.usecases.matches import Matches
 from lead_store.usecases.planning import Planning
@@ -93,7 +94,8 @@ def run(settings: Settings, stop: threading.Event) -> Iterator[int]:
         process = f"{socket.gethostname()}:{settings.port or os.getpid()}"
         timing, key = settings.timing, settings.identity_key
         store = Store.of(client, settings.database, key, settings.retention, process, timing.silent)
-        health = HealthWatch(store.processes.heartbeat, lambda: _prepare(store), timing.heartbeat)
+        signs = LifeSigns(store, timing.lease)
+        health = HealthWatch(signs.give, lambda: _prepare(store, signs), timing.heartbeat)
         if not health.wait_for_database(stop):
             yield 0
             return
@@ -108,12 +110,13 @@ def run(settings: Settings, stop: threading.Event) -> Iterator[int]:
         yield port
 
 
-def _prepare(store: Store) -> None:
+def _prepare(store: Store, signs: LifeSigns) -> None:
     """Make the database ready. First, what a predecessor that died has left locked is released.
 
     Raises OldDataError for a database of version 0.1.0.
     """
     refuse_old_data(store.database)
+    signs.correct_times()
     store.processes.end_predecessor()
     ensure_indexes(store.database)
 

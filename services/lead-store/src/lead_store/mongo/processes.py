@@ -50,6 +50,12 @@ class Processes:
         """End what a process of the same name has left behind. Call it once, before anything else."""
         self._end(self.collection.find({"_id": self.name}))
 
+    def clock_set_back(self) -> timedelta:
+        """How far the database's clock stands behind this process's last sign of life; not negative."""
+        own = self.collection.find_one({"_id": self.name}, {"seen_at": 1})
+        behind = own["seen_at"] - server_now(self.collection.database) if own else timedelta()
+        return max(behind, timedelta())
+
     def heartbeat(self) -> None:
         """Write down that this process lives, and end what processes without a sign of life have left behind."""
         self.collection.update_one({"_id": self.name}, {"$currentDate": {"seen_at": True}})
