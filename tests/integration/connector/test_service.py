@@ -28,11 +28,9 @@ from leadsync.sync.v1 import policy_pb2, sync_pb2, work_service_pb2
 COMMAND = [sys.executable, "-m", "crm_connector"]
 
 
-@contextmanager
-def running(mongo_url: str, store_url: str, hubspot_url: str) -> Iterator[tuple[int, Any, str]]:
-    """Run crm-connector on an empty database: its port, its process and its database."""
-    port, prefix = processes.free_port(), f"test_{uuid.uuid4().hex[:12]}"
-    environment = {
+def environment_of(mongo_url: str, store_url: str, hubspot_url: str, port: int, prefix: str) -> dict[str, str]:
+    """The settings of a process."""
+    return {
         "MONGO_URL": mongo_url,
         "LEAD_STORE_URL": store_url,
         "CRM_CONNECTOR_PORT": str(port),
@@ -42,6 +40,13 @@ def running(mongo_url: str, store_url: str, hubspot_url: str) -> Iterator[tuple[
         "LEADSYNC_DATABASE_PREFIX": prefix,
         "LEADSYNC_TIME_SCALE": "20",
     }
+
+
+@contextmanager
+def running(mongo_url: str, store_url: str, hubspot_url: str) -> Iterator[tuple[int, Any, str]]:
+    """Run crm-connector on an empty database: its port, its process and its database."""
+    port, prefix = processes.free_port(), f"test_{uuid.uuid4().hex[:12]}"
+    environment = environment_of(mongo_url, store_url, hubspot_url, port, prefix)
     with processes.child(COMMAND, port, environment) as process:
         yield port, process, f"{prefix}_crm_connector"
     client = connect(mongo_url)
@@ -264,6 +269,26 @@ def test_health_is_serving_and_sigterm_ends_it_in_order(mongo_url: str, simulato
         started.send_signal(signal.SIGTERM)
 
         assert started.wait(15) == 0
+
+
+def test_the_successor_of_a_killed_process_gives_up_what_that_one_had_leased(
+    mongo_url: str, simulator: Simulator
+) -> None:
+    """Nobody has to wait for the end of leases whose holder is certainly gone: its address is free again."""
+    own, port, prefix = StoreDouble(), processes.free_port(), f"test_{uuid.uuid4().hex[:12]}"
+    former = list[work_service_pb2.LeaseWorkRequest]()
+    with served(own) as store_url:
+        environment = environment_of(mongo_url, store_url, simulator.url, port, prefix)
+        for _ in range(2):
+            with processes.child(COMMAND, port, environment, kill=True):
+                wait_until(lambda: own.lease_requests and not own.lease_requests[-1].leaving)
+            own.lease_requests, former = [], [*former, *own.lease_requests]
+    with connect(mongo_url) as client:
+        client.drop_database(f"{prefix}_crm_connector")
+
+    names = list(dict.fromkeys(one.worker_id for one in former if not one.leaving))
+    assert len(names) == 2
+    assert [one.worker_id for one in former if one.leaving] == names[:1]
 
 
 def test_runs_doctor_and_fields_are_served(stub: integration_service_pb2_grpc.IntegrationServiceStub) -> None:

@@ -204,14 +204,29 @@ def test_fence_a_lease_does_not_outlive_a_new_connection(lead_store: LeadStore) 
 
 
 def test_a_worker_that_leaves_gives_its_integrations_up_at_once(lead_store: LeadStore) -> None:
-    """A process that ends leases nothing more, and the next one need not wait until its tenure is over."""
+    """A process that ends leases nothing more, and the next one need not wait until its tenure and leases are over."""
     lead_store.put_target()
     lead_store.deliver(touch("1"), touch("2"))
     eventually(lambda: len(lead_store.work(work_pb.WORK_STATE_DUE)) == 2)
     assert len(lead_store.lease(wait=0, max_leases=1).leases) == 1
     assert lead_store.lease(wait=0, worker="worker-2").leases == []
     assert lead_store.lease(wait=0, leaving=True).leases == []
-    assert len(lead_store.lease(wait=0, worker="worker-2").leases) == 1
+    assert len(lead_store.lease(wait=0, worker="worker-2").leases) == 2
+
+
+def test_the_work_of_a_worker_that_has_gone_is_due_at_once(lead_store: LeadStore) -> None:
+    """The next process gets it without waiting for the lease to end, but not a record whose write may still land."""
+    lead_store.put_target()
+    lead_store.create(email="pushed@x.org")
+    (write,) = lead_store.reconcile(absent(lead_store.lease_one()))
+    assert write.HasField("write")
+    lead_store.deliver(touch("1"))
+    before = lead_store.lease_one()
+    assert lead_store.lease(wait=0, leaving=True).leases == []
+    (lease,) = lead_store.lease(wait=0, worker="worker-2").leases
+    assert (lease.work_item_id, lease.fence > before.fence) == (before.work_item_id, True)
+    (decision,) = lead_store.reconcile(present(before, at(0), email="a@x.org"))
+    assert decision.outcome == sync_pb2.OUTCOME_FENCED
 
 
 def test_a_decision_that_is_asked_for_twice_is_counted_once(lead_store: LeadStore) -> None:

@@ -1,5 +1,6 @@
 """Builds the whole service on one page; an ExitStack takes it down in reverse."""
 
+import socket
 import threading
 import time
 import uuid
@@ -25,6 +26,7 @@ from crm_connector.mongo.loops import MongoLoops
 from crm_connector.mongo.planned import MongoPlannedRecords
 from crm_connector.mongo.runs import MongoRuns
 from crm_connector.mongo.subscriptions import MongoSubscriptions
+from crm_connector.mongo.workers import MongoWorkers
 from crm_connector.providers.registry import make_providers
 from crm_connector.rpc.integration_service import IntegrationServicer
 from crm_connector.rpc.server import Server
@@ -138,6 +140,7 @@ class Service:
             except StoreUnavailableError as error:
                 _log.warning("waiting_for_mongodb", reason=error.reason)
                 self._stop.wait(self._settings.timing.retries.start)
+        self._succeed()
         if self._settings.metrics_port:
             self._metrics.serve(self._settings.host, self._settings.metrics_port, self._closing)
         self.server.serve()
@@ -149,6 +152,15 @@ class Service:
             *(_thread("run", lambda: self._repeat(self._runner.turn, "run")) for _ in range(_RUNNERS)),
         ]
         _log.info("serving", host=self._settings.host, port=self.server.port)
+
+    def _succeed(self) -> None:
+        """Give up what a process that was killed here had leased: since we have its address, it is gone."""
+        address = f"{socket.gethostname()}:{self._settings.port}"
+        try:
+            if predecessor := MongoWorkers(self._db).take_over(address, self._store.worker_id):
+                self._store.leave(predecessor)
+        except StoreUnavailableError as error:  # then its leases end by themselves
+            _log.warning("predecessor_not_known", reason=error.reason)
 
     def close(self) -> None:
         """Stop, let running calls end, and close everything: within about five seconds."""

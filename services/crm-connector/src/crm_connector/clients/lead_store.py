@@ -128,10 +128,19 @@ class GrpcLeadStore:
                 raise StoreUnavailableError("stopping", "The connector is stopping.") from error
         return mapping.lease_batch(response, claimed_at)
 
-    def leave(self) -> None:
-        """Give up our integrations, since this process ends. If that fails, their leases end by themselves."""
+    @property
+    def worker_id(self) -> str:
+        """The name under which this process leases."""
+        return self._worker_id
+
+    def leave(self, worker_id: str = "") -> None:
+        """Give up our integrations and work, since this process ends, or those of another one that has ended.
+
+        If that fails, its leases end by themselves.
+        """
+        request = pb.LeaseWorkRequest(worker_id=worker_id or self._worker_id, leaving=True)
         with suppress(grpc.RpcError):
-            self._stub.LeaseWork(pb.LeaseWorkRequest(worker_id=self._worker_id, leaving=True), timeout=_LEAVE_SECONDS)
+            self._stub.LeaseWork(request, timeout=_LEAVE_SECONDS)
 
     def interrupt(self) -> None:
         """End a held lease call and refuse further ones, since the process is about to end."""

@@ -15,7 +15,7 @@ from lead_store.domain.retry import Attempts
 from lead_store.domain.touches import joined
 from lead_store.domain.work_item import WorkItem, WorkItemTouch
 from lead_store.mongo.client import EPOCH, Document, from_now
-from lead_store.mongo.single_writes import CHUNK, when
+from lead_store.mongo.single_writes import CHUNK, update_each, when
 from lead_store.mongo.work_item_documents import work_item_from
 from lead_store.mongo.work_item_updates import asked_by_run, finished, idle_work_item, passed, touched
 
@@ -188,6 +188,15 @@ class WorkItems:
         guard = {"_id": work_item.work_item_id, "fence": work_item.fence, "worker": work_item.worker}
         ended = {"worker": "", "lease_until": EPOCH, "claims": 0, "reason": {"$literal": reason}}
         self.collection.update_one(guard, [{"$set": ended | update}])
+
+    def leave(self, worker_id: str, now: datetime, lease: timedelta) -> int:
+        """Make due what a process that has gone had leased, unless a write was handed out: that may still land (R4)."""
+        # Without the range the whole collection would be read. Nothing is leased for longer.
+        leased = {"due_at": {"$gt": now, "$lte": now + lease}, "worker": worker_id, "written": {"$ne": True}}
+        still = {"$and": [{"$eq": ["$worker", {"$literal": worker_id}]}, {"$ne": ["$written", True]}]}
+        return update_each(
+            self.collection, leased, when(still, {"worker": "", "lease_until": EPOCH, "due_at": "$$NOW"})
+        )
 
     def give_up(self, work_item_ids: list[str], reason: str) -> None:
         """Let work items that are not leased have failed."""

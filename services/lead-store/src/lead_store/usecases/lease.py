@@ -95,8 +95,9 @@ class LeaseWork:
         return LeasedWork()
 
     def leave(self, worker_id: str) -> None:
-        """Let others have the integrations of a process that ends."""
+        """Let others have the integrations of a process that ends or has ended, and what it had leased."""
         self.store.targets.leave(worker_id)
+        self.store.work_items.leave(worker_id, self.store.now(), self.lease)
         self.signal.notify()
 
     def page(
