@@ -65,9 +65,8 @@ def running(mongo_url: str, **changes: Any) -> Iterator["LeadStore"]:
     settings = Settings(
         mongo_url=mongo_url,
         identity_key=b"k" * 32,
-        database=f"test_{uuid.uuid4().hex[:12]}",
         port=0,
-        **{"timing": TIMING, **changes},
+        **{"timing": TIMING, "database": f"test_{uuid.uuid4().hex[:12]}", **changes},
     )
     with bootstrap.run(settings, threading.Event()) as port, grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
         store = LeadStore(channel, mongo_url, settings.database)

@@ -9,12 +9,12 @@ import threading
 import structlog
 
 from lead_store import bootstrap, logs
-from lead_store.mongo.old_data import OldDataError
+from lead_store.mongo.data_version import NewerDataError
 from lead_store.settings import Settings, SettingsError
 
 
 def main() -> int:
-    """Run until SIGTERM or Ctrl-C; exit code 2 if the settings are wrong, or the database is one of 0.1.0."""
+    """Run until SIGTERM or Ctrl-C; exit code 2 if the settings are wrong, or the data is too new."""
     try:
         settings = Settings.from_env(os.environ)
     except SettingsError as error:
@@ -32,7 +32,7 @@ def main() -> int:
             log.info("lead-store serves", port=port)
             stop.wait()
             log.info("lead-store stops")
-    except OldDataError as error:
+    except NewerDataError as error:
         print(error, file=sys.stderr)
         return 2
     return 0

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from lead_store.metrics import Metrics
 from lead_store.mongo.cached_clock import CachedClock
 from lead_store.mongo.client import connect
+from lead_store.mongo.data_version import upgrade
 from lead_store.mongo.indexes import ensure_indexes
-from lead_store.mongo.old_data import refuse_old_data
 from lead_store.mongo.quarantine import QuarantinedRequests
 from lead_store.mongo.store import Store
 from lead_store.rpc.conflict_service import ConflictService
@@ -88,7 +88,7 @@ def build(
 
 @contextmanager
 def run(settings: Settings, stop: threading.Event) -> Iterator[int]:
-    """Serve until the context ends; gives the port. Waits for the database before it serves. Raises OldDataError."""
+    """Serve until the context ends; gives the port. Waits for the database before it serves. Raises NewerDataError."""
     with ExitStack() as stack:
         client = stack.enter_context(connect(settings.mongo_url))
         process = f"{socket.gethostname()}:{settings.port or os.getpid()}"
@@ -113,9 +113,9 @@ def run(settings: Settings, stop: threading.Event) -> Iterator[int]:
 def _prepare(store: Store, signs: LifeSigns) -> None:
     """Make the database ready. First, what a predecessor that died has left locked is released.
 
-    Raises OldDataError for a database of version 0.1.0.
+    Data of an earlier version is upgraded. Raises NewerDataError for that of a newer one.
     """
-    refuse_old_data(store.database)
+    upgrade(store.database)
     signs.correct_times()
     store.processes.end_predecessor()
     ensure_indexes(store.database)

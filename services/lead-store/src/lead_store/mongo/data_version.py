@@ -1,0 +1,61 @@
+"""Which version the data of a database has, and the way from an earlier one to this program's."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+
+import structlog
+from pymongo.database import Database
+
+from lead_store.mongo import from_0_1_0
+from lead_store.mongo.client import Document
+
+Step = Callable[[Database[Document], Callable[[int, int], None]], None]
+
+# Version → what makes data of the version before into it. A step may be repeated, also after it broke off half-way, and
+# several processes may do it at the same time. It reports how much of how much is done.
+STEPS: Mapping[int, Step] = {2: from_0_1_0.migrate}
+PRESENT = max(STEPS)
+log = structlog.get_logger()
+
+
+class NewerDataError(Exception):
+    """The database holds data that this version would misunderstand."""
+
+    def __init__(self, database: str, version: int) -> None:
+        super().__init__(
+            f"lead-store cannot start: database `{database}` was written by a newer leadsync (data version {version}; "
+            f"this one knows versions up to {PRESENT}). Start the newer leadsync, or restore a backup from before it."
+        )
+
+
+def upgrade(database: Database[Document], steps: Mapping[int, Step] = STEPS) -> None:
+    """Bring the data to the present version, one version after the other, and note it. Nothing may use it meanwhile.
+
+    Raises NewerDataError if it is newer; then nothing is changed.
+    """
+    version, present = _version(database), max(steps)
+    if version > present:
+        raise NewerDataError(database.name, version)
+    for following in range(version + 1, present + 1):
+        log.info("Upgrading the data", to_version=following)
+        steps[following](database, partial(_report, following))
+        _note(database, following)
+        log.info("Upgraded the data", to_version=following)
+    if version == present:
+        _note(database, present)
+
+
+def _version(database: Database[Document]) -> int:
+    noted = database["data_version"].find_one({"_id": "data"})
+    if noted is not None:
+        return int(noted["version"])
+    # Up to version 2 it was not noted.
+    return 1 if from_0_1_0.FORMER_COLLECTION in database.list_collection_names() else PRESENT
+
+
+def _report(version: int, done: int, of: int) -> None:
+    log.info("Upgrading the data", to_version=version, done=done, of=of)
+
+
+def _note(database: Database[Document], version: int) -> None:
+    database["data_version"].update_one({"_id": "data"}, {"$set": {"version": version}}, upsert=True)
