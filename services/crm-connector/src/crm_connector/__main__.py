@@ -8,11 +8,12 @@ import threading
 from crm_connector import logs
 from crm_connector.bootstrap import Service
 from crm_connector.environment import SettingsError
+from crm_connector.mongo.data_version import NewerDataError
 from crm_connector.settings import Settings
 
 
 def main() -> int:
-    """Run; the exit code: 0 after a signal, 1 if the address is taken, 2 for a faulty configuration."""
+    """Run; the exit code: 0 after a signal, 1 if the address is taken, 2 for faulty settings or too new data."""
     try:
         settings = Settings.from_env(os.environ)
     except SettingsError as error:
@@ -27,18 +28,23 @@ def main() -> int:
     except OSError as error:
         sys.stderr.write(f"crm-connector cannot start: {error}\n")
         return 1
-    service.start()
-    stop.wait()
+    code = 0
+    try:
+        service.start()
+        stop.wait()
+    except NewerDataError as error:
+        sys.stderr.write(f"{error}\n")
+        code = 2
     service.close()
-    _leave()
-    return 0
+    _leave(code)
+    return code
 
 
-def _leave() -> None:
+def _leave(code: int) -> None:
     """End now if a thread still waits for a CRM: nobody needs the answer any more."""
     if any(not thread.daemon for thread in threading.enumerate() if thread is not threading.main_thread()):
         sys.stdout.flush()
-        os._exit(0)
+        os._exit(code)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from crm_connector.metrics import Metrics
 from crm_connector.mongo import indexes
 from crm_connector.mongo.client import connect
 from crm_connector.mongo.cursors import MongoCursors
+from crm_connector.mongo.data_version import upgrade
 from crm_connector.mongo.integrations import MongoIntegrations
 from crm_connector.mongo.loops import MongoLoops
 from crm_connector.mongo.planned import MongoPlannedRecords
@@ -131,10 +132,11 @@ class Service:
         self.server = Server(servicer, settings.host, settings.port, timing.start_calls)
 
     def start(self) -> None:
-        """Answer health checks, wait for MongoDB, then serve and work."""
+        """Answer health checks, wait for MongoDB, then serve and work. NewerDataError if its data is too new."""
         self.server.start()
         while not self._stop.is_set():
             try:
+                upgrade(self._db)
                 indexes.ensure(self._db)
                 break
             except StoreUnavailableError as error:
