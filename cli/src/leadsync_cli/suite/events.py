@@ -1,5 +1,6 @@
 """What the supervisor reports, as a line for people or as a line of JSON."""
 
+import errno
 import json
 import os
 import sys
@@ -8,6 +9,7 @@ from dataclasses import dataclass
 from typing import TextIO
 
 Fact = str | int | float | None
+_FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,10 @@ class Reporter:
         try:
             self._out.write(text + "\n")
             self._out.flush()
-        except OSError:  # the pipe's other end or the terminal is closed
+        except OSError as error:
+            if error.errno in _FULL:
+                return  # the line is lost; later ones may be written again
+            # The pipe's other end or the terminal is closed.
             self._render = _nothing
             with open(os.devnull, "w", encoding="utf-8") as nowhere:  # noqa: PTH123 (what is still buffered goes there)
                 os.dup2(nowhere.fileno(), self._out.fileno())

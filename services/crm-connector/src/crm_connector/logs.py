@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from typing import Any
 
 import structlog
 
@@ -16,7 +17,9 @@ def configure(level: str) -> None:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             *(_for_people() if pretty else _for_machines()),
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
+        wrapper_class=_never_raising(
+            structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()])
+        ),
         logger_factory=structlog.WriteLoggerFactory(file=sys.stdout),
         cache_logger_on_first_use=True,
     )
@@ -32,3 +35,23 @@ def _for_machines() -> list[structlog.typing.Processor]:
     """JSON; tracebacks as data, without local variables, which hold values of records."""
     tracebacks = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
     return [structlog.processors.ExceptionRenderer(tracebacks), structlog.processors.JSONRenderer()]
+
+
+def _never_raising(base: type[Any]) -> type[Any]:
+    """Make a logger that raises nothing: a full disk must not end what goes on after an error and wants to say so.
+
+    Lines that cannot be written are lost; the next one that can be says how many.
+    """
+    lost = 0
+
+    class Logger(base):  # type: ignore[misc]  # structlog makes the class of a level at run time
+        def _proxy_to_logger(self, method_name: str, event: str | None = None, **facts: Any) -> None:
+            nonlocal lost
+            try:
+                super()._proxy_to_logger(method_name, event, **facts, **({"lines_lost": lost} if lost else {}))
+            except Exception:  # noqa: BLE001 - whatever it is, nobody could be told
+                lost += 1
+            else:
+                lost = 0
+
+    return Logger

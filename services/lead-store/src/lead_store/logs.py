@@ -31,7 +31,27 @@ def configure(level: str) -> None:
             without_values,
             structlog.dev.ConsoleRenderer() if on_terminal else structlog.processors.JSONRenderer(),
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level)),
+        wrapper_class=_never_raising(structlog.make_filtering_bound_logger(logging.getLevelName(level))),
         logger_factory=structlog.WriteLoggerFactory(sys.stdout),
         cache_logger_on_first_use=True,
     )
+
+
+def _never_raising(base: type[Any]) -> type[Any]:
+    """Make a logger that raises nothing: a full disk must not end what goes on after an error and wants to say so.
+
+    Lines that cannot be written are lost; the next one that can be says how many.
+    """
+    lost = 0
+
+    class Logger(base):  # type: ignore[misc]  # structlog makes the class of a level at run time
+        def _proxy_to_logger(self, method_name: str, event: str | None = None, **facts: Any) -> None:
+            nonlocal lost
+            try:
+                super()._proxy_to_logger(method_name, event, **facts, **({"lines_lost": lost} if lost else {}))
+            except Exception:  # noqa: BLE001 - whatever it is, nobody could be told
+                lost += 1
+            else:
+                lost = 0
+
+    return Logger

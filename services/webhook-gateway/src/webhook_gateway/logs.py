@@ -4,7 +4,7 @@ import logging
 import sys
 from collections import Counter
 from collections.abc import Callable
-from typing import TextIO
+from typing import Any, TextIO
 
 import msgspec
 import structlog
@@ -36,7 +36,7 @@ def configure(level: str, stream: TextIO | None = None) -> None:
     )
     structlog.configure(
         processors=[*shared, *render],
-        wrapper_class=structlog.make_filtering_bound_logger(number),
+        wrapper_class=_never_raising(structlog.make_filtering_bound_logger(number)),
         logger_factory=structlog.WriteLoggerFactory(out),
         cache_logger_on_first_use=True,
     )
@@ -58,6 +58,26 @@ def _json(value: object, **_: object) -> str:
 def _name_service(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
     event["service"] = "webhook-gateway"
     return event
+
+
+def _never_raising(base: type[Any]) -> type[Any]:
+    """Make a logger that raises nothing: a full disk must not end what goes on after an error and wants to say so.
+
+    Lines that cannot be written are lost; the next one that can be says how many.
+    """
+    lost = 0
+
+    class Logger(base):  # type: ignore[misc]  # structlog makes the class of a level at run time
+        def _proxy_to_logger(self, method_name: str, event: str | None = None, **facts: Any) -> None:
+            nonlocal lost
+            try:
+                super()._proxy_to_logger(method_name, event, **facts, **({"lines_lost": lost} if lost else {}))
+            except Exception:  # noqa: BLE001 - whatever it is, nobody could be told
+                lost += 1
+            else:
+                lost = 0
+
+    return Logger
 
 
 class LineBudget:
