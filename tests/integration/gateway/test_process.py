@@ -13,6 +13,8 @@ import pytest
 from integration.gateway.doubles.connector import FakeConnector, serve_connector
 from integration.gateway.doubles.store import Store
 from integration.gateway.harness import HOOK, body_of, environment, event, sign, until
+from webhook_gateway import bootstrap
+from webhook_gateway.settings import Settings
 
 pytestmark = pytest.mark.anyio
 
@@ -192,3 +194,18 @@ async def test_a_taken_port() -> None:
         _, errors = await asyncio.wait_for(process.communicate(), 20)
         assert process.returncode == 1
         assert b"cannot listen on 127.0.0.1" in errors
+
+
+async def test_a_gateway_without_its_background_work_ends(free_tcp_port: int) -> None:
+    """When what stores refused requests has ended, the gateway ends too, so that it is started again."""
+    settings = Settings.from_env(environment(1, 1, GATEWAY_PORT=str(free_tcp_port)))
+    with bootstrap.listen(settings.host, settings.port) as sock:
+        running = asyncio.create_task(bootstrap.run(settings, asyncio.Event(), sock))
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{free_tcp_port}", trust_env=False) as http:
+            await until(lambda: _alive(http))
+        for task in asyncio.all_tasks():
+            if getattr(task.get_coro(), "__qualname__", "") == "Quarantine.run":
+                task.cancel()
+        async with asyncio.timeout(60):
+            with pytest.raises(asyncio.CancelledError):
+                await running

@@ -13,7 +13,7 @@ from crm_connector.settings import Settings
 
 
 def main() -> int:
-    """Run; the exit code: 0 after a signal, 1 if the address is taken, 2 for faulty settings or too new data."""
+    """Run until a signal. Exit code 1: the address is taken or a thread ended; 2: faulty settings or too new data."""
     try:
         settings = Settings.from_env(os.environ)
     except SettingsError as error:
@@ -36,6 +36,9 @@ def main() -> int:
         sys.stderr.write(f"{error}\n")
         code = 2
     service.close()
+    if service.ended:
+        sys.stderr.write(f"{service.ended}\n")
+        code = code or 1
     _leave(code)
     return code
 

@@ -29,9 +29,11 @@ from crm_connector.mongo.runs import MongoRuns
 from crm_connector.mongo.subscriptions import MongoSubscriptions
 from crm_connector.mongo.workers import MongoWorkers
 from crm_connector.providers.registry import make_providers
+from crm_connector.rpc.health import HealthWatch
 from crm_connector.rpc.integration_service import IntegrationServicer
 from crm_connector.rpc.server import Server
 from crm_connector.settings import Settings
+from crm_connector.threads import VitalThreads
 from crm_connector.usecases.background import repeat
 from crm_connector.usecases.connections import Connections
 from crm_connector.usecases.doctor import Doctor
@@ -66,7 +68,7 @@ class Service:
         self._stop = stop
         self._settings = settings
         self._metrics = Metrics()
-        self._threads: list[threading.Thread] = []
+        self._threads = VitalThreads(stop)
         with ExitStack() as stack:
             client = connect(settings.mongo_url)
             stack.callback(client.close)
@@ -75,7 +77,7 @@ class Service:
             stack.callback(channel.close)
             retries = settings.timing.retries
             self._store = GrpcLeadStore(channel, worker_id=str(uuid.uuid4()), retries=retries)
-            context = ProviderContext(settings.platform, stop, self._metrics.call, retries)
+            context = ProviderContext(settings.platform, stop, self._called, retries)
             providers = make_providers(settings.providers, context)
             for provider in providers.values():
                 stack.callback(provider.close)
@@ -146,13 +148,15 @@ class Service:
         if self._settings.metrics_port:
             self._metrics.serve(self._settings.host, self._settings.metrics_port, self._closing)
         self.server.serve()
-        self._threads = [
-            _thread("work", self._loop.run),
-            _thread("sweep", lambda: self._sweep.run(self._settings.sweep_seconds)),
-            _thread("streams", lambda: self._repeat(self._streams.turn, "streams")),
-            _thread("upkeep", lambda: self._repeat(self._upkeep.turn, "upkeep")),
-            *(_thread("run", lambda: self._repeat(self._runner.turn, "run")) for _ in range(_RUNNERS)),
-        ]
+        start, sweep_seconds = self._threads.start, self._settings.sweep_seconds
+        start("work", self._loop.run)
+        start("sweep", lambda: self._sweep.run(sweep_seconds))
+        start("streams", lambda: self._repeat(self._streams.turn, "streams"))
+        start("upkeep", lambda: self._repeat(self._upkeep.turn, "upkeep"))
+        for _ in range(_RUNNERS):
+            start("run", lambda: self._repeat(self._runner.turn, "run"))
+        health = HealthWatch(self.server, self._loops.turns.late, self._settings.timing.health)
+        start("health", lambda: self._repeat(health.turn, "health"))
         _log.info("serving", host=self._settings.host, port=self.server.port)
 
     def _succeed(self) -> None:
@@ -171,12 +175,21 @@ class Service:
         self._store.interrupt()
         self._streams.close()
         self.server.stop()
-        for thread in self._threads:
-            thread.join(max(0.0, deadline - time.monotonic()))
+        self._threads.join(lambda: max(0.0, deadline - time.monotonic()))
         self._runner.give_up()
         self._store.leave()
         self._closing.close()
         _log.info("stopped")
+
+    @property
+    def ended(self) -> str:
+        """Why the service ends although nobody asked it to; empty if it does not."""
+        return self._threads.ended
+
+    def _called(self, method: str, status: int) -> None:
+        """Note that a call to a CRM has ended: so the turn that it belongs to does not hang."""
+        self._metrics.call(method, status)
+        self._loops.turns.goes_on()
 
     def _repeat(self, turn: Callable[[], float], name: str) -> None:
         repeat(turn, name, self._stop, self._settings.timing.retries.loop, self._loops)
@@ -190,10 +203,3 @@ def now() -> datetime:
 
 def _new_id() -> str:
     return str(uuid6.uuid7())
-
-
-def _thread(name: str, run: Callable[[], None]) -> threading.Thread:
-    """Start a daemon thread: a call without an answer must not keep the process from ending."""
-    thread = threading.Thread(target=run, name=name, daemon=True)
-    thread.start()
-    return thread

@@ -11,10 +11,11 @@ import structlog
 from lead_store import bootstrap, logs
 from lead_store.mongo.data_version import NewerDataError
 from lead_store.settings import Settings, SettingsError
+from lead_store.threads import ThreadEndedError
 
 
 def main() -> int:
-    """Run until SIGTERM or Ctrl-C; exit code 2 if the settings are wrong, or the data is too new."""
+    """Run until SIGTERM or Ctrl-C. Exit code 2: wrong settings, or too new data; 1: a vital thread ended."""
     try:
         settings = Settings.from_env(os.environ)
     except SettingsError as error:
@@ -35,6 +36,9 @@ def main() -> int:
     except NewerDataError as error:
         print(error, file=sys.stderr)
         return 2
+    except ThreadEndedError as error:
+        print(error, file=sys.stderr, flush=True)
+        os._exit(1)  # now: another thread may hang, which would keep the process
     return 0
 
 

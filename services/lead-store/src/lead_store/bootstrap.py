@@ -25,6 +25,7 @@ from lead_store.rpc.plan_service import PlanService
 from lead_store.rpc.server import Served, serve
 from lead_store.rpc.work_service import WorkService
 from lead_store.settings import Settings
+from lead_store.threads import VitalThreads
 from lead_store.usecases.applying import Apply
 from lead_store.usecases.arrivals import Arrivals
 from lead_store.usecases.conflicts import Conflicts
@@ -61,11 +62,15 @@ class Services:
 
 
 def build(
-    store: Store, settings: Settings, stop: threading.Event, steady: Callable[[], float] = time.monotonic
+    store: Store,
+    settings: Settings,
+    stop: threading.Event,
+    steady: Callable[[], float] = time.monotonic,
+    loops: Loops | None = None,
 ) -> Services:
     """Wire everything that works on a store; nothing runs yet. `steady` measures the seconds between two readings."""
     timing, waits = settings.timing, settings.timing.waits
-    signal, arrivals, loops, pace = WorkSignal(), Arrivals(), Loops(), RunPace()
+    signal, arrivals, loops, pace = WorkSignal(), Arrivals(), loops or Loops(), RunPace()
     apply = Apply(store, loops)
     leads = Leads(store, signal, settings.platform)
     conflicts, status = Conflicts(store, leads, signal), Status(store, loops)
@@ -88,26 +93,32 @@ def build(
 
 @contextmanager
 def run(settings: Settings, stop: threading.Event) -> Iterator[int]:
-    """Serve until the context ends; gives the port. Waits for the database before it serves. Raises NewerDataError."""
+    """Serve until the context ends; gives the port. Waits for the database before it serves.
+
+    Raises NewerDataError, and at its end ThreadEndedError if that is why `stop` was set.
+    """
+    threads = VitalThreads(stop)
     with ExitStack() as stack:
         client = stack.enter_context(connect(settings.mongo_url))
         process = f"{socket.gethostname()}:{settings.port or os.getpid()}"
         timing, key = settings.timing, settings.identity_key
         store = Store.of(client, settings.database, key, settings.retention, process, timing.silent)
-        signs = LifeSigns(store, timing.lease)
-        health = HealthWatch(signs.give, lambda: _prepare(store, signs), timing.heartbeat)
+        loops, signs = Loops(), LifeSigns(store, timing.lease)
+        health = HealthWatch(signs.give, lambda: _prepare(store, signs), timing.heartbeat, loops.turns.late)
         if not health.wait_for_database(stop):
             yield 0
             return
-        built = build(store, settings, stop)
-        stack.enter_context(_thread("router", built.router.run, built.router.close))
-        stack.enter_context(_thread("references", built.references.run, built.references.close))
+        built = build(store, settings, stop, loops=loops)
+        router, references = built.router, built.references
+        stack.enter_context(threads.running("router", router.run, router.close, STOP_SECONDS))
+        stack.enter_context(threads.running("references", references.run, references.close, STOP_SECONDS, ends=True))
         address = f"{settings.host}:{settings.port}"
         port = stack.enter_context(serve(address, health, built.served, STOP_SECONDS))
-        stack.enter_context(_thread("health", health.run, health.close))
+        stack.enter_context(threads.running("health", health.run, health.close, STOP_SECONDS))
         if settings.metrics_port:
             Metrics(built.status).serve(settings.host, settings.metrics_port, stack)
         yield port
+    threads.check()
 
 
 def _prepare(store: Store, signs: LifeSigns) -> None:
@@ -119,14 +130,3 @@ def _prepare(store: Store, signs: LifeSigns) -> None:
     signs.correct_times()
     store.processes.end_predecessor()
     ensure_indexes(store.database)
-
-
-@contextmanager
-def _thread(name: str, run_loop: Callable[[], None], close: Callable[[], None]) -> Iterator[None]:
-    thread = threading.Thread(target=run_loop, name=name)
-    thread.start()
-    try:
-        yield
-    finally:
-        close()
-        thread.join(STOP_SECONDS)

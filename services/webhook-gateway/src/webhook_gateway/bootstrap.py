@@ -60,6 +60,7 @@ class Gateway:
 
     server: Server
     metrics: Metrics
+    background: asyncio.Task[None]  # ends only when the gateway closes, or by an error
 
 
 @asynccontextmanager
@@ -83,7 +84,8 @@ async def open_gateway(settings: Settings, shared: str = "") -> AsyncIterator[Ga
             tokens = Tokens(settings.token_keys, Revocations(settings.revoked_tokens), settings.token_days)
             routes = build_routes(resources, tokens, FailedTries(time.monotonic))
             application = Application(webhooks, routes, metrics, thinned)
-            yield Gateway(build_server(application, metrics, thinned, settings.trusted_proxies), metrics)
+            server = build_server(application, metrics, thinned, settings.trusted_proxies)
+            yield Gateway(server, metrics, quarantining)
         finally:
             quarantine.close()
             await intake.close()
@@ -130,7 +132,10 @@ def listen(host: str, port: int, *, shared: bool = False) -> socket.socket:
 
 
 async def run(settings: Settings, stop: asyncio.Event, sock: socket.socket, shared: str = "") -> None:
-    """Serve until `stop` is set, then answer the requests that have begun and close."""
+    """Serve until `stop` is set, then answer the requests that have begun and close.
+
+    Raises what ended the server or the work in the background: then the process has to end and start again.
+    """
     log = structlog.get_logger()
     async with open_gateway(settings, shared) as gateway:
         server = gateway.server
@@ -141,8 +146,12 @@ async def run(settings: Settings, stop: asyncio.Event, sock: socket.socket, shar
                 log.warning(check.finding, fix=check.fix)
         port, pid = sock.getsockname()[1], os.getpid()
         log.info("webhook-gateway listens", host=settings.host, port=port, url=settings.api_url, pid=pid)
-        await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({serving, stopping, gateway.background}, return_when=asyncio.FIRST_COMPLETED)
+        if gateway.background.done():
+            log.error("webhook-gateway ends, since its work in the background has ended")
         server.should_exit = True
         await serving
         stopping.cancel()
+        if gateway.background.done():
+            gateway.background.result()
     log.info("webhook-gateway has stopped")

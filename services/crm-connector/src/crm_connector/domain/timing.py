@@ -58,6 +58,9 @@ class Timing:
     stream_silent: float = 60.0
     stream_look: float = 5.0
 
+    # The health of the process is looked at so often.
+    health: float = 5.0
+
     retries: Retries = field(default=Retries())
 
     def scaled(self, scale: float) -> "Timing":

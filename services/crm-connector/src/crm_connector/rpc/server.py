@@ -42,19 +42,21 @@ class Server:
 
     def start(self) -> None:
         """Answer health checks; other calls wait for `serve`."""
-        self._set_health(health_pb2.HealthCheckResponse.NOT_SERVING)
+        self.show_health(serving=False)
         self._server.start()
 
     def serve(self) -> None:
         """Serve, and say so to health checks."""
         self._ready.set()
-        self._set_health(health_pb2.HealthCheckResponse.SERVING)
+        self.show_health(serving=True)
 
     def stop(self) -> None:
         """Take no more calls and let those in flight end."""
         self._health.enter_graceful_shutdown()
         self._server.stop(_GRACE_SECONDS).wait()
 
-    def _set_health(self, status: int) -> None:
+    def show_health(self, *, serving: bool) -> None:
+        """Answer health checks so from now on."""
+        status = health_pb2.HealthCheckResponse
         for name in ("", SERVICE):
-            self._health.set(name, status)
+            self._health.set(name, status.SERVING if serving else status.NOT_SERVING)

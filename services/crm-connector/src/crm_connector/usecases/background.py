@@ -16,7 +16,8 @@ def repeat(turn: Callable[[], float], name: str, stop: threading.Event, retry_af
     while not stop.is_set():
         pause, failed = retry_after, True
         try:
-            pause, failed = turn(), False
+            with loops.turns.turn(name):
+                pause, failed = turn(), False
         except ConnectorError as error:
             _log.warning("turn_postponed", loop=name, reason=error.reason)
         except Exception:  # noqa: BLE001 - the loop goes on after every error

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 
 import structlog
 
@@ -119,7 +120,8 @@ class WorkLoop:
         if self._busy.jobs >= self._max_jobs:
             self._busy.wait_for_change()
             return
-        batch = self._lease(busy)
+        with self._loops.turns.turn("work") if self._loops else nullcontext():
+            batch = self._lease(busy)
         if batch is None:
             self._stop.wait(self._timing.retries.lease)
         elif batch.leases:

@@ -12,10 +12,13 @@ from crm_connector.domain.integration import Integration
 from crm_connector.domain.loops import Loop, LoopState
 from crm_connector.mongo.integrations import MongoIntegrations
 from crm_connector.mongo.loops import MongoLoops
+from crm_connector.usecases.turns import Turns
 
 # No failures: another process has the loop, the integration is paused, gone or just changed, or this process ends.
 _NOT_OURS = {"integration_busy", "integration_not_found", "paused", "stale_etag", "stopping"}
 _READ_EVERY = 10.0  # seconds
+# Seconds without an answer from a CRM in the middle of a turn. Calls have shorter deadlines.
+_LONGEST_TURN = 600.0
 _UNEXPECTED = "An unexpected error. The log of crm-connector has it."
 
 
@@ -37,6 +40,7 @@ class Loops:
         self._now = now
         self._monotonic = monotonic
         self._noted_every = noted_every
+        self.turns = Turns(_LONGEST_TURN, monotonic)
         self._lock = threading.Lock()
         self._noted: dict[tuple[str, Loop], float] = {}
         self._turns: dict[tuple[str, int], float] = {}  # by name and thread
@@ -101,11 +105,11 @@ class Loops:
         return self._states.of(integration_id)
 
     def failing_seconds(self, name: str) -> float:
-        """Give for how long a loop has been failing: of all integrations that are not paused, the longest time."""
+        """Give for how long a loop has been failing or hangs: of all integrations that are not paused, the longest."""
         with self._lock:
             since = [at for (one, _), at in self._turns.items() if one == name]
         of_turns = self._monotonic() - min(since) if since else 0.0
-        return max(of_turns, self._ages().failing.get(name, 0.0))
+        return max(of_turns, self.turns.late().get(name, 0.0), self._ages().failing.get(name, 0.0))
 
     def unswept_seconds(self) -> float:
         """Give the time since the last complete sweep: of all integrations that are swept, the longest time."""

@@ -1,9 +1,10 @@
-"""Whether the database answers, shown by the standard health service."""
+"""Whether the database answers and the loops go round, shown by the standard health service."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 
+import pymongo
 import structlog
 from grpc_health.v1 import health, health_pb2
 from pymongo.errors import PyMongoError
@@ -11,14 +12,25 @@ from pymongo.errors import PyMongoError
 log = structlog.get_logger()
 
 
+ANSWER_SECONDS = 5.0  # a database that takes longer for a sign of life does not serve
+
+
 class HealthWatch:
     """Asks the database again and again, and sets the health service accordingly."""
 
-    def __init__(self, ping: Callable[[], object], prepare: Callable[[], None], every: timedelta) -> None:
+    def __init__(
+        self,
+        ping: Callable[[], object],
+        prepare: Callable[[], None],
+        every: timedelta,
+        late: Callable[[], Mapping[str, float]],
+    ) -> None:
+        """`late` gives the loops of this process that hang, and for how many seconds each."""
         self.servicer = health.HealthServicer()
         self._ping = ping
         self._prepare = prepare
         self._every = every.total_seconds()
+        self._late = late
         self._stop = threading.Event()
 
     def wait_for_database(self, stop: threading.Event) -> bool:
@@ -37,13 +49,22 @@ class HealthWatch:
     def run(self) -> None:
         """Ask until closed."""
         while not self._stop.wait(self._every):
-            try:
+            self._set(serving=self._answers() and self._all_turn())
+
+    def _answers(self) -> bool:
+        try:
+            with pymongo.timeout(ANSWER_SECONDS):
                 self._ping()
-            except PyMongoError as error:
-                log.warning("The database does not answer", error=type(error).__name__)
-                self._set(serving=False)
-            else:
-                self._set(serving=True)
+        except Exception as error:  # noqa: BLE001 - an answer that cannot be understood is none either
+            log.warning("The database does not answer", error=type(error).__name__)
+            return False
+        return True
+
+    def _all_turn(self) -> bool:
+        late = self._late()
+        if late:
+            log.error("A loop hangs", loops={name: round(seconds) for name, seconds in late.items()})
+        return not late
 
     def close(self) -> None:
         """Stop asking, and show that the server is about to stop."""

@@ -6,11 +6,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
+from lead_store.usecases.turns import Turns
+
 ROUTING, APPLYING = "routing", "applying"
 LOOPS = (ROUTING, APPLYING)
 MOST_KEPT = 10_000  # accounts and integrations
 # What fails is tried again within a minute. A failure without a later one has nothing left to do, and is no alert.
 OVER_AFTER = timedelta(minutes=10)
+LONGEST_TURN = timedelta(minutes=2)  # a turn is a batch of one account, or a part of one integration's work items
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,7 @@ class Loops:
     now: Callable[[], datetime] = _now
     states: dict[tuple[str, str], LoopState] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
+    turns: Turns = field(default_factory=lambda: Turns(LONGEST_TURN.total_seconds()))
 
     def succeeded(self, name: str, of: str = "") -> None:
         """Note a success for an account or integration; without one, for all of them."""
@@ -61,7 +65,8 @@ class Loops:
     def watch(self, name: str, of: str = "") -> Iterator[None]:
         """Note how what is inside ends, and raise further what it raises."""
         try:
-            yield
+            with self.turns.turn(name):
+                yield
         except Exception as error:
             self.failed(name, of, error)
             raise
@@ -74,7 +79,7 @@ class Loops:
         return whole if whole is not None and (own is None or whole.failing_since) else own
 
     def failing_seconds(self, name: str) -> float:
-        """For how long something has been failing: the longest time of all accounts or integrations."""
+        """For how long something has been failing or hangs: the longest time of all accounts or integrations."""
         now = self.now()
         with self.lock:
             found = [state for (one, _), state in self.states.items() if one == name]
@@ -83,7 +88,7 @@ class Loops:
             for state in found
             if state.failing_since and state.failed_at and now - state.failed_at < OVER_AFTER
         ]
-        return max(since, default=0.0)
+        return max([*since, self.turns.late().get(name, 0.0)])
 
     def _change(self, name: str, of: str, change: Callable[[LoopState], LoopState]) -> None:
         with self.lock:

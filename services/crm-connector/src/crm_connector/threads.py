@@ -1,0 +1,40 @@
+"""Threads that crm-connector is of no use without: when one ends by itself, the process has to end too."""
+
+import threading
+from collections.abc import Callable
+
+import structlog
+
+_log = structlog.get_logger()
+
+
+class VitalThreads:
+    """The threads of one process. When one of them ends before `stop` is set, it sets `stop`, and `ended` says why."""
+
+    def __init__(self, stop: threading.Event) -> None:
+        self._stop = stop
+        self._threads: list[threading.Thread] = []
+        self.ended = ""
+
+    def start(self, name: str, loop: Callable[[], None]) -> None:
+        """Start a daemon thread: a call without an answer must not keep the process from ending."""
+        thread = threading.Thread(target=self._run, args=(name, loop), name=name, daemon=True)
+        thread.start()
+        self._threads.append(thread)
+
+    def join(self, left: Callable[[], float]) -> None:
+        """Wait for each of them, `left()` seconds at most."""
+        for thread in self._threads:
+            thread.join(left())
+
+    def _run(self, name: str, loop: Callable[[], None]) -> None:
+        error: BaseException | None = None
+        try:
+            loop()
+        except BaseException as caught:  # noqa: BLE001 - whatever it was, the thread ends by it
+            error = caught
+        if not self._stop.is_set():
+            kind = type(error).__name__ if error else "no error"
+            self.ended = f"crm-connector ends, since its thread {name} has ended ({kind})"
+            _log.error("thread_ended", thread=name, reason=kind, exc_info=error)
+            self._stop.set()
