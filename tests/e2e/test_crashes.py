@@ -1,6 +1,7 @@
 """Processes die at bad moments: nothing acknowledged is lost, nothing is done twice."""
 
 import os
+import resource
 import secrets
 import signal
 from collections.abc import Callable
@@ -87,3 +88,36 @@ def test_what_cannot_be_kept_is_not_acknowledged(suite: Suite, person: Callable[
         os.kill(suite.pid(component), signal.SIGCONT)
     eventually(lambda: suite.leads(email) if suite.api.get("/leads").is_success else None, RECOVERED, "the lead")
     assert len(suite.leads(email)) == 1
+
+
+@pytest.mark.timeout(300)
+def test_what_no_longer_answers_is_replaced(suite: Suite, person: Callable[[str], str]) -> None:
+    """A stopped service and a database that refuses everything after a failed write live on, and are replaced."""
+    before, email = person("before"), person("while-nothing-answers")
+    suite.wait_quiet(RECOVERED)
+    suite.hubspot.create_contact({"email": before})
+    suite.wait_quiet(RECOVERED)
+    hanging = {"crm-connector": suite.pid("crm-connector")}
+    os.kill(hanging["crm-connector"], signal.SIGSTOP)
+    if not os.environ.get("MONGO_URL"):
+        hanging["database"] = suite.pid("database")
+        # Every write to a file fails now, as on a full disk. After that the database says `hello`, and nothing else.
+        resource.prlimit(hanging["database"], resource.RLIMIT_FSIZE, (1, resource.RLIM_INFINITY))
+    suite.hubspot.create_contact({"email": email})
+    for component, pid in hanging.items():
+        suite.wait_restarted(component, pid, 200)
+    silent = {pid: _silent(suite, pid) for pid in hanging.values()}
+    assert silent == dict.fromkeys(hanging.values(), 4)
+
+    def all_there() -> bool:
+        return suite.api.get("/leads").is_success and all(suite.leads(each) for each in (before, email))
+
+    eventually(all_there, RECOVERED, "the leads of before and of meanwhile")
+    suite.wait_quiet(RECOVERED)
+    assert suite.status()["failedWork"] == 0
+
+
+def _silent(suite: Suite, pid: int) -> int:
+    """Return how many times in a row a process was reported not to have answered."""
+    event = suite.background.wait_for(lambda one: one["event"] == "silent" and one["pid"] == pid, 0, f"{pid} reported")
+    return int(event["times"])

@@ -22,7 +22,7 @@ async def at_once(): return True
 async def nothing(): reporter.report("up")
 
 reporter = Reporter(as_json)
-components = [Component(name, ("/bin/sleep", "600"), "", at_once) for name in ("one", "two")]
+components = [Component(name, ("/bin/sleep", "600"), "", at_once, at_once) for name in ("one", "two")]
 
 async def run():
     await Supervisor(components, Path(sys.argv[1]), reporter).run(nothing)

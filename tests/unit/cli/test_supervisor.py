@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from leadsync_cli.suite.component import Backoff, Component, Patience
+from leadsync_cli.suite.component import Backoff, Component, Patience, Probe
 from leadsync_cli.suite.events import Event, Reporter
 from leadsync_cli.suite.keeper import CannotStartError
 from leadsync_cli.suite.supervisor import Supervisor
@@ -26,9 +26,10 @@ async def never() -> bool:
     return False
 
 
-def shell(name: str, script: str, *after: str, ready: Callable[[], Awaitable[bool]] = at_once) -> Component:
-    """Return a component that runs a shell script."""
-    return Component(name, ("/bin/sh", "-c", script), "nowhere", ready, after, {"PATH": os.environ["PATH"]})
+def shell(name: str, script: str, *after: str, ready: Probe = at_once, answers: Probe | None = None) -> Component:
+    """Return a component that runs a shell script. Unless told otherwise, it answers once it is ready."""
+    command, environment = ("/bin/sh", "-c", script), {"PATH": os.environ["PATH"]}
+    return Component(name, command, "nowhere", ready, answers or ready, after, environment)
 
 
 class EventLog:
@@ -155,6 +156,50 @@ def test_a_child_that_hangs_at_its_start_is_replaced(tmp_path: Path) -> None:
     assert_all_gone(event_log)
 
 
+def test_a_child_that_stops_answering_is_replaced(tmp_path: Path) -> None:
+    """A child that lives but does not answer several times in a row is killed, and this is said; one miss is none."""
+    event_log, asked = EventLog(), list[int]()
+    patience = Patience(first_delay=0.02, ask_every=0.01, misses=3, stop_within=0.3)
+
+    async def answers() -> bool:
+        """Answer the first process with one miss, then no more; and the second one always."""
+        asked.append(len(event_log.named("started")))
+        return asked[-1] == 2 or len(asked) in {2, 3}
+
+    async def wait(_: Supervisor) -> None:
+        await event_log.until("ready", 2)
+
+    stopped = shell("one", "kill -STOP $$; sleep 60", answers=answers)
+    asyncio.run(play(event_log, tmp_path, [stopped], wait, patience))
+
+    first, second = event_log.named("ready")
+    assert [event.facts for event in event_log.named("silent")] == [{"pid": first.facts["pid"], "times": 3}]
+    assert event_log.named("exited")[0].facts["detail"] == "killed by SIGKILL"
+    assert (asked.count(1), second.facts["pid"] != first.facts["pid"]) == (6, True)
+    assert_all_gone(event_log)
+
+
+def test_a_child_that_answers_but_is_not_ready_is_left_alone(tmp_path: Path) -> None:
+    """It waits for something, such as its database: killing it would not help."""
+    event_log, asked = EventLog(), list[str]()
+    patience = Patience(ready_within=0.05)
+
+    async def answers() -> bool:
+        asked.append("answers")
+        return True
+
+    async def ready_at_last() -> bool:
+        return len(asked) >= 3
+
+    async def wait(_: Supervisor) -> None:
+        await event_log.until("ready", 1)
+
+    waiting = shell("one", "exec sleep 60", ready=ready_at_last, answers=answers)
+    asyncio.run(play(event_log, tmp_path, [waiting], wait, patience))
+
+    assert event_log.named("exited") == []
+
+
 def test_components_start_in_order_and_stop_in_reverse(tmp_path: Path) -> None:
     """Each starts once those before it are ready, and all stop in reverse order."""
     event_log, order = EventLog(), tmp_path / "order"
@@ -232,7 +277,13 @@ def test_a_child_gets_only_the_environment_it_is_given(tmp_path: Path) -> None:
         return seen.exists() and bool(seen.read_text())
 
     component = Component(
-        "one", (sys.executable, "-I", "-S", "-c", script), "", ready, (), {"ONLY": "this", "LC_CTYPE": "C.UTF-8"}
+        "one",
+        (sys.executable, "-I", "-S", "-c", script),
+        "",
+        ready,
+        at_once,
+        (),
+        {"ONLY": "this", "LC_CTYPE": "C.UTF-8"},
     )
 
     async def wait(_: Supervisor) -> None:

@@ -1,4 +1,4 @@
-"""The programs of the suite: how each is started, which variables it gets, and how it shows that it is ready."""
+"""The programs of the suite: how each is started, which variables it gets, and how it shows that it works."""
 
 import sys
 from collections.abc import Mapping
@@ -7,7 +7,14 @@ from pathlib import Path
 from leadsync_cli.crms.hubspot import local as hubspot
 from leadsync_cli.settings import PORT_VARIABLES, Ports, Settings
 from leadsync_cli.suite.component import Component, Probe
-from leadsync_cli.suite.probes import grpc_probe, http_probe, mongo_probe
+from leadsync_cli.suite.probes import (
+    ANSWER_SECONDS,
+    grpc_answers,
+    grpc_probe,
+    http_probe,
+    mongo_answers,
+    mongo_probe,
+)
 
 # What any process needs to run at all.
 SYSTEM = (
@@ -77,22 +84,17 @@ def components(settings: Settings, variables: Mapping[str, str]) -> list[Compone
     if settings.embedded_database:
         found.append(_database(settings, variables))
     if settings.simulator:
-        ready = http_probe(f"{simulator_url(ports)}/_control")
-        found.append(_python("simulator", hubspot.SIMULATOR, ports.simulator, ready, (), variables))
-    store, connector = grpc_probe(ports.lead_store), grpc_probe(ports.crm_connector)
+        control = f"{simulator_url(ports)}/_control"
+        probes = http_probe(control), http_probe(control, ANSWER_SECONDS)
+        found.append(_python("simulator", hubspot.SIMULATOR, ports.simulator, probes, (), variables))
+    store, connector = ((grpc_probe(port), grpc_answers(port)) for port in (ports.lead_store, ports.crm_connector))
+    gateway = http_probe(f"{gateway_url(ports)}/readyz"), http_probe(f"{gateway_url(ports)}/livez", ANSWER_SECONDS)
     first = tuple(component.name for component in found)
     return [
         *found,
         _python("lead-store", "lead_store", ports.lead_store, store, first, variables),
         _python("crm-connector", "crm_connector", ports.crm_connector, connector, ("lead-store",), variables),
-        _python(
-            "webhook-gateway",
-            "webhook_gateway",
-            ports.gateway,
-            http_probe(f"{gateway_url(ports)}/readyz"),
-            ("lead-store",),
-            variables,
-        ),
+        _python("webhook-gateway", "webhook_gateway", ports.gateway, gateway, ("lead-store",), variables),
     ]
 
 
@@ -129,19 +131,27 @@ def _database(settings: Settings, variables: Mapping[str, str]) -> Component:
         command=(*command, "--storage-path", str(settings.data_dir / "mongo")),
         address=f"127.0.0.1:{port}",
         ready=mongo_probe(embedded_mongo_url(settings.ports)),
+        answers=mongo_answers(embedded_mongo_url(settings.ports)),
         environment=_granted("database", variables),
     )
 
 
 def _python(
-    name: str, package: str, port: int, ready: Probe, after: tuple[str, ...], variables: Mapping[str, str]
+    name: str,
+    package: str,
+    port: int,
+    probes: tuple[Probe, Probe],
+    after: tuple[str, ...],
+    variables: Mapping[str, str],
 ) -> Component:
     """One of our own packages; -P keeps the current directory out of its import path."""
+    ready, answers = probes
     return Component(
         name=name,
         command=(sys.executable, "-P", "-m", package),
         address=f"127.0.0.1:{port}",
         ready=ready,
+        answers=answers,
         after=after,
         environment=_granted(name, variables),
     )

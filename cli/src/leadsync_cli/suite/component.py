@@ -8,12 +8,16 @@ Probe = Callable[[], Awaitable[bool]]
 
 @dataclass(frozen=True, slots=True)
 class Component:
-    """One program of the suite. It gets exactly this environment, which is kept out of the repr."""
+    """One program of the suite. It gets exactly this environment, which is kept out of the repr.
+
+    `ready` asks whether others can use it, `answers` whether it still works at all: what does not answer is replaced.
+    """
 
     name: str
     command: tuple[str, ...]
     address: str
     ready: Probe
+    answers: Probe
     after: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
 
@@ -26,6 +30,8 @@ class Patience:
     longest_delay: float = 30.0
     steady_after: float = 60.0  # a run this long counts as healthy: the next restart is quick
     ready_within: float = 60.0
+    ask_every: float = 3.0  # whether it still answers
+    misses: int = 4  # so many times in a row without an answer, and it is replaced
     stop_within: float = 10.0
     first_tries: int = 3  # exits before it was ever ready, until the suite gives up
 

@@ -96,6 +96,7 @@ _LINES: dict[str, Callable[[Event], str]] = {
     "ready": _ready,
     "integration": _integration,
     "up": _up,
+    "silent": lambda e: f"  ! {e.component:<16} did not answer {e.facts['times']} times in a row and is killed",
     "exited": lambda e: f"  ✗ {e.component:<16} {e.facts['detail']}; starts again in {e.facts['delay']} s",
     "failed": lambda e: f"  ✗ {e.component:<16} {e.facts['detail']}\n{e.facts['log_tail']}",
     "stopping": lambda _: "\nleadsync: stopping",

@@ -1,4 +1,4 @@
-"""Keeping one component running: start, wait until ready, restart when it dies, stop."""
+"""Keeping one component running: start, wait until ready, replace when it dies or stops answering, stop."""
 
 import asyncio
 import os
@@ -67,25 +67,46 @@ class Keeper:
         self._report("ended", code=await gone, seconds=round(time.monotonic() - began, 2))
 
     async def _run(self, began: float) -> int:
-        """Start the process, report when it is ready, and return its exit code."""
+        """Start the process, replace it if it stops answering, and return its exit code."""
         process = self._process = await self._spawn()
         self._report("started", pid=process.pid)
         gone = asyncio.ensure_future(process.wait())
-        answers = asyncio.ensure_future(until_ready(self.component.ready))
+        watching = asyncio.ensure_future(self._watch(process.pid, began))
         try:
-            await asyncio.wait(
-                {gone, answers}, timeout=self._patience.ready_within, return_when=asyncio.FIRST_COMPLETED
-            )
-            if answers.done() and not gone.done():
-                answers.result()
-                seconds = round(time.monotonic() - began, 2)
-                self._report("ready", pid=process.pid, seconds=seconds, address=self.component.address)
-                self.ready.set()
-            elif not gone.done():  # it hangs: only a restart helps
-                _signal(process, signal.SIGKILL)
+            await asyncio.wait({gone, watching}, return_when=asyncio.FIRST_COMPLETED)
+            if not gone.done():
+                watching.result()
+                _signal(process, signal.SIGKILL)  # it hangs, or is stopped: nothing else ends it
             return await gone
         finally:
-            answers.cancel()
+            watching.cancel()
+
+    async def _watch(self, pid: int, began: float) -> None:
+        """Report when it is ready. Return once it does not answer: at its start, or several times in a row later."""
+        while not await self._is_ready_within(self._patience.ready_within):
+            if not await self._answers():
+                return
+        seconds = round(time.monotonic() - began, 2)
+        self._report("ready", pid=pid, seconds=seconds, address=self.component.address)
+        self.ready.set()
+        missed = 0
+        while missed < self._patience.misses:
+            await asyncio.sleep(self._patience.ask_every)
+            missed = 0 if await self._answers() else missed + 1
+        self._report("silent", pid=pid, times=missed)
+
+    async def _is_ready_within(self, seconds: float) -> bool:
+        try:
+            await asyncio.wait_for(until_ready(self.component.ready), seconds)
+        except TimeoutError:
+            return False
+        return True
+
+    async def _answers(self) -> bool:
+        try:
+            return await self.component.answers()
+        except Exception:  # noqa: BLE001 - an answer that cannot be understood is none
+            return False
 
     async def _spawn(self) -> asyncio.subprocess.Process:
         """Start the program in a session of its own, so that Ctrl-C reaches only the supervisor."""

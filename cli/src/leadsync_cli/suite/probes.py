@@ -1,6 +1,7 @@
-"""How to see from outside that a component is ready. Each probe asks once and waits two seconds at most."""
+"""How to see from outside that a component is ready, or at least answers. Each probe asks once, for a few seconds."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import grpc
@@ -12,22 +13,41 @@ from pymongo.errors import PyMongoError
 from leadsync_cli.suite.component import Probe
 
 ASK_SECONDS = 2.0
+ANSWER_SECONDS = 5.0  # what does not answer is replaced, so a busy machine gets more time for it
 
 
 def mongo_probe(url: str) -> Probe:
     """Ready = it answers `hello` as a server that takes writes."""
 
+    async def ask(client: AsyncMongoClient[dict[str, Any]]) -> bool:
+        return bool((await client.admin.command("hello")).get("isWritablePrimary"))
+
+    return _asking_mongo(url, ask, ASK_SECONDS)
+
+
+def mongo_answers(url: str) -> Probe:
+    """Answers = it can read. After a full disk the embedded server still says `hello`, but nothing else."""
+
+    async def ask(client: AsyncMongoClient[dict[str, Any]]) -> bool:
+        await client.local.startup_log.find_one({}, {"_id": 1})
+        return True
+
+    return _asking_mongo(url, ask, ANSWER_SECONDS)
+
+
+def _asking_mongo(
+    url: str, question: Callable[[AsyncMongoClient[dict[str, Any]]], Awaitable[bool]], seconds: float
+) -> Probe:
     async def ask() -> bool:
-        milliseconds = int(ASK_SECONDS * 1000)
+        milliseconds = int(seconds * 1000)
         try:
             client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(
                 url, serverSelectionTimeoutMS=milliseconds, timeoutMS=milliseconds
             )
             async with client:
-                answer = await client.admin.command("hello")
+                return await question(client)
         except PyMongoError:
             return False
-        return bool(answer.get("isWritablePrimary"))
 
     return ask
 
@@ -36,26 +56,39 @@ def grpc_probe(port: int) -> Probe:
     """Ready = the standard health service answers SERVING for the whole server."""
 
     async def ask() -> bool:
-        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-            check = channel.unary_unary(
-                "/grpc.health.v1.Health/Check",
-                request_serializer=health_pb2.HealthCheckRequest.SerializeToString,
-                response_deserializer=health_pb2.HealthCheckResponse.FromString,
-            )
-            try:
-                answer = await check(health_pb2.HealthCheckRequest(), timeout=ASK_SECONDS)
-            except grpc.aio.AioRpcError:
-                return False
-            return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
+        return await _health(port, ASK_SECONDS) == health_pb2.HealthCheckResponse.SERVING
 
     return ask
 
 
-def http_probe(url: str) -> Probe:
-    """Ready = a GET answers 200."""
+def grpc_answers(port: int) -> Probe:
+    """Answers = the standard health service says anything, even that the server cannot be used now."""
 
     async def ask() -> bool:
-        async with httpx.AsyncClient(trust_env=False, timeout=ASK_SECONDS) as client:
+        return await _health(port, ANSWER_SECONDS) is not None
+
+    return ask
+
+
+async def _health(port: int, seconds: float) -> int | None:
+    """Return what the standard health service says; None if it does not answer."""
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        check = channel.unary_unary(
+            "/grpc.health.v1.Health/Check",
+            request_serializer=health_pb2.HealthCheckRequest.SerializeToString,
+            response_deserializer=health_pb2.HealthCheckResponse.FromString,
+        )
+        try:
+            return int((await check(health_pb2.HealthCheckRequest(), timeout=seconds)).status)
+        except grpc.aio.AioRpcError:
+            return None
+
+
+def http_probe(url: str, seconds: float = ASK_SECONDS) -> Probe:
+    """Ready, or answers = a GET answers 200."""
+
+    async def ask() -> bool:
+        async with httpx.AsyncClient(trust_env=False, timeout=seconds) as client:
             try:
                 answer = await client.get(url)
             except httpx.HTTPError:
