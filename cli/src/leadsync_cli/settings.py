@@ -20,6 +20,7 @@ class Ports:
     mongo: int = 27117
 
 
+LONGEST_NUMBER = 9  # digits
 PORT_VARIABLES = {
     "gateway": "GATEWAY_PORT",
     "lead_store": "LEAD_STORE_PORT",
@@ -39,6 +40,7 @@ class Settings:
     platform: str
     url: str
     embedded_database: bool
+    least_free_mb: int = 256  # on the disk of the data directory; with less, nothing new is taken
     token: str = field(default="", repr=False)
     token_key: str = field(default="", repr=False)
     crm_secret: str = field(default="", repr=False)
@@ -54,6 +56,9 @@ class Settings:
         faults: list[str] = []
         ports = Ports(**{name: _port(given, name, faults) for name in PORT_VARIABLES})
         simulator = _simulator(given, faults)
+        least_free = given.get("LEADSYNC_MIN_FREE_MB", "256")
+        if not (least_free.isascii() and least_free.isdecimal() and len(least_free) <= LONGEST_NUMBER):
+            faults.append(f"LEADSYNC_MIN_FREE_MB must be a whole number of megabytes, not {least_free!r}.")
         if faults:
             raise ConfigurationError(faults)
         return cls(
@@ -63,6 +68,7 @@ class Settings:
             platform=given.get("LEADSYNC_PLATFORM", "jazzaam"),
             url=given.get("LEADSYNC_URL", f"http://127.0.0.1:{ports.gateway}").rstrip("/"),
             embedded_database="MONGO_URL" not in given,
+            least_free_mb=int(least_free),
             token=given.get("LEADSYNC_TOKEN", ""),
             token_key=given.get("LEADSYNC_TOKEN_KEY", ""),
             crm_secret=given.get("LEADSYNC_CRM_SECRET", ""),

@@ -38,7 +38,7 @@ GRANTS: Mapping[str, tuple[str, ...]] = {
     "lead-store": (
         "LEAD_STORE_PORT", "MONGO_URL", "LEADSYNC_DATABASE_PREFIX", "LEADSYNC_IDENTITY_KEY", "LEADSYNC_LEASE_SECONDS",
         "LEAD_STORE_METRICS_PORT", "LEADSYNC_PLATFORM", "LEADSYNC_RETENTION_DAYS", "LEADSYNC_QUARANTINE_DAYS",
-        "LEADSYNC_TIME_SCALE",
+        "LEADSYNC_TIME_SCALE", "LEADSYNC_MIN_FREE_MB", "LEADSYNC_DATABASE_FOLDER",
     ),
     "crm-connector": (
         "CRM_CONNECTOR_PORT", "CRM_CONNECTOR_METRICS_PORT", "LEAD_STORE_PORT", "GATEWAY_PORT", "API_URL", "MONGO_URL",
@@ -69,6 +69,7 @@ def suite_environment(settings: Settings, keys: Mapping[str, str]) -> dict[str, 
     variables["LEADSYNC_PLATFORM"] = settings.platform
     if settings.embedded_database:
         variables["MONGO_URL"] = embedded_mongo_url(ports)
+        variables["LEADSYNC_DATABASE_FOLDER"] = str(settings.data_dir / "mongo")
     if settings.simulator:
         variables |= SIMULATED | {hubspot.BASE_URL: simulator_url(ports)}
         # Beside the embedded database: one without the other would link leads to other people's records.

@@ -91,11 +91,19 @@ def _up(event: Event) -> str:
     return "\n".join(line for number, line in enumerate(lines) if line or number in {0, 6})
 
 
+def _disk_low(event: Event) -> str:
+    free, wanted, folder = (event.facts[name] for name in ("free_mb", "wanted_mb", "folder"))
+    return f"  ! {'disk':<16} only {free} MB are free on {folder}: nothing new is taken until there are {wanted} MB"
+
+
 _LINES: dict[str, Callable[[Event], str]] = {
     "starting": lambda e: f"leadsync: data directory {e.facts['data_dir']}",
     "ready": _ready,
     "integration": _integration,
     "up": _up,
+    "waiting": lambda e: f"  ! {e.component:<16} answers but is not ready yet; its log says why: {e.facts['log']}",
+    "disk_low": _disk_low,
+    "disk_ok": lambda e: f"  ✓ {'disk':<16} {e.facts['free_mb']} MB are free again",
     "silent": lambda e: f"  ! {e.component:<16} did not answer {e.facts['times']} times in a row and is killed",
     "exited": lambda e: f"  ✗ {e.component:<16} {e.facts['detail']}; starts again in {e.facts['delay']} s",
     "failed": lambda e: f"  ✗ {e.component:<16} {e.facts['detail']}\n{e.facts['log_tail']}",

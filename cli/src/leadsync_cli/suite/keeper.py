@@ -86,6 +86,7 @@ class Keeper:
         while not await self._is_ready_within(self._patience.ready_within):
             if not await self._answers():
                 return
+            self._report("waiting", pid=pid, log=str(self._log))
         seconds = round(time.monotonic() - began, 2)
         self._report("ready", pid=pid, seconds=seconds, address=self.component.address)
         self.ready.set()

@@ -13,6 +13,7 @@ from leadsync_cli.keys import KEY_FILES, ensure_key, make_private_dir, write_pri
 from leadsync_cli.settings import Settings
 from leadsync_cli.suite.catalogue import components, gateway_url, simulator_url, suite_environment, wanted_ports
 from leadsync_cli.suite.connect import ensure_integration
+from leadsync_cli.suite.disk import check_room, watch_room
 from leadsync_cli.suite.events import Reporter
 from leadsync_cli.suite.lock import locked
 from leadsync_cli.suite.ports import check_ports
@@ -27,9 +28,10 @@ TOKEN_LIFETIME = timedelta(days=30)  # renewed at each start
 def run_suite(settings: Settings, reporter: Reporter) -> None:
     """Run the suite until SIGINT, SIGTERM or SIGHUP.
 
-    Raises CommandError: port_taken, already_running, database_unreachable, cannot_start.
+    Raises CommandError: port_taken, already_running, disk_full, database_unreachable, cannot_start.
     """
     make_private_dir(settings.data_dir)
+    check_room(settings.data_dir, settings.least_free_mb)
     with locked(settings.data_dir):
         check_ports(wanted_ports(settings))
         for folder in ("mongo", "logs"):
@@ -92,4 +94,8 @@ async def _supervise(settings: Settings, variables: Mapping[str, str], token: st
             hint=_hint(settings, variables["API_URL"]),
         )
 
-    await supervisor.run(greet)
+    watching = asyncio.create_task(watch_room(settings.data_dir, settings.least_free_mb, reporter))
+    try:
+        await supervisor.run(greet)
+    finally:
+        watching.cancel()

@@ -12,6 +12,7 @@ from lead_store.metrics import Metrics
 from lead_store.mongo.cached_clock import CachedClock
 from lead_store.mongo.client import connect
 from lead_store.mongo.data_version import upgrade
+from lead_store.mongo.free_space import FreeSpace, of_folder, of_server
 from lead_store.mongo.indexes import ensure_indexes
 from lead_store.mongo.quarantine import QuarantinedRequests
 from lead_store.mongo.store import Store
@@ -67,6 +68,7 @@ def build(
     stop: threading.Event,
     steady: Callable[[], float] = time.monotonic,
     loops: Loops | None = None,
+    space: FreeSpace | None = None,
 ) -> Services:
     """Wire everything that works on a store; nothing runs yet. `steady` measures the seconds between two readings."""
     timing, waits = settings.timing, settings.timing.waits
@@ -87,7 +89,9 @@ def build(
         conflicts=ConflictService(conflicts),
         matches=MatchService(Matches(store, signal), Duplicates(store)),
     )
-    router = Router(store, signal, arrivals, timing=routing, loops=loops)
+    router = Router(
+        store, signal, arrivals, timing=routing, loops=loops, paused=lambda: space is not None and space.low
+    )
     return Services(served, router, References(store, timing.failed_loop), status)
 
 
@@ -103,22 +107,36 @@ def run(settings: Settings, stop: threading.Event) -> Iterator[int]:
         process = f"{socket.gethostname()}:{settings.port or os.getpid()}"
         timing, key = settings.timing, settings.identity_key
         store = Store.of(client, settings.database, key, settings.retention, process, timing.silent)
-        loops, signs = Loops(), LifeSigns(store, timing.lease)
-        health = HealthWatch(signs.give, lambda: _prepare(store, signs), timing.heartbeat, loops.turns.late)
+        loops, signs, space = Loops(), LifeSigns(store, timing.lease), _free_space(store, settings)
+        health = HealthWatch(
+            *(signs.give, lambda: _prepare(store, signs), timing.heartbeat, loops.turns.late),
+            has_room=lambda: _has_room(space),
+        )
         if not health.wait_for_database(stop):
             yield 0
             return
-        built = build(store, settings, stop, loops=loops)
+        built = build(store, settings, stop, loops=loops, space=space)
         router, references = built.router, built.references
         stack.enter_context(threads.running("router", router.run, router.close, STOP_SECONDS))
         stack.enter_context(threads.running("references", references.run, references.close, STOP_SECONDS, ends=True))
         address = f"{settings.host}:{settings.port}"
-        port = stack.enter_context(serve(address, health, built.served, STOP_SECONDS))
+        port = stack.enter_context(serve(address, health, built.served, space, STOP_SECONDS))
         stack.enter_context(threads.running("health", health.run, health.close, STOP_SECONDS))
         if settings.metrics_port:
             Metrics(built.status).serve(settings.host, settings.metrics_port, stack)
         yield port
     threads.check()
+
+
+def _free_space(store: Store, settings: Settings) -> FreeSpace:
+    folder = settings.database_folder
+    measure = (lambda: of_folder(folder)) if folder else (lambda: of_server(store.database))
+    return FreeSpace(measure, settings.least_free)
+
+
+def _has_room(space: FreeSpace) -> bool:
+    space.look()
+    return not space.low
 
 
 def _prepare(store: Store, signs: LifeSigns) -> None:

@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from pathlib import Path
 
 from lead_store.domain.retry import PRODUCTION, Waits
 
 SHORTEST_LEASE = 12  # seconds; a write's deadline plus 10 s has to fit into it (R4)
 SHORTEST_KEY = 32  # characters
+MB = 1_000_000  # bytes
 
 
 class SettingsError(Exception):
@@ -49,6 +51,8 @@ class Settings:
     retention: timedelta = timedelta(days=30)  # of deliveries
     quarantine: timedelta = timedelta(days=3)  # of webhook requests that could not be verified
     log_level: str = "INFO"
+    least_free: int = 256 * MB  # bytes on the database's disk; with less, nothing new is taken
+    database_folder: Path | None = None  # where the database's data lies, if it is on this machine
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> "Settings":
@@ -66,6 +70,8 @@ class Settings:
         retention = _number(env, "LEADSYNC_RETENTION_DAYS", 30, 2, 3650, faults)
         quarantine = _number(env, "LEADSYNC_QUARANTINE_DAYS", 3, 1, 30, faults)
         scale = _number(env, "LEADSYNC_TIME_SCALE", 1, 1, 100, faults)  # for tests: divides every wait
+        least_free = _number(env, "LEADSYNC_MIN_FREE_MB", 256, 0, 1_000_000_000, faults)
+        folder = env.get("LEADSYNC_DATABASE_FOLDER", "")
         log_level = env.get("LEADSYNC_LOG_LEVEL", "INFO").upper()
         if log_level not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
             faults.append("LEADSYNC_LOG_LEVEL: use DEBUG, INFO, WARNING or ERROR")
@@ -83,6 +89,8 @@ class Settings:
             retention=timedelta(days=retention),
             quarantine=timedelta(days=quarantine),
             log_level=log_level,
+            least_free=least_free * MB,
+            database_folder=Path(folder) if folder else None,
         )
 
 

@@ -1,4 +1,4 @@
-"""Whether the database answers and the loops go round, shown by the standard health service."""
+"""Whether the database answers and has room, and the loops go round, shown by the standard health service."""
 
 import threading
 from collections.abc import Callable, Mapping
@@ -24,6 +24,7 @@ class HealthWatch:
         prepare: Callable[[], None],
         every: timedelta,
         late: Callable[[], Mapping[str, float]],
+        has_room: Callable[[], bool],
     ) -> None:
         """`late` gives the loops of this process that hang, and for how many seconds each."""
         self.servicer = health.HealthServicer()
@@ -31,6 +32,7 @@ class HealthWatch:
         self._prepare = prepare
         self._every = every.total_seconds()
         self._late = late
+        self._has_room = has_room
         self._stop = threading.Event()
 
     def wait_for_database(self, stop: threading.Event) -> bool:
@@ -42,14 +44,14 @@ class HealthWatch:
                 log.warning("Waiting for the database", error=type(error).__name__)
                 stop.wait(self._every / 2)
             else:
-                self._set(serving=True)
+                self._set(serving=self._has_room())
                 return True
         return False
 
     def run(self) -> None:
         """Ask until closed."""
         while not self._stop.wait(self._every):
-            self._set(serving=self._answers() and self._all_turn())
+            self._set(serving=self._has_room() and self._answers() and self._all_turn())
 
     def _answers(self) -> bool:
         try:

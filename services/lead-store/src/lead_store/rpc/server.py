@@ -26,6 +26,7 @@ from leadsync.sync.v1 import (
     work_service_pb2_grpc,
 )
 
+from lead_store.mongo.free_space import FreeSpace
 from lead_store.rpc.conflict_service import ConflictService
 from lead_store.rpc.errors import ErrorInterceptor
 from lead_store.rpc.health import HealthWatch
@@ -34,6 +35,7 @@ from lead_store.rpc.lead_field_service import LeadFieldService
 from lead_store.rpc.lead_service import LeadService
 from lead_store.rpc.match_service import MatchService
 from lead_store.rpc.plan_service import PlanService
+from lead_store.rpc.room import RoomInterceptor
 from lead_store.rpc.work_service import WorkService
 
 WORKERS = 32
@@ -75,11 +77,11 @@ class Served:
 
 
 @contextmanager
-def serve(address: str, health: HealthWatch, served: Served, grace: float) -> Iterator[int]:
+def serve(address: str, health: HealthWatch, served: Served, space: FreeSpace, grace: float) -> Iterator[int]:
     """Serve until the context ends; gives the port. Calls under way have `grace` seconds to end."""
     server = grpc.server(
         ThreadPoolExecutor(WORKERS + HELD_CALLS, thread_name_prefix="rpc"),
-        interceptors=[ErrorInterceptor()],
+        interceptors=[ErrorInterceptor(), RoomInterceptor(space)],
         options=[("grpc.max_receive_message_length", LARGEST_MESSAGE), ("grpc.so_reuseport", 0)],
     )
     served.add_to(server)

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -55,12 +55,16 @@ class Router:
     pausing: dict[Account, float] = field(default_factory=dict)  # until when, by `time.monotonic`
     behind: dict[Account, float] = field(default_factory=dict)  # since when without interruption, by the same clock
     loops: Loops = field(default_factory=Loops)
+    paused: Callable[[], bool] = lambda: False  # while the disk is nearly full, nothing is written that can wait
 
     def run(self) -> None:
         """Route until stopped. After a failure the next round looks at everything again."""
         every = self.timing.look_busy.total_seconds()
         swept_at = -every
         while not self.stop.is_set():
+            if self.paused():
+                self.stop.wait(self.timing.failed.total_seconds())
+                continue
             try:
                 if time.monotonic() - swept_at >= every or not self._wait():
                     self.sweep()

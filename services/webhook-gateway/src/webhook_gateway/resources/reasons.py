@@ -14,7 +14,7 @@ QUERY: Reasons = {400: ("invalid_field",)}
 PAGES: Reasons = {400: ("invalid_field", "page_token")}
 BODY: Reasons = {400: ("invalid_field", "malformed_json"), 413: ("body_too_large",)}
 STALE: Reasons = {409: ("stale_etag",)}
-STORE: Reasons = {500: ("internal",), 503: ("store_unavailable", "contended", "deadline_exceeded")}
+STORE: Reasons = {500: ("internal",), 503: ("store_unavailable", "disk_full", "contended", "deadline_exceeded")}
 CONNECTOR: Reasons = {
     500: ("internal",),
     501: ("not_implemented",),
