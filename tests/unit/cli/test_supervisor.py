@@ -268,6 +268,21 @@ def test_logs_of_the_previous_start_are_kept(tmp_path: Path) -> None:
     assert (tmp_path / "one.log.1").read_text() == "first\n"
 
 
+def test_the_log_of_a_running_child_is_cut(tmp_path: Path) -> None:
+    """A child that writes much has its log moved aside while it runs."""
+    event_log = EventLog()
+    cut = there(tmp_path, "wordy.log.1")
+    wordy = shell("wordy", "head -c 10000001 /dev/zero; exec sleep 60", ready=cut, answers=at_once)
+
+    async def wait(_: Supervisor) -> None:
+        await event_log.until("up", 1)
+
+    asyncio.run(play(event_log, tmp_path, [wordy], wait))
+
+    assert (tmp_path / "wordy.log").stat().st_size == 0
+    assert len(event_log.named("started")) == 1
+
+
 def test_a_child_gets_only_the_environment_it_is_given(tmp_path: Path) -> None:
     """Nothing of the supervisor's own environment reaches a child."""
     event_log, seen = EventLog(), tmp_path / "seen"
@@ -294,11 +309,11 @@ def test_a_child_gets_only_the_environment_it_is_given(tmp_path: Path) -> None:
     assert seen.read_text() == "LC_CTYPE ONLY"
 
 
-def there(folder: Path) -> Callable[[], Awaitable[bool]]:
-    """Return a probe that is ready once the child has made the file `ready`."""
+def there(folder: Path, name: str = "ready") -> Callable[[], Awaitable[bool]]:
+    """Return a probe that is ready once there is a file, `ready` of the child's if no other is named."""
 
     async def ask() -> bool:
-        return is_there(folder / "ready")
+        return is_there(folder / name)
 
     return ask
 

@@ -42,14 +42,18 @@ class Keeper:
         """
         backoff, deaths = Backoff(self._patience), 0
         logs.rotate(self._log)
-        while True:
-            began = time.monotonic()
-            code = await self._run(began)
-            deaths += 1
-            self._give_up_on_repeated_failure(code, deaths)
-            delay = backoff.delay(time.monotonic() - began)
-            self._report("exited", detail=describe_exit(code), code=code, delay=delay)
-            await asyncio.sleep(delay)
+        keeping_small = asyncio.create_task(logs.keep_small(self._log))
+        try:
+            while True:
+                began = time.monotonic()
+                code = await self._run(began)
+                deaths += 1
+                self._give_up_on_repeated_failure(code, deaths)
+                delay = backoff.delay(time.monotonic() - began)
+                self._report("exited", detail=describe_exit(code), code=code, delay=delay)
+                await asyncio.sleep(delay)
+        finally:
+            keeping_small.cancel()
 
     async def stop(self, hurry: asyncio.Event) -> None:
         """End the process: SIGTERM, then SIGKILL after `stop_within`, or at once when the user hurries."""
