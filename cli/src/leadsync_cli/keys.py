@@ -4,6 +4,7 @@ import base64
 import os
 import secrets
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from leadsync_cli.errors import CommandError
@@ -13,6 +14,13 @@ KEY_FILES = {
     "LEADSYNC_TOKEN_KEY": "token-key",
     "LEADSYNC_IDENTITY_KEY": "identity-key",
 }
+
+LOST_WITHOUT = {
+    "LEADSYNC_SECRET_KEY": "no stored credential of a CRM can be read",
+    "LEADSYNC_TOKEN_KEY": "no API token is valid any more",
+    "LEADSYNC_IDENTITY_KEY": "people whose data was erased are not recognised when they come back",
+}
+SHORTEST_KEY = 32  # characters
 
 
 def make_private_dir(path: Path) -> Path:
@@ -43,15 +51,15 @@ def write_private(path: Path, content: str, *, replace: bool) -> None:
 def read_private(path: Path) -> str:
     """Read a secret file, after limiting its permissions to its owner.
 
-    Raises FileNotFoundError, or CommandError if it is empty.
+    Raises FileNotFoundError, or CommandError if it holds anything but one line of printable ASCII characters.
     """
     if path.stat().st_mode & 0o077:
         path.chmod(0o600)
-    content = path.read_text(encoding="utf-8").strip()
+    content = path.read_bytes().strip().decode("ascii", errors="replace")
     if not content:
-        raise CommandError(
-            "empty_key_file", f"{path} is empty; restore it from a backup, or delete it to get a new one."
-        )
+        raise CommandError("damaged_key_file", f"{path} is empty. Restore it from a backup.")
+    if not (content.isascii() and content.isprintable()):
+        raise CommandError("damaged_key_file", f"{path} holds no text of one line. Restore it from a backup.")
     return content
 
 
@@ -61,9 +69,42 @@ def new_key() -> str:
 
 
 def ensure_key(path: Path) -> str:
-    """Return the key in the file; make one if there is none."""
+    """Return the key in the file; make one if there is none. Raises CommandError if the file is damaged."""
     try:
-        return read_private(path)
+        return read_key(path)
     except FileNotFoundError:
         write_private(path, new_key(), replace=False)
         return read_private(path)
+
+
+def read_key(path: Path) -> str:
+    """Return the key in the file. Raises FileNotFoundError, or CommandError if the file is damaged."""
+    key = read_private(path)
+    if any(len(part.strip()) < SHORTEST_KEY for part in key.split(",")):
+        detail = f"{path} has been cut off: a key has at least {SHORTEST_KEY} characters. Restore it from a backup."
+        raise CommandError("damaged_key_file", detail)
+    return key
+
+
+def suite_keys(data_dir: Path, given: Mapping[str, str], *, has_data: bool, accept_new: bool) -> dict[str, str]:
+    """Return the suite's keys: those of the environment, else those of the data directory, where missing ones are made.
+
+    Raises CommandError if one is missing beside a database that it was used for, unless new ones are accepted.
+    """
+    keys = {}
+    for variable, name in KEY_FILES.items():
+        path = data_dir / name
+        if given.get(variable):
+            keys[variable] = given[variable]
+        elif path.exists() or not has_data or accept_new:
+            keys[variable] = ensure_key(path)
+        else:
+            raise CommandError("key_missing", _missing(variable, path))
+    return keys
+
+
+def _missing(variable: str, path: Path) -> str:
+    return (
+        f"{path} is missing, but there is a database that was made with it. Without it {LOST_WITHOUT[variable]}.\n"
+        f"Restore it from a backup, or set {variable}. If it is lost for good, LEADSYNC_ACCEPT_NEW_KEYS=1 makes one."
+    )

@@ -40,6 +40,7 @@ class Settings:
     platform: str
     url: str
     embedded_database: bool
+    accept_new_keys: bool = False  # where a key file is missing beside an existing database
     least_free_mb: int = 256  # on the disk of the data directory; with less, nothing new is taken
     token: str = field(default="", repr=False)
     token_key: str = field(default="", repr=False)
@@ -68,6 +69,7 @@ class Settings:
             platform=given.get("LEADSYNC_PLATFORM", "jazzaam"),
             url=given.get("LEADSYNC_URL", f"http://127.0.0.1:{ports.gateway}").rstrip("/"),
             embedded_database="MONGO_URL" not in given,
+            accept_new_keys=given.get("LEADSYNC_ACCEPT_NEW_KEYS") == "1",
             least_free_mb=int(least_free),
             token=given.get("LEADSYNC_TOKEN", ""),
             token_key=given.get("LEADSYNC_TOKEN_KEY", ""),

@@ -5,7 +5,7 @@ from enum import StrEnum
 from uuid import uuid4
 
 from leadsync_cli.errors import CommandError, Exit
-from leadsync_cli.keys import KEY_FILES, read_private
+from leadsync_cli.keys import KEY_FILES, read_key
 from leadsync_cli.settings import Settings
 
 AUDIENCE = "leadsync"
@@ -28,7 +28,7 @@ def local_token_key(settings: Settings) -> str:
         return settings.token_key
     path = settings.data_dir / KEY_FILES["LEADSYNC_TOKEN_KEY"]
     try:
-        return read_private(path)
+        return read_key(path)
     except FileNotFoundError:
         detail = f"There is no {path} yet: start the suite once with `leadsync up`, or set LEADSYNC_TOKEN_KEY."
         raise CommandError("no_token_key", detail, Exit.USAGE) from None

@@ -11,7 +11,9 @@ from typing import Any
 
 import grpc
 import pytest
+from crm_connector.domain.integration import Credential
 from crm_connector.mongo.client import connect
+from crm_connector.vault import AesVault
 from google.protobuf import field_mask_pb2
 from google.rpc import error_details_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -393,3 +395,29 @@ def test_a_faulty_configuration_ends_it_with_2_and_says_why() -> None:
     assert done.returncode == 2
     assert "MONGO_URL" in done.stderr
     assert "LEADSYNC_SECRET_KEY" in done.stderr
+
+
+def test_a_key_that_opens_no_credential_ends_it_with_2(mongo_url: str, served_double: tuple[StoreDouble, str]) -> None:
+    """It says which key to restore. A person may say that the key is lost for good: then it starts."""
+    prefix, port = f"test_{uuid.uuid4().hex[:12]}", processes.free_port()
+    environment = os.environ | {
+        "MONGO_URL": mongo_url,
+        "LEAD_STORE_URL": served_double[1],
+        "CRM_CONNECTOR_PORT": str(port),
+        "LEADSYNC_SECRET_KEY": "k" * 32,
+        "LEADSYNC_DATABASE_PREFIX": prefix,
+    }
+    client = connect(mongo_url)
+    sealed = AesVault(("x" * 32,)).seal("1", Credential.access_token("token"))
+    client[f"{prefix}_crm_connector"].integrations.insert_one({"_id": "1", "deleting": True, "credential": sealed})
+    try:
+        done = subprocess.run(COMMAND, env=environment, capture_output=True, text=True, timeout=60, check=False)
+        assert (done.returncode, "Restore the former key" in done.stderr) == (2, True)
+        with (
+            processes.child(COMMAND, port, environment | {"LEADSYNC_ACCEPT_NEW_KEYS": "1"}),
+            grpc.insecure_channel(f"127.0.0.1:{port}") as channel,
+        ):
+            wait_until(lambda: _health(channel) == health_pb2.HealthCheckResponse.SERVING)
+    finally:
+        client.drop_database(f"{prefix}_crm_connector")
+        client.close()

@@ -10,7 +10,15 @@ from pathlib import Path
 import jwt
 import pytest
 from leadsync_cli.errors import CommandError
-from leadsync_cli.keys import ensure_key, make_private_dir, read_private, write_private
+from leadsync_cli.keys import (
+    KEY_FILES,
+    LOST_WITHOUT,
+    ensure_key,
+    make_private_dir,
+    read_private,
+    suite_keys,
+    write_private,
+)
 from leadsync_cli.settings import Settings
 from leadsync_cli.suite.lock import locked
 from leadsync_cli.tokens import Role, local_token_key, make_token
@@ -59,6 +67,41 @@ def test_an_empty_key_file_is_never_used(tmp_path: Path) -> None:
 
     with pytest.raises(CommandError, match="is empty"):
         ensure_key(tmp_path / "secret-key")
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (b"\xff\xfe\x00binary" * 8, "holds no text of one line"),
+        (b"one line of a long key file\nand another one", "holds no text of one line"),
+        (b"k" * 31, "has been cut off"),
+        (b"k" * 40 + b"," + b"o" * 10, "has been cut off"),
+    ],
+)
+def test_a_damaged_key_file_is_refused_and_kept(tmp_path: Path, content: bytes, what: str) -> None:
+    """The error says in plain words what is wrong with the file, which stays as it is."""
+    path = tmp_path / "secret-key"
+    path.write_bytes(content)
+
+    with pytest.raises(CommandError, match=what) as refused:
+        ensure_key(path)
+
+    assert (refused.value.reason, path.read_bytes()) == ("damaged_key_file", content)
+
+
+@pytest.mark.parametrize("missing", KEY_FILES)
+def test_no_new_key_is_made_beside_a_database(tmp_path: Path, missing: str) -> None:
+    """A key file that is gone is missed, with what that means; only when asked for, another one is made."""
+    first = suite_keys(tmp_path, {}, has_data=False, accept_new=False)
+    (tmp_path / KEY_FILES[missing]).unlink()
+
+    with pytest.raises(CommandError, match=LOST_WITHOUT[missing]) as refused:
+        suite_keys(tmp_path, {}, has_data=True, accept_new=False)
+    assert (refused.value.reason, (tmp_path / KEY_FILES[missing]).exists()) == ("key_missing", False)
+    given = suite_keys(tmp_path, {missing: "given"}, has_data=True, accept_new=False)
+    assert given == first | {missing: "given"}
+    accepted = suite_keys(tmp_path, {}, has_data=True, accept_new=True)
+    assert {name for name in first if accepted[name] != first[name]} == {missing}
 
 
 def test_private_files_are_replaced_completely(tmp_path: Path) -> None:

@@ -271,7 +271,10 @@ def test_logs_of_the_previous_start_are_kept(tmp_path: Path) -> None:
 def test_the_log_of_a_running_child_is_cut(tmp_path: Path) -> None:
     """A child that writes much has its log moved aside while it runs."""
     event_log = EventLog()
-    cut = there(tmp_path, "wordy.log.1")
+
+    async def cut() -> bool:
+        return is_there(tmp_path / "wordy.log.1") and (tmp_path / "wordy.log").stat().st_size == 0
+
     wordy = shell("wordy", "head -c 10000001 /dev/zero; exec sleep 60", ready=cut, answers=at_once)
 
     async def wait(_: Supervisor) -> None:
@@ -279,7 +282,6 @@ def test_the_log_of_a_running_child_is_cut(tmp_path: Path) -> None:
 
     asyncio.run(play(event_log, tmp_path, [wordy], wait))
 
-    assert (tmp_path / "wordy.log").stat().st_size == 0
     assert len(event_log.named("started")) == 1
 
 
@@ -309,11 +311,11 @@ def test_a_child_gets_only_the_environment_it_is_given(tmp_path: Path) -> None:
     assert seen.read_text() == "LC_CTYPE ONLY"
 
 
-def there(folder: Path, name: str = "ready") -> Callable[[], Awaitable[bool]]:
-    """Return a probe that is ready once there is a file, `ready` of the child's if no other is named."""
+def there(folder: Path) -> Callable[[], Awaitable[bool]]:
+    """Return a probe that is ready once the child has made the file `ready`."""
 
     async def ask() -> bool:
-        return is_there(folder / name)
+        return is_there(folder / "ready")
 
     return ask
 

@@ -3,7 +3,7 @@
 import pytest
 from crm_connector.domain.errors import PreconditionError
 from crm_connector.domain.integration import Credential, CredentialKind
-from crm_connector.vault import AesVault
+from crm_connector.vault import AesVault, WrongKeyError
 
 OLD, NEW = "old-key-" * 4, "new-key-" * 4
 CREDENTIAL = Credential.refresh_token("na1-refresh\nwith a line")
@@ -55,6 +55,16 @@ def test_the_key_of_what_is_sealed_is_known() -> None:
 
     assert [vault.key_number(old_sealed) for vault in vaults] == [2, 1, 0]
     assert [vault.key_count for vault in vaults] == [2, 1, 1]
+
+
+def test_keys_that_open_nothing_are_refused() -> None:
+    """Where there are credentials, one of the keys has to open one of them. Where there are none, any key will do."""
+    stored = [AesVault((OLD,)).seal("int-1", CREDENTIAL), AesVault((NEW,)).seal("int-2", CREDENTIAL)]
+
+    AesVault((NEW,)).check([])
+    AesVault((NEW,)).check(stored)
+    with pytest.raises(WrongKeyError, match="Restore the former key"):
+        AesVault((NEW,)).check(stored[:1])
 
 
 @pytest.mark.parametrize("broken", [b"", b"short", b"x" * 100])

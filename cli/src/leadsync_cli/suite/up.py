@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from leadsync_cli.crms.hubspot.local import NAME
 from leadsync_cli.errors import CommandError, Exit
 from leadsync_cli.gateway.client import LOOPBACK
-from leadsync_cli.keys import KEY_FILES, ensure_key, make_private_dir, write_private
+from leadsync_cli.keys import make_private_dir, suite_keys, write_private
 from leadsync_cli.settings import Settings
 from leadsync_cli.suite.catalogue import components, gateway_url, simulator_url, suite_environment, wanted_ports
 from leadsync_cli.suite.connect import ensure_integration
@@ -28,15 +28,19 @@ TOKEN_LIFETIME = timedelta(days=30)  # renewed at each start
 def run_suite(settings: Settings, reporter: Reporter) -> None:
     """Run the suite until SIGINT, SIGTERM or SIGHUP.
 
-    Raises CommandError: port_taken, already_running, disk_full, database_unreachable, cannot_start.
+    Raises CommandError: port_taken, already_running, disk_full, key_missing, damaged_key_file, database_unreachable,
+    cannot_start.
     """
     make_private_dir(settings.data_dir)
     check_room(settings.data_dir, settings.least_free_mb)
     with locked(settings.data_dir):
         check_ports(wanted_ports(settings))
+        database = settings.data_dir / "mongo"
+        has_data = settings.embedded_database and database.exists() and any(database.iterdir())
         for folder in ("mongo", "logs"):
             make_private_dir(settings.data_dir / folder)
-        keys = _keys(settings)
+        accept_new = settings.accept_new_keys
+        keys = suite_keys(settings.data_dir, settings.environment, has_data=has_data, accept_new=accept_new)
         token = make_token(
             keys["LEADSYNC_TOKEN_KEY"],
             tenant="default",
@@ -46,14 +50,6 @@ def run_suite(settings: Settings, reporter: Reporter) -> None:
         )
         write_private(settings.admin_token_file, token, replace=True)
         asyncio.run(_supervise(settings, suite_environment(settings, keys), token, reporter))
-
-
-def _keys(settings: Settings) -> dict[str, str]:
-    """Return the suite's keys: from the environment, else from the data directory, where missing ones are made."""
-    given = settings.environment
-    return {
-        variable: given.get(variable) or ensure_key(settings.data_dir / file) for variable, file in KEY_FILES.items()
-    }
 
 
 async def _check_database(mongo_url: str) -> None:

@@ -10,10 +10,11 @@ from crm_connector.bootstrap import Service
 from crm_connector.environment import SettingsError
 from crm_connector.mongo.data_version import NewerDataError
 from crm_connector.settings import Settings
+from crm_connector.vault import WrongKeyError
 
 
 def main() -> int:
-    """Run until a signal. Exit code 1: the address is taken or a thread ended; 2: faulty settings or too new data."""
+    """Run until a signal. Exit code 1: address taken, or a thread ended; 2: wrong settings or key, or too new data."""
     try:
         settings = Settings.from_env(os.environ)
     except SettingsError as error:
@@ -32,7 +33,7 @@ def main() -> int:
     try:
         service.start()
         stop.wait()
-    except NewerDataError as error:
+    except (NewerDataError, WrongKeyError) as error:
         sys.stderr.write(f"{error}\n")
         code = 2
     service.close()

@@ -68,6 +68,7 @@ class Service:
         self._stop = stop
         self._settings = settings
         self._metrics = Metrics()
+        self._vault = AesVault(settings.secret_keys)
         self._threads = VitalThreads(stop)
         with ExitStack() as stack:
             client = connect(settings.mongo_url)
@@ -89,7 +90,7 @@ class Service:
         settings, store, stop, timing = self._settings, self._store, self._stop, self._settings.timing
         repository, cursors = MongoIntegrations(self._db), MongoCursors(self._db)
         runs, planned = MongoRuns(self._db, timing.run_lease), MongoPlannedRecords(self._db)
-        vault, targets = AesVault(settings.secret_keys), Targets(store, providers)
+        vault, targets = self._vault, Targets(store, providers)
         busy, size = Busy(timing.batching), BatchSize()
         loops = self._loops = Loops(MongoLoops(self._db), repository, now)
         connections = Connections(repository, vault, providers, loops)
@@ -134,10 +135,12 @@ class Service:
         self.server = Server(servicer, settings.host, settings.port, timing.start_calls)
 
     def start(self) -> None:
-        """Answer health checks, wait for MongoDB, then serve and work. NewerDataError if its data is too new."""
+        """Answer health checks, wait for MongoDB, then serve and work. Raises NewerDataError or WrongKeyError."""
         self.server.start()
         while not self._stop.is_set():
             try:
+                if not self._settings.accept_new_keys:
+                    self._vault.check(MongoIntegrations(self._db).all_sealed())
                 upgrade(self._db)
                 indexes.ensure(self._db)
                 break

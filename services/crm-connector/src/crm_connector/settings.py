@@ -31,6 +31,7 @@ class Settings:
     metrics_port: int
     timing: Timing
     providers: Mapping[str, Any]
+    accept_new_keys: bool = False  # on a database whose credentials other keys have sealed
 
     @classmethod
     def from_env(cls, environment: Mapping[str, str]) -> "Settings":
@@ -58,6 +59,7 @@ class Settings:
             metrics_port=read.value("CRM_CONNECTOR_METRICS_PORT", "0", _port),
             timing=Timing().scaled(scale or 1.0),
             providers=registry.read_settings(read),
+            accept_new_keys=read.value("LEADSYNC_ACCEPT_NEW_KEYS", "0", _switch),
         )
         read.check()
         return settings
@@ -103,6 +105,12 @@ def _word(text: str) -> str:
     if len(text) > 50 or not all(c.isascii() and (c.isalnum() or c in "_-") for c in text):
         raise ValueError("must have at most 50 letters, digits, dashes or underscores")
     return text
+
+
+def _switch(text: str) -> bool:
+    if text not in {"0", "1"}:
+        raise ValueError("must be 1 or 0")
+    return text == "1"
 
 
 def _log_level(text: str) -> str:

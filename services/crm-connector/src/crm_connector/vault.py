@@ -3,6 +3,7 @@
 import hashlib
 import json
 import secrets
+from collections.abc import Iterable
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes
@@ -13,6 +14,17 @@ from crm_connector.domain.errors import PreconditionError
 from crm_connector.domain.integration import Credential, CredentialKind
 
 _NONCE_BYTES, _KEY_ID_BYTES = 12, 8
+
+
+class WrongKeyError(Exception):
+    """None of the keys sealed any of the credentials that are stored."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "crm-connector cannot start: no key in LEADSYNC_SECRET_KEY opens any credential of the database. "
+            "Restore the former key (`leadsync up` keeps it in the file secret-key). If it is lost for good, "
+            "LEADSYNC_ACCEPT_NEW_KEYS=1 starts all the same; each integration then needs a new token."
+        )
 
 
 class AesVault:
@@ -40,6 +52,12 @@ class AesVault:
     def key_number(self, sealed: bytes) -> int:
         """The place of the key that opens this, from 1; 0 if it is none of the keys."""
         return self._numbers.get(sealed[:_KEY_ID_BYTES], 0)
+
+    def check(self, stored: Iterable[bytes]) -> None:
+        """Raise WrongKeyError if there are stored credentials and these keys sealed none of them."""
+        known = [sealed[:_KEY_ID_BYTES] in self._keys for sealed in stored]
+        if known and not any(known):
+            raise WrongKeyError
 
     def open(self, integration_id: str, sealed: bytes) -> Credential:
         """Open what was sealed for this integration.

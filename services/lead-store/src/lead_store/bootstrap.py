@@ -14,6 +14,7 @@ from lead_store.mongo.client import connect
 from lead_store.mongo.data_version import upgrade
 from lead_store.mongo.free_space import FreeSpace, of_folder, of_server
 from lead_store.mongo.indexes import ensure_indexes
+from lead_store.mongo.key_check import check_key
 from lead_store.mongo.quarantine import QuarantinedRequests
 from lead_store.mongo.store import Store
 from lead_store.rpc.conflict_service import ConflictService
@@ -99,7 +100,7 @@ def build(
 def run(settings: Settings, stop: threading.Event) -> Iterator[int]:
     """Serve until the context ends; gives the port. Waits for the database before it serves.
 
-    Raises NewerDataError, and at its end ThreadEndedError if that is why `stop` was set.
+    Raises NewerDataError or WrongKeyError, and at its end ThreadEndedError if that is why `stop` was set.
     """
     threads = VitalThreads(stop)
     with ExitStack() as stack:
@@ -109,7 +110,7 @@ def run(settings: Settings, stop: threading.Event) -> Iterator[int]:
         store = Store.of(client, settings.database, key, settings.retention, process, timing.silent)
         loops, signs, space = Loops(), LifeSigns(store, timing.lease), _free_space(store, settings)
         health = HealthWatch(
-            *(signs.give, lambda: _prepare(store, signs), timing.heartbeat, loops.turns.late),
+            *(signs.give, lambda: _prepare(store, settings, signs), timing.heartbeat, loops.turns.late),
             has_room=lambda: _has_room(space),
         )
         if not health.wait_for_database(stop):
@@ -139,11 +140,13 @@ def _has_room(space: FreeSpace) -> bool:
     return not space.low
 
 
-def _prepare(store: Store, signs: LifeSigns) -> None:
+def _prepare(store: Store, settings: Settings, signs: LifeSigns) -> None:
     """Make the database ready. First, what a predecessor that died has left locked is released.
 
-    Data of an earlier version is upgraded. Raises NewerDataError for that of a newer one.
+    Data of an earlier version is upgraded. Raises NewerDataError for that of a newer one, and WrongKeyError for a
+    database that another key was used on.
     """
+    check_key(store.database, settings.identity_key, accept_new=settings.accept_new_keys)
     upgrade(store.database)
     signs.correct_times()
     store.processes.end_predecessor()

@@ -52,6 +52,7 @@ class Settings:
     quarantine: timedelta = timedelta(days=3)  # of webhook requests that could not be verified
     log_level: str = "INFO"
     least_free: int = 256 * MB  # bytes on the database's disk; with less, nothing new is taken
+    accept_new_keys: bool = False  # on a database that was made with another one
     database_folder: Path | None = None  # where the database's data lies, if it is on this machine
 
     @classmethod
@@ -72,6 +73,7 @@ class Settings:
         scale = _number(env, "LEADSYNC_TIME_SCALE", 1, 1, 100, faults)  # for tests: divides every wait
         least_free = _number(env, "LEADSYNC_MIN_FREE_MB", 256, 0, 1_000_000_000, faults)
         folder = env.get("LEADSYNC_DATABASE_FOLDER", "")
+        accept_new_keys = _number(env, "LEADSYNC_ACCEPT_NEW_KEYS", 0, 0, 1, faults)
         log_level = env.get("LEADSYNC_LOG_LEVEL", "INFO").upper()
         if log_level not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
             faults.append("LEADSYNC_LOG_LEVEL: use DEBUG, INFO, WARNING or ERROR")
@@ -90,6 +92,7 @@ class Settings:
             quarantine=timedelta(days=quarantine),
             log_level=log_level,
             least_free=least_free * MB,
+            accept_new_keys=accept_new_keys == 1,
             database_folder=Path(folder) if folder else None,
         )
 
