@@ -10,6 +10,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 from leadsync_cli.errors import CommandError, Exit
 from leadsync_cli.gateway.client import Gateway, segment
+from leadsync_cli.terminal import shown
 
 RUNS = "/crm-integration/runs"
 POLL_SECONDS = 0.5
@@ -39,15 +40,15 @@ def follow(gateway: Gateway, run_id: str, *, quiet: bool) -> Run:
 def described(run: Run) -> dict[str, Any]:
     """Return what the progress bar shows."""
     total, done, ended = run.get("total") or None, run.get("done") or 0, run["state"] != "running"
-    rate, forecast = run.get("ratePerSecond"), run.get("forecastAt")
+    rate, forecast, outcomes = run.get("ratePerSecond"), run.get("forecastAt"), run.get("outcomes") or {}
     ending = f", done at {datetime.fromisoformat(forecast).astimezone():%H:%M:%S}" if forecast and not ended else ""
     return {
-        "description": f"{run['kind']} {run['state']}",
+        "description": shown(f"{run['kind']} {run['state']}"),
         "total": total if total or not ended else max(done, 1),
         "completed": done if total or not ended else max(done, 1),
         "count": f"{done} of {total}" if total else str(done),
         "pace": f"{rate:.0f}/s{ending}" if rate else "",
-        "outcomes": "  ".join(f"{name} {number}" for name, number in (run.get("outcomes") or {}).items() if number),
+        "outcomes": shown("  ".join(f"{name} {number}" for name, number in outcomes.items() if number)),
     }
 
 

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from leadsync_cli.errors import CommandError
+from leadsync_cli.terminal import json_text, shown, shown_lines
 
 PIPE_WIDTH = 200  # characters; a pipe has no width, so a table may need more
 PROSE_WIDTH = 40  # characters of a column of sentences in a pipe
@@ -20,7 +21,7 @@ _FRACTION = re.compile(r"^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\.\d+Z$")
 
 def print_json(value: Any) -> None:
     """Print a JSON value, indented, on stdout."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+    sys.stdout.write(json_text(value, indent=2) + "\n")
 
 
 def show(value: dict[str, Any], *, json: bool) -> None:
@@ -67,7 +68,7 @@ def print_rows(rows: Iterable[Mapping[str, Any]], columns: Sequence[tuple[str, s
     whole = [_is_whole(column) for column in cells]
     gaps = GAP * (len(columns) - 1)
     needed = sum(width if keep else PROSE_WIDTH for width, keep in zip(widest, whole, strict=True)) + gaps
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else max(PIPE_WIDTH, needed))
+    console = Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else max(PIPE_WIDTH, needed))
     if lines and sys.stdout.isatty() and sum(widest) + gaps > console.width:
         for number, line in enumerate(lines):
             sys.stdout.write("\n" if number else "")
@@ -88,26 +89,27 @@ def _is_whole(column: Iterable[str]) -> bool:
 
 def print_facts(facts: Mapping[str, Any], indent: str = "") -> None:
     """Print an object as one `name  value` line each, inner objects indented below their name."""
-    width = max((len(name) for name in facts), default=0)
+    width = max((len(shown(name)) for name in facts), default=0)
     for name, value in facts.items():
         inner = value if isinstance(value, list) else [value]
         if value and all(isinstance(item, dict) for item in inner):
-            sys.stdout.write(f"{indent}{name}\n")
+            sys.stdout.write(f"{indent}{shown(name)}\n")
             for number, item in enumerate(inner):
                 sys.stdout.write("\n" if number else "")
                 print_facts(item, indent + "  ")
         else:
-            sys.stdout.write(f"{indent}{name:<{width}}  {text_of(value)}\n")
+            sys.stdout.write(f"{indent}{shown(name):<{width}}  {text_of(value)}\n")
 
 
 def print_error(error: CommandError, *, as_json: bool) -> None:
     """Print an error on stderr: `reason: detail` and a hint, or the same as JSON."""
     if as_json:
         body = {"reason": error.reason, "detail": error.detail} | ({"hint": error.hint} if error.hint else {})
-        sys.stderr.write(json.dumps(body, ensure_ascii=False) + "\n")
+        sys.stderr.write(json_text(body) + "\n")
     else:
-        first, *more = [*(error.detail.splitlines() or [""]), *error.hint.splitlines()]
-        sys.stderr.write("\n".join([f"leadsync: {error.reason}: {first}", *(f"  {line}" for line in more)]) + "\n")
+        first, *more = [*(error.detail.split("\n") or [""]), *filter(None, error.hint.split("\n"))]
+        text = "\n".join([f"leadsync: {error.reason}: {first}", *(f"  {line}" for line in more)])
+        sys.stderr.write(shown_lines(text) + "\n")
 
 
 def look_up(row: Mapping[str, Any], path: str) -> Any:
@@ -119,14 +121,14 @@ def look_up(row: Mapping[str, Any], path: str) -> Any:
 
 
 def text_of(value: Any) -> str:
-    """Return a value as text for people: empty for None, yes or no, lists with commas."""
+    """Return a value as text for people: empty for None, yes or no, lists with commas; control characters are shown."""
     if value is None:
         return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list) and not any(isinstance(item, dict) for item in value):
-        return ", ".join(str(item) for item in value)
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else str(value)
+        return shown(", ".join(str(item) for item in value))
+    return shown(json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else str(value))
 
 
 def short_time(text: str) -> str:

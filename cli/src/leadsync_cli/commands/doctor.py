@@ -11,6 +11,7 @@ from leadsync_cli.commands.options import IntegrationOption, JsonOption, TokenOp
 from leadsync_cli.errors import Exit
 from leadsync_cli.gateway.client import segment
 from leadsync_cli.output import PIPE_WIDTH, print_json
+from leadsync_cli.terminal import shown
 
 MARKS = {"ok": "✓", "warning": "!", "failed": "✗"}
 STYLES = {"ok": "green", "warning": "yellow", "failed": "red"}
@@ -35,9 +36,9 @@ def doctor(
 
 def _print(checks: list[dict[str, str]]) -> None:
     """Print one line per check, and below it the fix."""
-    console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
-    width = max((len(check["name"]) for check in checks), default=0)
-    for check in checks:
+    console = Console(highlight=False, markup=False, emoji=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
+    width = max((len(shown(check["name"])) for check in checks), default=0)
+    for check in ({name: shown(str(text)) for name, text in check.items()} for check in checks):
         state, style = check["state"], STYLES.get(check["state"], "")
         first = f"{MARKS.get(state, '?')} {check['name']:<{width}}  "
         console.print(_wrapped(check["finding"], first, console.width), style=style, soft_wrap=True)

@@ -10,6 +10,7 @@ from leadsync_cli.commands.context import open_gateway
 from leadsync_cli.commands.options import JsonOption, PageSizeOption, PageTokenOption, TokenOption, UrlOption
 from leadsync_cli.gateway.client import segment
 from leadsync_cli.output import print_json, print_next_page, quoted
+from leadsync_cli.terminal import shown
 
 SIDES = {"platform": "on the platform", "crm": "in the CRM"}
 # What happened to a value: a write that was only sent, or refused, did not change it.
@@ -38,7 +39,7 @@ def why(
         print_json(page)
         return
     lines = [line for explanation in page["explanations"] for line in lines_of(explanation)]
-    sys.stdout.write("\n".join(lines or ["No change is recorded."]) + "\n")
+    sys.stdout.write("\n".join(map(shown, lines or ["No change is recorded."])) + "\n")
     print_next_page(page)
 
 

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from rich.console import Console
 
 from leadsync_cli.errors import CommandError
+from leadsync_cli.terminal import shown
 from leadsync_cli.waiting import wait_for
 
 Found = TypeVar("Found")
@@ -49,7 +50,7 @@ class Checklist:
         try:
             found, seconds = wait_for(condition, within)
         except CommandError as error:
-            found, seconds, refused = None, 0.0, f"  ({error.reason}: {error.detail})"
+            found, seconds, refused = None, 0.0, shown(f"  ({error.reason}: {error.detail})")
         passed = bool(found)
         self.checks.append(Check(self._scenario, claim, passed, round(seconds, 3)))
         mark = "[green]✓[/green]" if passed else "[red]✗[/red]"

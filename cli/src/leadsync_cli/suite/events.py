@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TextIO
 
+from leadsync_cli.terminal import shown_lines
+
 Fact = str | int | float | None
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 
@@ -53,7 +55,7 @@ def as_json(event: Event) -> str:
 def as_text(event: Event) -> str:
     """Render an event as a line for people."""
     render = _LINES.get(event.name)
-    return render(event) if render else ""
+    return shown_lines(render(event)) if render else ""
 
 
 def _nothing(_event: Event) -> str:
