@@ -4,10 +4,11 @@ import base64
 import os
 import secrets
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
-from leadsync_cli.errors import CommandError
+from leadsync_cli.errors import CommandError, Exit
 
 KEY_FILES = {
     "LEADSYNC_SECRET_KEY": "secret-key",
@@ -27,6 +28,20 @@ def make_private_dir(path: Path) -> Path:
     """Make a directory that only its owner may enter (mode 0700); an existing one is left as it is."""
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     return path
+
+
+@contextmanager
+def in_data_dir(data_dir: Path) -> Iterator[None]:
+    """Turn whatever the file system refuses into a CommandError that says what the data directory has to be."""
+    try:
+        yield
+    except OSError as error:
+        detail = (
+            f"{error.filename or data_dir}: {error.strerror}.\n"
+            f"The data directory {data_dir} has to be a folder in which this user can write.\n"
+            "LEADSYNC_DATA_DIR chooses another one."
+        )
+        raise CommandError("data_dir_unusable", detail, Exit.USAGE) from None
 
 
 def write_private(path: Path, content: str, *, replace: bool) -> None:
@@ -51,11 +66,16 @@ def write_private(path: Path, content: str, *, replace: bool) -> None:
 def read_private(path: Path) -> str:
     """Read a secret file, after limiting its permissions to its owner.
 
-    Raises FileNotFoundError, or CommandError if it holds anything but one line of printable ASCII characters.
+    Raises FileNotFoundError, or CommandError if it cannot be read or is anything but one line of printable ASCII.
     """
-    if path.stat().st_mode & 0o077:
-        path.chmod(0o600)
-    content = path.read_bytes().strip().decode("ascii", errors="replace")
+    try:
+        if path.stat().st_mode & 0o077:
+            path.chmod(0o600)
+        content = path.read_bytes().strip().decode("ascii", errors="replace")
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise CommandError("unreadable_file", f"{path} cannot be read: {error.strerror}.", Exit.USAGE) from None
     if not content:
         raise CommandError("damaged_key_file", f"{path} is empty. Restore it from a backup.")
     if not (content.isascii() and content.isprintable()):

@@ -60,10 +60,11 @@ class Settings:
         least_free = given.get("LEADSYNC_MIN_FREE_MB", "256")
         if not (least_free.isascii() and least_free.isdecimal() and len(least_free) <= LONGEST_NUMBER):
             faults.append(f"LEADSYNC_MIN_FREE_MB must be a whole number of megabytes, not {least_free!r}.")
+        data_dir = _folder(given, "LEADSYNC_DATA_DIR", ".leadsync", faults)
         if faults:
             raise ConfigurationError(faults)
         return cls(
-            data_dir=Path(given.get("LEADSYNC_DATA_DIR", ".leadsync")).expanduser().absolute(),
+            data_dir=data_dir,
             ports=ports,
             simulator=simulator,
             platform=given.get("LEADSYNC_PLATFORM", "jazzaam"),
@@ -92,6 +93,15 @@ def _port(given: Mapping[str, str], name: str, faults: list[str]) -> int:
         return int(text)
     faults.append(f"{variable} must be a port between 1 and 65535, not {text!r}.")
     return default
+
+
+def _folder(given: Mapping[str, str], variable: str, default: str, faults: list[str]) -> Path:
+    """Return the folder that the variable names; add a fault if its ~user is unknown, or there is no present folder."""
+    try:
+        return Path(given.get(variable, default)).expanduser().absolute()
+    except (RuntimeError, OSError):
+        faults.append(f"{variable} must be a folder; {given.get(variable, default)!r} leads nowhere.")
+        return Path(default)
 
 
 def _simulator(given: Mapping[str, str], faults: list[str]) -> bool:

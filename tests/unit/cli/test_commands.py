@@ -195,3 +195,31 @@ def test_a_lead_is_deleted_for_a_reason(gateway: FakeGateway, leadsync: Run) -> 
     assert leadsync("leads", "delete", "1", "--reason", "bored").returncode == 2
 
     assert [one.sent for one in gateway.requests_for("/leads/1")] == [{"reason": "merged", "into": "2"}]
+
+
+@pytest.mark.parametrize("url", ["ht!tp://x", "http://[", "ftp://x", "http://a\nb", "x", "https://"])
+def test_an_address_that_is_none_is_told(leadsync: Run, url: str) -> None:
+    """No traceback, and no advice to start the suite."""
+    ended = leadsync("leads", "list", "--url", url)
+
+    assert (ended.returncode, ended.stderr.split(":")[1]) == (2, " invalid_url")
+
+
+@pytest.mark.parametrize("token", ["é", "a\nb", "a\x1b"])
+def test_a_token_that_is_none_is_told(leadsync: Run, token: str) -> None:
+    """Its characters could not even be sent. The token is not shown."""
+    ended = leadsync("leads", "list", "--token", token)
+
+    assert (ended.returncode, ended.stderr.split(":")[1], token in ended.stderr) == (4, " token_invalid", False)
+
+
+@pytest.mark.parametrize(
+    "options", [("--etag", "é"), ("--first-name", "\udcff"), ("--first-name", "a", "--etag", "\udcff")]
+)
+def test_an_option_that_cannot_be_sent_is_told(leadsync: Run, options: tuple[str, ...]) -> None:
+    """Bytes that are no text, and what no header can hold."""
+    given = options if "--first-name" in options else ("--first-name", "a", *options)
+
+    ended = leadsync("leads", "update", "1", *given)
+
+    assert (ended.returncode, ended.stderr.split(":")[1]) == (2, " invalid_field")

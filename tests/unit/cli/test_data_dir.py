@@ -9,7 +9,8 @@ from pathlib import Path
 
 import jwt
 import pytest
-from leadsync_cli.errors import CommandError
+from leadsync_cli.errors import CommandError, ConfigurationError
+from leadsync_cli.gateway.client import connect
 from leadsync_cli.keys import (
     KEY_FILES,
     LOST_WITHOUT,
@@ -20,7 +21,9 @@ from leadsync_cli.keys import (
     write_private,
 )
 from leadsync_cli.settings import Settings
+from leadsync_cli.suite.events import Reporter, as_text
 from leadsync_cli.suite.lock import locked
+from leadsync_cli.suite.up import run_suite
 from leadsync_cli.tokens import Role, local_token_key, make_token
 
 
@@ -152,3 +155,33 @@ def test_without_a_key_there_is_no_token(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="start the suite once"):
         local_token_key(settings)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("where", ["a file", "below a file", "a read-only folder"])
+def test_a_data_directory_that_cannot_be_used_is_told(tmp_path: Path, where: str) -> None:
+    """No traceback: the error names the folder, what the system says, and the variable that chooses another one."""
+    (tmp_path / "file").touch()
+    # Nobody may make anything in /proc/self, not even root, for whom other folders are never read-only.
+    folder = {"a file": tmp_path / "file", "below a file": tmp_path / "file" / "data"}.get(where, Path("/proc/self"))
+    settings = Settings.from_env({"LEADSYNC_DATA_DIR": str(folder), "LEADSYNC_MIN_FREE_MB": "0"})
+
+    with pytest.raises(CommandError, match="LEADSYNC_DATA_DIR chooses another one") as refused:
+        run_suite(settings, Reporter(as_text))
+
+    assert refused.value.reason == "data_dir_unusable"
+    assert str(folder) in refused.value.detail
+
+
+def test_a_home_that_nobody_has_is_told() -> None:
+    """Along with everything else that is wrong with the configuration."""
+    with pytest.raises(ConfigurationError, match="LEADSYNC_DATA_DIR must be a folder"):
+        Settings.from_env({"LEADSYNC_DATA_DIR": "~nobody-has-this-name/data"})
+
+
+def test_a_token_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    """A folder in its place, say."""
+    (tmp_path / "admin-token").mkdir()
+    settings = Settings.from_env({"LEADSYNC_DATA_DIR": str(tmp_path)})
+
+    with pytest.raises(CommandError, match=r"admin-token cannot be read: Is a directory\."):
+        connect(settings)

@@ -74,6 +74,9 @@ class Gateway:
             answer = self._http.request(method, f"/api/v1{path}", params=params, json=body, headers=headers)
         except httpx.TransportError as error:
             raise _unreachable(self.url, error) from error
+        except UnicodeEncodeError:
+            detail = "An argument or option holds characters that cannot be sent."
+            raise CommandError("invalid_field", detail, Exit.USAGE) from None
         raise_for_problem(answer)
         found = _body(answer)
         if etag_now := answer.headers.get("etag"):
@@ -113,7 +116,7 @@ def segment(text: str) -> str:
     """Return an id as one segment of a path, whatever it contains. Raises CommandError if it cannot be one."""
     if text in {"", ".", ".."}:
         raise CommandError("invalid_id", f"{text!r} is not an id.", Exit.USAGE)
-    return quote(text, safe="")
+    return quote(text, safe="", errors="surrogateescape")  # bytes that are no text in this machine's encoding, too
 
 
 def _if_match(etag: str) -> dict[str, str]:
@@ -124,10 +127,16 @@ def _if_match(etag: str) -> dict[str, str]:
 def connect(settings: Settings, url: str = "", token: str = "") -> Gateway:
     """Open a connection with the options, else the environment, else the local data directory.
 
-    Raises CommandError if there is no token anywhere.
+    Raises CommandError if there is no token anywhere, or the address or the token cannot be one.
     """
     address = (url or settings.url).rstrip("/")
+    if not _is_address(address):
+        detail = f"{address!r} is no address such as https://leads.example.com; --url or LEADSYNC_URL sets it."
+        raise CommandError("invalid_url", detail, Exit.USAGE)
     bearer = token or settings.token
+    if not (bearer.isascii() and bearer.isprintable()):
+        detail = "The token of --token or LEADSYNC_TOKEN holds characters that no token has."
+        raise CommandError("token_invalid", detail, Exit.REFUSED)
     if not bearer and urlsplit(address).hostname not in LOOPBACK:  # the local token is never sent to another machine
         raise CommandError("no_token", f"Give a token for {address} with --token or LEADSYNC_TOKEN.", Exit.REFUSED)
     if not bearer:
@@ -140,3 +149,12 @@ def connect(settings: Settings, url: str = "", token: str = "") -> Gateway:
             )
             raise CommandError("no_token", detail, Exit.REFUSED) from None
     return Gateway(address, bearer)
+
+
+def _is_address(text: str) -> bool:
+    """Say whether it is an http or https address of a host."""
+    try:
+        address, parts = httpx.URL(text), urlsplit(text)
+    except (httpx.InvalidURL, ValueError):
+        return False
+    return address.scheme in {"http", "https"} and bool(address.host and parts.hostname)

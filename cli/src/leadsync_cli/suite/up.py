@@ -3,13 +3,14 @@
 import asyncio
 import signal
 from collections.abc import Mapping
+from contextlib import ExitStack
 from datetime import timedelta
 from urllib.parse import urlsplit
 
 from leadsync_cli.crms.hubspot.local import NAME
 from leadsync_cli.errors import CommandError, Exit
 from leadsync_cli.gateway.client import LOOPBACK
-from leadsync_cli.keys import make_private_dir, suite_keys, write_private
+from leadsync_cli.keys import in_data_dir, make_private_dir, suite_keys, write_private
 from leadsync_cli.settings import Settings
 from leadsync_cli.suite.catalogue import components, gateway_url, simulator_url, suite_environment, wanted_ports
 from leadsync_cli.suite.connect import ensure_integration
@@ -28,28 +29,30 @@ TOKEN_LIFETIME = timedelta(days=30)  # renewed at each start
 def run_suite(settings: Settings, reporter: Reporter) -> None:
     """Run the suite until SIGINT, SIGTERM or SIGHUP.
 
-    Raises CommandError: port_taken, already_running, disk_full, key_missing, damaged_key_file, database_unreachable,
-    cannot_start.
+    Raises CommandError: port_taken, already_running, data_dir_unusable, disk_full, key_missing, damaged_key_file,
+    database_unreachable, cannot_start.
     """
-    make_private_dir(settings.data_dir)
-    check_room(settings.data_dir, settings.least_free_mb)
-    with locked(settings.data_dir):
-        check_ports(wanted_ports(settings))
-        database = settings.data_dir / "mongo"
-        has_data = settings.embedded_database and database.exists() and any(database.iterdir())
-        for folder in ("mongo", "logs"):
-            make_private_dir(settings.data_dir / folder)
-        accept_new = settings.accept_new_keys
-        keys = suite_keys(settings.data_dir, settings.environment, has_data=has_data, accept_new=accept_new)
-        token = make_token(
-            keys["LEADSYNC_TOKEN_KEY"],
-            tenant="default",
-            role=Role.ADMIN,
-            subject="leadsync-up",
-            lifetime=TOKEN_LIFETIME,
-        )
-        write_private(settings.admin_token_file, token, replace=True)
+    with ExitStack() as stack:
+        with in_data_dir(settings.data_dir):
+            keys, token = _prepare(settings, stack)
         asyncio.run(_supervise(settings, suite_environment(settings, keys), token, reporter))
+
+
+def _prepare(settings: Settings, stack: ExitStack) -> tuple[dict[str, str], str]:
+    """Lock the data directory until the stack closes, and make in it what is missing: the keys, and a new token."""
+    data_dir, database = settings.data_dir, settings.data_dir / "mongo"
+    make_private_dir(data_dir)
+    check_room(data_dir, settings.least_free_mb)
+    stack.enter_context(locked(data_dir))
+    check_ports(wanted_ports(settings))
+    has_data = settings.embedded_database and database.exists() and any(database.iterdir())
+    for folder in (database, data_dir / "logs"):
+        make_private_dir(folder)
+    keys = suite_keys(data_dir, settings.environment, has_data=has_data, accept_new=settings.accept_new_keys)
+    signing, lifetime = keys["LEADSYNC_TOKEN_KEY"], TOKEN_LIFETIME
+    token = make_token(signing, tenant="default", role=Role.ADMIN, subject="leadsync-up", lifetime=lifetime)
+    write_private(settings.admin_token_file, token, replace=True)
+    return keys, token
 
 
 async def _check_database(mongo_url: str) -> None:
