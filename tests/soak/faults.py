@@ -18,7 +18,10 @@ LINKS = (
 GATEWAY_PROCESS = "one of the gateway's processes"
 PAIRS = (GATEWAY_PROCESS, "lead-store", GATEWAY_PROCESS, "lead-store-2", GATEWAY_PROCESS, "crm-connector")
 """What is killed in turn where two of them run: never both at a time, so that one is always there."""
+EVERYTHING = "every process"
+REPLACED_AFTER = 45.0  # seconds: what is stopped for longer than any patience with it
 PAIR_GAP_SECONDS = (2.5, 4.0)
+FOR_GOOD = 0.25  # of what is stopped
 GAP_SECONDS = 3.5  # between two faults, on average
 REST_SECONDS = (6.0, 12.0)  # now and then nothing goes wrong, so that work gets through in between
 
@@ -27,6 +30,8 @@ class Kind(StrEnum):
     """What a fault does."""
 
     KILL = "kill"  # SIGKILL; the supervisor starts the process again
+    STOP = "stop"  # SIGSTOP; it goes on after a while, unless it was replaced meanwhile
+    FULL = "full disk of"  # no file can be written; the database does not outlive it, and is replaced
     CUT = "cut"  # connections broken, new ones refused for a while
     FREEZE = "freeze"  # connections stay, nothing moves for a while
     SLOW = "slow"  # each chunk is late
@@ -74,10 +79,15 @@ def kill_loop(seed: int, seconds: float) -> list[Fault]:
 
 
 def _fault(rng: Random, at: float) -> Fault:
-    kind = rng.choices(list(Kind), weights=(7, 3, 2, 2, 2))[0]
+    kind = rng.choices(list(Kind), weights=(7, 2, 1, 3, 2, 2, 2))[0]
     match kind:
         case Kind.KILL:
             return Fault(at, kind, rng.choices(list(COMPONENTS), weights=list(COMPONENTS.values()))[0])
+        case Kind.STOP:
+            seconds = REPLACED_AFTER if rng.random() < FOR_GOOD else rng.uniform(0.5, 8)
+            return Fault(at, kind, rng.choices(list(COMPONENTS), weights=list(COMPONENTS.values()))[0], seconds)
+        case Kind.FULL:
+            return Fault(at, kind, EVERYTHING, rng.uniform(1, 6))
         case Kind.CUT:
             return Fault(at, kind, rng.choice(LINKS), rng.uniform(0.05, 3))
         case Kind.FREEZE:

@@ -51,6 +51,11 @@ class Injector:
         match fault.kind:
             case Kind.KILL:
                 return self._kill(fault.where)
+            case Kind.STOP:
+                return self._stop(fault)
+            case Kind.FULL:
+                self.counts["full disks"] += 1
+                return self.suite.fill_disk(fault.seconds)
             case Kind.CUT:
                 self.counts["links cut"] += 1
                 return self.suite.links[fault.where].cut(fault.seconds)
@@ -66,6 +71,10 @@ class Injector:
     async def _kill(self, component: str) -> None:
         if not self.suite.kill(component):
             self.counts["kills that met nobody"] += 1
+
+    async def _stop(self, fault: Fault) -> None:
+        self.counts["processes stopped"] += 1
+        await self.suite.stop(fault.where, fault.seconds)
 
     async def _upset_hubspot(self, fault: Fault) -> None:
         self.counts[f"HubSpot's {fault.where}"] += 1

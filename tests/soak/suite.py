@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import resource
 import signal
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
@@ -31,7 +32,7 @@ SETTINGS = {
     "HUBSPOT_TIMEOUT_SECONDS": "3",
     "LEADSYNC_LOG_LEVEL": "info",
 }
-PATIENCE = Patience(first_delay=0.2, longest_delay=1.0, steady_after=1.0)
+PATIENCE = Patience(first_delay=0.2, longest_delay=1.0, steady_after=1.0, ask_every=1.0)
 UP_SECONDS = 120.0
 
 
@@ -64,6 +65,29 @@ class SoakSuite:
         self.killed[component] += 1
         return True
 
+    async def stop(self, component: str, seconds: float) -> None:
+        """Stop a component's process for a while, with SIGSTOP. What does not answer for long is replaced meanwhile."""
+        pid = self.pids.get(component)
+        if pid is not None:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGSTOP)
+            await asyncio.sleep(seconds)
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+
+    async def fill_disk(self, seconds: float) -> None:
+        """Let every write to a file fail for a while, in every process but the simulator.
+
+        Each process gets a limit of one byte for its files. Where a full disk gives ENOSPC they see EFBIG, which all of
+        them treat the same. The database breaks at its first write, and its successor has no limit.
+        """
+        full = [pid for component, pid in self.pids.items() if component != "simulator"]
+        for pid in full:
+            _limit_files(pid, 1)
+        await asyncio.sleep(seconds)
+        for pid in full:
+            _limit_files(pid, resource.RLIM_INFINITY)
+
     def _kill_one_of_the_gateways(self) -> bool:
         """End one of the processes that serve behind the gateway's port; their parent starts another one."""
         parent = self.pids.get("webhook-gateway")
@@ -84,6 +108,8 @@ class SoakSuite:
             case "exited":  # by itself, or since it never became ready
                 self.pids.pop(event.component, None)
                 self.exits[f"{event.component} {facts['detail']}"] += 1
+            case "silent":  # it is about to be replaced
+                self.exits[f"{event.component} did not answer"] += 1
             case "integration":
                 self.integration_id = str(facts.get("id", ""))
         return ""
@@ -140,6 +166,12 @@ async def _first(suite: asyncio.Task[None], up: asyncio.Task[bool]) -> None:
         if suite.done():
             suite.result()
         raise TimeoutError("the suite did not come up")
+
+
+def _limit_files(pid: int, most: int) -> None:
+    """Set how large a file a process may write; the hard limit stays, so that it can be lifted again."""
+    with suppress(ProcessLookupError):
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (most, resource.RLIM_INFINITY))
 
 
 def _children(pid: int) -> list[int]:

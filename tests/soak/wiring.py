@@ -6,7 +6,7 @@ from dataclasses import replace
 from leadsync_cli.settings import Settings
 from leadsync_cli.suite.component import Component
 from leadsync_cli.suite.ports import free_ports
-from leadsync_cli.suite.probes import grpc_probe
+from leadsync_cli.suite.probes import grpc_answers, grpc_probe
 
 from soak.faults import LINKS
 from soak.proxy import Link
@@ -50,7 +50,8 @@ def _paired(component: Component, second: str, port: int) -> list[Component]:
     if component.name != "lead-store":
         return [first]
     own = {**environment, "LEAD_STORE_PORT": str(port)}
-    return [first, replace(first, name="lead-store-2", address=second, ready=grpc_probe(port), environment=own)]
+    ready, answers = grpc_probe(port), grpc_answers(port)
+    return [first, replace(first, name="lead-store-2", address=second, environment=own, ready=ready, answers=answers)]
 
 
 def _behind(component: Component, links: Mapping[str, Link], everything: Mapping[str, str]) -> Component:
