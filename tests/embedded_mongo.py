@@ -40,6 +40,11 @@ class EmbeddedMongo:
             stderr=subprocess.DEVNULL,
         )
 
+    @property
+    def pid(self) -> int:
+        """Id of its process."""
+        return self._process.pid
+
     def stop(self) -> None:
         """End it, and remove its data."""
         self._process.terminate()

@@ -19,6 +19,8 @@ Session = ClientSession
 TRIES = 10  # of a transaction that loses against others
 COMMIT_TRIES = 3
 LONGEST_STEP_BACK = 0.02  # seconds, per try that was lost
+# An error inside the server, such as after a full disk; network, shutdown, no primary; a full disk.
+_AWAY = frozenset({1, 6, 7, 89, 91, 189, 10107, 11600, 11602, 13435, 13436, 14031})
 
 
 class Contended(Exception):  # noqa: N818 - nothing went wrong: somebody else was first
@@ -70,7 +72,7 @@ def _commit(session: ClientSession) -> None:
 def is_away(error: PyMongoError) -> bool:
     """Whether the database could not be reached or could not answer in time."""
     if isinstance(error, OperationFailure):
-        return error.code in {6, 7, 89, 91, 189, 10107, 11600, 11602, 13435, 13436}  # network, shutdown, no primary
+        return error.code in _AWAY
     return isinstance(error, ConnectionFailure | ServerSelectionTimeoutError)
 
 
