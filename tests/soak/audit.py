@@ -63,8 +63,10 @@ def _unkept(left: FinalState, acknowledged: Iterable[Acknowledged]) -> Iterator[
         elif kept["state"] != "routed":
             yield Finding("L10", f"an acknowledged delivery is still {kept['state']}", one.key)
         else:
+            # A decision bears an earlier time than the delivery before it if the clock was put back in between.
+            since = kept["recorded_at"] - left.clock_ahead
             for record_id in one.record_ids:
-                if not is_covered(left.work_item_of_record(record_id), kept["recorded_at"]):
+                if not is_covered(left.work_item_of_record(record_id), since):
                     yield Finding("L10", "an acknowledged touch has no later decision", f"{one.key} {record_id}")
 
 

@@ -22,6 +22,7 @@ EVERYTHING = "every process"
 REPLACED_AFTER = 45.0  # seconds: what is stopped for longer than any patience with it
 PAIR_GAP_SECONDS = (2.5, 4.0)
 FOR_GOOD = 0.25  # of what is stopped
+MOST_BACK, MOST_AHEAD = 45.0, 90.0  # seconds that a clock jumps; a lease is 30
 GAP_SECONDS = 3.5  # between two faults, on average
 REST_SECONDS = (6.0, 12.0)  # now and then nothing goes wrong, so that work gets through in between
 
@@ -32,6 +33,7 @@ class Kind(StrEnum):
     KILL = "kill"  # SIGKILL; the supervisor starts the process again
     STOP = "stop"  # SIGSTOP; it goes on after a while, unless it was replaced meanwhile
     FULL = "full disk of"  # no file can be written; the database does not outlive it, and is replaced
+    CLOCK = "clock jump of"  # its time of day jumps ahead or back, and back or ahead after a while
     CUT = "cut"  # connections broken, new ones refused for a while
     FREEZE = "freeze"  # connections stay, nothing moves for a while
     SLOW = "slow"  # each chunk is late
@@ -40,7 +42,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One fault; `at` and `seconds` are seconds, `amount` is a delay or says which of HubSpot's faults it is."""
+    """One fault; `at` and `seconds` are seconds, `amount` is a delay, a jump, or a number of HubSpot's faults."""
 
     at: float
     kind: Kind
@@ -79,7 +81,7 @@ def kill_loop(seed: int, seconds: float) -> list[Fault]:
 
 
 def _fault(rng: Random, at: float) -> Fault:
-    kind = rng.choices(list(Kind), weights=(7, 2, 1, 3, 2, 2, 2))[0]
+    kind = rng.choices(list(Kind), weights=(7, 2, 1, 2, 3, 2, 2, 2))[0]
     match kind:
         case Kind.KILL:
             return Fault(at, kind, rng.choices(list(COMPONENTS), weights=list(COMPONENTS.values()))[0])
@@ -88,6 +90,11 @@ def _fault(rng: Random, at: float) -> Fault:
             return Fault(at, kind, rng.choices(list(COMPONENTS), weights=list(COMPONENTS.values()))[0], seconds)
         case Kind.FULL:
             return Fault(at, kind, EVERYTHING, rng.uniform(1, 6))
+        case Kind.CLOCK:
+            where = rng.choice(list(COMPONENTS))
+            # The token of the run is never from the future for the gateway: it would rightly refuse it.
+            least = 5.0 if where == "webhook-gateway" else -MOST_BACK
+            return Fault(at, kind, where, rng.uniform(2, 15), rng.uniform(least, MOST_AHEAD))
         case Kind.CUT:
             return Fault(at, kind, rng.choice(LINKS), rng.uniform(0.05, 3))
         case Kind.FREEZE:

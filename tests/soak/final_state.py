@@ -5,7 +5,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
@@ -69,6 +69,7 @@ class FinalState:
     contacts: dict[str, Json]  # live and archived ones, with the history of their properties
     api_leads: dict[str, Json]  # as the API shows them
     calls: Json
+    clock_ahead: timedelta = timedelta()  # the most that the database's clock was ahead during the run
 
     def link(self, lead: Json) -> Json | None:
         """A lead's link to the account, as stored."""
@@ -80,7 +81,14 @@ class FinalState:
         return self.work_items.get(f"{self.integration_id}/record/{record_id}")
 
 
-def gather(mongo_url: str, database: str, integration_id: str, api: httpx.Client, hubspot: ControlClient) -> FinalState:
+def gather(
+    mongo_url: str,
+    database: str,
+    integration_id: str,
+    api: httpx.Client,
+    hubspot: ControlClient,
+    clock_ahead: timedelta = timedelta(),
+) -> FinalState:
     """Read everything. Call it when nothing moves any more."""
     with MongoClient[Json](mongo_url, tz_aware=True, serverSelectionTimeoutMS=10_000) as client:
         store = client[database]
@@ -98,6 +106,7 @@ def gather(mongo_url: str, database: str, integration_id: str, api: httpx.Client
             contacts={one["id"]: hubspot.contact(one["id"]) for one in hubspot.contacts(archived=True)},
             api_leads={lead["id"]: lead for lead in _leads(api)},
             calls=hubspot.call_log(),
+            clock_ahead=clock_ahead,
         )
 
 

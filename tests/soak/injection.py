@@ -5,6 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from hubspot_simulator.client import ControlClient
@@ -31,6 +32,7 @@ class Injector:
     hubspot: ControlClient
     log: Callable[[str], None]
     counts: Counter[str] = field(default_factory=Counter)
+    database_ahead: timedelta = timedelta()  # the most that its clock was ahead
 
     async def inject(self, faults: Iterable[Fault]) -> None:
         """Carry out all faults, each at its time; returns when the last one is over."""
@@ -56,6 +58,8 @@ class Injector:
             case Kind.FULL:
                 self.counts["full disks"] += 1
                 return self.suite.fill_disk(fault.seconds)
+            case Kind.CLOCK:
+                return self._jump(fault)
             case Kind.CUT:
                 self.counts["links cut"] += 1
                 return self.suite.links[fault.where].cut(fault.seconds)
@@ -75,6 +79,14 @@ class Injector:
     async def _stop(self, fault: Fault) -> None:
         self.counts["processes stopped"] += 1
         await self.suite.stop(fault.where, fault.seconds)
+
+    async def _jump(self, fault: Fault) -> None:
+        clock = self.suite.clocks.get(fault.where)
+        self.counts["clock jumps" if clock else "clocks that cannot jump"] += 1
+        if clock is not None:
+            if fault.where == "database":
+                self.database_ahead = max(self.database_ahead, timedelta(seconds=fault.amount))
+            await clock.jump(fault.amount, fault.seconds)
 
     async def _upset_hubspot(self, fault: Fault) -> None:
         self.counts[f"HubSpot's {fault.where}"] += 1

@@ -75,9 +75,8 @@ async def _on(suite: SoakSuite, stack: ExitStack, options: Options) -> bool:
     idle_after = time.monotonic() - over_at if quiet else None
     needless = await asyncio.to_thread(idle.writes_after_another_look) if quiet else 0
     deliveries.look()
-    left = await asyncio.to_thread(
-        gather, suite.mongo_url, f"{suite.prefix}_lead_store", suite.integration_id, api, hubspot
-    )
+    of_suite = suite.mongo_url, f"{suite.prefix}_lead_store", suite.integration_id, api, hubspot
+    left = await asyncio.to_thread(gather, *of_suite, injector.database_ahead)
     acknowledged = [one for some in deliveries.acknowledged.values() for one in some]
     findings = audit(left, acknowledged, ledger, needless)
     if options.pairs:

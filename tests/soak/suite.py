@@ -21,7 +21,8 @@ from leadsync_cli.suite.events import Event, Reporter
 from leadsync_cli.suite.supervisor import Supervisor
 from leadsync_cli.tokens import Role, make_token
 
-from soak.faults import GATEWAY_PROCESS
+from soak.clock import Clock, make_clocks, with_clocks
+from soak.faults import COMPONENTS, GATEWAY_PROCESS
 from soak.proxy import Link
 from soak.wiring import make_links, wired
 
@@ -47,6 +48,7 @@ class SoakSuite:
     token: str
     data_dir: Path
     links: Mapping[str, Link]
+    clocks: Mapping[str, Clock]
     integration_id: str = ""
     pids: dict[str, int] = field(default_factory=dict)
     exits: Counter[str] = field(default_factory=Counter)
@@ -126,7 +128,7 @@ async def running(data_dir: Path, environment: Mapping[str, str], *, pairs: bool
     token = make_token(
         keys["LEADSYNC_TOKEN_KEY"], tenant="default", role=Role.ADMIN, subject="soak", lifetime=timedelta(hours=12)
     )
-    links = make_links(settings)
+    links, clocks = make_links(settings), make_clocks(data_dir, COMPONENTS)
     suite = SoakSuite(
         url=gateway_url(settings.ports),
         hubspot_url=simulator_url(settings.ports),
@@ -135,9 +137,10 @@ async def running(data_dir: Path, environment: Mapping[str, str], *, pairs: bool
         token=token,
         data_dir=data_dir,
         links=links,
+        clocks=clocks,
     )
     reporter = Reporter(suite.note)
-    parts = wired(components(settings, everything), links, everything, pairs=pairs)
+    parts = with_clocks(wired(components(settings, everything), links, everything, pairs=pairs), clocks)
     supervisor, up = Supervisor(parts, data_dir / "logs", reporter, PATIENCE), asyncio.Event()
 
     async def greet() -> None:

@@ -1,6 +1,7 @@
 """The soak's audit has teeth: each law that is broken on purpose is named."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -67,6 +68,15 @@ def test_l1_any_address_of_the_contact_is_the_leads() -> None:
         {"email": "first@example.com", "hs_additional_emails": "b@example.com;ada@example.com"}
     )
     assert [found for found in audit(left, [DELIVERY], ledger, 0) if found.law == "L1"] == []
+
+
+@pytest.mark.parametrize(("ahead", "laws"), [(21, []), (19, ["L10"])])
+def test_l10_a_clock_that_was_put_back_explains_an_earlier_decision(ahead: float, laws: list[str]) -> None:
+    """But not one that is earlier than the clock was ever wrong by."""
+    left, ledger = world()
+    left.work_items["i/record/100"].update(decided_at=NOW - timedelta(seconds=20))
+    found = audit(replace(left, clock_ahead=timedelta(seconds=ahead)), [DELIVERY], ledger, 0)
+    assert [one.law for one in found] == laws
 
 
 def second_lead(left: FinalState, **values: str) -> dict[str, Any]:

@@ -22,13 +22,15 @@ def test_faults_lie_within_the_run_and_in_order(seconds: float) -> None:
 
 
 def test_a_long_run_meets_everything() -> None:
-    """Ten minutes kill and stop every process, fill the disk, and cut, freeze and slow every link that there is."""
+    """Ten minutes kill and stop every process, fill the disk, turn every clock and disturb every link."""
     faults = [fault for seed in range(5) for fault in schedule(seed, 600)]
     kinds = Counter((fault.kind, fault.where) for fault in faults)
     assert all(kinds[Kind.KILL, component] > 5 for component in COMPONENTS)
     assert all(kinds[Kind.STOP, component] for component in COMPONENTS)
     assert any(fault.kind is Kind.STOP and fault.seconds == REPLACED_AFTER for fault in faults)
     assert kinds[Kind.FULL, EVERYTHING] > 5
+    assert all(kinds[Kind.CLOCK, component] for component in COMPONENTS)
+    assert {fault.amount > 0 for fault in faults if fault.kind is Kind.CLOCK} == {True, False}
     assert all(kinds[kind, link] for kind in (Kind.CUT, Kind.FREEZE, Kind.SLOW) for link in LINKS)
 
 
