@@ -101,6 +101,19 @@ async def test_two_processes_are_one_gateway(free_tcp_port: int, tmp_path: Path)
         assert len(store.inbox.kept) == 41
 
 
+async def test_a_process_that_hangs_is_replaced(free_tcp_port: int, tmp_path: Path) -> None:
+    """One that was stopped keeps its connections waiting. It is killed, and another one serves in its place."""
+    store, port = Store(), free_tcp_port
+    async with store.serve(), _two(store, port, tmp_path) as (process, workers):
+        os.kill(workers[0], signal.SIGSTOP)
+        assert process.stdout is not None
+        async with asyncio.timeout(240):
+            line = json.loads(await process.stdout.readline())
+        assert (line["event"], line["pid"]) == ("a process gives no sign of life and is killed", workers[0])
+        assert set(await _listening(process, 1)).isdisjoint(workers)
+        assert await _post(port, 1) == 200
+
+
 async def test_no_process_outlives_its_parent(free_tcp_port: int, tmp_path: Path) -> None:
     """When the parent is killed, the others end by themselves and leave the port."""
     store, port = Store(), free_tcp_port

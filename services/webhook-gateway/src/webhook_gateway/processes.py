@@ -1,4 +1,4 @@
-"""Several equal processes behind one port, and their parent, which replaces those that die and serves nothing itself.
+"""Several equal processes behind one port, and their parent, which replaces those that die or hang and serves nothing.
 
 Each listens on a socket of its own (SO_REUSEPORT), and the kernel spreads connections over these sockets. A process
 that has died gets none, and a new one gets none before it is ready.
@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from ctypes import c_ulong
 from dataclasses import replace
 from multiprocessing.context import SpawnContext, SpawnProcess
 
@@ -28,6 +29,22 @@ from webhook_gateway.settings import Settings
 STOP_SECONDS = 5.0  # then those that still run are killed
 CHECK_SECONDS = 0.25  # how often it looks for processes that have died
 RESTART_SECONDS = 1.0  # the least time between two starts of the same process
+SIGN_SECONDS = 1.0  # how often each of them gives a sign of life
+MOST_LOOKS = 120  # without a new sign, which are 30 s: then it hangs, or is stopped
+
+
+class Signs:
+    """Signs of life of one process: a number in memory that its parent sees."""
+
+    def __init__(self, context: SpawnContext) -> None:
+        self.number = context.Value("L", 0, lock=False)
+        self._seen, self._looks = 0, 0
+
+    def are_missing(self) -> bool:
+        """Whether so many looks have shown no new sign. What pauses the parent as well pauses the counting."""
+        self._looks = 0 if self.number.value != self._seen else self._looks + 1
+        self._seen = self.number.value
+        return self._looks >= MOST_LOOKS
 
 
 class Workers:
@@ -39,6 +56,7 @@ class Workers:
         # A fresh interpreter each: gRPC does not survive a fork.
         self._context: SpawnContext = multiprocessing.get_context("spawn")
         self._running: dict[int, SpawnProcess] = {}  # by index
+        self._signs: dict[int, Signs] = {}
         self._next_start: dict[int, float] = {}
 
     def run(self, stop: threading.Event) -> None:
@@ -52,15 +70,21 @@ class Workers:
             self._end()
 
     def _keep_running(self, index: int) -> None:
-        """Start the process of this index unless it runs; log it if it has died."""
+        """Start the process of this index unless it runs; log it if it has died, and kill it if it hangs."""
         process = self._running.get(index)
+        if process is not None and process.is_alive() and self._signs[index].are_missing():
+            structlog.get_logger().error("a process gives no sign of life and is killed", pid=process.pid)
+            process.kill()
+            process.join()
         if process is not None and not process.is_alive():
             structlog.get_logger().error("a process has died", pid=process.pid, code=process.exitcode)
             mark_process_dead(process.pid, self._shared)  # type: ignore[no-untyped-call]
             del self._running[index]
         now = time.monotonic()
         if index not in self._running and now >= self._next_start.get(index, now):
-            process = self._context.Process(target=work, args=(self._settings, self._shared), daemon=True)
+            signs = self._signs[index] = Signs(self._context)
+            given = self._settings, self._shared, signs.number
+            process = self._context.Process(target=work, args=given, daemon=True)
             process.start()
             self._running[index], self._next_start[index] = process, now + RESTART_SECONDS
 
@@ -104,14 +128,25 @@ def _reserved(settings: Settings) -> Iterator[int]:
         yield address[1]
 
 
-def work(settings: Settings, shared: str) -> None:
-    """Serve in a process of its own, until SIGTERM or SIGINT, or until the parent is gone."""
+def work(settings: Settings, shared: str, sign: c_ulong) -> None:
+    """Serve in a process of its own, until SIGTERM or SIGINT, or until the parent is gone; `sign` counts up."""
     logs.configure(settings.log_level)
     with (
         bootstrap.listen(settings.host, settings.port, shared=True) as sock,
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
     ):
-        runner.run(serve(settings, sock, shared))
+        runner.run(_serve_with_signs(settings, sock, shared, sign))
+
+
+async def _serve_with_signs(settings: Settings, sock: socket.socket, shared: str, sign: c_ulong) -> None:
+    loop = asyncio.get_running_loop()
+
+    def give() -> None:
+        sign.value += 1
+        loop.call_later(SIGN_SECONDS, give)
+
+    give()
+    await serve(settings, sock, shared)
 
 
 async def serve(settings: Settings, sock: socket.socket, shared: str = "") -> None:
