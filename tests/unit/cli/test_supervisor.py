@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Awaitable, Callable
@@ -266,6 +267,22 @@ def test_logs_of_the_previous_start_are_kept(tmp_path: Path) -> None:
 
     assert (tmp_path / "one.log").read_text() == "second\n"
     assert (tmp_path / "one.log.1").read_text() == "first\n"
+
+
+def test_a_child_whose_log_cannot_be_opened_runs_without_one(tmp_path: Path) -> None:
+    """Somebody has removed the folder of logs while the suite runs: a child that dies then is started all the same."""
+    event_log, folder = EventLog(), tmp_path / "logs"
+    folder.mkdir()
+
+    async def remove_and_kill(_: Supervisor) -> None:
+        event = await event_log.until("ready", 1)
+        shutil.rmtree(folder)
+        os.kill(int(event.facts["pid"] or 0), signal.SIGKILL)
+        await event_log.until("ready", 2)
+
+    asyncio.run(play(event_log, folder, [shell("one", "exec sleep 60")], remove_and_kill))
+
+    assert not is_there(folder)
 
 
 def test_the_log_of_a_running_child_is_cut(tmp_path: Path) -> None:

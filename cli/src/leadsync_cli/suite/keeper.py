@@ -116,7 +116,7 @@ class Keeper:
     async def _spawn(self) -> asyncio.subprocess.Process:
         """Start the program in a session of its own, so that Ctrl-C reaches only the supervisor."""
         wrapper = (sys.executable, "-I", "-S", child.__file__, str(os.getpid()))
-        with self._log.open("ab") as log:
+        with logs.open_to_append(self._log) as log:
             return await asyncio.create_subprocess_exec(
                 *wrapper,
                 *self.component.command,

@@ -5,6 +5,7 @@ import os
 import shutil
 from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
 
 TAIL_BYTES = 4_000
 LARGEST = 10_000_000  # bytes
@@ -17,6 +18,14 @@ def rotate(path: Path) -> None:
     if path.exists():
         _make_place(path)
         path.replace(_earlier(path, 1))
+
+
+def open_to_append(path: Path) -> BinaryIO:
+    """Open a log for a process to write to. If that cannot be, such as on a full disk, it goes on without a log."""
+    try:
+        return path.open("ab")
+    except OSError:
+        return Path(os.devnull).open("ab")
 
 
 async def keep_small(path: Path) -> None:
