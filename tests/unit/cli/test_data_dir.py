@@ -163,7 +163,7 @@ def test_a_data_directory_that_cannot_be_used_is_told(tmp_path: Path, where: str
     (tmp_path / "file").touch()
     # Nobody may make anything in /proc/self, not even root, for whom other folders are never read-only.
     folder = {"a file": tmp_path / "file", "below a file": tmp_path / "file" / "data"}.get(where, Path("/proc/self"))
-    settings = Settings.from_env({"LEADSYNC_DATA_DIR": str(folder), "LEADSYNC_MIN_FREE_MB": "0"})
+    settings = Settings.from_env({"LEADSYNC_DATA_DIR": str(folder)})
 
     with pytest.raises(CommandError, match="LEADSYNC_DATA_DIR chooses another one") as refused:
         run_suite(settings, Reporter(as_text))

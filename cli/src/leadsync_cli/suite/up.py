@@ -42,8 +42,8 @@ def _prepare(settings: Settings, stack: ExitStack) -> tuple[dict[str, str], str]
     """Lock the data directory until the stack closes, and make in it what is missing: the keys, and a new token."""
     data_dir, database = settings.data_dir, settings.data_dir / "mongo"
     make_private_dir(data_dir)
-    check_room(data_dir, settings.least_free_mb)
     stack.enter_context(locked(data_dir))
+    check_room(data_dir, settings.least_free_mb)
     check_ports(wanted_ports(settings))
     has_data = settings.embedded_database and database.exists() and any(database.iterdir())
     for folder in (database, data_dir / "logs"):
