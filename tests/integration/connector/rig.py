@@ -193,7 +193,7 @@ def wired(
 def real_lead_store(mongo_url: str) -> Iterator[tuple[LeadStore, str]]:
     """Run a lead-store with a database of its own: for looking inside, and its address. Its leases outlast any test."""
     database = f"test_{uuid.uuid4().hex[:12]}"
-    timing = StoreTiming(lease=timedelta(seconds=600))
+    timing = StoreTiming(lease=timedelta(seconds=600), beside_changes=timedelta())  # no run waits for people
     settings = Settings(mongo_url=mongo_url, identity_key=b"k" * 32, database=database, port=0, timing=timing)
     with bootstrap.run(settings, threading.Event()) as port, grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
         inside = LeadStore(channel, mongo_url, settings.database)

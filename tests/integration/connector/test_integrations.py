@@ -490,17 +490,17 @@ def test_a_deletion_ends_though_the_crm_refuses_it(
     key: str,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """HubSpot does not know the app, or its developer key was revoked: the account is free, the log names the rest."""
-    app_id = hub.APP_ID if key == "revoked" else "no-such-app"
+    """HubSpot has lost the app, or its developer key was revoked: the account is free, the log names the rest."""
     with hub.hubspot(simulator.url, developer_key=key) as provider:
         parts = rig.wired(db, {"hubspot": provider}, store)
-        made = parts.connect(app_id=app_id)
+        made, app_id = parts.connect(), hub.APP_ID if key == "revoked" else "removed-app"
+        db.integrations.update_one({"_id": made.integration_id}, {"$set": {"app_id": app_id}})
         parts.subscriptions.put("hubspot", app_id, "", [CrmSubscription("4711", "contact.creation")])
 
         parts.integrations.delete("tenant-1", made.integration_id)
 
         assert (parts.repository.all(), double.targets) == ([], {})
-        assert made.integration_id != parts.connect(app_id=app_id).integration_id
+        assert made.integration_id != parts.connect().integration_id
     assert "subscriptions_left_in_crm" in (log := capsys.readouterr().out)
     assert "4711" in log
 

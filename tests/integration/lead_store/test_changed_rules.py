@@ -157,7 +157,8 @@ def test_r19_a_run_takes_few_records_at_a_time_while_people_change_others(lead_s
     fill(lead_store, MANY)
     lead_store.put_target(run_id="run-1", revision=2, mapping_fingerprint="m2")
     seconds = [0.0]
-    store, pace = Store.of(lead_store.client, lead_store.database.name, b"k" * 32), RunPace(lambda: seconds[0])
+    store = Store.of(lead_store.client, lead_store.database.name, b"k" * 32)
+    pace = RunPace(monotonic=lambda: seconds[0])
     leases = LeaseWork(store, WorkSignal(), Apply(store), timedelta(seconds=60), timedelta(seconds=0.1), pace)
 
     def lease() -> tuple[str, int]:

@@ -46,7 +46,7 @@ SETTINGS = Settings(
     identity_key=b"k" * 32,
     database=f"{PREFIX}_lead_store",
     platform=PLATFORM,
-    timing=Timing(lease=LEASE),
+    timing=Timing(lease=LEASE, beside_changes=timedelta()),
 )
 OWN_DATABASE = f"{PREFIX}_connector"
 _VAULT = AesVault(("machine" * 5,))

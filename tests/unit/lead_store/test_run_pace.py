@@ -2,9 +2,9 @@
 
 from lead_store.domain.decision import Decision, NextStep, Outcome
 from lead_store.domain.work_item import WorkItem
-from lead_store.usecases.run_pace import BESIDE_CHANGES, LATELY, MOST_LEASES, PAUSE, RunPace
+from lead_store.usecases.run_pace import BESIDE_CHANGES, MOST_LEASES, PAUSE, RunPace
 
-DECIDING_SECONDS = 0.5
+DECIDING_SECONDS, LATELY = 0.5, 10.0
 
 
 class World:
@@ -12,7 +12,7 @@ class World:
 
     def __init__(self) -> None:
         self.seconds = 1_000.0
-        self.pace = RunPace(lambda: self.seconds)
+        self.pace = RunPace(LATELY, lambda: self.seconds)
 
     def decide(self, outcome: Outcome, integration_id: str = "a", run_id: str = "") -> None:
         """Decide on a record of an integration."""

@@ -73,7 +73,8 @@ def build(
 ) -> Services:
     """Wire everything that works on a store; nothing runs yet. `steady` measures the seconds between two readings."""
     timing, waits = settings.timing, settings.timing.waits
-    signal, arrivals, loops, pace = WorkSignal(), Arrivals(), loops or Loops(), RunPace()
+    signal, arrivals, loops = WorkSignal(), Arrivals(), loops or Loops()
+    pace = RunPace(timing.beside_changes.total_seconds())
     apply = Apply(store, loops)
     leads = Leads(store, signal, settings.platform)
     conflicts, status = Conflicts(store, leads, signal), Status(store, loops)

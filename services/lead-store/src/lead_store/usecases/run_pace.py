@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from lead_store.domain.decision import UNDECIDED, Decision, Outcome
 from lead_store.domain.work_item import WorkItem
 
-LATELY = 10.0  # seconds for which a change counts
 MOST_LEASES = 100  # work items in a batch
 BESIDE_CHANGES = 10  # of them of runs, while people change something
 PAUSE = 3.0  # times as long as deciding took
@@ -29,6 +28,7 @@ class _Integration:
 class RunPace:
     """The pace of the runs of each integration; thread-safe."""
 
+    lately: float = 10.0  # seconds for which a change counts
     monotonic: Callable[[], float] = time.monotonic
     _known: dict[str, _Integration] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -45,18 +45,22 @@ class RunPace:
             return
         now = self.monotonic()
         with self._lock:
-            for old in [name for name, one in self._known.items() if now - max(one.changed, one.next_batch) > LATELY]:
-                del self._known[old]
+            self._forget(now)
             for name in of_runs | changed:
                 one = self._known.setdefault(name, _Integration())
                 one.changed = now if name in changed else one.changed
                 one.next_batch = now + PAUSE * seconds if name in of_runs else one.next_batch
+
+    def _forget(self, now: float) -> None:
+        for name, one in list(self._known.items()):
+            if now - max(one.changed, one.next_batch) > self.lately:
+                del self._known[name]
 
     def limit(self, integration_id: str) -> int:
         """Most work items of runs in the next batch: as many as it can hold if nobody has changed anything lately."""
         now = self.monotonic()
         with self._lock:
             known = self._known.get(integration_id)
-            if known is None or now - known.changed > LATELY:
+            if known is None or now - known.changed >= self.lately:
                 return MOST_LEASES
             return BESIDE_CHANGES if now >= known.next_batch else 0
