@@ -97,6 +97,20 @@ def test_a_record_without_properties_or_time_waits(
     assert [(one.kind, one.reason) for one in double.releases] == [(RETRY, "crm_answer_unreadable")]
 
 
+@pytest.mark.parametrize("shown", ["true", '" 7"'])
+def test_a_record_that_shows_no_id_is_not_taken_for_a_merged_one(
+    job: Job, double: StoreDouble, simulator: Simulator, shown: str
+) -> None:
+    """A contact that answers with another id was merged; one that answers with no id waits."""
+    ids = simulator.control.create_contacts(3)
+    simulator.control.fault(path="/crm/v3/objects/contacts", times=None, replace={f'"id":"{ids[1]}"': f'"id":{shown}'})
+
+    job.run(a_batch(*record_leases(ids)))
+
+    assert sorted(double.observed_ids()) == sorted({ids[0], ids[2]})
+    assert [(one.work_item_id, one.reason) for one in double.releases] == [(f"work-{ids[1]}", "crm_answer_unreadable")]
+
+
 def test_an_answer_that_is_too_slow_is_asked_for_in_smaller_parts(
     store: GrpcLeadStore, double: StoreDouble, crm: HubSpotCrm, simulator: Simulator
 ) -> None:

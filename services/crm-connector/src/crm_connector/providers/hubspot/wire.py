@@ -46,17 +46,20 @@ class _Named(msgspec.Struct):
 
 
 def contact_of(raw: msgspec.Raw) -> Contact:
-    """Decode one contact. An id or a value that is a number or a boolean is the text of it, as it was written.
+    """Decode one contact. A value that is a number or a boolean, or an id that is a number, is the text of it.
 
     Raises:
-        msgspec.DecodeError, UnicodeDecodeError, RecursionError: if it is of another form.
+        msgspec.DecodeError, UnicodeDecodeError, RecursionError: if it is of another form, or its id is no number.
 
     """
     try:
-        return msgspec.json.decode(raw, type=Contact, strict=False)
+        contact = msgspec.json.decode(raw, type=Contact, strict=False)
     except msgspec.ValidationError:
         loose = json.loads(bytes(raw), parse_int=str, parse_float=str)
-        return msgspec.convert(_as_texts(loose), Contact, strict=False)
+        contact = msgspec.convert(_as_texts(loose), Contact, strict=False)
+    if not contact.id.isdecimal():  # or the contact would be taken for merged into one of another id
+        raise msgspec.ValidationError("the id is no number")
+    return contact
 
 
 def contacts_of(raws: Iterable[msgspec.Raw]) -> tuple[list[Contact], list[str]]:
@@ -73,9 +76,10 @@ def contacts_of(raws: Iterable[msgspec.Raw]) -> tuple[list[Contact], list[str]]:
 def id_of(raw: msgspec.Raw) -> str:
     """Give the id of a contact that may be of another form otherwise; empty = it has none."""
     try:
-        return str(msgspec.json.decode(raw, type=_Named).id)
+        found = str(msgspec.json.decode(raw, type=_Named).id)
     except UNDECODABLE:
         return ""
+    return found if found.isdecimal() else ""
 
 
 def _as_texts(loose: Any) -> Any:
@@ -83,7 +87,7 @@ def _as_texts(loose: Any) -> Any:
     if not isinstance(loose, dict):
         return loose
     properties, history = loose.get("properties"), loose.get("propertiesWithHistory")
-    texts = {"id": _text(loose.get("id"))}
+    texts: dict[str, Any] = {}
     if isinstance(properties, dict):
         texts["properties"] = {name: _text(value) for name, value in properties.items()}
     for versions in history.values() if isinstance(history, dict) else ():
