@@ -29,14 +29,19 @@ def show(value: dict[str, Any], *, json: bool) -> None:
     (print_json if json else print_facts)(value)
 
 
-def show_with_rows(value: dict[str, Any], items: str, columns: Sequence[tuple[str, str]], *, json: bool) -> None:
-    """Print an object with a list. For people, the list is a separate table, left out if it is empty."""
+def show_with_rows(value: dict[str, Any], tables: Mapping[str, Sequence[tuple[str, str]]], *, json: bool) -> None:
+    """Print an object with lists. For people, each list is a table below the facts, left out if it is empty.
+
+    `tables`: name of a list → its columns.
+    """
     if json:
         print_json(value)
         return
-    print_facts({name: fact for name, fact in value.items() if name != items})
-    if value.get(items):
-        print_rows(value[items], columns, "")
+    print_facts({name: fact for name, fact in value.items() if name not in tables})
+    for name, columns in tables.items():
+        if value.get(name):
+            sys.stdout.write("\n")
+            print_rows(value[name], columns, "")
 
 
 def show_page(page: dict[str, Any], items: str, columns: Sequence[tuple[str, str]], empty: str, *, json: bool) -> None:

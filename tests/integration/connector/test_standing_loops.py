@@ -62,6 +62,18 @@ def test_a_sweep_that_never_succeeds_is_seen(parts: Parts, double: StoreDouble, 
     assert (check.state, "The last error was at" in check.finding) == (OK, True)
 
 
+def test_the_finding_about_a_loop_has_whole_sentences(parts: Parts, simulator: Simulator) -> None:
+    """The CRM's error is a sentence, and the last success is the next one."""
+    made = parts.connect()
+    problem = {"status": "error", "category": "VALIDATION_ERROR", "message": "no"}
+    simulator.control.fault(path=SEARCH_PATH, status=400, body=problem, times=None)
+    parts.sweep().turn()
+
+    (check,) = [one for one in parts.doctor().check("tenant-1", made.integration_id) if one.name == "sweep"]
+
+    assert check.finding.endswith("The CRM refused the request: 400 VALIDATION_ERROR. It has never succeeded.")
+
+
 def test_a_search_for_removed_records_that_fails_is_seen(
     parts: Parts, double: StoreDouble, simulator: Simulator
 ) -> None:

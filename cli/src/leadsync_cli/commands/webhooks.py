@@ -45,4 +45,4 @@ def status(
 
 
 def _show(state: dict[str, Any], *, json: bool) -> None:
-    show_with_rows(state, "subscriptions", SUBSCRIPTIONS, json=json)
+    show_with_rows(state, {"subscriptions": SUBSCRIPTIONS}, json=json)

@@ -16,7 +16,7 @@ from leadsync_cli.commands.options import (
     UrlOption,
 )
 from leadsync_cli.commands.runs import COLUMNS as RUN_COLUMNS
-from leadsync_cli.output import print_rows, show, show_page, show_with_rows
+from leadsync_cli.output import show, show_page, show_with_rows
 
 app = typer.Typer(no_args_is_help=True, help="Due, leased and failed work on records and leads.")
 
@@ -73,9 +73,7 @@ def sync_status(
     """Show how much was synced in each direction, how much work is left, and how sweeps, renewals and the like fare."""
     with open_gateway(url, token) as gateway:
         found = gateway.get("/crm-integration/sync-status", integrationId=the_integration(gateway, integration))
-    if not json and (loops := found.pop("loops", None)):
-        print_rows(loops, LOOP_COLUMNS, "")
-    show_with_rows(found, "runs", RUN_COLUMNS, json=json)
+    show_with_rows(found, {"loops": LOOP_COLUMNS, "runs": RUN_COLUMNS}, json=json)
 
 
 def redrive(

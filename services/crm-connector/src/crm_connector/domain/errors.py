@@ -146,7 +146,7 @@ class MissingScopesError(CrmError):
     needs_person = True
 
     def __init__(self, message: str = "", *, scopes: tuple[str, ...] = ()) -> None:
-        text = message or f"The credential lacks scopes: {', '.join(scopes) or 'unknown'}"
+        text = message or f"The credential lacks scopes: {', '.join(scopes) or 'unknown'}."
         super().__init__("missing_scopes", text)
         self.scopes = scopes
 
@@ -167,7 +167,7 @@ class CrmRejectedError(CrmError):
         existing_id: str = "",
         reason: str = "crm_refused",
     ) -> None:
-        super().__init__(reason, f"The CRM refused the request: {status} {category}")
+        super().__init__(reason, f"The CRM refused the request: {f'{status} {category}'.strip()}.")
         self.status = status
         self.category = category
         self.properties = properties or {}
