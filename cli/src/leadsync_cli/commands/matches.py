@@ -17,7 +17,7 @@ from leadsync_cli.errors import CommandError, Exit
 from leadsync_cli.gateway.client import Gateway
 from leadsync_cli.output import print_json, print_next_page, print_rows, show, show_page
 
-app = typer.Typer(help="Records that match several leads, or a lead that is linked elsewhere: list, pick.")
+app = typer.Typer(help="List records that match several leads or a lead that is linked elsewhere; pick their leads.")
 
 COLUMNS = [
     ("RECORD", "recordId"),
