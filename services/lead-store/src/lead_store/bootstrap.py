@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from lead_store.metrics import Metrics
 from lead_store.mongo.cached_clock import CachedClock
 from lead_store.mongo.client import connect
-from lead_store.mongo.data_version import upgrade
+from lead_store.mongo.data_version import refuse_newer, upgrade
 from lead_store.mongo.free_space import FreeSpace, of_folder, of_server
 from lead_store.mongo.indexes import ensure_indexes
 from lead_store.mongo.key_check import check_key
@@ -147,6 +147,7 @@ def _prepare(store: Store, settings: Settings, signs: LifeSigns) -> None:
     Data of an earlier version is upgraded. Raises NewerDataError for that of a newer one, and WrongKeyError for a
     database that another key was used on.
     """
+    refuse_newer(store.database)
     check_key(store.database, settings.identity_key, accept_new=settings.accept_new_keys)
     upgrade(store.database)
     signs.correct_times()

@@ -45,6 +45,7 @@ ADVICE = {
     "crm_answer_unreadable": Advice("The CRM's answer is not what it documents.", _SERVICES),
     "crm_answer_too_large": Advice("The CRM's answer is too large to be read.", "Shorten the record's longest values."),
     "store_unavailable": Advice("The database or lead-store did not answer."),
+    "disk_full": Advice("The disk of the database is nearly full.", "Make room on it; then the work goes on."),
     "paused": Advice("The integration is paused.", "Resume it when the work is to go on."),
     "integration_busy": Advice("Another process works the integration."),
     "integration_not_found": Advice("The integration has been disconnected."),

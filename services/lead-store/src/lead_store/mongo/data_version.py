@@ -34,8 +34,7 @@ def upgrade(database: Database[Document], steps: Mapping[int, Step] = STEPS) -> 
     Raises NewerDataError if it is newer; then nothing is changed.
     """
     version, present = _version(database), max(steps)
-    if version > present:
-        raise NewerDataError(database.name, version)
+    refuse_newer(database, present)
     for following in range(version + 1, present + 1):
         log.info("Upgrading the data", to_version=following)
         steps[following](database, partial(_report, following))
@@ -43,6 +42,13 @@ def upgrade(database: Database[Document], steps: Mapping[int, Step] = STEPS) -> 
         log.info("Upgraded the data", to_version=following)
     if version == present:
         _note(database, present)
+
+
+def refuse_newer(database: Database[Document], present: int = PRESENT) -> None:
+    """Raise NewerDataError if the data is newer than this program knows."""
+    version = _version(database)
+    if version > present:
+        raise NewerDataError(database.name, version)
 
 
 def _version(database: Database[Document]) -> int:
