@@ -68,8 +68,10 @@ def served_double() -> Iterator[tuple[StoreDouble, str]]:
 def shared(
     mongo_url: str, served_double: tuple[StoreDouble, str], running_simulator: Simulator
 ) -> Iterator[tuple[int, Any, str]]:
-    """One crm-connector for all tests that do not end it."""
+    """One crm-connector for all tests that do not end it. It serves by now: during its start, calls may be refused."""
     with running(mongo_url, served_double[1], running_simulator.url) as started:
+        with grpc.insecure_channel(f"127.0.0.1:{started[0]}") as channel:
+            wait_until(lambda: _health(channel) == health_pb2.HealthCheckResponse.SERVING)
         yield started
 
 
