@@ -11,7 +11,7 @@ from lead_store_calls import (
     done,
     present,
 )
-from lead_store_moves import touched
+from lead_store_moves import delete, link_of, touched
 from leadsync.inbox.v1 import inbox_service_pb2 as inbox
 from leadsync.sync.v1 import sync_pb2
 
@@ -91,6 +91,21 @@ def test_r3_a_value_that_our_write_replaced_unseen_is_held_for_a_person(lead_sto
     (conflict,) = lead.links[0].conflicts
     assert (conflict.field, conflict.ours, conflict.theirs, conflict.overwritten) == ("phone", "2", "person", True)
     assert lead_store.status().conflicts == 1
+    assert not touched(lead_store).history
+
+
+def test_r3_a_replaced_value_is_kept_if_the_lead_is_deleted_before_the_next_reading(lead_store: LeadStore) -> None:
+    """The reading after the write asks for history, and the link keeps what another author had entered."""
+    lead_store.put_target()
+    lead_id = lead_store.import_contact("1", email="a@x.org", phone="1")
+    lease = written(lead_store, lead_id, "2", modified=9)
+    delete(lead_store, lead_id)
+    history = {"phone": [("2", at(9), True), ("person", at(8), False), ("1", at(0), False)]}
+
+    (decision,) = lead_store.reconcile(present(lease, at(9), email="a@x.org", phone="2", history=history))
+
+    assert (decision.outcome, decision.reason) == (sync_pb2.OUTCOME_SKIPPED, "lead_deleted")
+    assert link_of(lead_store, lead_id)["overwritten"]["phone"][0] == "person"
     assert not touched(lead_store).history
 
 

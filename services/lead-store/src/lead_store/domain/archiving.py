@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from lead_store.domain.decision import Case, Decision, FieldChange, NextStep, Outcome, failed, present_of, skipped
 from lead_store.domain.ending import DUPLICATE, archives
+from lead_store.domain.landing import look_for_overwritten, needs_history
 from lead_store.domain.lead import EndReason, Lead
 from lead_store.domain.link import Link, Pending, WriteKind
 from lead_store.domain.pair import attach, link_for, own_link, pair_is_busy, planned_write, write_would_be_unsafe
@@ -60,9 +61,15 @@ def close_duplicate(case: Case, decision: Decision, reason: str) -> Decision:
 
 def present_after_end(case: Case, lead: Lead, notes: Notes) -> Decision:
     """Decide on a record that is there though its lead has ended. The lead never comes back."""
-    link = link_for(case, lead)
+    former = link_for(case, lead)
+    if former.record_id == case.work_item.record_id and needs_history(former, present_of(case), case.target):
+        return Decision(Outcome.NEEDS_HISTORY, NextStep.KEEP)
+    link = _with_overwritten(case, former)
     if not link_outlives_lead(lead, link):
-        return skipped(case, link.detached_reason if link.detached_reason in SHOWN else REASON, notes)
+        decision = skipped(case, link.detached_reason if link.detached_reason in SHOWN else REASON, notes)
+        if link != former:
+            decision.before, decision.lead = lead, lead.with_link(link)
+        return decision
     busy = pair_is_busy(case, link)
     if busy is not None:
         return busy
@@ -74,6 +81,13 @@ def present_after_end(case: Case, lead: Lead, notes: Notes) -> Decision:
     if case.deletions_left <= 0 and not case.work_item.notes.approved:
         return failed(case, "delete_cap")
     return write_would_be_unsafe(case) or _archive(case, lead, link, notes)
+
+
+def _with_overwritten(case: Case, link: Link) -> Link:
+    """The link with what our last write replaced unseen: that is not lost because the lead has ended (L2, R3)."""
+    if link.record_id != case.work_item.record_id or not present_of(case).with_history:
+        return link
+    return look_for_overwritten(link, present_of(case).readings, case.target)
 
 
 def detach_ended(case: Case, lead: Lead, link: Link, notes: Notes, *, archived: bool) -> Decision:
