@@ -94,6 +94,26 @@ def test_r3_a_value_that_our_write_replaced_unseen_is_held_for_a_person(lead_sto
     assert not touched(lead_store).history
 
 
+def test_r3_every_value_that_our_writes_replaced_unseen_is_in_the_history(lead_store: LeadStore) -> None:
+    """Also if it happens again before a person has seen the first one; the conflict shows the last one."""
+    lead_store.put_target()
+    lead_id = lead_store.import_contact("1", email="a@x.org", phone="1")
+    for number, (phone, person) in enumerate([("2", "first"), ("3", "second")]):
+        since, seen = 10 * number, str(number + 1)
+        lead_store.update(lead_id, phone=phone)
+        lease = lead_store.lease_one()
+        (decision,) = lead_store.reconcile(present(lease, at(since), email="a@x.org", phone=seen))
+        assert lead_store.settle(lease, decision.write, done("1", at(since + 9), phone=phone))
+        history = {
+            "phone": [(phone, at(since + 9), True), (person, at(since + 8), False), (seen, at(since), number > 0)]
+        }
+        reading = present(touched(lead_store), at(since + 10), email="a@x.org", phone=phone, history=history)
+        lead_store.reconcile(reading)
+
+    kept = lead_store.database.decisions.find({"lead_id": lead_id, "outcome": "overwritten"}).sort("_id", 1)
+    assert [one["fields"]["phone"][:3] for one in kept] == [["crm", "first", "2"], ["crm", "second", "3"]]
+
+
 def test_r3_a_replaced_value_is_kept_if_the_lead_is_deleted_before_the_next_reading(lead_store: LeadStore) -> None:
     """The reading after the write asks for history, and the link keeps what another author had entered."""
     lead_store.put_target()

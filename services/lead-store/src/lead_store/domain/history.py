@@ -8,6 +8,7 @@ from datetime import datetime
 from lead_store.domain.decision import UNDECIDED, Decision, FieldChange, NextStep, Outcome
 from lead_store.domain.work_item import WorkItem
 
+OVERWRITTEN = "overwritten"  # outcome of an entry about values that our write replaced unseen
 PLATFORM = "platform"  # who changed a field, when it was not a CRM
 # The work item itself shows these. Whatever else was decided is an entry of the history.
 NOT_KEPT = UNDECIDED | {Outcome.UNCHANGED, Outcome.SKIPPED, Outcome.FAILED, Outcome.ERASED}
@@ -33,23 +34,45 @@ class Entry:
 
 
 def entries_of(decided: Iterable[tuple[WorkItem, Decision]], now: datetime) -> list[Entry]:
-    """The entries of some decisions."""
-    return [
-        Entry(
-            work_item.tenant_id,
-            decision.lead_id,
-            decision.outcome.value,
-            now,
-            actor=work_item.notes.chooser or work_item.integration_id,
-            integration_id=work_item.integration_id,
-            record_id=decision.record_id,
-            reason=decision.reason,
-            event_source=work_item.notes.event_source,
-            fields=decision.fields,
-        )
-        for work_item, decision in decided
-        if decision.outcome not in NOT_KEPT and not decision.repeated
-    ]
+    """The entries of some decisions: what was found to have been overwritten, and what was concluded."""
+    entries = []
+    for work_item, decision in decided:
+        if overwritten := _newly_overwritten(decision, work_item.integration_id):
+            entries.append(_entry(work_item, decision, OVERWRITTEN, overwritten, now))
+        if decision.outcome not in NOT_KEPT and not decision.repeated:
+            entries.append(_entry(work_item, decision, decision.outcome.value, decision.fields, now))
+    return entries
+
+
+def _entry(
+    work_item: WorkItem, decision: Decision, outcome: str, fields: Mapping[str, FieldChange], now: datetime
+) -> Entry:
+    return Entry(
+        work_item.tenant_id,
+        decision.lead_id,
+        outcome,
+        now,
+        actor=work_item.notes.chooser or work_item.integration_id,
+        integration_id=work_item.integration_id,
+        record_id=decision.record_id,
+        reason=decision.reason,
+        event_source=work_item.notes.event_source,
+        fields=fields,
+    )
+
+
+def _newly_overwritten(decision: Decision, integration_id: str) -> dict[str, FieldChange]:
+    """Values that our last write replaced unseen. The link holds only the last one of a field, the history all (L2)."""
+    before = decision.before.link(integration_id) if decision.before else None
+    after = decision.lead.link(integration_id) if decision.lead else None
+    if before is None or after is None:
+        return {}
+    written = {name: base.platform for name, base in before.base.items()}
+    return {
+        name: FieldChange("crm", found.value, written.get(name, ""), "our write replaced it before it was read")
+        for name, found in after.overwritten.items()
+        if found != before.overwritten.get(name)
+    }
 
 
 def counts_of(decided: Iterable[tuple[WorkItem, Decision]]) -> Counter[str]:
