@@ -14,7 +14,7 @@ from leadsync_cli.terminal import shown
 
 SIDES = {"platform": "on the platform", "crm": "in the CRM"}
 # What happened to a value: a write that was only sent, or refused, did not change it.
-VERBS = {"pushed": "was sent as", "refused": "was refused as"}
+VERBS = {"pushed": "was sent as", "refused": "was refused as", "overwritten": "was overwritten with"}
 OTHER_SIDES = {"platform": "the CRM", "crm": "the platform"}
 
 
