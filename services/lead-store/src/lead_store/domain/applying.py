@@ -25,8 +25,8 @@ def started(integration_id: str, run_id: str, work_items: int) -> Progress:
     return Progress(integration_id, run_id, work_items, work_items, "")
 
 
-def moved_on(run: Progress, part: Sequence[str], asked: int) -> Progress:
-    """The run after this part, in the order of ids. A part that has fewer than were asked for was the last one."""
-    if len(part) < asked:
+def moved_on(run: Progress, part: Sequence[str]) -> Progress:
+    """The run after this part, in the order of ids. A part that is not full was the last one."""
+    if len(part) < AT_ONCE:
         return replace(run, left=0, after=None)
     return replace(run, left=max(0, run.left - len(part)), after=part[-1])

@@ -1,6 +1,6 @@
 """Changed settings on their way through an integration's work items (R19)."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from lead_store.domain.applying import AT_ONCE, Progress, moved_on, started
@@ -23,20 +23,19 @@ class Apply:
             self.store.applying.start(target, started(target.integration_id, run_id, work_items))
             self.go_on([target.integration_id])
 
-    def go_on(self, integration_ids: Collection[str], most: Callable[[str], int] = lambda _: AT_ONCE) -> str:
+    def go_on(self, integration_ids: Collection[str]) -> str:
         """Make the next part of a run of one of these integrations due; answers which one's, empty if there is none.
 
-        `most` gives the size of the part by integration. Doing a part twice is harmless, and counts once.
+        Doing a part twice is harmless, and counts once.
         """
         with self.loops.watch(APPLYING):
             run = self.store.applying.under_way(integration_ids)
         if run is None:
             return ""
         with self.loops.watch(APPLYING, run.integration_id):
-            asked = max(1, most(run.integration_id))  # what may go on can change at any time
-            part = self.store.work_lists.ids_of(run.integration_id, run.after or "", asked)
+            part = self.store.work_lists.ids_of(run.integration_id, run.after or "", AT_ONCE)
             self.store.work_items.touch_for_run(part, run.run_id)
-            self.store.applying.move(run, moved_on(run, part, asked))
+            self.store.applying.move(run, moved_on(run, part))
         return run.integration_id
 
     def of(self, integration_id: str, run_id: str) -> Progress | None:

@@ -148,8 +148,7 @@ class LeaseWork:
         own = [integration_id for integration_id in targets.open_to(worker_id) if integration_id not in busy]
         integration_id = work_items.next_due(now, own) if own else None
         if integration_id is None:
-            may_go_on = [one for one in own if self.pace.limit(one)]
-            integration_id, now = self.apply.go_on(may_go_on, self.pace.limit), self.store.now()
+            integration_id, now = self.apply.go_on(own), self.store.now()
         if not integration_id or not targets.take(integration_id, worker_id, self.lease):
             return LeasedWork()
         found, allowed = work_items.due(integration_id, now, limit, of_runs=False), self.pace.limit(integration_id)
@@ -167,7 +166,7 @@ class LeaseWork:
         if not most:
             return []
         found = self.store.work_items.due(integration_id, now, most, of_runs=True)
-        if len(found) < most and self.apply.go_on([integration_id], lambda _: most):
+        if len(found) < most and self.apply.go_on([integration_id]):
             found = self.store.work_items.due(integration_id, self.store.now(), most, of_runs=True)
         return found
 
