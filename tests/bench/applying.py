@@ -37,12 +37,7 @@ def measure_applying(suite: "EndToEnd") -> Group:
         plain("change in HubSpot → lead, p99, beside the run", beside.percentile(0.99), "ms", beside.middle),
         at_most("p99 beside the run as a multiple of p99 alone", ratio, 2, "×"),
         Figure("changes that never showed", f"{lost}", "0", lost == 0),
-        plain(
-            "records that a run looked at",
-            records / suite.lengths.turns,
-            "",
-            f"the middle of {suite.lengths.turns} runs",
-        ),
+        plain("records that a run looked at", records / turns, "", f"the mean of {turns} runs"),
     )
     how = (
         f"People edit contacts, {CHANGES_PER_SECOND} a second, {turns} times alone and {turns} times for as long "

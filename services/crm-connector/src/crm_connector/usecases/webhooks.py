@@ -111,7 +111,7 @@ class Webhooks:
         """
         try:
             self._take_down(integration)
-        except Exception as error:
+        except Exception as error:  # also an unexpected one: a deletion must end, and the log says what is left
             if isinstance(error, ConnectorError) and error.kind in _PASSING:
                 raise
             left = self._subscriptions.get(integration.provider, integration.app_id)
