@@ -129,7 +129,9 @@ def _twice(left: FinalState) -> Iterator[Finding]:
             (link["record_id"], lead["_id"]) for lead in leads if (link := _active(left, lead))
         ],
         "several leads have one e-mail": [
-            (_email(lead["values"]), lead["_id"]) for lead in leads if not _is_shown_as_duplicate(left, lead)
+            (_email(lead["values"]), lead["_id"])
+            for lead in leads
+            if not _is_shown_as_duplicate(left, lead) and not _has_lost_a_merged_contact(left, lead)
         ],
         "several contacts have one e-mail": [(_email(c["properties"]), c["id"]) for c in contacts],
         "several contacts have one mark": [(c["properties"].get("leadsync_lead_id", ""), c["id"]) for c in contacts],
@@ -214,6 +216,15 @@ def _is_shown_as_duplicate(left: FinalState, lead: Json) -> bool:
     return detached or (
         link is None and bool(work_item.get("failed_at")) and work_item.get("reason") == "ambiguous_match"
     )
+
+
+def _has_lost_a_merged_contact(left: FinalState, lead: Json) -> bool:
+    """Whether a merge in HubSpot gave the lead its e-mail and the contact was deleted later.
+
+    Another lead may have had that e-mail and no contact yet. No contact has the e-mail any more, so that lead gets one.
+    """
+    link = left.link(lead)
+    return link is not None and link["detached_reason"] == "record_archived" and bool(link["former_record_ids"])
 
 
 def _addresses(contact: Json) -> Set[str]:

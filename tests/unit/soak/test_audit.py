@@ -21,6 +21,7 @@ def world() -> World:
         "integration_id": "i",
         "record_id": "100",
         "detached_reason": "",
+        "former_record_ids": [],
         "conflicts": {},
         "refused": {},
         "overwritten": {},
@@ -125,6 +126,19 @@ def test_a_link_to_a_deleted_contact_counts_only_if_its_event_arrived() -> None:
     assert audit(left, [DELIVERY], ledger, 0) == []
     arrived = Acknowledged("key", ("100",), ("100",))
     assert {finding.law for finding in audit(left, [arrived], ledger, 0)} == {"L8"}
+
+
+@pytest.mark.parametrize(("former", "laws"), [(["90"], set()), ([], {"L6"})])
+def test_l6_a_lead_whose_merged_contact_was_deleted_keeps_its_email(former: list[str], laws: set[str]) -> None:
+    """The merge gave it the e-mail of a lead that had no contact yet; no other lead may have its e-mail."""
+    left, ledger = world()
+    lost = second_lead(left)
+    lost["links"] = [
+        {**lost["links"][0], "record_id": "200", "detached_reason": "record_archived", "former_record_ids": former}
+    ]
+    left.contacts["200"] = {**left.contacts["100"], "id": "200", "archived": True}
+    left.history["second"] = left.history["lead"]
+    assert {finding.law for finding in audit(left, [DELIVERY], ledger, 0)} == laws
 
 
 def test_writes_without_edits_are_found() -> None:
