@@ -60,6 +60,7 @@ class WorkItem:
     decided_at: datetime | None = None
     run_id: str = ""  # run that asked for the work; it comes after live work
     swept: bool = False  # only a sweep asked for the work
+    claim: str = ""  # token of the last claim, the same for a whole batch
     notes: Notes = field(default_factory=Notes)
 
 

@@ -43,7 +43,6 @@ INDEXES: dict[str, list[IndexModel]] = {
     "work_items": [
         IndexModel([("due_at", ASCENDING)], sparse=True),
         IndexModel([("integration_id", ASCENDING), ("due_at", ASCENDING)]),
-        IndexModel([("claim", ASCENDING)], sparse=True),
         IndexModel([("run_id", ASCENDING)], partialFilterExpression={"run_id": {"$gt": ""}}),
         IndexModel([("match_of", ASCENDING)], sparse=True),
         IndexModel([("tenant_id", ASCENDING), ("_id", ASCENDING)]),

@@ -6,7 +6,7 @@ from dataclasses import astuple, dataclass, replace
 from datetime import datetime
 from itertools import islice
 
-from pymongo import ReplaceOne, UpdateOne
+from pymongo import UpdateOne
 from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
 from pymongo.database import Database
@@ -17,6 +17,7 @@ from lead_store.domain.lead import Change, CrmMetadata, EndReason, Lead
 from lead_store.domain.references import OF_DUPLICATES, reference_of_duplicate
 from lead_store.domain.rules import Account, Direction
 from lead_store.mongo.client import Document
+from lead_store.mongo.grouped_writes import Replacement, replace_together
 from lead_store.mongo.lead_refs import email_ref, hashed_refs, lead_refs
 from lead_store.mongo.links import link_document, link_from, record_ref
 from lead_store.mongo.lists import read_page
@@ -142,14 +143,11 @@ class Leads:
 
     def replace(self, leads: Iterable[Lead], session: ClientSession) -> bool:
         """Store leads' new states at their next revisions; False if one was made on an older revision."""
-        changes = [
-            ReplaceOne(
-                {"_id": lead.lead_id, "tenant_id": lead.tenant_id, "revision": lead.revision},
-                _document(replace(lead, revision=lead.revision + 1)),
-            )
+        replaced = [
+            Replacement(lead.tenant_id, lead.revision, _document(replace(lead, revision=lead.revision + 1)))
             for lead in leads
         ]
-        return not changes or self.collection.bulk_write(changes, session=session).matched_count == len(changes)
+        return replace_together(self.collection, replaced, session) == len(replaced)
 
     def erase(self, lead: Lead, session: ClientSession) -> bool:
         """Remove a lead for good; False if it was read at an older revision."""

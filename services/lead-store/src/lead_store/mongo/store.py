@@ -97,8 +97,11 @@ class Store:
 
         Outside of a transaction the embedded server waits for the disk after each write, and recording waits as well.
         """
-        if len(touches) > 1:
+        self.at_once(lambda session: self.work_items.touch(touches, session), together=len(touches) > 1)
+
+    def at_once(self, work: Callable[[ClientSession | None], Result], *, together: bool = True) -> Result:
+        """Do something in one transaction, or without one if others keep changing the same documents."""
+        if together:
             with suppress(Contended, BulkWriteError):
-                self.transact(lambda session: self.work_items.touch(touches, session), tries=2)
-                return
-        self.work_items.touch(touches)
+                return self.transact(work, tries=2)
+        return work(None)

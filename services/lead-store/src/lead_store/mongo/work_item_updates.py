@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from lead_store.domain.decision import UNDECIDED, Decision, NextStep
-from lead_store.domain.work_item import WorkItemTouch
+from lead_store.domain.work_item import WorkItem, WorkItemTouch
 from lead_store.mongo.client import EPOCH, Document, milliseconds
 from lead_store.mongo.work_item_documents import NOTES
 
@@ -52,22 +52,25 @@ def idle_work_item(touch: WorkItemTouch, now: datetime) -> Document:
     }
 
 
-def touched(touch: WorkItemTouch) -> Document:
-    """Make a work item due, and remember what the touch says."""
+def touched(touch: WorkItemTouch, *, known: bool = False) -> Document:
+    """Make a work item due, and remember what the touch says. `known` = there is one already, so only that changes."""
     wanted = {"$add": [{"$toLong": "$$NOW"}, milliseconds(touch.delay)]}
     earliest = {"$min": [{"$toLong": "$due_at"}, wanted]}
     had_failed = is_time("failed_at")
     is_due = is_time("due_at")  # live work stays live when a run asks for it too
-    update: dict[str, Any] = {
+    made: dict[str, Any] = {
         "tenant_id": {"$literal": touch.tenant_id},
         "integration_id": {"$literal": touch.integration_id},
         "record_id": {"$literal": touch.record_id},
-        "lead_id": {"$literal": touch.lead_id} if touch.lead_id else {"$ifNull": ["$lead_id", ""]},
-        "version": {"$add": [{"$ifNull": ["$version", 0]}, 0 if touch.quiet else 1]},
-        "due_at": {"$cond": [is_due, {"$toDate": earliest}, "$$REMOVE"]} if touch.quiet else {"$toDate": earliest},
+        "lead_id": {"$ifNull": ["$lead_id", ""]},
         "fence": {"$ifNull": ["$fence", {"$toLong": "$$NOW"}]},  # above that of a dropped work item of the same id
         "worker": {"$ifNull": ["$worker", ""]},
         "lease_until": {"$ifNull": ["$lease_until", EPOCH]},
+    }
+    update: dict[str, Any] = {} if known else made
+    update |= {
+        "version": {"$add": [{"$ifNull": ["$version", 0]}, 0 if touch.quiet else 1]},
+        "due_at": {"$cond": [is_due, {"$toDate": earliest}, "$$REMOVE"]} if touch.quiet else {"$toDate": earliest},
         "attempts": {"$cond": [had_failed, 0, {"$ifNull": ["$attempts", 0]}]},
         "first_failed_at": {"$cond": [had_failed, None, "$first_failed_at"]},
         "failed_at": "$failed_at" if touch.quiet else None,
@@ -75,6 +78,8 @@ def touched(touch: WorkItemTouch) -> Document:
         "set_aside": set_aside() if touch.run_id else "$$REMOVE",
         "swept": False,
     }
+    if touch.lead_id:
+        update["lead_id"] = {"$literal": touch.lead_id}
     if touch.created:
         update["created"] = True
     if touch.deleted:
@@ -107,8 +112,19 @@ def asked_by_run(run_id: str) -> Document:
     }
 
 
-def finished(decision: Decision) -> Document:
-    """Do with a lease as a decision says."""
+def finished(decision: Decision, work_item: WorkItem) -> tuple[Document, Document]:
+    """Do with a lease as a decision says: values that are alike for most work items of a batch, and the other ones."""
+    values, own = _finished(decision), Document()
+    if decision.notes is not None:
+        del values["read_at"]
+        if decision.notes.read_at != work_item.notes.read_at:
+            own["read_at"] = decision.notes.read_at
+    if decision.names_lead and decision.names_lead != work_item.lead_id:
+        own["lead_id"] = decision.names_lead
+    return values, own
+
+
+def _finished(decision: Decision) -> Document:
     touched_since = {"$gt": ["$version", "$claimed_version"]}
     update: Document = {"reason": {"$literal": decision.reason}, "claims": 0}
     if decision.outcome not in UNDECIDED:
@@ -116,8 +132,6 @@ def finished(decision: Decision) -> Document:
     if decision.notes is not None:
         update |= {name: {"$literal": getattr(decision.notes, name)} for name in NOTES}
         update["match_of"] = "$tenant_id" if decision.notes.candidates else "$$REMOVE"  # what a tenant's are found by
-    if decision.names_lead:
-        update["lead_id"] = {"$literal": decision.names_lead}
     if decision.next_step is NextStep.WRITE:
         # Nobody may read the record before a write that is never answered must have landed, if it ever does (R2).
         return update | {"written": True, "lease_until": decision.due_at, "due_at": decision.due_at}

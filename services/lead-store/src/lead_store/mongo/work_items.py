@@ -15,6 +15,7 @@ from lead_store.domain.retry import Attempts
 from lead_store.domain.touches import joined
 from lead_store.domain.work_item import WorkItem, WorkItemTouch
 from lead_store.mongo.client import EPOCH, Document, from_now
+from lead_store.mongo.grouped_writes import Change, change_together
 from lead_store.mongo.single_writes import CHUNK, update_each, when
 from lead_store.mongo.work_item_documents import work_item_from
 from lead_store.mongo.work_item_updates import asked_by_run, finished, idle_work_item, passed, touched
@@ -35,17 +36,33 @@ class WorkItems:
 
     def touch(self, touches: Iterable[WorkItemTouch], session: ClientSession | None = None) -> int:
         """Make work items due, new ones included. One that is leased becomes due again when its lease ends."""
-        updates = [
-            UpdateOne({"_id": touch.work_item_id}, [{"$set": touched(touch)}], upsert=True) for touch in joined(touches)
-        ]
+        wanted = joined(touches)
+        if session is not None and len(wanted) > 1:
+            return len(wanted) - len(new := self._touch_known(wanted, session)) + self._touch(new, session)
+        return self._touch(wanted, session)
+
+    def _touch_known(self, touches: list[WorkItemTouch], session: ClientSession) -> list[WorkItemTouch]:
+        """Make those work items due that there are already; answers the touches of the others."""
+        ids = {"_id": {"$in": [touch.work_item_id for touch in touches]}}
+        known = {document["_id"] for document in self.collection.find(ids, {"_id": 1}, session=session)}
+        changes = (
+            Change(one.work_item_id, {}, touched(one, known=True), {}) for one in touches if one.work_item_id in known
+        )
+        change_together(self.collection, changes, session)
+        return [touch for touch in touches if touch.work_item_id not in known]
+
+    def _touch(self, touches: list[WorkItemTouch], session: ClientSession | None) -> int:
+        updates = [UpdateOne({"_id": one.work_item_id}, [{"$set": touched(one)}], upsert=True) for one in touches]
         for start in range(0, len(updates), CHUNK):
             self.collection.bulk_write(updates[start : start + CHUNK], ordered=False, session=session)
         return len(updates)
 
-    def touch_for_run(self, work_item_ids: list[str], run_id: str) -> None:
+    def touch_for_run(self, work_item_ids: list[str], run_id: str, session: ClientSession | None = None) -> None:
         """Make work items due for a run. Live work stays live, that of other runs becomes this one's."""
-        if work_item_ids:
-            update = [{"$set": asked_by_run(run_id)}]
+        update = [{"$set": asked_by_run(run_id)}]
+        if session is not None:
+            self.collection.update_many({"_id": {"$in": work_item_ids}}, update, session=session)
+        elif work_item_ids:
             self.collection.bulk_write([UpdateOne({"_id": one}, update) for one in work_item_ids], ordered=False)
 
     def ensure(self, work_items: Iterable[WorkItemTouch], now: datetime) -> None:
@@ -89,9 +106,11 @@ class WorkItems:
         *,
         idle: bool = False,
         swept: bool = False,
+        session: ClientSession | None = None,
     ) -> list[WorkItem]:
         """Lease those of the work items that are due by the database's clock, or idle. Each gets a new fence.
 
+        In a transaction it is one statement, which fails if another transaction changes one of the work items.
         `swept` = only a sweep asked for it. That stays so until it is decided or an event asks as well.
         """
         until = from_now(lease)
@@ -111,10 +130,13 @@ class WorkItems:
         }
         if idle:
             claimed["swept"] = {"$literal": swept}
-        claims = [UpdateOne({"_id": work_item}, when({"$and": may_lease}, claimed)) for work_item in work_item_ids]
-        if self.collection.bulk_write(claims, ordered=False).modified_count == 0:
-            return []
-        return [work_item_from(document) for document in self.collection.find({"claim": token})]
+        update = when({"$and": may_lease}, claimed)
+        if session is None:
+            self.collection.bulk_write([UpdateOne({"_id": one}, update) for one in work_item_ids], ordered=False)
+        else:
+            self.collection.update_many({"_id": {"$in": work_item_ids}}, update, session=session)
+        query = {"_id": {"$in": work_item_ids}, "claim": token}
+        return [work_item_from(document) for document in self.collection.find(query, session=session)]
 
     def held(
         self, work_item_ids: Some[str], worker_id: str, session: ClientSession | None = None
@@ -140,19 +162,18 @@ class WorkItems:
         found = self.collection.find({"_id": {"$in": list(work_item_ids)}}, {"read_at": 1})
         return {work_item["_id"]: work_item.get("read_at") for work_item in found}
 
-    def finish(self, ended: list[tuple[WorkItem, Decision]], session: ClientSession | None = None) -> bool:
-        """Do with leases as the decisions say, guarded by their fences; False if one was lost."""
-        updates = [
-            UpdateOne(
-                {"_id": work_item.work_item_id, "fence": work_item.fence, "worker": work_item.worker},
-                [{"$set": finished(decision)}],
-            )
-            for work_item, decision in ended
-            if decision.next_step is not NextStep.KEEP
-        ]
-        if not updates:
-            return True
-        return self.collection.bulk_write(updates, ordered=False, session=session).matched_count == len(updates)
+    def finish(self, ended: list[tuple[WorkItem, Decision]], session: ClientSession) -> bool:
+        """Do with leases as the decisions say, guarded by their claims; False if one was lost.
+
+        Each claim has a token of its own, so it guards as the fence does, and is the same for a whole batch.
+        """
+        changes = []
+        for work_item, decision in ended:
+            if decision.next_step is not NextStep.KEEP:
+                values, own = finished(decision, work_item)
+                guard = {"claim": work_item.claim, "worker": work_item.worker}
+                changes.append(Change(work_item.work_item_id, guard, values, own))
+        return change_together(self.collection, changes, session) == len(changes)
 
     def change_others(self, decisions: Iterable[Decision], session: ClientSession) -> None:
         """Change other work items of the decided pairs: end their leases, take over their work, let them fail."""

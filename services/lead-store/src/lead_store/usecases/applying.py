@@ -34,7 +34,7 @@ class Apply:
             return ""
         with self.loops.watch(APPLYING, run.integration_id):
             part = self.store.work_lists.ids_of(run.integration_id, run.after or "", AT_ONCE)
-            self.store.work_items.touch_for_run(part, run.run_id)
+            self.store.at_once(lambda session: self.store.work_items.touch_for_run(part, run.run_id, session))
             self.store.applying.move(run, moved_on(run, part))
         return run.integration_id
 

@@ -171,8 +171,12 @@ class LeaseWork:
         return found
 
     def _claim(self, worker_id: str, work_item_ids: list[str], *, idle: bool, swept: bool = False) -> LeasedWork:
+        if not work_item_ids:
+            return LeasedWork()
         token, claim = str(uuid6.uuid7()), self.store.work_items.claim
-        work_items = claim(work_item_ids, worker_id, token, self.lease, idle=idle, swept=swept) if work_item_ids else []
+        work_items = self.store.at_once(
+            lambda session: claim(work_item_ids, worker_id, token, self.lease, idle=idle, swept=swept, session=session)
+        )
         if not work_items:
             return LeasedWork()
         leads = {work_item.lead_id for work_item in work_items if not work_item.record_id}
