@@ -1,12 +1,44 @@
 """Changed settings on their way through an integration's work items (R19)."""
 
-from collections.abc import Collection
+import threading
+from bisect import bisect_right
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 from lead_store.domain.applying import AT_ONCE, Progress, moved_on, started
 from lead_store.domain.rules import Target
 from lead_store.mongo.store import Store
 from lead_store.usecases.loops import APPLYING, Loops
+
+READ_AHEAD = 50 * AT_ONCE  # ids: the embedded server reads all work items to find the next ones
+
+
+@dataclass(slots=True)
+class IdsAhead:
+    """Ids of work items that runs will make due next, read many at a time; thread-safe.
+
+    It may miss a work item that was made after the reading: that one is decided by the changed settings anyway.
+    """
+
+    read: Callable[[str, str, int], list[str]]  # integration, id before the first, most → ids in order
+    _known: dict[str, tuple[str, list[str]]] = field(default_factory=dict)  # integration → its run and the ids
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def next(self, run: Progress) -> list[str]:
+        """The next part of a run; a part that is not full is the last one."""
+        after, name = run.after or "", run.integration_id
+        with self._lock:
+            run_id, ids = self._known.get(name, ("", []))
+        rest = ids[bisect_right(ids, after) :] if run_id == run.run_id else []
+        if len(rest) < AT_ONCE:
+            rest = self.read(name, after, READ_AHEAD)
+        part, rest = rest[:AT_ONCE], rest[AT_ONCE:]
+        with self._lock:
+            if rest:
+                self._known[name] = run.run_id, rest
+            else:
+                self._known.pop(name, None)
+        return part
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +47,10 @@ class Apply:
 
     store: Store
     loops: Loops = field(default_factory=Loops)
+    _ahead: IdsAhead = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_ahead", IdsAhead(self.store.work_lists.ids_of))
 
     def begin(self, target: Target, run_id: str) -> None:
         """Begin to apply what a target says, unless that has begun. A run on its way ends: this one does all of it."""
@@ -33,7 +69,7 @@ class Apply:
         if run is None:
             return ""
         with self.loops.watch(APPLYING, run.integration_id):
-            part = self.store.work_lists.ids_of(run.integration_id, run.after or "", AT_ONCE)
+            part = self._ahead.next(run)
             self.store.at_once(lambda session: self.store.work_items.touch_for_run(part, run.run_id, session))
             self.store.applying.move(run, moved_on(run, part))
         return run.integration_id
