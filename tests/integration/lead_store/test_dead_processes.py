@@ -67,9 +67,8 @@ def test_work_goes_on_when_a_process_died_in_a_transaction(open_store: Callable[
 
     def work_on() -> None:
         survivor.work_items.touch([TOUCH])
-        claimed.extend(
-            one.work_item_id for one in survivor.work_items.claim([TOUCH.work_item_id], "w", "t", timedelta(seconds=60))
-        )
+        ids, lease = [TOUCH.work_item_id], timedelta(seconds=60)
+        claimed.extend(one.work_item_id for one in survivor.work_items.claim(ids, "w", "t", survivor.now(), lease))
 
     working = threading.Thread(target=work_on)
     working.start()

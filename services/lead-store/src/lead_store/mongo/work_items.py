@@ -102,22 +102,21 @@ class WorkItems:
         work_item_ids: list[str],
         worker_id: str,
         token: str,
+        now: datetime,
         lease: timedelta,
         *,
         idle: bool = False,
         swept: bool = False,
         session: ClientSession | None = None,
     ) -> list[WorkItem]:
-        """Lease those of the work items that are due by the database's clock, or idle. Each gets a new fence.
+        """Lease those of the work items that are due, or idle, at `now` of the database's clock. Each gets a new fence.
 
         In a transaction it is one statement, which fails if another transaction changes one of the work items.
         `swept` = only a sweep asked for it. That stays so until it is decided or an event asks as well.
         """
+        free = {"lease_until": {"$lte": now}, "due_at": None if idle else {"$lte": now}}
         until = from_now(lease)
-        may_lease = [passed("lease_until"), {"$ne" if idle else "$eq": [{"$type": "$due_at"}, "date"]}]
-        if not idle:
-            may_lease.append(passed("due_at"))
-        claimed = {
+        claimed: Document = {
             "fence": {"$add": ["$fence", 1]},
             "claim": {"$literal": token},
             "worker": {"$literal": worker_id},
@@ -129,12 +128,13 @@ class WorkItems:
             "failed_at": None,
         }
         if idle:
-            claimed["swept"] = {"$literal": swept}
-        update = when({"$and": may_lease}, claimed)
+            claimed["swept"] = swept
+        update = [{"$set": claimed}]
         if session is None:
-            self.collection.bulk_write([UpdateOne({"_id": one}, update) for one in work_item_ids], ordered=False)
+            ones = [UpdateOne({"_id": one, **free}, update) for one in work_item_ids]
+            self.collection.bulk_write(ones, ordered=False)
         else:
-            self.collection.update_many({"_id": {"$in": work_item_ids}}, update, session=session)
+            self.collection.update_many({"_id": {"$in": work_item_ids}, **free}, update, session=session)
         query = {"_id": {"$in": work_item_ids}, "claim": token}
         return [work_item_from(document) for document in self.collection.find(query, session=session)]
 
