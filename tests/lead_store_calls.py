@@ -26,6 +26,7 @@ from leadsync.sync.v1 import (
     work_service_pb2_grpc,
 )
 from pymongo.collection import Collection
+from work_item_values import put_values
 
 TENANT = "tenant-1"
 INTEGRATION = "integration-1"
@@ -192,7 +193,7 @@ class LeadStore:
     def expire_lease(self, work_item_id: str) -> None:
         """Let a lease and all that waits for its end lie in the past, as if a minute had gone by."""
         past = datetime.now(UTC) - timedelta(seconds=60)
-        self.database.work_items.update_one({"_id": work_item_id}, {"$set": {"lease_until": past, "due_at": past}})
+        put_values(self.database.work_items, work_item_id, lease_until=past, due_at=past)
         self.database.leads.update_many(
             {"links.pending.work_item_id": work_item_id},
             {"$set": {"links.$[].pending.until": past - timedelta(seconds=60)}},

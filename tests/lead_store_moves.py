@@ -29,6 +29,7 @@ from leadsync.lead.v1 import lead_pb2, lead_service_pb2
 from leadsync.sync.v1 import conflict_service_pb2 as conflict_pb
 from leadsync.sync.v1 import sync_pb2
 from leadsync.sync.v1 import work_service_pb2 as work_pb
+from work_item_values import put_values
 
 
 def refusal(call: Callable[[], Any]) -> tuple[grpc.StatusCode, str, str]:
@@ -64,7 +65,7 @@ def lease_of(store: LeadStore, record_id: str, integration_id: str = INTEGRATION
 def minute_later(store: LeadStore, work_item_id: str) -> sync_pb2.Lease:
     """Let the first absent reading lie a minute back, and lease the work item again."""
     past = datetime.now(UTC) - timedelta(seconds=61)
-    store.database.work_items.update_one({"_id": work_item_id}, {"$set": {"absent_at": past, "due_at": past}})
+    put_values(store.database.work_items, work_item_id, absent_at=past, due_at=past)
     return store.lease_one()
 
 

@@ -30,7 +30,8 @@ def prepare(
 def measure_decisions(rig: Rig, store: StoreClient, database: Database[dict[str, Any]]) -> tuple[Figure, ...]:
     """Make records due by webhooks, then lease and reconcile them with one changed field each."""
     wait_routed(database)
-    database["work_items"].update_many({}, {"$unset": {"due_at": 1}})  # work that the ingest measurement has left
+    left_by_ingest = database["work_items"]
+    left_by_ingest.update_many({}, {"$unset": {"due_at": 1, "ready_key": 1}})
     requests = signed_requests(rig.url, DECIDED // 100, 100, range(1, DECIDED + 1))
     run_closed(rig.settings.ports.gateway, requests, 4, seconds=60)
     wait_routed(database)

@@ -23,6 +23,7 @@ from lead_store_moves import refusal
 from leadsync.lead.v1 import lead_pb2
 from leadsync.sync.v1 import policy_pb2, sync_pb2
 from leadsync.sync.v1 import work_service_pb2 as work_pb
+from work_item_values import put_values
 
 TO, FROM = lead_pb2.DIRECTION_TO_CRM, lead_pb2.DIRECTION_FROM_CRM
 RULES = {"phone": {"direction": TO}, "company": {"direction": FROM}}
@@ -46,9 +47,8 @@ def due(lead_store: LeadStore) -> int:
 def work_off(lead_store: LeadStore, work_item_ids: Iterable[str]) -> None:
     """End leases as if there had been nothing to do."""
     past = datetime.now(UTC) - timedelta(seconds=60)
-    ended = {"worker": "", "lease_until": past, "run_id": ""}
     for work_item_id in work_item_ids:
-        lead_store.database.work_items.update_one({"_id": work_item_id}, {"$set": ended, "$unset": {"due_at": 1}})
+        put_values(lead_store.database.work_items, work_item_id, worker="", lease_until=past, run_id="", due_at=None)
 
 
 def test_r18_each_field_goes_its_own_way(lead_store: LeadStore) -> None:

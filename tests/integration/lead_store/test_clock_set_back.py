@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from lead_store.domain.rules import Direction, Target
@@ -11,6 +12,7 @@ from lead_store.mongo.client import connect
 from lead_store.mongo.indexes import ensure_indexes
 from lead_store.mongo.store import Store
 from lead_store.usecases.life_signs import LifeSigns
+from work_item_values import put_values
 
 LEASE, AHEAD = timedelta(seconds=60), timedelta(hours=2)
 ITEMS = {name: WorkItemTouch("tenant-1", "integration-1", name) for name in ("new", "later", "leased", "idle")}
@@ -27,14 +29,14 @@ def store(mongo_url: str) -> Iterator[Store]:
         store.work_items.touch(ITEMS.values())
         store.transact(lambda _: None)  # notes this process
         now = store.now()
-        put = {
+        put: dict[str, dict[str, Any]] = {
             "new": {"due_at": now + AHEAD},
             "later": {"due_at": now + 2 * AHEAD},
             "leased": {"due_at": now + AHEAD + LEASE, "lease_until": now + AHEAD + LEASE, "worker": "w", "fence": 1},
         }
         for name, values in put.items():
-            store.database["work_items"].update_one({"_id": ITEMS[name].work_item_id}, {"$set": values})
-        store.database["work_items"].update_one({"_id": ITEMS["idle"].work_item_id}, {"$unset": {"due_at": ""}})
+            put_values(store.database["work_items"], ITEMS[name].work_item_id, **values)
+        put_values(store.database["work_items"], ITEMS["idle"].work_item_id, due_at=None)
         store.database["targets"].update_one(
             {"_id": "integration-1"}, {"$set": {"worker": "gone", "worker_until": now + AHEAD + LEASE}}
         )

@@ -22,6 +22,7 @@ from lead_store_calls import INTEGRATION, absent, at, present, running, touch
 from lead_store_moves import conflicts, lease_of
 from leadsync.sync.v1 import sync_pb2, work_service_pb2
 from pymongo.database import Database
+from work_item_values import wrong_keys
 
 WRITTEN = Path(__file__).parents[2] / "fixtures" / "lead_store_0_1_0.json"
 PAUSED_AT = datetime(2026, 11, 30, 1, tzinfo=UTC)
@@ -99,6 +100,9 @@ def test_an_upgrade_that_broke_off_is_finished(database: Database[Document]) -> 
     upgrade(database)
 
     assert everything(database) == after
+    assert list(wrong_keys(after["work_items"])) == []
+    for work_item in after["work_items"]:
+        work_item.pop("ready_key", None)
     assert after["work_items"] == before["lanes"]
     assert len(after["leads"]) == len(before["leads"])
     assert database["data_version"].find_one() == {"_id": "data", "version": PRESENT}
@@ -116,6 +120,18 @@ def test_work_of_a_version_in_between_is_kept(database: Database[Document]) -> N
     assert new[known["_id"]]["version"] == 99
     assert new[known["_id"]]["due_at"] is not None
     assert "lanes" not in database.list_collection_names()
+
+
+@pytest.mark.parametrize("noted", [True, False], ids=["its version is noted", "its version is not noted"])
+def test_due_work_of_version_2_is_found(mongo_url: str, database: Database[Document], noted: bool) -> None:
+    """It gets the key by which due work is found, and indexes that nothing uses any more are removed."""
+    upgrade(database, {2: STEPS[2]})
+    if not noted:
+        database["data_version"].drop()
+    database["work_items"].create_index([("integration_id", 1), ("due_at", 1)])
+    with running(mongo_url, database=database.name) as store:
+        assert lease_of(store, "7").record_id == "7"
+        assert "integration_id_1_due_at_1" not in store.database.work_items.index_information()
 
 
 def test_an_empty_database_has_the_present_version(mongo_url: str) -> None:

@@ -22,6 +22,7 @@ from lead_store_calls import (
 )
 from lead_store_moves import holders, pushed_out
 from leadsync.sync.v1 import work_service_pb2 as work_pb
+from work_item_values import put_values
 
 
 def die_with_it(store: LeadStore) -> list[str]:
@@ -208,7 +209,7 @@ def test_l10_a_lead_that_is_being_created_does_not_fail_for_a_record_that_it_has
     found = lead_store.lease_one()
     lead_store.reconcile(present(found, at(0), record_id="1", email="a@x.org"))
     past = datetime.now(UTC) - timedelta(seconds=1)
-    lead_store.database.work_items.update_one({"_id": found.work_item_id}, {"$set": {"due_at": past}})
+    put_values(lead_store.database.work_items, found.work_item_id, due_at=past)
     leases = {lease.work_item_id: lease for lease in lead_store.lease().leases}
     own = leases.pop(found.work_item_id)
     (record,) = leases.values()

@@ -12,6 +12,7 @@ from leadsync.inbox.v1 import inbox_service_pb2 as inbox
 from leadsync.lead.v1 import lead_service_pb2
 from leadsync.sync.v1 import conflict_service_pb2 as conflict_pb
 from leadsync.sync.v1 import policy_pb2, sync_pb2
+from work_item_values import put_values
 
 OTHER = "integration-2"
 ASK_PHONE = {"phone": {"rule": policy_pb2.MERGE_RULE_ASK}}
@@ -141,7 +142,7 @@ def test_r2_a_version_of_ours_from_before_does_not_prove_that_a_create_landed(le
     (create,) = lead_store.reconcile(absent(lease))
     assert create.write.kind == sync_pb2.WRITE_KIND_CREATE
     lead_store.expire_lease(lease.work_item_id)  # its worker died before it sent anything
-    lead_store.database.work_items.update_one({"_id": lease.work_item_id}, {"$unset": {"due_at": 1}})
+    put_values(lead_store.database.work_items, lease.work_item_id, due_at=None)
     seen = {"marked": lead_id, "source_system": "jazzaam", "email": "a@x.org", "phone": "1"}
     history = {"email": [("a@x.org", at(0), True)], "phone": [("1", at(0), True)]}
     restored = touched(lead_store, kind=inbox.TOUCH_KIND_RESTORED)

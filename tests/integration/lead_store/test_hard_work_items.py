@@ -34,6 +34,7 @@ from leadsync.lead.v1 import lead_pb2
 from leadsync.sync.v1 import sync_pb2
 from leadsync.sync.v1 import work_service_pb2 as work_pb
 from structlog.testing import capture_logs
+from work_item_values import put_values
 
 OTHER = "integration-2"
 
@@ -176,8 +177,8 @@ def test_l10_new_work_on_a_failed_work_item_has_a_day_of_attempts_again(lead_sto
     lease = touched(lead_store)
     give_back(lead_store, lease, work_pb.RELEASE_KIND_RETRY)
     now = datetime.now(UTC)
-    a_day_of_failures = {"first_failed_at": now - timedelta(hours=25), "due_at": now}
-    lead_store.database.work_items.update_one({"_id": lease.work_item_id}, {"$set": a_day_of_failures})
+    a_day_ago = now - timedelta(hours=25)
+    put_values(lead_store.database.work_items, lease.work_item_id, first_failed_at=a_day_ago, due_at=now)
     give_back(lead_store, lead_store.lease_one(), work_pb.RELEASE_KIND_RETRY)
     assert len(lead_store.work(work_pb.WORK_STATE_FAILED)) == 1
     give_back(lead_store, touched(lead_store), work_pb.RELEASE_KIND_RETRY)

@@ -10,6 +10,7 @@ from lead_store_calls import LeadStore, at, done, present
 from lead_store_moves import delete, holders, lease_of, refusal, touched
 from leadsync.sync.v1 import match_service_pb2 as match_pb
 from leadsync.sync.v1 import sync_pb2
+from work_item_values import put_values
 
 
 def begin_write(store: LeadStore, lead_id: str) -> tuple[sync_pb2.Lease, sync_pb2.Decision]:
@@ -47,7 +48,7 @@ def test_r5_a_choice_waits_for_a_write_that_began_after_it(lead_store: LeadStore
     assert (waits.outcome, waits.reason) == (sync_pb2.OUTCOME_RELEASED, "pair_busy")
     lead_store.settle(lease, decision.write, done("1", at(5), phone="3"))
     past = at(0)
-    lead_store.database.work_items.update_one({"record_id": "2"}, {"$set": {"due_at": past}})
+    put_values(lead_store.database.work_items, mine.work_item_id, due_at=past)
     seen = present(lease_of(lead_store, "2"), at(0), email="a@example.com", phone="2")
     (decision,) = lead_store.reconcile(seen)
     assert (decision.outcome, decision.reason) == (sync_pb2.OUTCOME_FAILED, "ambiguous_match")

@@ -24,6 +24,7 @@ from leadsync.inbox.v1 import inbox_service_pb2 as inbox
 from leadsync.lead.v1 import lead_pb2
 from leadsync.sync.v1 import policy_pb2, sync_pb2
 from leadsync.sync.v1 import work_service_pb2 as work_pb
+from work_item_values import put_values
 
 OTHER = "integration-2"
 
@@ -122,9 +123,7 @@ def test_r14_absent_unlinks_only_with_a_deletion_event_and_twice_a_minute_apart(
     assert (decision.outcome, decision.reason) == (sync_pb2.OUTCOME_RELEASED, "record_missing")
     assert lead_store.get(lead_id).links[0].state == lead_pb2.LINK_STATE_ACTIVE
     a_minute_ago = datetime.now(UTC) - timedelta(seconds=61)
-    lead_store.database.work_items.update_one(
-        {"_id": lease.work_item_id}, {"$set": {"absent_at": a_minute_ago, "due_at": a_minute_ago}}
-    )
+    put_values(lead_store.database.work_items, lease.work_item_id, absent_at=a_minute_ago, due_at=a_minute_ago)
     (decision,) = lead_store.reconcile(absent(lead_store.lease_one()))
     assert decision.outcome == sync_pb2.OUTCOME_UNLINKED
 
@@ -137,9 +136,7 @@ def test_r14_a_present_reading_clears_the_evidence(lead_store: LeadStore) -> Non
     lease = touched(lead_store)
     lead_store.reconcile(absent(lease))
     a_minute_ago = datetime.now(UTC) - timedelta(seconds=61)
-    lead_store.database.work_items.update_one(
-        {"_id": lease.work_item_id}, {"$set": {"absent_at": a_minute_ago, "due_at": a_minute_ago}}
-    )
+    put_values(lead_store.database.work_items, lease.work_item_id, absent_at=a_minute_ago, due_at=a_minute_ago)
     (decision,) = lead_store.reconcile(absent(lead_store.lease_one()))
     assert (decision.outcome, decision.reason) == (sync_pb2.OUTCOME_FAILED, "record_missing")
     assert lead_store.get(lead_id).links[0].state == lead_pb2.LINK_STATE_ACTIVE

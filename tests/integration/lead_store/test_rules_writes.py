@@ -14,6 +14,7 @@ from lead_store_calls import (
 from lead_store_moves import delete, link_of, touched
 from leadsync.inbox.v1 import inbox_service_pb2 as inbox
 from leadsync.sync.v1 import sync_pb2
+from work_item_values import put_values
 
 OTHER = "integration-2"
 
@@ -198,7 +199,7 @@ def test_r5_taking_over_ends_the_other_work_items_fence(lead_store: LeadStore) -
     lease = lead_store.lease_one()
     (create,) = lead_store.reconcile(absent(lease))
     lead_store.expire_lease(lease.work_item_id)
-    lead_store.database.work_items.update_one({"_id": lease.work_item_id}, {"$unset": {"due_at": 1}})
+    put_values(lead_store.database.work_items, lease.work_item_id, due_at=None)
     seen = {"marked": lead.lead_id, "source_system": "jazzaam", "email": "a@x.org", "first_name": "Ann"}
     history = {"email": [("a@x.org", at(1), True)], "first_name": [("Ann", at(1), True)]}
     record = touched(lead_store, "7")

@@ -7,6 +7,7 @@ from lead_store_moves import touched
 from leadsync.inbox.v1 import inbox_service_pb2 as inbox
 from leadsync.sync.v1 import policy_pb2, sync_pb2
 from leadsync.sync.v1 import work_service_pb2 as work_pb
+from work_item_values import put_values
 
 NOT_ME = policy_pb2.Deletions(policy=policy_pb2.DELETE_POLICY_IGNORE)
 
@@ -75,7 +76,7 @@ def test_a_sweeps_deletion_waits_for_its_grace_and_is_counted_once_it_is_followe
     assert lead_store.reconcile(archived(lease))[0].reason == "deletion_grace"
     assert (in_bin(lead_store, "1"), lead_store.status().found_by_sweep) == ([], 0)
     past = at(0)
-    lead_store.database.work_items.update_one({"_id": lease.work_item_id}, {"$set": {"gone_at": past, "due_at": past}})
+    put_values(lead_store.database.work_items, lease.work_item_id, gone_at=past, due_at=past)
     assert lead_store.reconcile(archived(lead_store.lease_one()))[0].outcome == sync_pb2.OUTCOME_UNLINKED
     assert lead_store.status().found_by_sweep == 1
 

@@ -7,6 +7,7 @@ from typing import Any
 from lead_store.domain.work_item import work_item_id
 from lead_store.mongo.delivery_documents import touches_of
 from proof.machine.world import World
+from work_item_values import wrong_keys
 
 
 def acknowledged(world: World) -> Iterator[str]:
@@ -22,8 +23,10 @@ def acknowledged(world: World) -> Iterator[str]:
         else:
             for touch in touches_of(delivery):
                 yield from _covered(world, delivery, touch.record_id)
-    for work_item in world.suite.look.work_items.collection.find({}):
+    work_items = list(world.suite.look.work_items.collection.find({}))
+    for work_item in work_items:
         yield from _at_rest(work_item)
+    yield from (f"L10: nobody finds {wrong}" for wrong in wrong_keys(work_items))
     yield from (f"unforeseen: {event}" for event in world.unforeseen())
 
 

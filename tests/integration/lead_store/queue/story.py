@@ -19,9 +19,11 @@ from lead_store.domain.rules import Direction, FieldRule, MergeRule, Target
 from lead_store.domain.settlement import WriteResult
 from lead_store.domain.work_item import WorkItem
 from lead_store.mongo.client import EPOCH, Document
+from lead_store.mongo.ready_key import with_ready_key
 from lead_store.mongo.transaction import Contended
 from pymongo import UpdateOne
 from pymongo.database import Database
+from work_item_values import wrong_keys
 
 PASSES = timedelta(minutes=2)  # longer than a lease, the CRM's read lag and any wait
 MOST_TURNS = 12
@@ -113,7 +115,9 @@ class Story:
         """Work until nothing is due any more, however long that takes."""
         for _ in range(MOST_TURNS):
             self.time_passes()
-            if not self.turn(process) and not self._waiting():
+            busy = self.turn(process)
+            assert not (wrong := list(wrong_keys(self.database["work_items"].find()))), wrong
+            if not busy and not self._waiting():
                 return
         raise AssertionError(f"still at work after {MOST_TURNS} turns: {self._waiting()}")
 
@@ -126,7 +130,7 @@ class Story:
         later = []
         for work_item in work_items.find({"integration_id": self.integration}):
             past = {name: work_item[name] - PASSES for name in ("lease_until", "due_at") if work_item.get(name)}
-            later.append(UpdateOne({"_id": work_item["_id"]}, {"$set": past}))
+            later.append(UpdateOne({"_id": work_item["_id"]}, with_ready_key(past)))
         if later:
             work_items.bulk_write(later)
         for lead in leads.find({"tenant_id": self.tenant, "links.pending.kind": {"$exists": True}}):

@@ -5,6 +5,7 @@ from datetime import timedelta
 from pymongo.database import Database
 
 from lead_store.mongo.client import Document, from_now, server_now
+from lead_store.mongo.ready_key import READY_KEY
 from lead_store.mongo.single_writes import update_each, when
 from lead_store.mongo.work_item_updates import is_time
 
@@ -21,10 +22,10 @@ def pull_back(database: Database[Document], by: timedelta, lease: timedelta) -> 
     now = server_now(database)
     due = {"due_at": {"$gt": now, "$lte": now + by + lease + SLACK}}
     free = {"$and": [{"$eq": ["$worker", ""]}, is_time("due_at"), _after("due_at", timedelta())]}
-    changed = update_each(database["work_items"], due, when(free, {"due_at": "$$NOW"}))
+    changed = update_each(database["work_items"], due, when(free, {"due_at": "$$NOW"}, READY_KEY))
     leased = {"$and": [{"$ne": ["$worker", ""]}, is_time("due_at"), _after("lease_until", lease)]}
     full_lease = {"lease_until": from_now(lease), "due_at": from_now(lease)}
-    changed += update_each(database["work_items"], due, when(leased, full_lease))
+    changed += update_each(database["work_items"], due, when(leased, full_lease, READY_KEY))
     held = {"worker_until": {"$gt": now + lease}}
     tenure = when(_after("worker_until", lease), {"worker_until": from_now(lease)})
     changed += update_each(database["targets"], held, tenure)

@@ -6,14 +6,14 @@ from functools import partial
 import structlog
 from pymongo.database import Database
 
-from lead_store.mongo import from_0_1_0
+from lead_store.mongo import from_0_1_0, from_version_2
 from lead_store.mongo.client import Document
 
 Step = Callable[[Database[Document], Callable[[int, int], None]], None]
 
 # Version → what makes data of the version before into it. A step may be repeated, also after it broke off half-way, and
 # several processes may do it at the same time. It reports how much of how much is done.
-STEPS: Mapping[int, Step] = {2: from_0_1_0.migrate}
+STEPS: Mapping[int, Step] = {2: from_0_1_0.migrate, 3: from_version_2.migrate}
 PRESENT = max(STEPS)
 log = structlog.get_logger()
 
@@ -56,7 +56,10 @@ def _version(database: Database[Document]) -> int:
     if noted is not None:
         return int(noted["version"])
     # Up to version 2 it was not noted.
-    return 1 if from_0_1_0.FORMER_COLLECTION in database.list_collection_names() else PRESENT
+    names = database.list_collection_names()
+    if from_0_1_0.FORMER_COLLECTION in names:
+        return 1
+    return 2 if from_0_1_0.WORK_ITEMS in names else PRESENT
 
 
 def _report(version: int, done: int, of: int) -> None:

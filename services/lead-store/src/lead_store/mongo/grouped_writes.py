@@ -33,13 +33,18 @@ class Replacement(NamedTuple):
     document: Document
 
 
-def change_together(collection: Collection[Document], changes: Iterable[Change], session: ClientSession) -> int:
-    """Set values of documents; answers how many matched their guards. Those that change alike take one statement."""
+def change_together(
+    collection: Collection[Document], changes: Iterable[Change], session: ClientSession, *after: Document
+) -> int:
+    """Set values of documents; answers how many matched their guards. Those that change alike take one statement.
+
+    `after` = further stages of each update.
+    """
     groups: dict[bytes, list[Change]] = {}
     for change in changes:
         alike = encode({"guard": change.guard, "values": change.values, "own": list(change.own)})
         groups.setdefault(alike, []).append(change)
-    return sum(_change_alike(collection, group, session) for group in groups.values())
+    return sum(_change_alike(collection, group, session, after) for group in groups.values())
 
 
 def replace_together(
@@ -53,11 +58,13 @@ def replace_together(
     return replaced
 
 
-def _change_alike(collection: Collection[Document], group: list[Change], session: ClientSession) -> int:
+def _change_alike(
+    collection: Collection[Document], group: list[Change], session: ClientSession, after: Sequence[Document]
+) -> int:
     ids = [change.id for change in group]
     values = group[0].values | {name: _own(ids, [change.own[name] for change in group]) for name in group[0].own}
     query = {"_id": {"$in": ids}, **group[0].guard}
-    return collection.update_many(query, [{"$set": values}], session=session).matched_count
+    return collection.update_many(query, [{"$set": values}, *after], session=session).matched_count
 
 
 def _first_group(waiting: list[Replacement]) -> tuple[list[tuple[Replacement, bytes]], list[Replacement]]:

@@ -42,7 +42,7 @@ INDEXES: dict[str, list[IndexModel]] = {
     ],
     "work_items": [
         IndexModel([("due_at", ASCENDING)], sparse=True),
-        IndexModel([("integration_id", ASCENDING), ("due_at", ASCENDING)]),
+        IndexModel([("ready_key", ASCENDING)], sparse=True),
         IndexModel([("run_id", ASCENDING)], partialFilterExpression={"run_id": {"$gt": ""}}),
         IndexModel([("match_of", ASCENDING)], sparse=True),
         IndexModel([("tenant_id", ASCENDING), ("_id", ASCENDING)]),

@@ -16,13 +16,15 @@ from lead_store.mongo.client import Document
 CHUNK = 500
 
 
-def when(condition: Document, values: Document) -> list[Document]:
+def when(condition: Document, values: Document, *after: Document) -> list[Document]:
     """An update that sets values only where a condition holds, decided by the server when the write is carried out.
+
+    `after` = further stages, carried out in any case.
 
     As the condition is part of the update, only `_id` is looked up. For a condition in the query the embedded server
     reads the whole collection.
     """
-    return [{"$set": {name: {"$cond": [condition, value, f"${name}"]} for name, value in values.items()}}]
+    return [{"$set": {name: {"$cond": [condition, value, f"${name}"]} for name, value in values.items()}}, *after]
 
 
 def update_each(collection: Collection[Document], query: Document, update: list[Document]) -> int:

@@ -22,6 +22,7 @@ from lead_store.mongo.identities import Identities
 from lead_store.mongo.lead_fields import LeadFields
 from lead_store.mongo.leads import Leads
 from lead_store.mongo.processes import Processes
+from lead_store.mongo.ready_work import ReadyWork
 from lead_store.mongo.targets import Targets
 from lead_store.mongo.tombstones import Tombstones
 from lead_store.mongo.transaction import TRIES, Contended, transact
@@ -41,6 +42,7 @@ class Store:
     applying: Applying
     leads: Leads
     work_items: WorkItems
+    ready_work: ReadyWork
     work_lists: WorkLists
     deliveries: Deliveries
     decisions: Decisions
@@ -74,6 +76,7 @@ class Store:
             Applying.of(database),
             Leads.of(database),
             WorkItems.of(database),
+            ReadyWork.of(database),
             WorkLists.of(database),
             Deliveries.of(database, retention),
             Decisions.of(database),

@@ -16,6 +16,7 @@ from lead_store.domain.touches import joined
 from lead_store.domain.work_item import WorkItem, WorkItemTouch
 from lead_store.mongo.client import EPOCH, Document, from_now
 from lead_store.mongo.grouped_writes import Change, change_together
+from lead_store.mongo.ready_key import READY_KEY, with_ready_key
 from lead_store.mongo.single_writes import CHUNK, update_each, when
 from lead_store.mongo.work_item_documents import work_item_from
 from lead_store.mongo.work_item_updates import asked_by_run, finished, idle_work_item, passed, touched
@@ -48,18 +49,18 @@ class WorkItems:
         changes = (
             Change(one.work_item_id, {}, touched(one, known=True), {}) for one in touches if one.work_item_id in known
         )
-        change_together(self.collection, changes, session)
+        change_together(self.collection, changes, session, READY_KEY)
         return [touch for touch in touches if touch.work_item_id not in known]
 
     def _touch(self, touches: list[WorkItemTouch], session: ClientSession | None) -> int:
-        updates = [UpdateOne({"_id": one.work_item_id}, [{"$set": touched(one)}], upsert=True) for one in touches]
+        updates = [UpdateOne({"_id": one.work_item_id}, with_ready_key(touched(one)), upsert=True) for one in touches]
         for start in range(0, len(updates), CHUNK):
             self.collection.bulk_write(updates[start : start + CHUNK], ordered=False, session=session)
         return len(updates)
 
     def touch_for_run(self, work_item_ids: list[str], run_id: str, session: ClientSession | None = None) -> None:
         """Make work items due for a run. Live work stays live, that of other runs becomes this one's."""
-        update = [{"$set": asked_by_run(run_id)}]
+        update = with_ready_key(asked_by_run(run_id))
         if session is not None:
             self.collection.update_many({"_id": {"$in": work_item_ids}}, update, session=session)
         elif work_item_ids:
@@ -72,30 +73,6 @@ class WorkItems:
             for work_item in work_items
         ]
         self.collection.bulk_write(updates, ordered=False)
-
-    def next_due(self, now: datetime, integrations: list[str]) -> str | None:
-        """Find the first of these integrations that has a due work item, by halves: most of many have none.
-
-        `now` is only a hint, since the claim asks the database. Integrations that are gone are never looked at.
-        """
-        if not self._any_due(now, integrations):
-            return None
-        while len(integrations) > 1:
-            half = integrations[: len(integrations) // 2]
-            integrations = half if self._any_due(now, half) else integrations[len(half) :]
-        return integrations[0]
-
-    def _any_due(self, now: datetime, integrations: list[str]) -> bool:
-        query = {"due_at": {"$lte": now}, "lease_until": {"$lte": now}, "integration_id": {"$in": integrations}}
-        return self.collection.find_one(query, {"_id": 1}) is not None
-
-    def due(self, integration_id: str, now: datetime, limit: int, *, of_runs: bool) -> list[tuple[str, int]]:
-        """Work items that look due, each with its unfinished claims, the oldest first: live ones, or those of runs."""
-        # The embedded server uses an index only if the query begins with it, and for `integration_id` no equality.
-        query = {"due_at": {"$lte": now}, "lease_until": {"$lte": now}, "integration_id": {"$in": [integration_id]}}
-        query["run_id"] = {"$gt": ""} if of_runs else ""
-        found = self.collection.find(query, {"claims": 1}).sort("due_at", 1).limit(limit)
-        return [(one["_id"], one.get("claims", 0)) for one in found]
 
     def claim(
         self,
@@ -129,7 +106,7 @@ class WorkItems:
         }
         if idle:
             claimed["swept"] = swept
-        update = [{"$set": claimed}]
+        update = with_ready_key(claimed)
         if session is None:
             ones = [UpdateOne({"_id": one, **free}, update) for one in work_item_ids]
             self.collection.bulk_write(ones, ordered=False)
@@ -173,20 +150,21 @@ class WorkItems:
                 values, own = finished(decision, work_item)
                 guard = {"claim": work_item.claim, "worker": work_item.worker}
                 changes.append(Change(work_item.work_item_id, guard, values, own))
-        return change_together(self.collection, changes, session) == len(changes)
+        return change_together(self.collection, changes, session, READY_KEY) == len(changes)
 
     def change_others(self, decisions: Iterable[Decision], session: ClientSession) -> None:
         """Change other work items of the decided pairs: end their leases, take over their work, let them fail."""
         updates: list[UpdateOne] = []
         for decision in decisions:
-            ended = {"$inc": {"fence": 1}, "$set": {"worker": "", "lease_until": EPOCH, "written": False}}
+            free = {"worker": "", "lease_until": EPOCH, "written": False}
+            ended = with_ready_key({**free, "fence": {"$add": ["$fence", 1]}})
             updates += [UpdateOne({"_id": work_item}, ended) for work_item in decision.ended_work_items]
-            done = {"$unset": {"due_at": 1}}
+            done = {"$unset": {"due_at": 1, "ready_key": 1}}
             updates += [UpdateOne({"_id": work_item, "worker": ""}, done) for work_item in decision.idle_work_items]
             for failed_work_item, reason in decision.failed_work_items.items():
                 failure = {"failed_at": "$$NOW", "reason": {"$literal": reason}, "due_at": "$$REMOVE"}
                 # One that is leased, perhaps for a write, ends as its holder says.
-                updates.append(UpdateOne({"_id": failed_work_item, "worker": ""}, [{"$set": failure}]))
+                updates.append(UpdateOne({"_id": failed_work_item, "worker": ""}, with_ready_key(failure)))
         if updates:
             self.collection.bulk_write(updates, session=session)
 
@@ -208,7 +186,7 @@ class WorkItems:
     def _end_lease(self, work_item: WorkItem, reason: str, update: Document) -> None:
         guard = {"_id": work_item.work_item_id, "fence": work_item.fence, "worker": work_item.worker}
         ended = {"worker": "", "lease_until": EPOCH, "claims": 0, "reason": {"$literal": reason}}
-        self.collection.update_one(guard, [{"$set": ended | update}])
+        self.collection.update_one(guard, with_ready_key(ended | update))
 
     def leave(self, worker_id: str, now: datetime, lease: timedelta) -> int:
         """Make due what a process that has gone had leased, unless a write was handed out: that may still land (R4)."""
@@ -216,13 +194,15 @@ class WorkItems:
         leased = {"due_at": {"$gt": now, "$lte": now + lease}, "worker": worker_id, "written": {"$ne": True}}
         still = {"$and": [{"$eq": ["$worker", {"$literal": worker_id}]}, {"$ne": ["$written", True]}]}
         return update_each(
-            self.collection, leased, when(still, {"worker": "", "lease_until": EPOCH, "due_at": "$$NOW"})
+            self.collection, leased, when(still, {"worker": "", "lease_until": EPOCH, "due_at": "$$NOW"}, READY_KEY)
         )
 
     def give_up(self, work_item_ids: list[str], reason: str) -> None:
         """Let work items that are not leased have failed."""
         failed: Document = {"failed_at": "$$NOW", "reason": {"$literal": reason}, "due_at": "$$REMOVE", "claims": 0}
-        updates = [UpdateOne({"_id": work_item}, when(passed("lease_until"), failed)) for work_item in work_item_ids]
+        updates = [
+            UpdateOne({"_id": work_item}, when(passed("lease_until"), failed, READY_KEY)) for work_item in work_item_ids
+        ]
         self.collection.bulk_write(updates, ordered=False)
 
     def redrive(self, failed: list[WorkItem], due_at: list[datetime], approved: list[bool]) -> int:
@@ -232,6 +212,6 @@ class WorkItems:
             same = [{"$eq": [{"$type": "$failed_at"}, "date"]}, {"$eq": ["$reason", {"$literal": work_item.reason}]}]
             again: Document = {"failed_at": None, "first_failed_at": None, "attempts": 0, "due_at": at}
             again |= {"approved": consent, "version": {"$add": ["$version", 1]}}
-            writes.append(UpdateOne({"_id": work_item.work_item_id}, when({"$and": same}, again)))
+            writes.append(UpdateOne({"_id": work_item.work_item_id}, when({"$and": same}, again, READY_KEY)))
         chunks = [writes[start : start + CHUNK] for start in range(0, len(writes), CHUNK)]
         return sum(self.collection.bulk_write(chunk, ordered=False).modified_count for chunk in chunks)

@@ -11,6 +11,7 @@ from pymongo.database import Database
 
 from lead_store.domain.work_item import WorkItem, work_item_id
 from lead_store.mongo.client import Document
+from lead_store.mongo.ready_key import READY_KEY, due_or_leased
 from lead_store.mongo.single_writes import delete_each, update_each, when
 from lead_store.mongo.work_item_documents import work_item_from
 from lead_store.mongo.work_item_updates import dropped, passed
@@ -44,7 +45,7 @@ class WorkLists:
 
     def count_due(self, integration_id: str = "") -> int:
         """Number of work items that are due or leased, of one integration or of all."""
-        return self.collection.count_documents({**_of(integration_id), **DUE})
+        return self.collection.count_documents(due_or_leased(integration_id))
 
     def count_failed(self, integration_id: str = "") -> int:
         """Number of work items that have failed, of one integration or of all."""
@@ -52,7 +53,8 @@ class WorkLists:
 
     def oldest_due(self, integration_id: str = "") -> datetime | None:
         """Since when the longest waiting work item has been due, of one integration or of all."""
-        work_item = self.collection.find_one({**DUE, **_of(integration_id)}, {"due_at": 1}, sort=[("due_at", 1)])
+        query = due_or_leased(integration_id) if integration_id else DUE
+        work_item = self.collection.find_one(query, {"due_at": 1}, sort=[("due_at", 1)])
         return work_item["due_at"] if work_item else None
 
     def of_records(self, records: Iterable[tuple[str, str]]) -> dict[tuple[str, str], WorkItem]:
@@ -98,14 +100,14 @@ class WorkLists:
         own = {"tenant_id": tenant_id, "integration_id": integration_id, "run_id": run_id}
         query = {**own, **DUE, "lease_until": {"$lte": now}, "written": {"$ne": True}}
         still = {"$and": [{"$eq": ["$run_id", {"$literal": run_id}]}, passed("lease_until")]}
-        return update_each(self.collection, query, when(still, dropped()))
+        return update_each(self.collection, query, when(still, dropped(), READY_KEY))
 
     def end_waits(self, integration_id: str, reasons: Some[str], now: datetime) -> int:
         """Make work due at once that waits for one of these reasons, as at its first try; answers how much."""
         query = {"due_at": {"$gt": now}, "lease_until": {"$lte": now}, "integration_id": {"$in": [integration_id]}}
         waits = [{"$eq": [{"$type": "$due_at"}, "date"]}, {"$in": ["$reason", {"$literal": list(reasons)}]}]
         again: Document = {"due_at": "$$NOW", "attempts": 0, "first_failed_at": None}
-        update = when({"$and": [*waits, passed("lease_until")]}, again)
+        update = when({"$and": [*waits, passed("lease_until")]}, again, READY_KEY)
         return update_each(self.collection, {**query, "reason": {"$in": list(reasons)}}, update)
 
     def drop_integration(self, integration_id: str) -> None:

@@ -143,31 +143,36 @@ class LeaseWork:
         return {name: lead_id for name, lead_id in found.items() if name not in waiting}
 
     def _lease_some(self, worker_id: str, limit: int, busy: list[str]) -> LeasedWork:
-        targets, work_items = self.store.targets, self.store.work_items
+        targets, ready = self.store.targets, self.store.ready_work
         now = self.store.now()
         own = [integration_id for integration_id in targets.open_to(worker_id) if integration_id not in busy]
-        integration_id = work_items.next_due(now, own) if own else None
-        if integration_id is None:
-            integration_id, now = self.apply.go_on(own), self.store.now()
+        unhurried = [integration_id for integration_id in own if self.pace.limit(integration_id)]
+        with_work = (one for one in own if self._has_work(one, now, of_runs=one in unhurried))
+        integration_id = next(with_work, "") or self.apply.go_on(unhurried)
         if not integration_id or not targets.take(integration_id, worker_id, self.lease):
             return LeasedWork()
-        found, allowed = work_items.due(integration_id, now, limit, of_runs=False), self.pace.limit(integration_id)
-        if not found and not allowed:
-            return self._lease_some(worker_id, limit, [*busy, integration_id])  # others need not wait for its runs
-        found += self._of_runs(integration_id, now, min(allowed, limit - len(found)))
+        now = self.store.now()
+        found = ready.find(integration_id, now, limit, of_runs=False)
+        found += self._of_runs(integration_id, now, min(self.pace.limit(integration_id), limit - len(found)))
         to_lease, crashing = without_crash_loops(found)
         if crashing:
             log.error("Work ends its worker", reason="crash_loop", work_item_ids=crashing)
-            work_items.give_up(crashing, "crash_loop")
+            self.store.work_items.give_up(crashing, "crash_loop")
         return self._claim(worker_id, to_lease, idle=False)
+
+    def _has_work(self, integration_id: str, now: datetime, *, of_runs: bool) -> bool:
+        ready = self.store.ready_work
+        return ready.is_there(integration_id, now, of_runs=False) or (
+            of_runs and ready.is_there(integration_id, now, of_runs=True)
+        )
 
     def _of_runs(self, integration_id: str, now: datetime, most: int) -> list[tuple[str, int]]:
         """Due work of runs, with the next part of what a run applies."""
         if not most:
             return []
-        found = self.store.work_items.due(integration_id, now, most, of_runs=True)
+        found = self.store.ready_work.find(integration_id, now, most, of_runs=True)
         if len(found) < most and self.apply.go_on([integration_id]):
-            found = self.store.work_items.due(integration_id, self.store.now(), most, of_runs=True)
+            found = self.store.ready_work.find(integration_id, self.store.now(), most, of_runs=True)
         return found
 
     def _claim(self, worker_id: str, work_item_ids: list[str], *, idle: bool, swept: bool = False) -> LeasedWork:

@@ -1,0 +1,24 @@
+"""Changing work items from outside, as if time had gone by or an earlier version had written them."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from lead_store.mongo.ready_key import with_ready_key
+from pymongo.collection import Collection
+
+
+def put_values(work_items: Collection[dict[str, Any]], work_item_id: str, **values: object) -> None:
+    """Set values of a work item, and the key that follows from them; None removes one."""
+    update = {name: "$$REMOVE" if value is None else {"$literal": value} for name, value in values.items()}
+    work_items.update_one({"_id": work_item_id}, with_ready_key(update))
+
+
+def wrong_keys(work_items: Iterable[dict[str, Any]]) -> Iterator[str]:
+    """The work items that are due or leased and would not be found by their key, or the other way about."""
+    for one in work_items:
+        key = None
+        if one.get("due_at"):
+            ready_at = int(max(one["due_at"], one["lease_until"]).timestamp() * 1_000)
+            key = f"{one['integration_id']}/{1 if one['run_id'] else 0}/{100_000_000_000_000 + ready_at}"
+        if one.get("ready_key") != key:
+            yield f"{one['_id']}: its key is {one.get('ready_key')}, it should be {key}"
