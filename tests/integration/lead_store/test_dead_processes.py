@@ -4,6 +4,7 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from lead_store.domain.work_item import WorkItemTouch
@@ -92,3 +93,58 @@ def test_a_process_that_lives_keeps_its_transactions(open_store: Callable[[str],
 
     assert store.transact(work, tries=1) == 1
     assert {one["_id"] for one in store.database["processes"].find()} == {"living"}
+
+
+def test_a_process_that_was_taken_for_gone_registers_again(open_store: Callable[[str], Store]) -> None:
+    """Its next sign of life writes its sessions down once more, so that they can be ended when it does die."""
+    store = open_store("slow")
+    store.transact(lambda _: None)
+    (before,) = store.database["processes"].find()
+    store.database["processes"].delete_one({"_id": "slow"})
+    store.processes.heartbeat()
+    (after,) = store.database["processes"].find()
+    assert after["sessions"] == before["sessions"]
+
+
+def test_nobody_is_ended_for_a_silence_of_the_database(open_store: Callable[[str], Store]) -> None:
+    """The first to come back after an outage waits until all others have had their time to give a sign."""
+    store, other = open_store("first back"), open_store("other")
+    clock = [0.0]
+    store.processes.steady = lambda: clock[0]
+    for one in (store, other):
+        one.transact(lambda _: None)
+        one.processes.heartbeat()
+    silent = store.processes.silent
+    long_ago = datetime.now(UTC) - silent * 2
+    store.database["processes"].update_many({}, {"$set": {"seen_at": long_ago}})
+    there = []
+    for seconds in range(100, 118, 2):  # after the outage, and then as ever
+        clock[0] = seconds
+        store.processes.heartbeat()
+        there.append(store.database["processes"].count_documents({"_id": "other"}))
+    assert there == [1] * 8 + [0]
+
+
+def test_sessions_are_noted_beside_each_other(open_store: Callable[[str], Store]) -> None:
+    """While one note waits for a majority, another session's is written: threads do not queue behind each other."""
+    store = open_store("busy")
+    collection, waits, over = store.processes.collection, threading.Event(), threading.Event()
+
+    class Slow:
+        """The collection, whose first write waits."""
+
+        def update_one(self, *args: Any, **options: Any) -> Any:
+            if not waits.is_set():
+                waits.set()
+                assert over.wait(60)
+            return collection.update_one(*args, **options)
+
+    store.processes.collection = Slow()  # type: ignore[assignment]  # the one method that is used
+    first = threading.Thread(target=store.transact, args=(lambda _: None,))
+    first.start()
+    assert waits.wait(60)
+    store.transact(lambda _: None)
+    noted = len(store.processes.noted)
+    over.set()
+    first.join()
+    assert noted == 2

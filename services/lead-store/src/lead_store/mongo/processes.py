@@ -5,14 +5,19 @@ can neither be claimed nor touched; the embedded server even waits for another t
 process writes down the sessions of its transactions, and every few seconds that it lives. Its successor ends these
 sessions, and so does any process that sees no sign of life from it. A process that was only slow loses what it was
 about to commit, and tries again.
+
+While the database is away nobody can give a sign. So a process that could not do so itself ends nobody else's sessions
+until all have had their time again.
 """
 
 import threading
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
 import structlog
+from bson.binary import UUID_SUBTYPE, Binary
 from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
 from pymongo.database import Database
@@ -22,15 +27,18 @@ from lead_store.mongo.client import Document, server_now
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Processes:
     """One process among all that work on a database. `name` is the same for a process and its successor."""
 
     collection: Collection[Document]
     name: str
     silent: timedelta  # a process without a sign of life for so long is gone
+    steady: Callable[[], float] = time.monotonic
     noted: set[bytes] = field(default_factory=set)
     lock: threading.Lock = field(default_factory=threading.Lock)
+    beat_at: float | None = None  # when the last sign was given, by `steady`
+    patient_until: float = 0.0  # nobody is ended before, by `steady`
 
     @classmethod
     def of(cls, database: Database[Document], name: str, silent: timedelta) -> "Processes":
@@ -41,10 +49,15 @@ class Processes:
         """Write a session down, before its first transaction. The driver uses the same few sessions again and again."""
         session_id = bytes(session.session_id["id"])
         with self.lock:
-            if session_id not in self.noted:
-                added = {"$addToSet": {"sessions": session.session_id}, "$currentDate": {"seen_at": True}}
-                self.collection.update_one({"_id": self.name}, added, upsert=True)
-                self.noted.add(session_id)
+            if session_id in self.noted:
+                return
+            self.noted.add(session_id)
+        try:
+            self._write([session_id])
+        except BaseException:
+            with self.lock:
+                self.noted.discard(session_id)
+            raise
 
     def end_predecessor(self) -> None:
         """End what a process of the same name has left behind. Call it once, before anything else."""
@@ -57,10 +70,27 @@ class Processes:
         return max(behind, timedelta())
 
     def heartbeat(self) -> None:
-        """Write down that this process lives, and end what processes without a sign of life have left behind."""
-        self.collection.update_one({"_id": self.name}, {"$currentDate": {"seen_at": True}})
-        silent_since = server_now(self.collection.database) - self.silent
-        self._end(self.collection.find({"seen_at": {"$lt": silent_since}}))
+        """Write down that this process lives, and end what processes without a sign of life have left behind.
+
+        A process that was taken for gone registers again.
+        """
+        own = self.collection.update_one({"_id": self.name}, {"$currentDate": {"seen_at": True}})
+        with self.lock:
+            sessions = list(self.noted)
+        if not own.matched_count and sessions:
+            self._write(sessions)
+        now, silent = self.steady(), self.silent.total_seconds()
+        if self.beat_at is not None and now - self.beat_at > silent / 2:
+            self.patient_until = now + silent
+        self.beat_at = now
+        if now >= self.patient_until:
+            silent_since = server_now(self.collection.database) - self.silent
+            self._end(self.collection.find({"_id": {"$ne": self.name}, "seen_at": {"$lt": silent_since}}))
+
+    def _write(self, sessions: list[bytes]) -> None:
+        ids = [{"id": Binary(session_id, UUID_SUBTYPE)} for session_id in sessions]
+        added = {"$addToSet": {"sessions": {"$each": ids}}, "$currentDate": {"seen_at": True}}
+        self.collection.update_one({"_id": self.name}, added, upsert=True)
 
     def _end(self, gone: Iterable[Document]) -> None:
         for process in gone:
