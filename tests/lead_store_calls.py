@@ -61,8 +61,11 @@ def stamp(moment: datetime) -> Timestamp:
 
 
 @contextmanager
-def running(mongo_url: str, **changes: Any) -> Iterator["LeadStore"]:
-    """Run a lead-store with a database of its own; `changes` are to its settings."""
+def running(mongo_url: str, looked_at: str = "", **changes: Any) -> Iterator["LeadStore"]:
+    """Run a lead-store with a database of its own; `changes` are to its settings.
+
+    The test looks into the database by the URL `looked_at`, if that is another one.
+    """
     settings = Settings(
         mongo_url=mongo_url,
         identity_key=b"k" * 32,
@@ -70,7 +73,7 @@ def running(mongo_url: str, **changes: Any) -> Iterator["LeadStore"]:
         **{"timing": TIMING, "database": f"test_{uuid.uuid4().hex[:12]}", **changes},
     )
     with bootstrap.run(settings, threading.Event()) as port, grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
-        store = LeadStore(channel, mongo_url, settings.database)
+        store = LeadStore(channel, looked_at or mongo_url, settings.database)
         yield store
         store.drop()
 

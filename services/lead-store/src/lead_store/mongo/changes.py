@@ -17,7 +17,8 @@ from lead_store.mongo.client import Document
 from lead_store.mongo.leads import lead_from
 
 HISTORY_LOST = {136, 280, 286}  # capped position lost, change stream fatal, change stream history lost
-NOT_A_TOKEN = {2, 9, 14, 50811, 260}  # bad value, failed to parse, type mismatch, invalid resume token
+# Bad value, failed to parse, type mismatch, invalid resume token; and what is wrong inside of a token.
+NOT_A_TOKEN = {2, 9, 14, 260, 40647, 40648, 40649, 50811}
 AWAIT_MS = 500
 
 

@@ -7,14 +7,17 @@ from bson.codec_options import CodecOptions
 from pymongo import MongoClient
 from pymongo.database import Database
 from pymongo.read_concern import ReadConcern
+from pymongo.read_preferences import ReadPreference
 from pymongo.write_concern import WriteConcern
 
 Document = dict[str, Any]
 EPOCH = datetime.fromtimestamp(0, UTC)
+MAJORITY_WRITES = WriteConcern("majority", j=True)
+MAJORITY_READS, SNAPSHOT_READS = ReadConcern("majority"), ReadConcern("snapshot")
 
 
 def connect(url: str) -> MongoClient[Document]:
-    """Open a client; it connects on first use. Reads and writes are majority and journaled."""
+    """Open a client; it connects on first use."""
     return MongoClient(
         url,
         tz_aware=True,
@@ -27,13 +30,14 @@ def connect(url: str) -> MongoClient[Document]:
 
 
 def open_database(client: MongoClient[Document], name: str) -> Database[Document]:
-    """The service's database."""
+    """The service's database, whatever the URL says: read from the primary, all of it majority and journaled."""
     options: CodecOptions[Document] = CodecOptions(tz_aware=True, tzinfo=UTC)
     return client.get_database(
         name,
         codec_options=options,
-        write_concern=WriteConcern("majority", j=True),
-        read_concern=ReadConcern("majority"),
+        read_preference=ReadPreference.PRIMARY,
+        write_concern=MAJORITY_WRITES,
+        read_concern=MAJORITY_READS,
     )
 
 

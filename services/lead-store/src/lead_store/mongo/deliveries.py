@@ -9,7 +9,6 @@ import zstandard
 from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
 from pymongo.database import Database
-from pymongo.errors import BulkWriteError
 
 from lead_store.domain.delivery import Delivery, DeliveryQuery, KeptDelivery, Touch, without_records
 from lead_store.domain.rules import Account, Target
@@ -27,10 +26,9 @@ from lead_store.mongo.delivery_documents import (
     touches_of,
     unpack,
 )
+from lead_store.mongo.inserts import insert_new
 from lead_store.mongo.lists import read_page
 from lead_store.mongo.single_writes import update_each, when
-
-DUPLICATE_KEY = 11000
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,18 +44,14 @@ class Deliveries:
         return cls(database["deliveries"], retention)
 
     def insert(self, deliveries: list[Delivery], now: datetime) -> set[int]:
-        """Keep deliveries durably; answers the positions of those that had been kept before."""
+        """Keep deliveries durably; answers the positions of those that had been kept before.
+
+        Raises an error of the database unless a majority of its members has all of them.
+        """
         compress = zstandard.ZstdCompressor(LEVEL).compress
         expires_at = now + self.retention
         documents = [document_of(delivery, now, expires_at, compress(delivery.events)) for delivery in deliveries]
-        try:
-            self.collection.insert_many(documents, ordered=False)
-        except BulkWriteError as error:
-            failures = (error.details or {}).get("writeErrors", [])
-            if any(failure["code"] != DUPLICATE_KEY for failure in failures):
-                raise
-            return {failure["index"] for failure in failures}
-        return set()
+        return insert_new(self.collection, documents)
 
     def unrouted_spans(self) -> dict[Account, tuple[datetime, datetime]]:
         """The accounts of deliveries that are not routed yet, and when the first and the last were recorded."""

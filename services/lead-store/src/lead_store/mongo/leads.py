@@ -18,13 +18,12 @@ from lead_store.domain.references import OF_DUPLICATES, reference_of_duplicate
 from lead_store.domain.rules import Account, Direction
 from lead_store.mongo.client import Document
 from lead_store.mongo.grouped_writes import Replacement, replace_together
+from lead_store.mongo.inserts import DUPLICATE_KEY
 from lead_store.mongo.lead_refs import email_ref, hashed_refs, lead_refs
 from lead_store.mongo.links import link_document, link_from, record_ref
 from lead_store.mongo.lists import read_page
 from lead_store.mongo.names import decode_keys, encode_key, encode_keys
 from lead_store.mongo.single_writes import when
-
-DUPLICATE_KEY = 11000
 
 
 class RepeatedRequest(Exception):  # noqa: N818 - nothing went wrong: the first call made the lead

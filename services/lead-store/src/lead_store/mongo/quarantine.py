@@ -8,11 +8,10 @@ from datetime import datetime, timedelta
 import zstandard
 from pymongo.collection import Collection
 from pymongo.database import Database
-from pymongo.errors import BulkWriteError
 
 from lead_store.domain.quarantine import QuarantineCount, QuarantinedRequest
 from lead_store.mongo.client import Document
-from lead_store.mongo.deliveries import DUPLICATE_KEY
+from lead_store.mongo.inserts import insert_new
 
 READ_AT_ONCE = 10  # a body may have megabytes
 
@@ -33,12 +32,7 @@ class QuarantinedRequests:
     def insert(self, requests: Iterable[QuarantinedRequest], now: datetime) -> None:
         """Keep requests; one that is there already stays as it is."""
         documents = [{**_document(request), "expires_at": now + self.retention} for request in requests]
-        try:
-            self.collection.insert_many(documents, ordered=False)
-        except BulkWriteError as error:
-            failures = (error.details or {}).get("writeErrors", [])
-            if any(failure["code"] != DUPLICATE_KEY for failure in failures):
-                raise
+        insert_new(self.collection, documents)
 
     def usage(self) -> tuple[int, int]:
         """Number of requests, and the bytes that they take up."""

@@ -5,15 +5,18 @@ document that an open transaction has changed. That transaction then waits for t
 Single writes release the lock between tries. MongoDB takes them as well, in one round trip per chunk.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+import pymongo
 from pymongo import DeleteOne, UpdateOne
 from pymongo.collection import Collection
 
 from lead_store.mongo.client import Document
 
 CHUNK = 500
+# A write outside a transaction waits for one that has changed its document. This ends the wait on the server too.
+WRITE_SECONDS = 20.0
 
 
 def when(condition: Document, values: Document, *after: Document) -> list[Document]:
@@ -32,14 +35,22 @@ def update_each(collection: Collection[Document], query: Document, update: list[
     changed = 0
     for ids in _chunks(collection, query):
         writes = [UpdateOne({"_id": _id}, update) for _id in ids]
-        changed += collection.bulk_write(writes, ordered=False).modified_count
+        changed += write_each(collection, writes)
     return changed
 
 
 def delete_each(collection: Collection[Document], query: Document) -> None:
     """Delete every document that matches."""
     for ids in _chunks(collection, query):
-        collection.bulk_write([DeleteOne({"_id": _id}) for _id in ids], ordered=False)
+        write_each(collection, [DeleteOne({"_id": _id}) for _id in ids])
+
+
+def write_each(collection: Collection[Document], writes: Sequence[UpdateOne | DeleteOne]) -> int:
+    """Carry out single writes outside a transaction, in any order; answers how many documents were updated."""
+    if not writes:
+        return 0
+    with pymongo.timeout(WRITE_SECONDS):
+        return collection.bulk_write(list(writes), ordered=False).modified_count
 
 
 def _chunks(collection: Collection[Document], query: Document) -> Iterator[list[Any]]:

@@ -1,4 +1,4 @@
-"""Transactions: all or nothing, repeated when another one was first."""
+"""Transactions: all or nothing, repeated when another one was first or the server has changed."""
 
 import random
 import time
@@ -7,20 +7,19 @@ from typing import TypeVar
 
 from pymongo import MongoClient
 from pymongo.client_session import ClientSession
-from pymongo.errors import ConnectionFailure, OperationFailure, PyMongoError, ServerSelectionTimeoutError
-from pymongo.read_concern import ReadConcern
-from pymongo.write_concern import WriteConcern
+from pymongo.errors import ConnectionFailure, NetworkTimeout, PyMongoError, ServerSelectionTimeoutError
+from pymongo.read_preferences import ReadPreference
 
 from lead_store.domain.errors import Unavailable
-from lead_store.mongo.client import Document
+from lead_store.mongo.client import MAJORITY_WRITES, SNAPSHOT_READS, Document
 
 Result = TypeVar("Result")
 Session = ClientSession
 TRIES = 10  # of a transaction that loses against others
-COMMIT_TRIES = 3
+RECONNECTS = 2  # of one whose connection breaks, or whose server is the primary no more
+COMMIT_SECONDS = 20.0  # for which the result of a commit is asked for: longer than an election
 LONGEST_STEP_BACK = 0.02  # seconds, per try that was lost
-# An error inside the server, such as after a full disk; network, shutdown, no primary; a full disk.
-_AWAY = frozenset({1, 6, 7, 89, 91, 189, 10107, 11600, 11602, 13435, 13436, 14031})
+PAUSE = 0.1  # seconds before the same is asked of a server again that has just failed
 
 
 class Contended(Exception):  # noqa: N818 - nothing went wrong: somebody else was first
@@ -35,23 +34,31 @@ def transact(
 ) -> Result:
     """Run `work` in a transaction, up to `tries` times. Raises Contended when every try lost against another one.
 
-    This is the only place that repeats a transaction. `note` gets the session before anything is done in it.
+    This is the only place that repeats a transaction. `note` gets the session before anything is done in it. Raises
+    Unavailable if the database does not answer; then nothing of it has happened.
     """
+    lost = reconnects = 0
     with client.start_session() as session:
         note(session)
-        for attempt in range(tries):
-            time.sleep(random.random() * LONGEST_STEP_BACK * attempt)  # noqa: S311 - no secret: two that met must not meet again
+        while lost < tries:
+            time.sleep(random.random() * LONGEST_STEP_BACK * lost)  # noqa: S311 - no secret: two that met must not meet again
             try:
-                with session.start_transaction(ReadConcern("snapshot"), WriteConcern("majority", j=True)):
+                with session.start_transaction(SNAPSHOT_READS, MAJORITY_WRITES, ReadPreference.PRIMARY):
                     result = work(session)
                     _commit(session)
             except Contended:
-                continue
+                lost += 1
             except PyMongoError as error:
                 if not error.has_error_label("TransientTransactionError"):
                     raise
-                if isinstance(error, ConnectionFailure):
+                if not isinstance(error, ConnectionFailure):
+                    lost += 1
+                    continue
+                # A server that did not answer in time would keep the caller waiting once more.
+                if reconnects == RECONNECTS or isinstance(error, ServerSelectionTimeoutError | NetworkTimeout):
                     raise Unavailable("store_unavailable", "the database does not answer: try again") from error
+                reconnects += 1
+                time.sleep(PAUSE)
             else:
                 return result
     raise Contended
@@ -59,23 +66,13 @@ def transact(
 
 def _commit(session: ClientSession) -> None:
     """Commit; a commit whose answer was lost is asked for again, which MongoDB answers with what became of it."""
-    for left in reversed(range(COMMIT_TRIES)):
+    deadline = time.monotonic() + COMMIT_SECONDS
+    while True:
         try:
             session.commit_transaction()
         except PyMongoError as error:
-            if not (left and error.has_error_label("UnknownTransactionCommitResult")):
+            if not error.has_error_label("UnknownTransactionCommitResult") or time.monotonic() > deadline:
                 raise
+            time.sleep(PAUSE)
         else:
             return
-
-
-def is_away(error: PyMongoError) -> bool:
-    """Whether the database could not be reached or could not answer in time."""
-    if isinstance(error, OperationFailure):
-        return error.code in _AWAY
-    return isinstance(error, ConnectionFailure | ServerSelectionTimeoutError)
-
-
-def is_unreachable(error: Exception) -> bool:
-    """Whether it is the database that failed, not what it was asked for."""
-    return isinstance(error, Unavailable) or (isinstance(error, PyMongoError) and is_away(error))

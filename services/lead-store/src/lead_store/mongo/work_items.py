@@ -17,7 +17,7 @@ from lead_store.domain.work_item import WorkItem, WorkItemTouch
 from lead_store.mongo.client import EPOCH, Document, from_now
 from lead_store.mongo.grouped_writes import Change, change_together
 from lead_store.mongo.ready_key import READY_KEY, with_ready_key
-from lead_store.mongo.single_writes import CHUNK, update_each, when
+from lead_store.mongo.single_writes import CHUNK, update_each, when, write_each
 from lead_store.mongo.work_item_documents import work_item_from
 from lead_store.mongo.work_item_updates import asked_by_run, finished, idle_work_item, passed, touched
 
@@ -55,7 +55,11 @@ class WorkItems:
     def _touch(self, touches: list[WorkItemTouch], session: ClientSession | None) -> int:
         updates = [UpdateOne({"_id": one.work_item_id}, with_ready_key(touched(one)), upsert=True) for one in touches]
         for start in range(0, len(updates), CHUNK):
-            self.collection.bulk_write(updates[start : start + CHUNK], ordered=False, session=session)
+            some = updates[start : start + CHUNK]
+            if session is None:
+                write_each(self.collection, some)
+            else:
+                self.collection.bulk_write(some, ordered=False, session=session)
         return len(updates)
 
     def touch_for_run(self, work_item_ids: list[str], run_id: str, session: ClientSession | None = None) -> None:
@@ -63,8 +67,8 @@ class WorkItems:
         update = with_ready_key(asked_by_run(run_id))
         if session is not None:
             self.collection.update_many({"_id": {"$in": work_item_ids}}, update, session=session)
-        elif work_item_ids:
-            self.collection.bulk_write([UpdateOne({"_id": one}, update) for one in work_item_ids], ordered=False)
+        else:
+            write_each(self.collection, [UpdateOne({"_id": one}, update) for one in work_item_ids])
 
     def ensure(self, work_items: Iterable[WorkItemTouch], now: datetime) -> None:
         """Make work items that are missing, idle ones."""
@@ -72,7 +76,7 @@ class WorkItems:
             UpdateOne({"_id": work_item.work_item_id}, {"$setOnInsert": idle_work_item(work_item, now)}, upsert=True)
             for work_item in work_items
         ]
-        self.collection.bulk_write(updates, ordered=False)
+        write_each(self.collection, updates)
 
     def claim(
         self,
@@ -108,8 +112,7 @@ class WorkItems:
             claimed["swept"] = swept
         update = with_ready_key(claimed)
         if session is None:
-            ones = [UpdateOne({"_id": one, **free}, update) for one in work_item_ids]
-            self.collection.bulk_write(ones, ordered=False)
+            write_each(self.collection, [UpdateOne({"_id": one, **free}, update) for one in work_item_ids])
         else:
             self.collection.update_many({"_id": {"$in": work_item_ids}, **free}, update, session=session)
         query = {"_id": {"$in": work_item_ids}, "claim": token}
@@ -186,7 +189,7 @@ class WorkItems:
     def _end_lease(self, work_item: WorkItem, reason: str, update: Document) -> None:
         guard = {"_id": work_item.work_item_id, "fence": work_item.fence, "worker": work_item.worker}
         ended = {"worker": "", "lease_until": EPOCH, "claims": 0, "reason": {"$literal": reason}}
-        self.collection.update_one(guard, with_ready_key(ended | update))
+        write_each(self.collection, [UpdateOne(guard, with_ready_key(ended | update))])
 
     def leave(self, worker_id: str, now: datetime, lease: timedelta) -> int:
         """Make due what a process that has gone had leased, unless a write was handed out: that may still land (R4)."""
@@ -200,10 +203,8 @@ class WorkItems:
     def give_up(self, work_item_ids: list[str], reason: str) -> None:
         """Let work items that are not leased have failed."""
         failed: Document = {"failed_at": "$$NOW", "reason": {"$literal": reason}, "due_at": "$$REMOVE", "claims": 0}
-        updates = [
-            UpdateOne({"_id": work_item}, when(passed("lease_until"), failed, READY_KEY)) for work_item in work_item_ids
-        ]
-        self.collection.bulk_write(updates, ordered=False)
+        update = when(passed("lease_until"), failed, READY_KEY)
+        write_each(self.collection, [UpdateOne({"_id": one}, update) for one in work_item_ids])
 
     def redrive(self, failed: list[WorkItem], due_at: list[datetime], approved: list[bool]) -> int:
         """Make failed work items due again, each at its time; answers how many still were as they were read."""
@@ -214,4 +215,4 @@ class WorkItems:
             again |= {"approved": consent, "version": {"$add": ["$version", 1]}}
             writes.append(UpdateOne({"_id": work_item.work_item_id}, when({"$and": same}, again, READY_KEY)))
         chunks = [writes[start : start + CHUNK] for start in range(0, len(writes), CHUNK)]
-        return sum(self.collection.bulk_write(chunk, ordered=False).modified_count for chunk in chunks)
+        return sum(write_each(self.collection, chunk) for chunk in chunks)

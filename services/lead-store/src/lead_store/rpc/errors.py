@@ -23,7 +23,8 @@ from lead_store.domain.errors import (
     TooMany,
     Unavailable,
 )
-from lead_store.mongo.transaction import Contended, is_away
+from lead_store.mongo.failures import described, is_away, traced
+from lead_store.mongo.transaction import Contended
 
 CODES: dict[type[StoreError], int] = {
     NotFound: code_pb2.NOT_FOUND,
@@ -86,12 +87,12 @@ def _abort(context: grpc.ServicerContext, error: Exception, method: str) -> NoRe
     if isinstance(error, Contended):
         error = Unavailable("contended", "others keep changing the same documents: try again")
     if isinstance(error, PyMongoError) and is_away(error):
-        log.warning("The database is away", method=method, error=type(error).__name__)
+        log.warning("The database is away", method=method, **described(error))
         error = Unavailable("store_unavailable", "the database does not answer: try again")
     if not isinstance(error, StoreError):
         if context.code() is not None:  # type: ignore[attr-defined]
             raise error
-        log.error("Call failed", method=method, exc_info=error)
+        log.error("Call failed", method=method, **traced(error))
         error = StoreError("internal", "an unexpected error; see the log of lead-store")
     context.abort_with_status(rpc_status.to_status(_status(error)))
     raise AssertionError("abort returned")

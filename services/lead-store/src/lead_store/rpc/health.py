@@ -9,6 +9,8 @@ import structlog
 from grpc_health.v1 import health, health_pb2
 from pymongo.errors import PyMongoError
 
+from lead_store.mongo.failures import described
+
 log = structlog.get_logger()
 
 
@@ -41,7 +43,7 @@ class HealthWatch:
             try:
                 self._prepare()
             except PyMongoError as error:
-                log.warning("Waiting for the database", error=type(error).__name__)
+                log.warning("Waiting for the database", **described(error))
                 stop.wait(self._every / 2)
             else:
                 self._set(serving=self._has_room())
@@ -58,7 +60,7 @@ class HealthWatch:
             with pymongo.timeout(ANSWER_SECONDS):
                 self._ping()
         except Exception as error:  # noqa: BLE001 - an answer that cannot be understood is none either
-            log.warning("The database does not answer", error=type(error).__name__)
+            log.warning("The database does not answer", **described(error))
             return False
         return True
 

@@ -22,8 +22,9 @@ from lead_store.domain.retry import PRODUCTION, Attempts, Waits, attempt_failed
 from lead_store.domain.rules import Target
 from lead_store.domain.settlement import Done, SettleCase, WriteResult, settle_write
 from lead_store.domain.work_item import WorkItem
+from lead_store.mongo.failures import described, is_of_document, is_unreachable, traced
 from lead_store.mongo.store import Store
-from lead_store.mongo.transaction import Contended, Session, is_unreachable
+from lead_store.mongo.transaction import Contended, Session
 from lead_store.usecases.commit import Commit
 from lead_store.usecases.context import Context, read_context
 from lead_store.usecases.decision_log import log_decisions
@@ -34,6 +35,7 @@ Item = TypeVar("Item", Observation, WriteResult)
 Decided = tuple[WorkItem | None, Decision]  # None = the worker has lost the lease
 FENCED = Decision(Outcome.FENCED, NextStep.KEEP)
 TRIES_OF_ONE_ITEM = 5
+REFUSED_WAIT = timedelta(minutes=1)  # after an error of the database that nobody knows
 log = structlog.get_logger()
 
 
@@ -114,7 +116,7 @@ class Work:
         except Exception as error:  # one record may be the cause, so the others are tried without it
             if is_unreachable(error):
                 raise
-            log.warning("A batch is decided in parts", reason=type(error).__name__, items=len(items))
+            log.warning("A batch is decided in parts", items=len(items), **described(error))
         halves = items[: len(items) // 2], items[len(items) // 2 :]
         return [decided for half in halves for decided in self._commit(worker_id, half, commit)]
 
@@ -122,18 +124,26 @@ class Work:
         try:
             return self.store.transact(commit, tries=TRIES_OF_ONE_ITEM)[0]
         except Contended:
-            if isinstance(item, Observation):
-                self.release(worker_id, item.work_item_id, item.fence, "contended", timedelta(), counts=False)
-                return None, Decision(Outcome.RELEASED, NextStep.KEEP, "contended")
-            return None, FENCED
+            return self._put_back(worker_id, item, "contended", timedelta())
         except StoreError:
             raise
-        except Exception as error:  # this work item fails, and people see it in the list of failed work
+        except Exception as error:
             if is_unreachable(error):
                 raise
-            log.exception("A record cannot be decided", work_item_id=item.work_item_id)
+            if not is_of_document(error):  # not the record's fault, whatever it is
+                log.error("The database refused a decision", work_item_id=item.work_item_id, **described(error))  # noqa: TRY400 - the error's text may hold values
+                return self._put_back(worker_id, item, "store_unavailable", REFUSED_WAIT)
+            # This work item fails, and people see it in the list of failed work.
+            log.error("A record cannot be decided", work_item_id=item.work_item_id, **traced(error))  # noqa: TRY400 - the same
             self.fail(worker_id, item.work_item_id, item.fence, "cannot_be_stored")
             return None, Decision(Outcome.FAILED, NextStep.KEEP, "cannot_be_stored")
+
+    def _put_back(self, worker_id: str, item: Item, reason: str, wait: timedelta) -> Decided:
+        """Let a work item be tried again later. After a write, that is once its lease has ended (R2)."""
+        if not isinstance(item, Observation):
+            return None, FENCED
+        self.release(worker_id, item.work_item_id, item.fence, reason, wait, counts=False)
+        return None, Decision(Outcome.RELEASED, NextStep.KEEP, reason)
 
     def _reconcile_in(
         self, worker_id: str, observations: list[Observation], now: datetime, session: Session
