@@ -11,12 +11,13 @@ import structlog
 from lead_store import bootstrap, logs
 from lead_store.mongo.data_version import NewerDataError
 from lead_store.mongo.key_check import WrongKeyError
+from lead_store.mongo.wrong_server import WrongServerError
 from lead_store.settings import Settings, SettingsError
 from lead_store.threads import ThreadEndedError
 
 
 def main() -> int:
-    """Run until SIGTERM or Ctrl-C. Exit code 2: wrong settings or key, or too new data; 1: a vital thread ended."""
+    """Run until SIGTERM or Ctrl-C. Exit code 2: wrong settings, key, server or data; 1: a vital thread ended."""
     try:
         settings = Settings.from_env(os.environ)
     except SettingsError as error:
@@ -34,7 +35,7 @@ def main() -> int:
             log.info("lead-store serves", port=port)
             stop.wait()
             log.info("lead-store stops")
-    except (NewerDataError, WrongKeyError) as error:
+    except (NewerDataError, WrongKeyError, WrongServerError) as error:
         print(error, file=sys.stderr)
         return 2
     except ThreadEndedError as error:

@@ -16,6 +16,7 @@ from lead_store.mongo.free_space import FreeSpace, of_folder, of_server
 from lead_store.mongo.indexes import ensure_indexes
 from lead_store.mongo.key_check import check_key
 from lead_store.mongo.quarantine import QuarantinedRequests
+from lead_store.mongo.server_check import check_server, plain_words
 from lead_store.mongo.store import Store
 from lead_store.rpc.conflict_service import ConflictService
 from lead_store.rpc.health import HealthWatch
@@ -101,7 +102,8 @@ def build(
 def run(settings: Settings, stop: threading.Event) -> Iterator[int]:
     """Serve until the context ends; gives the port. Waits for the database before it serves.
 
-    Raises NewerDataError or WrongKeyError, and at its end ThreadEndedError if that is why `stop` was set.
+    Raises WrongServerError, NewerDataError or WrongKeyError, and at its end ThreadEndedError if that is why `stop` was
+    set.
     """
     threads = VitalThreads(stop)
     with ExitStack() as stack:
@@ -144,12 +146,14 @@ def _has_room(space: FreeSpace) -> bool:
 def _prepare(store: Store, settings: Settings, signs: LifeSigns) -> None:
     """Make the database ready. First, what a predecessor that died has left locked is released.
 
-    Data of an earlier version is upgraded. Raises NewerDataError for that of a newer one, and WrongKeyError for a
-    database that another key was used on.
+    Data of an earlier version is upgraded. Raises WrongServerError for a server that will never do, NewerDataError for
+    data of a newer version, and WrongKeyError for a database that another key was used on.
     """
-    refuse_newer(store.database)
-    check_key(store.database, settings.identity_key, accept_new=settings.accept_new_keys)
-    upgrade(store.database)
-    signs.correct_times()
-    store.processes.end_predecessor()
-    ensure_indexes(store.database)
+    with plain_words(settings.database):
+        check_server(store.client, settings.mongo_url)
+        refuse_newer(store.database)
+        check_key(store.database, settings.identity_key, accept_new=settings.accept_new_keys)
+        upgrade(store.database)
+        signs.correct_times()
+        store.processes.end_predecessor()
+        ensure_indexes(store.database)

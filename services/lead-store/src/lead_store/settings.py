@@ -62,7 +62,7 @@ class Settings:
         env = {name: value for name, value in env.items() if value}  # an empty variable counts as unset
         faults: list[str] = []
         if not env.get("MONGO_URL"):
-            faults.append("MONGO_URL: say where MongoDB is, e.g. mongodb://127.0.0.1:27117/?directConnection=true")
+            faults.append("MONGO_URL: say where MongoDB is, e.g. mongodb://127.0.0.1:27017/?replicaSet=rs0")
         if len(env.get("LEADSYNC_IDENTITY_KEY", "")) < SHORTEST_KEY:
             faults.append(f"LEADSYNC_IDENTITY_KEY: give a random secret of at least {SHORTEST_KEY} characters")
         lease = _number(env, "LEADSYNC_LEASE_SECONDS", 60, SHORTEST_LEASE, 3600, faults)

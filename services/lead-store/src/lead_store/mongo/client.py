@@ -10,14 +10,17 @@ from pymongo.read_concern import ReadConcern
 from pymongo.read_preferences import ReadPreference
 from pymongo.write_concern import WriteConcern
 
+from lead_store.mongo.wrong_server import readable_address
+
 Document = dict[str, Any]
 EPOCH = datetime.fromtimestamp(0, UTC)
 MAJORITY_WRITES = WriteConcern("majority", j=True)
 MAJORITY_READS, SNAPSHOT_READS = ReadConcern("majority"), ReadConcern("snapshot")
 
 
+@readable_address
 def connect(url: str) -> MongoClient[Document]:
-    """Open a client; it connects on first use."""
+    """Open a client; it connects on first use. Raises WrongServerError if the URL cannot be read."""
     return MongoClient(
         url,
         tz_aware=True,
