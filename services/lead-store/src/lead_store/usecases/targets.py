@@ -102,7 +102,8 @@ class Targets:
             link = current.link(integration_id) if current else None
             if current is None or link is None or link.detached_reason:
                 return
-            gone = replace(link, detached_reason="integration_removed")
+            # No other integration goes by its base, and it would stay with the lead for good.
+            gone = replace(link, detached_reason="integration_removed", base={})
             if not self.store.leads.replace([current.with_link(gone)], session):
                 raise Contended
 
