@@ -92,7 +92,7 @@ class MongoProxy:
             if command is None:
                 return None
             if self.seen is not None:
-                self.seen.append(command)
+                self.seen.append(command | _beside(message))
             return next((one.fault for one in self._armed if one.matches(command)), None)
 
     def serve(self, listening: socket.socket, open_ends: list[socket.socket]) -> None:
@@ -174,6 +174,17 @@ def _command(message: bytes) -> Document | None:
         return None
     size = struct.unpack_from("<i", message, _BODY)[0]
     found: Document = bson.decode(message[_BODY : _BODY + size])
+    return found
+
+
+def _beside(message: bytes) -> Document:
+    """The lists that come beside a command, such as the updates of many documents."""
+    found, at = Document(), _BODY + int(struct.unpack_from("<i", message, _BODY)[0])
+    while at < len(message) - 5 and message[at] == 1:
+        end = at + 1 + struct.unpack_from("<i", message, at + 1)[0]
+        name_ends = message.index(b"\0", at + 5)
+        found[message[at + 5 : name_ends].decode()] = bson.decode_all(message[name_ends + 1 : end])
+        at = end
     return found
 
 

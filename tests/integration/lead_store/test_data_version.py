@@ -123,7 +123,7 @@ def test_work_of_a_version_in_between_is_kept(database: Database[Document]) -> N
 
 
 @pytest.mark.parametrize("noted", [True, False], ids=["its version is noted", "its version is not noted"])
-def test_due_work_of_version_2_is_found(mongo_url: str, database: Database[Document], noted: bool) -> None:
+def test_due_work_of_an_earlier_version_is_found(mongo_url: str, database: Database[Document], noted: bool) -> None:
     """It gets the key by which due work is found, and indexes that nothing uses any more are removed."""
     upgrade(database, {2: STEPS[2]})
     if not noted:
@@ -132,6 +132,18 @@ def test_due_work_of_version_2_is_found(mongo_url: str, database: Database[Docum
     with running(mongo_url, database=database.name) as store:
         assert lease_of(store, "7").record_id == "7"
         assert "integration_id_1_due_at_1" not in store.database.work_items.index_information()
+
+
+def test_a_request_of_an_earlier_version_makes_no_second_lead(mongo_url: str, database: Database[Document]) -> None:
+    """Which lead a request made was an index of the leads once; that index is gone, and what it said is not."""
+    made = database["leads"].find_one({"values.email": "ada@example.com"})
+    assert made is not None
+    database["leads"].update_one({"_id": made["_id"]}, {"$set": {"request_id": "r"}})
+    once = [("tenant_id", 1), ("request_id", 1)]
+    database["leads"].create_index(once, unique=True, partialFilterExpression={"request_id": {"$gt": ""}})
+    with running(mongo_url, database=database.name) as store:
+        assert "tenant_id_1_request_id_1" not in database["leads"].index_information()
+        assert store.create(request_id="r", email="another@example.com").lead_id == made["_id"]
 
 
 def test_an_empty_database_has_the_present_version(mongo_url: str) -> None:

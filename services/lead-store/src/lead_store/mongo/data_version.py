@@ -6,14 +6,16 @@ from functools import partial
 import structlog
 from pymongo.database import Database
 
-from lead_store.mongo import from_0_1_0, from_version_2
+from lead_store.mongo import from_0_1_0
 from lead_store.mongo.client import Document
+from lead_store.mongo.ready_key import add_ready_keys
+from lead_store.mongo.requests import note_requests
 
 Step = Callable[[Database[Document], Callable[[int, int], None]], None]
 
 # Version → what makes data of the version before into it. A step may be repeated, also after it broke off half-way, and
 # several processes may do it at the same time. It reports how much of how much is done.
-STEPS: Mapping[int, Step] = {2: from_0_1_0.migrate, 3: from_version_2.migrate}
+STEPS: Mapping[int, Step] = {2: from_0_1_0.migrate, 3: note_requests, 4: add_ready_keys}
 PRESENT = max(STEPS)
 log = structlog.get_logger()
 
@@ -55,11 +57,10 @@ def _version(database: Database[Document]) -> int:
     noted = database["data_version"].find_one({"_id": "data"})
     if noted is not None:
         return int(noted["version"])
-    # Up to version 2 it was not noted.
-    names = database.list_collection_names()
+    names = database.list_collection_names()  # up to version 2 it was not noted
     if from_0_1_0.FORMER_COLLECTION in names:
         return 1
-    return 2 if from_0_1_0.WORK_ITEMS in names else PRESENT
+    return 2 if "leads" in names else PRESENT
 
 
 def _report(version: int, done: int, of: int) -> None:

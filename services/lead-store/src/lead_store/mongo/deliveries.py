@@ -30,6 +30,9 @@ from lead_store.mongo.inserts import insert_new
 from lead_store.mongo.lists import read_page
 from lead_store.mongo.single_writes import update_each, when
 
+# The condition on the key lets MongoDB use the partial index on it.
+UNROUTED: Document = {"route_key": {"$gt": ""}, "state": "new"}
+
 
 @dataclass(frozen=True, slots=True)
 class Deliveries:
@@ -57,7 +60,7 @@ class Deliveries:
         """The accounts of deliveries that are not routed yet, and when the first and the last were recorded."""
         ends = {"first": {"$min": "$recorded_at"}, "last": {"$max": "$recorded_at"}}
         account = {"provider": "$provider", "account_id": "$account_id"}
-        found = self.collection.aggregate([{"$match": {"state": "new"}}, {"$group": {"_id": account, **ends}}])
+        found = self.collection.aggregate([{"$match": UNROUTED}, {"$group": {"_id": account, **ends}}])
         return {Account(**span["_id"]): (span["first"], span["last"]) for span in found}
 
     def unrouted(self, account: Account, until: datetime, most: int) -> list[Delivery]:
@@ -153,7 +156,8 @@ class Deliveries:
 
     def count(self, state: str) -> int:
         """Number of deliveries in a state."""
-        return self.collection.count_documents({"state": state})
+        # The condition on the provider lets MongoDB use the partial index of unroutable ones.
+        return self.collection.count_documents({"provider": {"$gt": ""}, "state": state})
 
     def reopen(self, provider: str, account_id: str) -> int:
         """Make unroutable deliveries of an account new again, since a target for it appeared."""

@@ -10,7 +10,6 @@ from pymongo import UpdateOne
 from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
 from pymongo.database import Database
-from pymongo.errors import BulkWriteError
 
 from lead_store.domain.addresses import address_key, kept_keys
 from lead_store.domain.lead import Change, CrmMetadata, EndReason, Lead
@@ -18,16 +17,12 @@ from lead_store.domain.references import OF_DUPLICATES, reference_of_duplicate
 from lead_store.domain.rules import Account, Direction
 from lead_store.mongo.client import Document
 from lead_store.mongo.grouped_writes import Replacement, replace_together
-from lead_store.mongo.inserts import DUPLICATE_KEY
 from lead_store.mongo.lead_refs import email_ref, hashed_refs, lead_refs
 from lead_store.mongo.links import link_document, link_from, record_ref
 from lead_store.mongo.lists import read_page
 from lead_store.mongo.names import decode_keys, encode_key, encode_keys
+from lead_store.mongo.requests import Requests
 from lead_store.mongo.single_writes import when
-
-
-class RepeatedRequest(Exception):  # noqa: N818 - nothing went wrong: the first call made the lead
-    """A lead with this request id is there already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +30,12 @@ class Leads:
     """Reads and writes leads; the tenant is part of every query."""
 
     collection: Collection[Document]
+    requests: Requests
 
     @classmethod
     def of(cls, database: Database[Document]) -> "Leads":
         """The leads of a database."""
-        return cls(database["leads"])
+        return cls(database["leads"], Requests.of(database))
 
     def get(self, tenant_id: str, lead_id: str, session: ClientSession | None = None) -> Lead | None:
         """A lead, deleted or not."""
@@ -52,8 +48,8 @@ class Leads:
 
     def by_request(self, tenant_id: str, request_id: str, session: ClientSession | None = None) -> Lead | None:
         """The lead that this request made."""
-        document = self.collection.find_one({"tenant_id": tenant_id, "request_id": request_id}, session=session)
-        return lead_from(document) if document else None
+        lead_id = self.requests.lead_id(tenant_id, request_id, session)
+        return self.get(tenant_id, lead_id, session) if lead_id else None
 
     def by_ids(self, tenant_id: str, lead_ids: Some[str], session: ClientSession | None = None) -> dict[str, Lead]:
         """Leads by id, as far as they are the tenant's."""
@@ -129,16 +125,11 @@ class Leads:
         return self.collection.bulk_write(updates, ordered=False).modified_count if updates else 0
 
     def insert(self, leads: Iterable[Lead], session: ClientSession) -> None:
-        """Insert new leads at revision 1."""
-        documents = [_document(replace(lead, revision=1)) for lead in leads]
-        if not documents:
-            return
-        try:
-            self.collection.insert_many(documents, session=session)
-        except BulkWriteError as error:
-            if any(failure["code"] == DUPLICATE_KEY for failure in error.details["writeErrors"]):
-                raise RepeatedRequest from error
-            raise
+        """Insert new leads at revision 1. Raises RepeatedRequest if the request of one has made a lead already."""
+        new = list(leads)
+        if new:
+            self.requests.add(new, session)
+            self.collection.insert_many([_document(replace(lead, revision=1)) for lead in new], session=session)
 
     def replace(self, leads: Iterable[Lead], session: ClientSession) -> bool:
         """Store leads' new states at their next revisions; False if one was made on an older revision."""
@@ -151,6 +142,7 @@ class Leads:
     def erase(self, lead: Lead, session: ClientSession) -> bool:
         """Remove a lead for good; False if it was read at an older revision."""
         guard = {"_id": lead.lead_id, "tenant_id": lead.tenant_id, "revision": lead.revision}
+        self.requests.forget(lead, session)
         return self.collection.delete_one(guard, session=session).deleted_count == 1
 
     def merged_into(self, tenant_id: str, lead_id: str, session: ClientSession) -> list[Lead]:

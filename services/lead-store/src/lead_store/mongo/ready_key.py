@@ -4,9 +4,14 @@ A work item has one as long as it is due or leased. Its time is the end of the l
 field of its index: of more, the embedded server uses the first alone.
 """
 
+from collections.abc import Callable
 from datetime import datetime
 
+from pymongo import UpdateOne
+from pymongo.database import Database
+
 from lead_store.mongo.client import Document
+from lead_store.mongo.single_writes import CHUNK, write_each
 
 _BASE = 10**14  # makes all times equally long, so that they have the order of texts
 
@@ -37,6 +42,16 @@ READY_KEY: Document = {
 def with_ready_key(values: Document) -> list[Document]:
     """An update that sets values, and the key that follows from them."""
     return [{"$set": values}, READY_KEY]
+
+
+def add_ready_keys(database: Database[Document], report: Callable[[int, int], None]) -> None:
+    """Give each work item of an earlier version its key: the step to version 4 of the data."""
+    work_items = database["work_items"]
+    ids = [one["_id"] for one in work_items.find({"due_at": {"$type": "date"}}, {"_id": 1})]
+    for start in range(0, len(ids), CHUNK):
+        part = ids[start : start + CHUNK]
+        write_each(work_items, [UpdateOne({"_id": one}, [READY_KEY]) for one in part])
+        report(start + len(part), len(ids))
 
 
 def ready_between(integration_id: str, after: int, until: int, *, of_runs: bool) -> Document:

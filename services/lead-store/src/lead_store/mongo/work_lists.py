@@ -112,11 +112,12 @@ class WorkLists:
 
     def drop_integration(self, integration_id: str) -> None:
         """Forget all work items of an integration."""
-        delete_each(self.collection, {"integration_id": integration_id})
+        delete_each(self.collection, _behind(integration_id, ""))
 
     def drop_lead(self, tenant_id: str, lead_id: str, but: str, session: ClientSession) -> None:
         """Forget all work items of a lead but one."""
-        self.collection.delete_many({"tenant_id": tenant_id, "lead_id": lead_id, "_id": {"$ne": but}}, session=session)
+        query = {"lead_id": lead_id, "tenant_id": tenant_id, "_id": {"$ne": but}}
+        self.collection.delete_many(query, session=session)
 
     def _by_id(self, query: Document, after: str, limit: int) -> list[WorkItem]:
         found = self.collection.find({**query, "_id": {"$gt": after}}).sort("_id", 1).limit(limit)

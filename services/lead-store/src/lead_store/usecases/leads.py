@@ -13,7 +13,7 @@ from lead_store.domain.history import PLATFORM, Entry
 from lead_store.domain.lead import Lead, empty_lead
 from lead_store.domain.references import new_identities
 from lead_store.domain.work_item import touches_of
-from lead_store.mongo.leads import RepeatedRequest
+from lead_store.mongo.requests import RepeatedRequest
 from lead_store.mongo.store import Store
 from lead_store.mongo.transaction import Contended, Session
 from lead_store.usecases.lease import WorkSignal
