@@ -8,7 +8,7 @@ import pytest
 from crm_connector.clients.lead_store import GrpcLeadStore
 from crm_connector.metrics import Metrics
 from crm_connector.mongo import indexes
-from crm_connector.mongo.client import connect
+from crm_connector.mongo.client import connect, open_database
 from crm_connector.providers.hubspot.provider import HubSpot, HubSpotCrm
 from integration.connector import hub, rig
 from integration.connector.builders import an_integration
@@ -25,8 +25,9 @@ def db(mongo_url: str) -> Iterator[Database[dict[str, Any]]]:
     """A database of its own for each test, with our indexes."""
     client = connect(mongo_url)
     name = f"test_connector_{uuid.uuid4().hex[:12]}"
-    indexes.ensure(client[name])
-    yield client[name]
+    database = open_database(client, name)
+    indexes.ensure(database)
+    yield database
     client.drop_database(name)
     client.close()
 

@@ -9,12 +9,13 @@ from crm_connector import logs
 from crm_connector.bootstrap import Service
 from crm_connector.environment import SettingsError
 from crm_connector.mongo.data_version import NewerDataError
+from crm_connector.mongo.wrong_server import WrongServerError
 from crm_connector.settings import Settings
 from crm_connector.vault import WrongKeyError
 
 
 def main() -> int:
-    """Run until a signal. Exit code 1: address taken, or a thread ended; 2: wrong settings or key, or too new data."""
+    """Run until a signal. Exit code 1: address taken, or a thread ended; 2: wrong settings, key, server or data."""
     try:
         settings = Settings.from_env(os.environ)
     except SettingsError as error:
@@ -26,6 +27,9 @@ def main() -> int:
         signal.signal(number, lambda *_: stop.set())
     try:
         service = Service(settings, stop)
+    except WrongServerError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
     except OSError as error:
         sys.stderr.write(f"crm-connector cannot start: {error}\n")
         return 1
@@ -33,7 +37,7 @@ def main() -> int:
     try:
         service.start()
         stop.wait()
-    except (NewerDataError, WrongKeyError) as error:
+    except (NewerDataError, WrongKeyError, WrongServerError) as error:
         sys.stderr.write(f"{error}\n")
         code = 2
     service.close()

@@ -19,13 +19,14 @@ from crm_connector.domain.errors import StoreUnavailableError
 from crm_connector.domain.loops import Loop
 from crm_connector.metrics import Metrics
 from crm_connector.mongo import indexes
-from crm_connector.mongo.client import connect
+from crm_connector.mongo.client import connect, described, mapped_errors, open_database
 from crm_connector.mongo.cursors import MongoCursors
 from crm_connector.mongo.data_version import upgrade
 from crm_connector.mongo.integrations import MongoIntegrations
 from crm_connector.mongo.loops import MongoLoops
 from crm_connector.mongo.planned import MongoPlannedRecords
 from crm_connector.mongo.runs import MongoRuns
+from crm_connector.mongo.server_check import check_server, refusal
 from crm_connector.mongo.subscriptions import MongoSubscriptions
 from crm_connector.mongo.workers import MongoWorkers
 from crm_connector.providers.registry import make_providers
@@ -73,7 +74,7 @@ class Service:
         with ExitStack() as stack:
             client = connect(settings.mongo_url)
             stack.callback(client.close)
-            self._db = client[settings.database]
+            self._client, self._db = client, open_database(client, settings.database)
             channel = open_channel(settings.lead_store_url)
             stack.callback(channel.close)
             retries = settings.timing.retries
@@ -135,17 +136,24 @@ class Service:
         self.server = Server(servicer, settings.host, settings.port, timing.start_calls)
 
     def start(self) -> None:
-        """Answer health checks, wait for MongoDB, then serve and work. Raises NewerDataError or WrongKeyError."""
+        """Answer health checks, wait for MongoDB, then serve and work.
+
+        Raises WrongServerError, NewerDataError or WrongKeyError.
+        """
         self.server.start()
         while not self._stop.is_set():
             try:
+                with mapped_errors():
+                    check_server(self._client, self._settings.mongo_url)
                 if not self._settings.accept_new_keys:
                     self._vault.check(MongoIntegrations(self._db).all_sealed())
                 upgrade(self._db)
                 indexes.ensure(self._db)
                 break
             except StoreUnavailableError as error:
-                _log.warning("waiting_for_mongodb", reason=error.reason)
+                if (wrong := refusal(error.__cause__, self._settings.database)) is not None:
+                    raise wrong from None
+                _log.warning("waiting_for_mongodb", reason=error.reason, **described(error.__cause__))
                 self._stop.wait(self._settings.timing.retries.start)
         self._succeed()
         if self._settings.metrics_port:

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
+from pymongo.errors import PyMongoError
+
 from lead_store.metrics import Metrics
 from lead_store.mongo.cached_clock import CachedClock
 from lead_store.mongo.client import connect
@@ -16,7 +18,7 @@ from lead_store.mongo.free_space import FreeSpace, of_folder, of_server
 from lead_store.mongo.indexes import ensure_indexes
 from lead_store.mongo.key_check import check_key
 from lead_store.mongo.quarantine import QuarantinedRequests
-from lead_store.mongo.server_check import check_server, plain_words
+from lead_store.mongo.server_check import check_server, refusal
 from lead_store.mongo.store import Store
 from lead_store.rpc.conflict_service import ConflictService
 from lead_store.rpc.health import HealthWatch
@@ -149,7 +151,7 @@ def _prepare(store: Store, settings: Settings, signs: LifeSigns) -> None:
     Data of an earlier version is upgraded. Raises WrongServerError for a server that will never do, NewerDataError for
     data of a newer version, and WrongKeyError for a database that another key was used on.
     """
-    with plain_words(settings.database):
+    try:
         check_server(store.client, settings.mongo_url)
         refuse_newer(store.database)
         check_key(store.database, settings.identity_key, accept_new=settings.accept_new_keys)
@@ -157,3 +159,7 @@ def _prepare(store: Store, settings: Settings, signs: LifeSigns) -> None:
         signs.correct_times()
         store.processes.end_predecessor()
         ensure_indexes(store.database)
+    except PyMongoError as error:
+        if (wrong := refusal(error, settings.database)) is not None:
+            raise wrong from None
+        raise

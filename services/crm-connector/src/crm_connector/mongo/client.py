@@ -7,13 +7,19 @@ from typing import Any
 
 import msgspec
 from pymongo import MongoClient
-from pymongo.errors import PyMongoError
+from pymongo.database import Database
+from pymongo.errors import OperationFailure, PyMongoError
+from pymongo.read_concern import ReadConcern
+from pymongo.read_preferences import ReadPreference
+from pymongo.write_concern import WriteConcern
 
 from crm_connector.domain.errors import StoreUnavailableError
+from crm_connector.mongo.wrong_server import readable_address
 
 
+@readable_address
 def connect(url: str) -> MongoClient[dict[str, Any]]:
-    """Open a client: every operation ends within five seconds, every write is on a majority's disk."""
+    """Open a client: every operation ends within five seconds. Raises WrongServerError if the URL cannot be read."""
     return MongoClient(
         url,
         tz_aware=True,
@@ -22,8 +28,17 @@ def connect(url: str) -> MongoClient[dict[str, Any]]:
         serverSelectionTimeoutMS=5_000,
         connectTimeoutMS=3_000,
         maxPoolSize=50,
-        w="majority",
-        journal=True,
+        retryWrites=True,
+    )
+
+
+def open_database(client: MongoClient[dict[str, Any]], name: str) -> Database[dict[str, Any]]:
+    """The service's database, whatever the URL says: read from the primary, all of it majority and journaled."""
+    return client.get_database(
+        name,
+        read_preference=ReadPreference.PRIMARY,
+        read_concern=ReadConcern("majority"),
+        write_concern=WriteConcern("majority", j=True),
     )
 
 
@@ -34,6 +49,14 @@ def mapped_errors() -> Iterator[None]:
         yield
     except PyMongoError as error:
         raise StoreUnavailableError("store_unavailable", "MongoDB did not answer as it should.") from error
+
+
+def described(error: BaseException | None) -> dict[str, Any]:
+    """What a log may say of an error of MongoDB: its type, and the number and name of it, but never its text."""
+    known: dict[str, Any] = {"error": type(error).__name__}
+    if isinstance(error, OperationFailure):
+        known |= {"code": error.code, "code_name": (error.details or {}).get("codeName", "")}
+    return known
 
 
 def plain(value: Any) -> dict[str, Any]:

@@ -2,18 +2,20 @@
 
 from typing import Any
 
+import pymongo
 from pymongo import ASCENDING, IndexModel
 from pymongo.database import Database
 
 from crm_connector.mongo.client import mapped_errors
 
 # What came of a run is of interest for a while, what it planned only as long as the world is much the same.
+_LONGEST_BUILD = 86_400.0  # seconds: the limit of other operations would end the build of a large index each time
 _RUN_KEPT_SECONDS, _PLAN_KEPT_SECONDS = 90 * 86_400, 7 * 86_400
 
 
 def ensure(db: Database[dict[str, Any]]) -> None:
     """Make sure that all indexes are there; repeatable."""
-    with mapped_errors():
+    with mapped_errors(), pymongo.timeout(_LONGEST_BUILD):
         db.integrations.create_indexes(
             [
                 IndexModel([("provider", ASCENDING), ("account_id", ASCENDING)], name="one_per_account", unique=True),

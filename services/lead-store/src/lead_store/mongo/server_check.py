@@ -5,8 +5,6 @@ password nor the whole address.
 """
 
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pymongo
@@ -14,37 +12,34 @@ from pymongo import MongoClient
 from pymongo.errors import ConfigurationError, OperationFailure, PyMongoError, ServerSelectionTimeoutError
 from pymongo.uri_parser import parse_uri
 
-from lead_store.mongo.client import Document
 from lead_store.mongo.wrong_server import WrongServerError
 
+Document = dict[str, Any]
 LEAST_WIRE_VERSION, LEAST_VERSION = 21, "7.0"
 ANSWER_SECONDS, PROBE_SECONDS = 2.0, 1.0
 WRONG_CREDENTIALS, NO_RIGHTS, OTHER_INDEXES = {18, 8000}, {13}, {85, 86}  # 8000: any refusal by Atlas
 MOST_PROBED = 3  # members
 
 
-@contextmanager
-def plain_words(database: str) -> Iterator[None]:
-    """Turn refusals that waiting does not end into WrongServerError."""
-    try:
-        yield
-    except OperationFailure as error:
-        if error.code in WRONG_CREDENTIALS:
-            raise WrongServerError(
-                "MongoDB does not accept the user or the password of MONGO_URL. Correct them; a user that was made in "
-                "another database needs authSource=<that database> in the URL."
-            ) from None
-        if error.code in NO_RIGHTS:
-            raise WrongServerError(
-                f"the user of MONGO_URL may not use database `{database}`, or the URL names no user. Give it one, and "
-                f"the roles readWrite and dbAdmin on `{database}`."
-            ) from None
-        if error.code in OTHER_INDEXES:
-            raise WrongServerError(
-                f"database `{database}` has an index that differs from the one of this version under the same name. "
-                "Drop that index; it is made again at the next start."
-            ) from None
-        raise
+def refusal(error: BaseException | None, database: str) -> WrongServerError | None:
+    """What to say of an error that waiting does not end; None if it may end by itself."""
+    code = error.code if isinstance(error, OperationFailure) else None
+    if code in WRONG_CREDENTIALS:
+        return WrongServerError(
+            "MongoDB does not accept the user or the password of MONGO_URL. Correct them; a user that was made in "
+            "another database needs authSource=<that database> in the URL."
+        )
+    if code in NO_RIGHTS:
+        return WrongServerError(
+            f"the user of MONGO_URL may not use database `{database}`, or the URL names no user. Give it one, and "
+            f"the roles readWrite and dbAdmin on `{database}`."
+        )
+    if code in OTHER_INDEXES:
+        return WrongServerError(
+            f"database `{database}` has an index that differs from the one of this version under the same name. "
+            "Drop that index; it is made again at the next start."
+        )
+    return None
 
 
 def check_server(client: MongoClient[Document], url: str) -> None:
