@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from typing import TypeVar, cast
 from urllib.parse import urlsplit
 
+from crm_connector.secret_files import find_secret
+
 _T = TypeVar("_T")
 
 
@@ -24,8 +26,15 @@ class Reader:
 
     def value(self, name: str, default: str, parse: Callable[[str], _T]) -> _T:
         """Read one variable. `parse` raises a ValueError that says what the value has to be."""
+        return self._parsed(name, lambda: parse(self._environment.get(name, "").strip() or default))
+
+    def secret(self, name: str, parse: Callable[[str], _T]) -> _T:
+        """Read a secret, which may lie in a file instead; `parse` gets an empty text if it is not given."""
+        return self._parsed(name, lambda: parse(find_secret(self._environment, name)))
+
+    def _parsed(self, name: str, read: Callable[[], _T]) -> _T:
         try:
-            return parse(self._environment.get(name, "").strip() or default)
+            return read()
         except ValueError as error:
             self.faults.append(f"{name} {error}")
             return cast("_T", None)  # nobody sees it: `check` raises

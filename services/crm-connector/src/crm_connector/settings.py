@@ -46,9 +46,9 @@ class Settings:
         gateway_port = read.value("GATEWAY_PORT", "8080", _port)
         scale = read.value("LEADSYNC_TIME_SCALE", "1", number(1, 100, "a number"))
         settings = cls(
-            mongo_url=read.value("MONGO_URL", "", _mongo_url),
+            mongo_url=read.secret("MONGO_URL", _mongo_url),
             database=read.value("LEADSYNC_DATABASE_PREFIX", "leadsync", _word) + "_crm_connector",
-            secret_keys=read.value("LEADSYNC_SECRET_KEY", "", _secret_keys),
+            secret_keys=read.secret("LEADSYNC_SECRET_KEY", _secret_keys),
             lead_store_url=read.value("LEAD_STORE_URL", f"127.0.0.1:{lead_store_port}", _targets),
             host=read.value("CRM_CONNECTOR_HOST", "127.0.0.1", str),
             port=read.value("CRM_CONNECTOR_PORT", "50052", _port),

@@ -1,11 +1,12 @@
 """What can be set from outside. Nothing else reads the environment."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 
 from lead_store.domain.retry import PRODUCTION, Waits
+from lead_store.secret_files import find_secret
 
 SHORTEST_LEASE = 12  # seconds; a write's deadline plus 10 s has to fit into it (R4)
 SHORTEST_KEY = 32  # characters
@@ -61,10 +62,8 @@ class Settings:
         """Read settings; SettingsError names every fault at once."""
         env = {name: value for name, value in env.items() if value}  # an empty variable counts as unset
         faults: list[str] = []
-        if not env.get("MONGO_URL"):
-            faults.append("MONGO_URL: say where MongoDB is, e.g. mongodb://127.0.0.1:27017/?replicaSet=rs0")
-        if len(env.get("LEADSYNC_IDENTITY_KEY", "")) < SHORTEST_KEY:
-            faults.append(f"LEADSYNC_IDENTITY_KEY: give a random secret of at least {SHORTEST_KEY} characters")
+        mongo_url = _secret(env, "MONGO_URL", _mongo_url, faults)
+        identity_key = _secret(env, "LEADSYNC_IDENTITY_KEY", _key, faults)
         lease = _number(env, "LEADSYNC_LEASE_SECONDS", 60, SHORTEST_LEASE, 3600, faults)
         port = _number(env, "LEAD_STORE_PORT", 50051, 1, 65535, faults)
         metrics_port = _number(env, "LEAD_STORE_METRICS_PORT", 0, 0, 65535, faults)
@@ -81,8 +80,8 @@ class Settings:
         if faults:
             raise SettingsError("lead-store cannot start:\n  " + "\n  ".join(faults))
         return cls(
-            mongo_url=env["MONGO_URL"],
-            identity_key=env["LEADSYNC_IDENTITY_KEY"].encode(),
+            mongo_url=mongo_url,
+            identity_key=identity_key.encode(),
             database=f"{env.get('LEADSYNC_DATABASE_PREFIX', 'leadsync')}_lead_store",
             host=env.get("LEAD_STORE_HOST", "127.0.0.1"),
             port=port,
@@ -96,6 +95,26 @@ class Settings:
             accept_new_keys=accept_new_keys == 1,
             database_folder=Path(folder) if folder else None,
         )
+
+
+def _secret(env: Mapping[str, str], name: str, check: Callable[[str], str], faults: list[str]) -> str:
+    try:
+        return check(find_secret(env, name))
+    except ValueError as error:
+        faults.append(f"{name}: {error}")
+        return ""
+
+
+def _mongo_url(text: str) -> str:
+    if not text:
+        raise ValueError("say where MongoDB is, e.g. mongodb://127.0.0.1:27017/?replicaSet=rs0")
+    return text
+
+
+def _key(text: str) -> str:
+    if len(text) < SHORTEST_KEY:
+        raise ValueError(f"give a random secret of at least {SHORTEST_KEY} characters")
+    return text
 
 
 def _number(env: Mapping[str, str], name: str, default: int, least: int, most: int, faults: list[str]) -> int:

@@ -4,6 +4,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
+from webhook_gateway.secret_files import find_secret
+
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"", "0", "false", "no", "off"})
 _ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}|unix:.+")
@@ -24,12 +26,15 @@ class Environment:
 
     def checked(self, name: str, default: str, check: Callable[[str], T]) -> T:
         """Read what `check` makes of a text. A ValueError of it is kept as a fault; its message is shown to people."""
-        try:
-            return check(self.text(name, default))
-        except ValueError as error:
-            self.faults.append(f"{name}: {error}")
-            # The value is never used: an environment with faults makes no settings.
-            return None  # type: ignore[return-value]
+        return self._noted(name, lambda: check(self.text(name, default)))
+
+    def secret(self, name: str, check: Callable[[str], T]) -> T:
+        """Read what `check` makes of a secret, which may lie in a file instead; of an empty text if it is absent."""
+        return self._noted(name, lambda: check(find_secret(self._variables, name)))
+
+    def has_secret(self, name: str) -> bool:
+        """Whether a secret is given, as a variable or as a file."""
+        return bool(self.text(name) or self.text(f"{name}_FILE"))
 
     def port(self, name: str, default: int) -> int:
         """Read a port number."""
@@ -46,6 +51,14 @@ class Environment:
     def address(self, name: str, port_name: str, port: int, check: Callable[[str], str]) -> str:
         """Read the address of a service; by default it is on this machine, and `port_name` has its port."""
         return self.checked(name, f"127.0.0.1:{self.port(port_name, port)}", check)
+
+    def _noted(self, name: str, read: Callable[[], T]) -> T:
+        try:
+            return read()
+        except ValueError as error:
+            self.faults.append(f"{name}: {error}")
+            # The value is never used: an environment with faults makes no settings.
+            return None  # type: ignore[return-value]
 
 
 def address(text: str) -> str:

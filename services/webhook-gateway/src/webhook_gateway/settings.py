@@ -58,7 +58,7 @@ class Settings:
             trusted_proxies=env.checked("GATEWAY_TRUSTED_PROXIES", "", _networks),
             token_days=env.number("LEADSYNC_TOKEN_DAYS", 90, 3650),
             revoked_tokens=env.checked("LEADSYNC_REVOKED_TOKENS", "", _revoked),
-            token_keys=env.checked("LEADSYNC_TOKEN_KEY", "", _token_keys),
+            token_keys=env.secret("LEADSYNC_TOKEN_KEY", _token_keys),
             lead_store_url=env.address("LEAD_STORE_URL", "LEAD_STORE_PORT", 50051, _targets),
             crm_connector_url=env.address("CRM_CONNECTOR_URL", "CRM_CONNECTOR_PORT", 50052, address),
             log_level=env.checked("LEADSYNC_LOG_LEVEL", "info", _level),

@@ -24,8 +24,8 @@ class HubSpotSettings:
             base_url=reader.value("HUBSPOT_BASE_URL", "https://api.hubapi.com", http_url),
             api_version=reader.value("HUBSPOT_API_VERSION", "v3", _api_version),
             client_id=reader.value("HUBSPOT_CLIENT_ID", "", str),
-            client_secret=reader.value("HUBSPOT_CLIENT_SECRET", "", _first_secret),
-            developer_key=reader.value("HUBSPOT_DEVELOPER_API_KEY", "", str),
+            client_secret=reader.secret("HUBSPOT_CLIENT_SECRET", _first_secret),
+            developer_key=reader.secret("HUBSPOT_DEVELOPER_API_KEY", str),
             timeout_seconds=reader.value("HUBSPOT_TIMEOUT_SECONDS", "10", number(1, 30)),
         )
 

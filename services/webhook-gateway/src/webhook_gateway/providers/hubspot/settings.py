@@ -9,9 +9,9 @@ _SECRET, _SECRET_ALIAS = "HUBSPOT_CLIENT_SECRET", "HUBSPOT_WEBHOOK_SECRET"
 
 def read_provider(env: Environment, *, allow_unsigned: bool) -> HubSpot:
     """Make the provider; `env` gathers what is wrong with its variables."""
-    name = _SECRET if env.text(_SECRET) else _SECRET_ALIAS
+    name = _SECRET if env.has_secret(_SECRET) else _SECRET_ALIAS
     return HubSpot(
-        secrets=env.checked(name, "", _secrets),
+        secrets=env.secret(name, _secrets),
         allow_v1=env.flag("HUBSPOT_ALLOW_V1_SIGNATURES"),
         allow_unsigned=allow_unsigned,
     )
