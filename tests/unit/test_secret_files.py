@@ -10,11 +10,13 @@ import crm_connector.settings
 import lead_store.settings
 import pytest
 import webhook_gateway.settings
+from pymongo.uri_parser import parse_uri
 
 KEY = "k" * 32
-STORE = {"MONGO_URL": "mongodb://db", "LEADSYNC_IDENTITY_KEY": KEY}
+STORE = {"MONGO_URL": "mongodb://user@db", "MONGO_PASSWORD": "pass-word", "LEADSYNC_IDENTITY_KEY": KEY}
 CONNECTOR = {
-    "MONGO_URL": "mongodb://db",
+    "MONGO_URL": "mongodb://user@db",
+    "MONGO_PASSWORD": "pass-word",
     "LEADSYNC_SECRET_KEY": KEY,
     "HUBSPOT_CLIENT_SECRET": "client-secret",
     "HUBSPOT_DEVELOPER_API_KEY": "developer-key",
@@ -105,3 +107,25 @@ def test_a_folder_or_a_pipe_is_refused_at_once(service: str, tmp_path: Path) -> 
     os.mkfifo(pipe)
 
     assert all("it is not a file" in fault(service, with_file(service, name, path)) for path in (tmp_path, pipe))
+
+
+@pytest.mark.parametrize("service", ["lead-store", "crm-connector"])
+def test_the_password_of_mongodb_may_be_given_apart_from_its_address(service: str) -> None:
+    """The address then holds no secret; any character may be in the password."""
+    read, variables = SERVICES[service]
+    url = "mongodb://user@a:1,b:2/?replicaSet=rs0&authSource=admin"
+
+    found = read(variables | {"MONGO_URL": url, "MONGO_PASSWORD": "p@ss/w:rd %+"}).mongo_url
+
+    assert found == "mongodb://user:p%40ss%2Fw%3Ard+%25%2B@a:1,b:2/?replicaSet=rs0&authSource=admin"
+    assert parse_uri(found)["password"] == "p@ss/w:rd %+"
+
+
+@pytest.mark.parametrize("service", ["lead-store", "crm-connector"])
+@pytest.mark.parametrize("url", ["mongodb://db", "mongodb://user:other@db", ""])
+def test_a_password_needs_a_user_without_one(service: str, url: str) -> None:
+    """A password that no user has, or a second one, is refused."""
+    said = fault(service, SERVICES[service][1] | {"MONGO_URL": url, "MONGO_PASSWORD": "hidden"})
+
+    assert "needs a MONGO_URL that names a user without a password" in said
+    assert "hidden" not in said

@@ -7,6 +7,7 @@ from typing import Any
 
 from crm_connector.domain.timing import Timing
 from crm_connector.environment import Reader, http_url, number
+from crm_connector.mongo.address import with_password
 from crm_connector.providers import registry
 
 _IPV4 = re.compile(r"[0-9]+(\.[0-9]+){3}:[0-9]{1,5}")
@@ -45,8 +46,9 @@ class Settings:
         lead_store_port = read.value("LEAD_STORE_PORT", "50051", _port)
         gateway_port = read.value("GATEWAY_PORT", "8080", _port)
         scale = read.value("LEADSYNC_TIME_SCALE", "1", number(1, 100, "a number"))
+        mongo_url = read.secret("MONGO_URL", _mongo_url)
         settings = cls(
-            mongo_url=read.secret("MONGO_URL", _mongo_url),
+            mongo_url=read.secret("MONGO_PASSWORD", lambda text: with_password(mongo_url or "", text)),
             database=read.value("LEADSYNC_DATABASE_PREFIX", "leadsync", _word) + "_crm_connector",
             secret_keys=read.secret("LEADSYNC_SECRET_KEY", _secret_keys),
             lead_store_url=read.value("LEAD_STORE_URL", f"127.0.0.1:{lead_store_port}", _targets),

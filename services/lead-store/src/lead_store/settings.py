@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from lead_store.domain.retry import PRODUCTION, Waits
+from lead_store.mongo.address import with_password
 from lead_store.secret_files import find_secret
 
 SHORTEST_LEASE = 12  # seconds; a write's deadline plus 10 s has to fit into it (R4)
@@ -63,6 +64,7 @@ class Settings:
         env = {name: value for name, value in env.items() if value}  # an empty variable counts as unset
         faults: list[str] = []
         mongo_url = _secret(env, "MONGO_URL", _mongo_url, faults)
+        mongo_url = _secret(env, "MONGO_PASSWORD", lambda text: with_password(mongo_url, text), faults)
         identity_key = _secret(env, "LEADSYNC_IDENTITY_KEY", _key, faults)
         lease = _number(env, "LEADSYNC_LEASE_SECONDS", 60, SHORTEST_LEASE, 3600, faults)
         port = _number(env, "LEAD_STORE_PORT", 50051, 1, 65535, faults)
