@@ -92,3 +92,36 @@ def test_tests_may_divide_every_wait() -> None:
 
     assert (timing.run_idle, timing.held_call, timing.clocks_apart) == (0.05, 2.0, 300.0)
     assert (timing.retries.person, timing.retries.run.wait(1), timing.retries.run.wait(9)) == (6.0, 0.1, 3.0)
+
+
+@pytest.mark.parametrize(
+    ("url", "trusted", "taken"),
+    [
+        ("https://api.hubapi.com", "", True),
+        ("http://127.0.0.1:8090", "", True),
+        ("http://[::1]:8090", "", True),
+        ("http://localhost:8090", "", True),
+        ("http://hubspot-simulator:8090", "other, Hubspot-Simulator", True),
+        ("http://hubspot-simulator:8090", "", False),
+        ("http://api.hubapi.com", "hubspot-simulator", False),
+        ("http://hubspot-simulator.evil.example", "hubspot-simulator", False),
+        ("http://127.0.0.1.evil.example", "", False),
+        ("http://127.0.0.1@evil.example", "", False),
+        ("http://10.0.0.1:8090", "", False),
+    ],
+)
+def test_credentials_go_over_http_only_to_this_machine_and_trusted_hosts(url: str, trusted: str, taken: bool) -> None:
+    """Any other address of a CRM has to begin with https, or nothing starts."""
+    variables = REQUIRED | {"HUBSPOT_BASE_URL": url, "LEADSYNC_TRUSTED_HTTP_HOSTS": trusted}
+    if taken:
+        assert Settings.from_env(variables).providers["hubspot"].base_url == url
+        return
+    with pytest.raises(SettingsError, match="HUBSPOT_BASE_URL must begin with https://: over http, access tokens"):
+        Settings.from_env(variables)
+
+
+def test_trusted_hosts_are_names_alone() -> None:
+    """With a scheme, a port or a wildcard nothing would match; that is said."""
+    for given in ("http://simulator", "simulator:8090", "*"):
+        with pytest.raises(SettingsError, match="LEADSYNC_TRUSTED_HTTP_HOSTS must be names of hosts"):
+            Settings.from_env(REQUIRED | {"LEADSYNC_TRUSTED_HTTP_HOSTS": given})

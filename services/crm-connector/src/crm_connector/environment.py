@@ -1,6 +1,7 @@
 """Reads variables of the environment, which it gets as a mapping, and collects all faults."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from ipaddress import ip_address
 from typing import TypeVar, cast
 from urllib.parse import urlsplit
 
@@ -51,6 +52,37 @@ def http_url(text: str) -> str:
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
         raise ValueError("must be an http(s) address without query")
     return text.rstrip("/")
+
+
+def crm_url(trusted: Collection[str]) -> Callable[[str], str]:
+    """Make a check of a CRM's address: credentials travel in clear only to this machine and to trusted hosts."""
+
+    def parse(text: str) -> str:
+        url = http_url(text)
+        parts = urlsplit(url)
+        if parts.scheme == "http" and not _is_loopback(parts.hostname or "") and parts.hostname not in trusted:
+            raise ValueError(
+                "must begin with https://: over http, access tokens could be read on the way. Only this machine and "
+                "the hosts in LEADSYNC_TRUSTED_HTTP_HOSTS, separated by commas, may be called over http"
+            )
+        return url
+
+    return parse
+
+
+def hosts(text: str) -> frozenset[str]:
+    """Read a list of host names, separated by commas."""
+    found = frozenset(item.strip().lower() for item in text.split(",") if item.strip())
+    if any(set(host) & set("/:@*") for host in found):
+        raise ValueError("must be names of hosts, without scheme and port, separated by commas")
+    return found
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def number(least: float, most: float, what: str = "a number of seconds") -> Callable[[str], float]:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from crm_connector.environment import Reader, http_url, number
+from crm_connector.environment import Reader, crm_url, hosts, number
 from crm_connector.providers.hubspot.paths import is_version
 
 
@@ -20,8 +20,9 @@ class HubSpotSettings:
     @classmethod
     def read(cls, reader: Reader) -> "HubSpotSettings":
         """Read the variables; the reader collects what is wrong."""
+        trusted = reader.value("LEADSYNC_TRUSTED_HTTP_HOSTS", "", hosts) or frozenset()
         return cls(
-            base_url=reader.value("HUBSPOT_BASE_URL", "https://api.hubapi.com", http_url),
+            base_url=reader.value("HUBSPOT_BASE_URL", "https://api.hubapi.com", crm_url(trusted)),
             api_version=reader.value("HUBSPOT_API_VERSION", "v3", _api_version),
             client_id=reader.value("HUBSPOT_CLIENT_ID", "", str),
             client_secret=reader.secret("HUBSPOT_CLIENT_SECRET", _first_secret),
