@@ -5,6 +5,7 @@ import sys
 import typer
 
 from leadsync_cli.commands import conflicts, events, fields, integrations, leads, local, matches, runs, webhooks, work
+from leadsync_cli.commands.certs import certs
 from leadsync_cli.commands.doctor import doctor
 from leadsync_cli.commands.why import why
 from leadsync_cli.crms.hubspot.project_file import hubspot_project
@@ -34,6 +35,7 @@ def build_app() -> typer.Typer:
     app.command()(local.up)
     app.command()(local.demo)
     app.command()(local.token)
+    app.command()(certs)
     app.command()(doctor)
     app.command("import")(runs.import_records)
     app.command()(runs.sync)

@@ -44,8 +44,8 @@ def in_data_dir(data_dir: Path) -> Iterator[None]:
         raise CommandError("data_dir_unusable", detail, Exit.USAGE) from None
 
 
-def write_private(path: Path, content: str, *, replace: bool) -> None:
-    """Write a file of mode 0600 that appears completely or not at all.
+def write_private(path: Path, content: str, *, replace: bool, mode: int = 0o600) -> None:
+    """Write a file, of mode 0600 unless told, that appears completely or not at all.
 
     Without `replace`, raises FileExistsError if it exists.
     """
@@ -55,6 +55,7 @@ def write_private(path: Path, content: str, *, replace: bool) -> None:
             file.write(content + "\n")
             file.flush()
             os.fsync(file.fileno())
+            os.fchmod(file.fileno(), mode)
         if replace:
             Path(scratch).replace(path)
         else:
