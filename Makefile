@@ -14,7 +14,7 @@ REPLACED_CONTRACTS := 50382fd73b8ac29489a6d437bea9f9fe107548d4
 # Tests start hundreds of processes. An empty value lets Python keep what it has compiled for the next one.
 export PYTHONDONTWRITEBYTECODE :=
 SOURCES := protos/src services/webhook-gateway/src services/lead-store/src services/crm-connector/src cli/src simulators/hubspot/src
-.PHONY: help run demo test test-full test-compose prove mutate bench bench-full soak soak-short nightly check gen fmt pins
+.PHONY: help run demo secrets test test-full test-compose prove mutate bench bench-full soak soak-short nightly check gen fmt pins
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ run: $(VENV)/.runtime ## Run everything here: database, services and, without a 
 
 demo: $(VENV)/.runtime ## Play the test checklist on the running suite, or on a fresh one
 	@exec $(BIN)/leadsync demo
+
+secrets: $(VENV)/.runtime ## Make secrets/ for docker compose: keys, passwords and certificates; what is there stays
+	@$(BIN)/leadsync secrets && $(BIN)/leadsync certs --folder secrets/tls --for-containers
 
 test: $(VENV)/.dev ## Run all tests: unit, integration, end to end
 	$(BIN)/python -m pytest -n $(WORKERS) tests/e2e tests/proof tests/integration tests/unit --durations=10 $(ARGS)

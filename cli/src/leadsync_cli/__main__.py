@@ -7,6 +7,7 @@ import typer
 from leadsync_cli.commands import conflicts, events, fields, integrations, leads, local, matches, runs, webhooks, work
 from leadsync_cli.commands.certs import certs
 from leadsync_cli.commands.doctor import doctor
+from leadsync_cli.commands.secret_files import secret_files
 from leadsync_cli.commands.why import why
 from leadsync_cli.crms.hubspot.project_file import hubspot_project
 from leadsync_cli.crms.hubspot.send import send
@@ -36,6 +37,7 @@ def build_app() -> typer.Typer:
     app.command()(local.demo)
     app.command()(local.token)
     app.command()(certs)
+    app.command("secrets")(secret_files)
     app.command()(doctor)
     app.command("import")(runs.import_records)
     app.command()(runs.sync)
