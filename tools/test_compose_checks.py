@@ -7,7 +7,7 @@ from typing import Any
 
 from leadsync_cli.demo.checklist import Checklist
 
-from tools.test_compose_project import OWNERS, Project
+from tools.test_compose_project import Project
 
 # Our services, each with its own package; beside it an image contains only the contracts.
 PACKAGES = {
@@ -16,12 +16,34 @@ PACKAGES = {
     "webhook-gateway": "webhook_gateway",
     "hubspot-simulator": "hubspot_simulator",
 }
+# Each secret file, and who may see it. Those of HubSpot are empty here: the simulator's secrets are published.
+OWNERS = {
+    "identity-key": {"lead-store"},
+    "secret-key": {"crm-connector"},
+    "token-key": {"webhook-gateway"},
+    "mongo-root-password": {"mongo"},
+    "mongo-lead-store-password": {"mongo", "lead-store"},
+    "mongo-crm-connector-password": {"mongo", "crm-connector"},
+}
+DATABASES = {"lead-store": "leadsync_lead_store", "crm-connector": "leadsync_crm_connector"}
 PUBLISHED = {"webhook-gateway", "hubspot-simulator"}
 SECRET_NAME = re.compile(r"KEY|SECRET|TOKEN|PASSWORD|INDEX_URL")
 USER = "import os; print(os.stat('/proc/1').st_uid)"
 CODE = "import os; print(*os.listdir('/app'))"
 WRITABLE = "import os; print(*(d for d in ('/', '/app', '/opt/leadsync') if os.access(d, os.W_OK)))"
-FIND_DATABASE = "import socket\ntry: print(socket.gethostbyname('mongo'))\nexcept OSError: print('unknown')"
+FIND = "import socket\ntry: print(socket.gethostbyname({name!r}))\nexcept OSError: print('unknown')"
+# Tries to read and to write; 13 is MongoDB's number for "not authorized".
+USE_DATABASE = """
+import os
+from pymongo import MongoClient
+from pymongo.errors import OperationFailure
+from {package}.settings import Settings
+url = Settings.from_env(os.environ).mongo_url if {signed_in} else "mongodb://mongo:27017/?directConnection=true"
+tried = MongoClient(url)[{database!r}]["tried"]
+for step in (tried.find_one, lambda: tried.insert_one({{}}), tried.drop):
+    try: step(); print("may", end=" ")
+    except OperationFailure as error: print(error.code, end=" ")
+"""
 
 
 def check_containers(project: Project, checklist: Checklist) -> None:
@@ -34,26 +56,55 @@ def check_containers(project: Project, checklist: Checklist) -> None:
             checklist, f"{service} holds its own code only", _python(project, service, CODE) == f"leadsync {package}"
         )
         _claim(checklist, f"{service} cannot write to its image", not _python(project, service, WRITABLE))
+    for service, one in project.containers().items():
+        host = one["HostConfig"]
+        limits = host["CapDrop"], host["CapAdd"], host["ReadonlyRootfs"], host["SecurityOpt"], host["PidsLimit"] > 0
+        bound = (["ALL"], None, True, ["no-new-privileges:true"], True)
+        _claim(checklist, f"{service} has no capability and gets no privilege", limits == bound)
 
 
 def check_reach(project: Project, checklist: Checklist) -> None:
     """Check which keys each container has, and which others it can reach."""
     checklist.scenario("Keys and networks")
     containers = project.containers()
-    for key, owner in OWNERS.items():
-        known = {service for service, one in containers.items() if key in _variables(one)}
-        _claim(checklist, f"{key} is known to {owner} alone", known == {owner})
+    for secret, owners in OWNERS.items():
+        seen = {service for service, one in containers.items() if f"/run/secrets/{secret}" in _mounted(one)}
+        _claim(checklist, f"{secret} is seen by {' and '.join(sorted(owners))} alone", seen == owners)
+    values = [project.secret(secret) for secret in OWNERS]
+    told = [service for service, one in containers.items() if _holds(str(one["Config"]["Env"]), values)]
+    _claim(checklist, "no variable of a container holds a key or a password", not told)
     published = {service: _published(one) for service, one in containers.items() if _published(one)}
     _claim(checklist, "only gateway and simulator publish a port", published.keys() == PUBLISHED)
     _claim(checklist, "they do so on loopback", all(where == {"127.0.0.1"} for where in published.values()))
-    found = _python(project, "webhook-gateway", FIND_DATABASE)
-    _claim(checklist, "the gateway cannot reach the database", found == "unknown")
+    for service, other in (
+        ("webhook-gateway", "mongo"),
+        ("hubspot-simulator", "mongo"),
+        ("lead-store", "hubspot-simulator"),
+    ):
+        found = _python(project, service, FIND.format(name=other))
+        _claim(checklist, f"{service} cannot reach {other}", found == "unknown")
+
+
+def check_database(project: Project, checklist: Checklist) -> None:
+    """Check that each service may use its own database only, and nobody any without a password."""
+    checklist.scenario("Database")
+
+    def use(service: str, database: str, *, signed_in: bool = True) -> str:
+        code = USE_DATABASE.format(package=PACKAGES[service], database=database, signed_in=signed_in)
+        return _python(project, service, code)
+
+    for service, own in DATABASES.items():
+        _claim(checklist, f"{service} may use its own database", use(service, own) == "may may may")
+        for other in {*DATABASES.values(), "admin", "local"} - {own}:
+            _claim(checklist, f"{service} may not use the database {other}", use(service, other) == "13 13 13")
+        found = use(service, own, signed_in=False)
+        _claim(checklist, f"{service} may use nothing without its password", found == "13 13 13")
 
 
 def check_secrets(project: Project, checklist: Checklist) -> None:
     """Check that no image and no log contains a key."""
     checklist.scenario("Secrets")
-    secrets = [project.environment[key] for key in OWNERS]
+    secrets = [project.secret(name) for name in OWNERS]
     if index := os.environ.get("PIP_INDEX_URL"):
         secrets.append(index)
     for service, one in project.containers().items():
@@ -79,6 +130,11 @@ def _holds(text: str, secrets: list[str]) -> bool:
 def _variables(described: dict[str, Any]) -> set[str]:
     """Return the names of the environment of a container or an image."""
     return {one.partition("=")[0] for one in described["Config"]["Env"]}
+
+
+def _mounted(container: dict[str, Any]) -> set[str]:
+    """Return the paths in a container at which something of this machine can be seen."""
+    return {mount["Destination"] for mount in container["Mounts"]}
 
 
 def _published(container: dict[str, Any]) -> set[str]:

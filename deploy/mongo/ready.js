@@ -1,0 +1,37 @@
+// MongoDB's health check, run by mongosh in its container: exits with 0 once the server takes writes and has its users.
+//
+// At the first start it makes the replica set of one, which transactions and change streams need, and then the users.
+// While there are none, MongoDB allows both, from the same machine only. At each later start it gives the users of
+// users.json the passwords of the secret files again, so a changed file counts after a restart.
+const fs = require("fs");
+
+const DONE = "/tmp/users-are-ready"; // /tmp is empty at each start
+
+function readSecret(name) {
+  const text = fs.readFileSync(`/run/secrets/${name}`, "utf8").trim();
+  if (!text) throw new Error(`the secret file ${name} is empty`);
+  return text;
+}
+
+function ensureUsers() {
+  const admin = db.getSiblingDB("admin");
+  const password = readSecret("mongo-root-password");
+  try {
+    admin.createUser({ user: "root", pwd: password, roles: ["root"] });
+  } catch (error) {
+    if (error.code !== 13) throw error; // 13 = Unauthorized: there are users already
+  }
+  admin.auth("root", password);
+  for (const { user, secret, roles } of JSON.parse(fs.readFileSync("/leadsync/users.json", "utf8"))) {
+    const wanted = { pwd: readSecret(secret), roles };
+    if (admin.getUser(user)) admin.updateUser(user, wanted);
+    else admin.createUser({ user, ...wanted });
+  }
+  fs.writeFileSync(DONE, "");
+}
+
+// A server that waits to become a replica set says so by this name.
+if (db.hello().isreplicaset) rs.initiate({ _id: "rs0", members: [{ _id: 0, host: "mongo:27017" }] });
+if (!db.hello().isWritablePrimary) quit(1); // not yet: the next check goes on
+if (!fs.existsSync(DONE)) ensureUsers();
+quit(0);
