@@ -1,7 +1,13 @@
-"""Exit with 0 if a service is ready: `health.py grpc://host:port` or `health.py http://host:port/path`."""  # noqa: INP001
+"""Exit with 0 if a service is ready: `health.py grpc://host:port` or `health.py http://host:port/path`.
 
+A service with TLS is asked with its own certificate: PACKAGE and LEADSYNC_TLS_* are as in the service's environment.
+"""  # noqa: INP001 - a program of its own, not part of a package
+
+import os
 import sys
 import urllib.request
+from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 SECONDS = 3.0
@@ -31,7 +37,7 @@ def grpc_ready(target: str) -> bool:
     import grpc  # noqa: PLC0415
     from grpc_health.v1 import health_pb2  # noqa: PLC0415
 
-    with grpc.insecure_channel(target, options=[("grpc.enable_http_proxy", 0)]) as channel:
+    with _channel(grpc, target) as channel:
         check = channel.unary_unary(
             "/grpc.health.v1.Health/Check",
             request_serializer=health_pb2.HealthCheckRequest.SerializeToString,
@@ -43,6 +49,18 @@ def grpc_ready(target: str) -> bool:
             sys.stderr.write(f"{target}: {error.code().name}\n")
             return False
     return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
+
+
+def _channel(grpc: Any, target: str) -> Any:
+    """Open a channel. Raises OSError if a file of TLS cannot be read."""
+    options = [("grpc.enable_http_proxy", 0)]
+    paths = [os.environ.get(f"LEADSYNC_TLS_{name}", "") for name in ("CA", "KEY", "CERT")]
+    if not all(paths):
+        return grpc.insecure_channel(target, options=options)
+    shown = grpc.ssl_channel_credentials(*(Path(path).read_bytes() for path in paths))
+    # Its certificate names the service, and need not name the address at which it is asked.
+    service = os.environ["PACKAGE"].replace("_", "-")
+    return grpc.secure_channel(target, shown, options=[*options, ("grpc.ssl_target_name_override", service)])
 
 
 if __name__ == "__main__":

@@ -5,12 +5,15 @@ import signal
 import sys
 import threading
 
+import structlog
+
 from crm_connector import logs
 from crm_connector.bootstrap import Service
 from crm_connector.environment import SettingsError
 from crm_connector.mongo.data_version import NewerDataError
 from crm_connector.mongo.wrong_server import WrongServerError
 from crm_connector.settings import Settings
+from crm_connector.tls import TlsError, needed
 from crm_connector.vault import WrongKeyError
 
 
@@ -22,6 +25,9 @@ def main() -> int:
         sys.stderr.write("crm-connector cannot start:\n" + "".join(f"  {fault}\n" for fault in error.faults))
         return 2
     logs.configure(settings.log_level)
+    if settings.tls is None and needed(settings.host):
+        log = structlog.get_logger()
+        log.warning("crm-connector listens without TLS: whoever reaches it can do anything", host=settings.host)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -29,6 +35,9 @@ def main() -> int:
         service = Service(settings, stop)
     except WrongServerError as error:
         sys.stderr.write(f"{error}\n")
+        return 2
+    except TlsError as error:
+        sys.stderr.write(f"crm-connector cannot start: {error}\n")
         return 2
     except OSError as error:
         sys.stderr.write(f"crm-connector cannot start: {error}\n")

@@ -35,6 +35,7 @@ from crm_connector.rpc.integration_service import IntegrationServicer
 from crm_connector.rpc.server import Server
 from crm_connector.settings import Settings
 from crm_connector.threads import VitalThreads
+from crm_connector.tls import Renewed
 from crm_connector.usecases.background import repeat
 from crm_connector.usecases.connections import Connections
 from crm_connector.usecases.doctor import Doctor
@@ -65,17 +66,18 @@ class Service:
     """The running service: `start`, then wait for `stop` to be set, then `close`."""
 
     def __init__(self, settings: Settings, stop: threading.Event) -> None:
-        """Build everything; nothing runs yet. OSError if the address is in use."""
+        """Build everything; nothing runs yet. OSError if the address is in use, TlsError if files cannot be used."""
         self._stop = stop
         self._settings = settings
         self._metrics = Metrics()
         self._vault = AesVault(settings.secret_keys)
         self._threads = VitalThreads(stop)
+        self._tls = Renewed(settings.tls) if settings.tls else None
         with ExitStack() as stack:
-            client = connect(settings.mongo_url)
+            client = connect(settings.mongo_url, settings.tls.ca if settings.tls else None)
             stack.callback(client.close)
             self._client, self._db = client, open_database(client, settings.database)
-            channel = open_channel(settings.lead_store_url)
+            channel = open_channel(settings.lead_store_url, self._tls)
             stack.callback(channel.close)
             retries = settings.timing.retries
             self._store = GrpcLeadStore(channel, worker_id=str(uuid.uuid4()), retries=retries)
@@ -133,7 +135,7 @@ class Service:
         )
         of_runs = Runs(runs, planned, repository, store, _new_id, now)
         servicer = IntegrationServicer(integrations, webhooks, of_runs, doctor, loops, now)
-        self.server = Server(servicer, settings.host, settings.port, timing.start_calls)
+        self.server = Server(servicer, settings.host, settings.port, timing.start_calls, self._tls)
 
     def start(self) -> None:
         """Answer health checks, wait for MongoDB, then serve and work.

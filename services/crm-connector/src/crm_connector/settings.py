@@ -9,6 +9,7 @@ from crm_connector.domain.timing import Timing
 from crm_connector.environment import Reader, http_url, number
 from crm_connector.mongo.address import with_password
 from crm_connector.providers import registry
+from crm_connector.tls import TlsFiles, read_tls
 
 _IPV4 = re.compile(r"[0-9]+(\.[0-9]+){3}:[0-9]{1,5}")
 _IPV6 = re.compile(r"\[[0-9A-Fa-f:.]+\]:[0-9]{1,5}")
@@ -32,6 +33,7 @@ class Settings:
     metrics_port: int
     timing: Timing
     providers: Mapping[str, Any]
+    tls: TlsFiles | None = None  # None = plaintext
     accept_new_keys: bool = False  # on a database whose credentials other keys have sealed
 
     @classmethod
@@ -61,6 +63,7 @@ class Settings:
             metrics_port=read.value("CRM_CONNECTOR_METRICS_PORT", "0", _port),
             timing=Timing().scaled(scale or 1.0),
             providers=registry.read_settings(read),
+            tls=read_tls(environment, "crm-connector", read.faults),
             accept_new_keys=read.value("LEADSYNC_ACCEPT_NEW_KEYS", "0", _switch),
         )
         read.check()

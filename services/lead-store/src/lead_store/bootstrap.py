@@ -31,6 +31,7 @@ from lead_store.rpc.server import Served, serve
 from lead_store.rpc.work_service import WorkService
 from lead_store.settings import Settings
 from lead_store.threads import VitalThreads
+from lead_store.tls import Renewed
 from lead_store.usecases.applying import Apply
 from lead_store.usecases.arrivals import Arrivals
 from lead_store.usecases.conflicts import Conflicts
@@ -104,12 +105,13 @@ def build(
 def run(settings: Settings, stop: threading.Event) -> Iterator[int]:
     """Serve until the context ends; gives the port. Waits for the database before it serves.
 
-    Raises WrongServerError, NewerDataError or WrongKeyError, and at its end ThreadEndedError if that is why `stop` was
-    set.
+    Raises TlsError, WrongServerError, NewerDataError or WrongKeyError, and at its end ThreadEndedError if that is why
+    `stop` was set.
     """
     threads = VitalThreads(stop)
+    tls = Renewed(settings.tls) if settings.tls else None
     with ExitStack() as stack:
-        client = stack.enter_context(connect(settings.mongo_url))
+        client = stack.enter_context(connect(settings.mongo_url, settings.tls.ca if settings.tls else None))
         process = f"{socket.gethostname()}:{settings.port or os.getpid()}"
         timing, key = settings.timing, settings.identity_key
         store = Store.of(client, settings.database, key, settings.retention, process, timing.silent)
@@ -126,7 +128,7 @@ def run(settings: Settings, stop: threading.Event) -> Iterator[int]:
         stack.enter_context(threads.running("router", router.run, router.close, STOP_SECONDS))
         stack.enter_context(threads.running("references", references.run, references.close, STOP_SECONDS, ends=True))
         address = f"{settings.host}:{settings.port}"
-        port = stack.enter_context(serve(address, health, built.served, space, STOP_SECONDS))
+        port = stack.enter_context(serve(address, health, built.served, space, STOP_SECONDS, tls))
         stack.enter_context(threads.running("health", health.run, health.close, STOP_SECONDS))
         if settings.metrics_port:
             Metrics(built.status).serve(settings.host, settings.metrics_port, stack)

@@ -8,6 +8,7 @@ from pathlib import Path
 from lead_store.domain.retry import PRODUCTION, Waits
 from lead_store.mongo.address import with_password
 from lead_store.secret_files import find_secret
+from lead_store.tls import TlsFiles, read_tls
 
 SHORTEST_LEASE = 12  # seconds; a write's deadline plus 10 s has to fit into it (R4)
 SHORTEST_KEY = 32  # characters
@@ -56,6 +57,7 @@ class Settings:
     log_level: str = "INFO"
     least_free: int = 256 * MB  # bytes on the database's disk; with less, nothing new is taken
     accept_new_keys: bool = False  # on a database that was made with another one
+    tls: TlsFiles | None = None  # None = plaintext
     database_folder: Path | None = None  # where the database's data lies, if it is on this machine
 
     @classmethod
@@ -79,6 +81,7 @@ class Settings:
         log_level = env.get("LEADSYNC_LOG_LEVEL", "INFO").upper()
         if log_level not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
             faults.append("LEADSYNC_LOG_LEVEL: use DEBUG, INFO, WARNING or ERROR")
+        tls = read_tls(env, "lead-store", faults)
         if faults:
             raise SettingsError("lead-store cannot start:\n  " + "\n  ".join(faults))
         return cls(
@@ -95,6 +98,7 @@ class Settings:
             log_level=log_level,
             least_free=least_free * MB,
             accept_new_keys=accept_new_keys == 1,
+            tls=tls,
             database_folder=Path(folder) if folder else None,
         )
 

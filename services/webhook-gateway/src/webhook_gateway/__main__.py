@@ -8,6 +8,7 @@ import uvloop
 
 from webhook_gateway import bootstrap, logs, processes
 from webhook_gateway.settings import Settings, SettingsError
+from webhook_gateway.tls import TlsError
 
 
 def main() -> int:
@@ -20,6 +21,9 @@ def main() -> int:
     logs.configure(settings.log_level)
     try:
         _run(settings)
+    except TlsError as error:
+        sys.stderr.write(f"webhook-gateway cannot start:\n{error}\n")
+        return 2
     except OSError as error:
         sys.stderr.write(f"webhook-gateway cannot listen on {settings.host}:{settings.port}: {error.strerror}\n")
         return 1

@@ -48,8 +48,9 @@ from webhook_gateway.resources.sync_status import SyncStatuses
 from webhook_gateway.resources.webhooks import ADDRESS, Webhooks
 from webhook_gateway.resources.work import WorkItems
 from webhook_gateway.revocations import Revocations
-from webhook_gateway.rpc.calls import open_channel
+from webhook_gateway.rpc.calls import is_away, open_channel
 from webhook_gateway.settings import Settings
+from webhook_gateway.tls import Renewed
 
 LAST_SECONDS = 0.5  # for refused requests that still go to quarantine
 
@@ -68,7 +69,11 @@ async def open_gateway(settings: Settings, shared: str = "") -> AsyncIterator[Ga
     """Build everything inside the running event loop; `shared` is the folder of metrics of several processes."""
     metrics = Metrics(shared)
     registry = settings.providers
-    async with open_channel(settings.lead_store_url) as store, open_channel(settings.crm_connector_url) as connector:
+    tls = Renewed(settings.tls) if settings.tls else None
+    async with (
+        open_channel(settings.lead_store_url, "lead-store", tls) as store,
+        open_channel(settings.crm_connector_url, "crm-connector", tls) as connector,
+    ):
         lines, thinned = LineBudget(time.monotonic), ThinnedLines(time.monotonic)
         limits = AdmissionLimits(account_percent=settings.account_percent)
         intake = Intake(Inbox(store).record, metrics, limits, on_kept=Tally(metrics, registry, lines).kept)
@@ -136,7 +141,7 @@ async def run(settings: Settings, stop: asyncio.Event, sock: socket.socket, shar
 
     Raises what ended the server or the work in the background: then the process has to end and start again.
     """
-    log = structlog.get_logger()
+    log, targets = structlog.get_logger(), (settings.lead_store_url, settings.crm_connector_url)
     async with open_gateway(settings, shared) as gateway:
         server = gateway.server
         serving = asyncio.create_task(server.serve(sockets=[sock]))
@@ -144,6 +149,8 @@ async def run(settings: Settings, stop: asyncio.Event, sock: socket.socket, shar
         for check in (provider.check("") for provider in settings.providers.values()):
             if check.state != "ok":
                 log.warning(check.finding, fix=check.fix)
+        if settings.tls is None and (away := [target for target in targets if is_away(target)]):
+            log.warning("webhook-gateway calls services without TLS: others may read and answer", services=away)
         port, pid = sock.getsockname()[1], os.getpid()
         log.info("webhook-gateway listens", host=settings.host, port=port, url=settings.api_url, pid=pid)
         await asyncio.wait({serving, stopping, gateway.background}, return_when=asyncio.FIRST_COMPLETED)

@@ -10,6 +10,7 @@ from webhook_gateway.environment import Environment, address
 from webhook_gateway.providers.base import Registry
 from webhook_gateway.providers.registry import read_providers
 from webhook_gateway.revocations import read_revoked
+from webhook_gateway.tls import TlsFiles, read_tls
 
 MIN_TOKEN_KEY = 32  # characters; HS256 wants a key as long as its hash
 MOST_PROCESSES = 64
@@ -40,6 +41,7 @@ class Settings:
     lead_store_url: str  # a target as gRPC names it: one or several processes
     crm_connector_url: str
     log_level: str
+    tls: TlsFiles | None = None  # towards the other services; None = plaintext
 
     @classmethod
     def from_env(cls, variables: Mapping[str, str]) -> "Settings":
@@ -62,6 +64,7 @@ class Settings:
             lead_store_url=env.address("LEAD_STORE_URL", "LEAD_STORE_PORT", 50051, _targets),
             crm_connector_url=env.address("CRM_CONNECTOR_URL", "CRM_CONNECTOR_PORT", 50052, address),
             log_level=env.checked("LEADSYNC_LOG_LEVEL", "info", _level),
+            tls=read_tls(variables, "webhook-gateway", env.faults),
         )
         if env.faults:
             raise SettingsError("\n".join(env.faults))

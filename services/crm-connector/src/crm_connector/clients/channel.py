@@ -8,7 +8,9 @@ import grpc
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
+from crm_connector.clients.renewing import RenewingChannel
 from crm_connector.domain.errors import InvalidError, StoreRefusedError, StoreTooLargeError, StoreUnavailableError
+from crm_connector.tls import Identity, Renewed
 
 _AWAY = {
     grpc.StatusCode.UNAVAILABLE,
@@ -42,20 +44,31 @@ _SERVICE_CONFIG = {
 }
 
 
-def open_channel(target: str) -> grpc.Channel:
-    """Open a channel to lead-store, which may be several processes; nothing is sent yet."""
-    return grpc.insecure_channel(
-        target,
-        options=[
-            ("grpc.service_config", json.dumps(_SERVICE_CONFIG)),
-            ("grpc.dns_min_time_between_resolutions_ms", 5_000),
-            ("grpc.max_receive_message_length", _MAX_MESSAGE_BYTES),
-            ("grpc.max_send_message_length", _MAX_MESSAGE_BYTES),
-            ("grpc.initial_reconnect_backoff_ms", 200),
-            ("grpc.max_reconnect_backoff_ms", 2_000),
-            ("grpc.keepalive_time_ms", 60_000),
-        ],
-    )
+_OPTIONS = (
+    ("grpc.service_config", json.dumps(_SERVICE_CONFIG)),
+    ("grpc.dns_min_time_between_resolutions_ms", 5_000),
+    ("grpc.max_receive_message_length", _MAX_MESSAGE_BYTES),
+    ("grpc.max_send_message_length", _MAX_MESSAGE_BYTES),
+    ("grpc.initial_reconnect_backoff_ms", 200),
+    ("grpc.max_reconnect_backoff_ms", 2_000),
+    ("grpc.keepalive_time_ms", 60_000),
+)
+_NAME = ("grpc.ssl_target_name_override", "lead-store")  # who has to answer, at whatever address
+
+
+def open_channel(target: str, tls: Renewed | None = None) -> grpc.Channel:
+    """Open a channel to lead-store, which may be several processes; nothing is sent yet.
+
+    With `tls` it has to show a certificate with the name lead-store.
+    """
+    if tls is None:
+        return grpc.insecure_channel(target, options=_OPTIONS)
+
+    def connect(identity: Identity) -> grpc.Channel:
+        shown = grpc.ssl_channel_credentials(identity.ca, identity.key, identity.certificate)
+        return grpc.secure_channel(target, shown, options=(*_OPTIONS, _NAME))
+
+    return RenewingChannel(tls, connect)
 
 
 @contextmanager

@@ -17,6 +17,7 @@ class Kind(Enum):
     STALE = "ABORTED"
     EXISTS = "ALREADY_EXISTS"
     PRECONDITION = "FAILED_PRECONDITION"
+    FORBIDDEN = "PERMISSION_DENIED"
     EXHAUSTED = "RESOURCE_EXHAUSTED"
     UNAVAILABLE = "UNAVAILABLE"
 
@@ -85,6 +86,12 @@ class PreconditionError(ConnectorError):
     """A person has to change something first."""
 
     kind = Kind.PRECONDITION
+
+
+class ForbiddenError(ConnectorError):
+    """The caller may not do this."""
+
+    kind = Kind.FORBIDDEN
 
 
 class StoreUnavailableError(ConnectorError):

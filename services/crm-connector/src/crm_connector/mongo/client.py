@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import msgspec
 from pymongo import MongoClient
@@ -18,8 +20,11 @@ from crm_connector.mongo.wrong_server import readable_address
 
 
 @readable_address
-def connect(url: str) -> MongoClient[dict[str, Any]]:
-    """Open a client: every operation ends within five seconds. Raises WrongServerError if the URL cannot be read."""
+def connect(url: str, ca: Path | None = None) -> MongoClient[dict[str, Any]]:
+    """Open a client: every operation ends within five seconds. Raises WrongServerError if the URL cannot be read.
+
+    `ca` are the certificates that MongoDB's is checked by, if the URL wants TLS and names none.
+    """
     return MongoClient(
         url,
         tz_aware=True,
@@ -29,6 +34,7 @@ def connect(url: str) -> MongoClient[dict[str, Any]]:
         connectTimeoutMS=3_000,
         maxPoolSize=50,
         retryWrites=True,
+        **tls_options(url, ca),
     )
 
 
@@ -40,6 +46,13 @@ def open_database(client: MongoClient[dict[str, Any]], name: str) -> Database[di
         read_concern=ReadConcern("majority"),
         write_concern=WriteConcern("majority", j=True),
     )
+
+
+def tls_options(url: str, ca: Path | None) -> dict[str, Any]:
+    """Let MongoDB's certificate be checked by the CA of the services, if the URL wants TLS and names no other CA."""
+    given = {name.lower(): value for name, value in parse_qsl(url.partition("?")[2])}
+    wanted = given.get("tls", given.get("ssl")) == "true" and "tlscafile" not in given
+    return {"tlsCAFile": str(ca)} if ca and wanted else {}
 
 
 @contextmanager

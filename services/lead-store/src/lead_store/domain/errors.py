@@ -6,6 +6,7 @@ StoreError
 ├── StaleEtag           the document has moved on: read it again
 ├── AlreadyExists       somebody else has it
 ├── NotAllowed          the state of things forbids it
+├── Forbidden           the caller may not do this
 ├── Expired             where to go on from is too long ago
 ├── TooMany             as many as may be held open are open
 └── Unavailable         the database is away or too busy: try again
@@ -46,6 +47,10 @@ class AlreadyExists(StoreError):  # noqa: N818
 
 class NotAllowed(StoreError):  # noqa: N818
     """The state of things forbids it."""
+
+
+class Forbidden(StoreError):  # noqa: N818
+    """The caller may not do this."""
 
 
 class Expired(StoreError):  # noqa: N818

@@ -1,7 +1,9 @@
 """One connection to MongoDB, with timeouts, and the database's own clock."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 from bson.codec_options import CodecOptions
 from pymongo import MongoClient
@@ -19,8 +21,11 @@ MAJORITY_READS, SNAPSHOT_READS = ReadConcern("majority"), ReadConcern("snapshot"
 
 
 @readable_address
-def connect(url: str) -> MongoClient[Document]:
-    """Open a client; it connects on first use. Raises WrongServerError if the URL cannot be read."""
+def connect(url: str, ca: Path | None = None) -> MongoClient[Document]:
+    """Open a client; it connects on first use. Raises WrongServerError if the URL cannot be read.
+
+    `ca` are the certificates that MongoDB's is checked by, if the URL wants TLS and names none.
+    """
     return MongoClient(
         url,
         tz_aware=True,
@@ -29,7 +34,15 @@ def connect(url: str) -> MongoClient[Document]:
         socketTimeoutMS=20_000,
         retryWrites=True,
         appname="lead-store",
+        **tls_options(url, ca),
     )
+
+
+def tls_options(url: str, ca: Path | None) -> dict[str, Any]:
+    """Let MongoDB's certificate be checked by the CA of the services, if the URL wants TLS and names no other CA."""
+    given = {name.lower(): value for name, value in parse_qsl(url.partition("?")[2])}
+    wanted = given.get("tls", given.get("ssl")) == "true" and "tlscafile" not in given
+    return {"tlsCAFile": str(ca)} if ca and wanted else {}
 
 
 def open_database(client: MongoClient[Document], name: str) -> Database[Document]:

@@ -15,6 +15,7 @@ from pymongo.errors import PyMongoError
 from lead_store.domain.errors import (
     AlreadyExists,
     Expired,
+    Forbidden,
     Invalid,
     NotAllowed,
     NotFound,
@@ -32,6 +33,7 @@ CODES: dict[type[StoreError], int] = {
     StaleEtag: code_pb2.ABORTED,
     AlreadyExists: code_pb2.ALREADY_EXISTS,
     NotAllowed: code_pb2.FAILED_PRECONDITION,
+    Forbidden: code_pb2.PERMISSION_DENIED,
     Expired: code_pb2.OUT_OF_RANGE,
     TooMany: code_pb2.RESOURCE_EXHAUSTED,
     Unavailable: code_pb2.UNAVAILABLE,

@@ -27,6 +27,7 @@ from leadsync.sync.v1 import (
 )
 
 from lead_store.mongo.free_space import FreeSpace
+from lead_store.rpc.callers import CallerInterceptor
 from lead_store.rpc.conflict_service import ConflictService
 from lead_store.rpc.errors import ErrorInterceptor
 from lead_store.rpc.health import HealthWatch
@@ -37,6 +38,7 @@ from lead_store.rpc.match_service import MatchService
 from lead_store.rpc.plan_service import PlanService
 from lead_store.rpc.room import RoomInterceptor
 from lead_store.rpc.work_service import WorkService
+from lead_store.tls import Identity, Renewed
 
 WORKERS = 32
 HELD_CALLS = 32  # LeaseWork calls, one per connector process, and watches; they come on top of the workers
@@ -77,20 +79,37 @@ class Served:
 
 
 @contextmanager
-def serve(address: str, health: HealthWatch, served: Served, space: FreeSpace, grace: float) -> Iterator[int]:
-    """Serve until the context ends; gives the port. Calls under way have `grace` seconds to end."""
+def serve(
+    address: str, health: HealthWatch, served: Served, space: FreeSpace, grace: float, tls: Renewed | None
+) -> Iterator[int]:
+    """Serve until the context ends; gives the port. Calls under way have `grace` seconds to end.
+
+    With `tls` each side has to show a certificate, and each service may call only what is its own.
+    """
+    callers = [CallerInterceptor()] if tls else []
     server = grpc.server(
         ThreadPoolExecutor(WORKERS + HELD_CALLS, thread_name_prefix="rpc"),
-        interceptors=[ErrorInterceptor(), RoomInterceptor(space)],
+        interceptors=[ErrorInterceptor(), *callers, RoomInterceptor(space)],
         options=[("grpc.max_receive_message_length", LARGEST_MESSAGE), ("grpc.so_reuseport", 0)],
     )
     served.add_to(server)
     health_pb2_grpc.add_HealthServicer_to_server(health.servicer, server)
     names = [service.full_name for module in CONTRACTS for service in module.DESCRIPTOR.services_by_name.values()]
     reflection.enable_server_reflection([*names, reflection.SERVICE_NAME], server)
-    port = server.add_insecure_port(address)
+    port = server.add_secure_port(address, credentials(tls)) if tls else server.add_insecure_port(address)
     server.start()
     try:
         yield port
     finally:
         server.stop(grace).wait()
+
+
+def credentials(tls: Renewed) -> grpc.ServerCredentials:
+    """What this service shows and whom it trusts; each new connection gets what counts then."""
+
+    def configuration(identity: Identity) -> grpc.ServerCertificateConfiguration:
+        return grpc.ssl_server_certificate_configuration([(identity.key, identity.certificate)], identity.ca)
+
+    return grpc.dynamic_ssl_server_credentials(
+        configuration(tls.identity()), lambda: configuration(tls.identity()), require_client_authentication=True
+    )

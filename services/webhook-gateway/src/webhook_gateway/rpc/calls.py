@@ -7,6 +7,8 @@ from typing import Protocol, TypeVar
 import grpc
 
 from webhook_gateway.rpc.errors import from_rpc_error
+from webhook_gateway.rpc.renewing import RenewingChannel
+from webhook_gateway.tls import Identity, Renewed, needed
 
 Req_contra = TypeVar("Req_contra", contravariant=True)
 Res_co = TypeVar("Res_co", covariant=True)
@@ -56,12 +58,29 @@ class Method(Protocol[Req_contra, Res_co]):
         ...
 
 
-def open_channel(address: str) -> grpc.aio.Channel:
+def open_channel(address: str, service: str = "", tls: Renewed | None = None) -> grpc.aio.Channel:
     """Make a channel inside the running event loop; it connects by itself and as often as needed.
 
-    `address` may stand for several processes, which are called in turn.
+    `address` may stand for several processes, which are called in turn. With `tls` each of them has to show a
+    certificate with the name of the service, at whatever address it is.
     """
-    return grpc.aio.insecure_channel(address, options=_OPTIONS)
+    if tls is None:
+        return grpc.aio.insecure_channel(address, options=_OPTIONS)
+    options = (*_OPTIONS, ("grpc.ssl_target_name_override", service))
+
+    def connect(identity: Identity) -> grpc.aio.Channel:
+        shown = grpc.ssl_channel_credentials(identity.ca, identity.key, identity.certificate)
+        return grpc.aio.secure_channel(address, shown, options=options)
+
+    return RenewingChannel(tls, connect)
+
+
+def is_away(target: str) -> bool:
+    """Whether a target as gRPC names it is, or may be, on another machine."""
+    if target.startswith("unix:"):
+        return False
+    addresses = target.removeprefix("ipv4:").removeprefix("ipv6:").split(",")
+    return any(needed(address.rpartition(":")[0]) for address in addresses)
 
 
 class Client:

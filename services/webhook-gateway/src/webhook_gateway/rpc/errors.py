@@ -12,7 +12,7 @@ HTTP_STATUS = {
     grpc.StatusCode.FAILED_PRECONDITION: 400,
     grpc.StatusCode.OUT_OF_RANGE: 400,
     grpc.StatusCode.UNAUTHENTICATED: 500,  # between services, so the caller cannot do anything about it
-    grpc.StatusCode.PERMISSION_DENIED: 403,
+    grpc.StatusCode.PERMISSION_DENIED: 500,  # as above: our own certificate is not what it should be
     grpc.StatusCode.NOT_FOUND: 404,
     grpc.StatusCode.ALREADY_EXISTS: 409,
     grpc.StatusCode.ABORTED: 409,
@@ -39,7 +39,6 @@ _FOR_CALLERS = frozenset(
         grpc.StatusCode.FAILED_PRECONDITION,
         grpc.StatusCode.OUT_OF_RANGE,
         grpc.StatusCode.RESOURCE_EXHAUSTED,
-        grpc.StatusCode.PERMISSION_DENIED,
     }
 )
 

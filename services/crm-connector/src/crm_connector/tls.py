@@ -1,0 +1,178 @@
+"""TLS between the services: the files of this one, checked, and read again when they are renewed.
+
+Each service has this file: a test compares them.
+"""
+
+import ssl
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+VARIABLES = ("LEADSYNC_TLS_CERT", "LEADSYNC_TLS_KEY", "LEADSYNC_TLS_CA")
+LOOK_SECONDS = 1.0  # how often the files are looked at, while there are calls
+_TOO_OLD, _TOO_NEW = 10, 9  # OpenSSL's codes
+_HANDSHAKE_STEPS = 4
+
+Stamp = tuple[tuple[int, int, int], ...]
+
+
+class TlsError(Exception):
+    """The files cannot be used; the message says why, in plain words, and names the variable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What a service shows of itself, and whom it trusts, as PEM."""
+
+    certificate: bytes
+    key: bytes = field(repr=False)
+    ca: bytes
+    ends: str  # of the certificate, such as `Feb 28 04:23:46 2027 GMT`
+
+
+@dataclass(frozen=True, slots=True)
+class TlsFiles:
+    """The files of a service: its certificate, the key of this, and the CA that signs those of all services."""
+
+    service: str
+    certificate: Path
+    key: Path
+    ca: Path
+
+    def read(self) -> Identity:
+        """Read the files. Raises TlsError unless they can be used now, and name this service."""
+        contents = self._contents()
+        shown = _handshake(*self._contexts(contents[2]))
+        if contents != self._contents():
+            raise TlsError(f"{VARIABLES[0]}: the files are being renewed just now")
+        names = [str(name) for kind, name in shown.get("subjectAltName", ()) if kind == "DNS"]
+        if self.service not in names:
+            found = ", ".join(names) or "nobody"
+            raise TlsError(f"{VARIABLES[0]}: is the certificate of {found}; it needs the DNS name {self.service}")
+        return Identity(*contents, ends=str(shown["notAfter"]))
+
+    def stamp(self) -> Stamp | None:
+        """Return what tells whether a file has changed; None if one cannot be seen."""
+        try:
+            seen = [path.stat() for path in (self.certificate, self.key, self.ca)]
+        except OSError:
+            return None
+        return tuple((file.st_mtime_ns, file.st_ino, file.st_size) for file in seen)
+
+    def _contents(self) -> tuple[bytes, bytes, bytes]:
+        return _read(VARIABLES[0], self.certificate), _read(VARIABLES[1], self.key), _read(VARIABLES[2], self.ca)
+
+    def _contexts(self, ca: bytes) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+        """Make both sides of a connection of this service with itself."""
+        server, client = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        client.check_hostname, server.verify_mode = False, ssl.CERT_REQUIRED
+        for context in (server, client):
+            try:
+                context.load_verify_locations(cadata=ca.decode("ascii"))
+            except (ssl.SSLError, ValueError):
+                raise TlsError(f"{VARIABLES[2]}: {self.ca} holds no certificate (PEM)") from None
+            try:
+                context.load_cert_chain(self.certificate, self.key, password="")  # so it never asks for one
+            except (ssl.SSLError, OSError) as error:
+                raise TlsError(_unusable(error)) from None
+        return server, client
+
+
+def read_tls(env: Mapping[str, str], service: str, faults: list[str]) -> TlsFiles | None:
+    """Return the files that the variables name; None if none is set: no TLS. Whatever is wrong is added to `faults`."""
+    given = [env.get(name, "").strip() for name in VARIABLES]
+    if not any(given):
+        return None
+    missing = [name for name, path in zip(VARIABLES, given, strict=True) if not path]
+    if missing:
+        faults.append(f"{', '.join(missing)}: is missing; set all three LEADSYNC_TLS_ variables, or none")
+        return None
+    certificate, key, ca = map(Path, given)
+    files = TlsFiles(service, certificate, key, ca)
+    try:
+        files.read()
+    except TlsError as error:
+        faults.append(str(error))
+    return files
+
+
+def needed(host: str) -> bool:
+    """Whether others than this machine can reach this host or address, so that TLS is needed."""
+    try:
+        return not ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host != "localhost"
+
+
+class Renewed:
+    """What the files hold, read again when they change; what cannot be used is told once, and the last good one stays.
+
+    Threads may share it.
+    """
+
+    def __init__(self, files: TlsFiles, clock: Callable[[], float] = time.monotonic) -> None:
+        """Read the files. Raises TlsError."""
+        self._files, self._clock, self._lock = files, clock, threading.Lock()
+        self._stamp, self._refused = files.stamp(), files.stamp()
+        self._identity, self._next_look = files.read(), clock() + LOOK_SECONDS
+
+    def identity(self) -> Identity:
+        """Return what counts now."""
+        with self._lock:
+            if self._clock() >= self._next_look:
+                self._next_look = self._clock() + LOOK_SECONDS
+                self._look()
+            return self._identity
+
+    def _look(self) -> None:
+        stamp = self._files.stamp()
+        if stamp == self._stamp:
+            return
+        log = structlog.get_logger()
+        try:
+            self._identity = self._files.read()
+        except TlsError as error:
+            if stamp != self._refused:
+                log.warning("The renewed TLS files cannot be used, the last good ones still are", fault=str(error))
+            self._refused = stamp
+            return
+        self._stamp = stamp
+        log.info("The TLS files were renewed", ends=self._identity.ends)
+
+
+def _read(variable: str, path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise TlsError(f"{variable}: {path} cannot be read: {error.strerror}") from None
+
+
+def _unusable(error: OSError) -> str:
+    if isinstance(error, ssl.SSLError) and error.reason == "KEY_VALUES_MISMATCH":
+        return f"{VARIABLES[1]}: is not the key of {VARIABLES[0]}"
+    return f"{VARIABLES[0]}, {VARIABLES[1]}: hold no certificate with its key (PEM, without a passphrase)"
+
+
+def _handshake(server: ssl.SSLContext, client: ssl.SSLContext) -> dict[str, Any]:
+    """Let both sides meet in memory, which finds whatever would fail later. Returns the certificate that was shown."""
+    up, down = ssl.MemoryBIO(), ssl.MemoryBIO()
+    sides = client.wrap_bio(down, up), server.wrap_bio(up, down, server_side=True)
+    try:
+        for _ in range(_HANDSHAKE_STEPS):
+            for side in sides:
+                with suppress(ssl.SSLWantReadError):
+                    side.do_handshake()
+    except ssl.SSLCertVerificationError as error:
+        kind = {_TOO_OLD: "has ended: renew it", _TOO_NEW: "is not valid yet: check the clocks"}
+        why = kind.get(error.verify_code, f"is not accepted by {VARIABLES[2]}: {error.verify_message}")
+        raise TlsError(f"{VARIABLES[0]}: {why}") from None
+    except ssl.SSLError as error:
+        raise TlsError(f"{VARIABLES[0]}: cannot be used: {error.reason}") from None
+    return dict(sides[0].getpeercert() or {})
