@@ -18,7 +18,14 @@ from leadsync_cli.demo.checklist import Checklist
 from leadsync_cli.suite.catalogue import SIMULATED
 from leadsync_cli.waiting import wait_for
 
-from tools.test_compose_checks import PACKAGES, check_containers, check_database, check_reach, check_secrets
+from tools.test_compose_checks import (
+    PACKAGES,
+    check_containers,
+    check_database,
+    check_encryption,
+    check_reach,
+    check_secrets,
+)
 from tools.test_compose_project import Project, StepFailedError, find_compose, new_project
 
 NO_DOCKER = 3
@@ -51,6 +58,7 @@ def _play(started: Project, folder: Path) -> None:
     _demo(project, folder, checklist)
     check_containers(project, checklist)
     check_reach(project, checklist)
+    check_encryption(project, checklist)
     check_database(project, checklist)
     check_secrets(project, checklist)
     _restart(project, checklist)

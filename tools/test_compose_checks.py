@@ -35,14 +35,30 @@ FIND = "import socket\ntry: print(socket.gethostbyname({name!r}))\nexcept OSErro
 # Tries to read and to write; 13 is MongoDB's number for "not authorized".
 USE_DATABASE = """
 import os
-from pymongo import MongoClient
 from pymongo.errors import OperationFailure
+from {package}.mongo.client import connect
 from {package}.settings import Settings
-url = Settings.from_env(os.environ).mongo_url if {signed_in} else "mongodb://mongo:27017/?directConnection=true"
-tried = MongoClient(url)[{database!r}]["tried"]
+settings = Settings.from_env(os.environ)
+url = settings.mongo_url if {signed_in} else "mongodb://mongo:27017/?directConnection=true&tls=true"
+tried = connect(url, settings.tls.ca)[{database!r}]["tried"]
 for step in (tried.find_one, lambda: tried.insert_one({{}}), tried.drop):
     try: step(); print("may", end=" ")
     except OperationFailure as error: print(error.code, end=" ")
+"""
+# Each tries to speak without TLS, as anybody on the network could.
+PLAIN_DATABASE = """
+from pymongo import MongoClient
+from pymongo.errors import ConnectionFailure
+client = MongoClient("mongodb://mongo:27017/?directConnection=true", serverSelectionTimeoutMS=3000)
+try: print(client.admin.command("hello")["ok"])
+except ConnectionFailure: print("refused")
+"""
+PLAIN_CALL = """
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+stub = health_pb2_grpc.HealthStub(grpc.insecure_channel({address!r}))
+try: print(stub.Check(health_pb2.HealthCheckRequest(), timeout=5, wait_for_ready=True).status)
+except grpc.RpcError: print("refused")
 """
 
 
@@ -83,6 +99,16 @@ def check_reach(project: Project, checklist: Checklist) -> None:
     ):
         found = _python(project, service, FIND.format(name=other))
         _claim(checklist, f"{service} cannot reach {other}", found == "unknown")
+
+
+def check_encryption(project: Project, checklist: Checklist) -> None:
+    """Check that neither the services nor the database answer anybody without TLS."""
+    checklist.scenario("Encryption")
+    for caller, address in (("lead-store", "crm-connector:50052"), ("crm-connector", "lead-store:50051")):
+        found = _python(project, caller, PLAIN_CALL.format(address=address))
+        _claim(checklist, f"{address} answers nobody without a certificate", found == "refused")
+    found = _python(project, "lead-store", PLAIN_DATABASE)
+    _claim(checklist, "the database answers nobody without TLS", found == "refused")
 
 
 def check_database(project: Project, checklist: Checklist) -> None:

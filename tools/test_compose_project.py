@@ -114,4 +114,5 @@ def new_project(compose: tuple[str, ...], folder: Path) -> Project:
     kept = {variable: value for variable, value in os.environ.items() if variable.startswith(KEPT)}
     project = Project(name, (*compose, *options), secrets, kept | settings)
     project.leadsync("secrets", "--folder", str(secrets))
+    project.leadsync("certs", "--folder", str(secrets / "tls"), "--for-containers")
     return project.with_environment(LEADSYNC_TOKEN_KEY=project.secret("token-key"))

@@ -2,10 +2,11 @@
 //
 // At the first start it makes the replica set of one, which transactions and change streams need, and then the users.
 // While there are none, MongoDB allows both, from the same machine only. At each later start it gives the users of
-// users.json the passwords of the secret files again, so a changed file counts after a restart.
+// users.json the passwords of the secret files again, so a changed file counts after a restart. A renewed certificate
+// counts at the next check.
 const fs = require("fs");
 
-const DONE = "/tmp/users-are-ready"; // /tmp is empty at each start
+const DONE = "/tmp/certificate-in-use"; // written once the users are ready; /tmp is empty at each start
 
 function readSecret(name) {
   const text = fs.readFileSync(`/run/secrets/${name}`, "utf8").trim();
@@ -13,9 +14,7 @@ function readSecret(name) {
   return text;
 }
 
-function ensureUsers() {
-  const admin = db.getSiblingDB("admin");
-  const password = readSecret("mongo-root-password");
+function ensureUsers(admin, password) {
   try {
     admin.createUser({ user: "root", pwd: password, roles: ["root"] });
   } catch (error) {
@@ -27,11 +26,25 @@ function ensureUsers() {
     if (admin.getUser(user)) admin.updateUser(user, wanted);
     else admin.createUser({ user, ...wanted });
   }
-  fs.writeFileSync(DONE, "");
+}
+
+function keepUp() {
+  const certificate = String(fs.statSync("/tls/tls.pem").mtimeMs);
+  const inUse = fs.existsSync(DONE) ? fs.readFileSync(DONE, "utf8") : null;
+  if (inUse === certificate) return;
+  const admin = db.getSiblingDB("admin");
+  const password = readSecret("mongo-root-password");
+  if (inUse === null) {
+    ensureUsers(admin, password);
+  } else {
+    admin.auth("root", password);
+    admin.runCommand({ rotateCertificates: 1 });
+  }
+  fs.writeFileSync(DONE, certificate);
 }
 
 // A server that waits to become a replica set says so by this name.
 if (db.hello().isreplicaset) rs.initiate({ _id: "rs0", members: [{ _id: 0, host: "mongo:27017" }] });
-if (!db.hello().isWritablePrimary) quit(1); // not yet: the next check goes on
-if (!fs.existsSync(DONE)) ensureUsers();
-quit(0);
+const takesWrites = db.hello().isWritablePrimary; // if it does not yet, the next check goes on
+if (takesWrites) keepUp();
+quit(takesWrites ? 0 : 1);

@@ -38,7 +38,7 @@ KEPT_BACK = {
 def variables_read(service: str) -> set[str]:
     """Return the names of all variables that the settings of a service read."""
     source = ROOT / SOURCES[service]
-    files = [*source.glob("*/settings.py"), *source.glob("*/providers/*/settings.py")]
+    files = [*source.glob("*/settings.py"), *source.glob("*/tls.py"), *source.glob("*/providers/*/settings.py")]
     assert files
     return {name for file in files for name in VARIABLE.findall(file.read_text(encoding="utf-8"))}
 

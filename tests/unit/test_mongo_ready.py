@@ -25,6 +25,7 @@ const signedIn = () => calls.some(([name]) => name === "auth") || !server.users.
 const admin = {
   createUser(user) { if (!signedIn()) throw refused(13); calls.push(["createUser", user]); },
   updateUser(name, changes) { if (!signedIn()) throw refused(13); calls.push(["updateUser", name, changes]); },
+  runCommand(command) { if (!signedIn()) throw refused(13); calls.push(["runCommand", command]); },
   getUser: (name) => server.users.includes(name) ? {user: name} : null,
   auth: (user, password) => calls.push(["auth", user, password]),
 };
@@ -37,21 +38,22 @@ const given = {
   require: () => ({
     existsSync: (path) => path in files,
     readFileSync: (path) => files[path],
-    writeFileSync: (path) => calls.push(["write", path]),
+    writeFileSync: (path, text) => calls.push(["write", path, text]),
+    statSync: () => ({mtimeMs: 7.5}),
   }),
 };
 try { new Function(...Object.keys(given), script)(...Object.values(given)); }
 catch (error) { if (!(error instanceof Quit)) code = error.message; }
 console.log(JSON.stringify({code, calls}));
 """
-DONE = "/tmp/users-are-ready"
+DONE = "/tmp/certificate-in-use"
 ROLES = {one["user"]: one["roles"] for one in json.loads(USERS)}
 
 
 def check(hello: dict[str, bool], users: list[str], **more: str) -> tuple[Any, list[list[Any]]]:
     """Run the check on a server that says this and has these users: its exit code or error, and its calls."""
     files = {f"/run/secrets/{name}": text for name, text in (PASSWORDS | more).items()}
-    files |= {"/leadsync/users.json": USERS} | {path: "" for path in more if path.startswith("/")}
+    files |= {"/leadsync/users.json": USERS} | {path: text for path, text in more.items() if path.startswith("/")}
     script = (FOLDER / "ready.js").read_text(encoding="utf-8")
     given = {"server": {"hello": hello, "users": users}, "files": files, "script": script}
     assert NODE
@@ -80,7 +82,7 @@ def test_without_users_root_is_made_first_and_makes_the_others() -> None:
         ["auth", "root", "root-pw"],
         ["createUser", {"user": "lead-store", "pwd": "store-pw", "roles": ROLES["lead-store"]}],
         ["createUser", {"user": "crm-connector", "pwd": "connector-pw", "roles": ROLES["crm-connector"]}],
-        ["write", DONE],
+        ["write", DONE, "7.5"],
     ]
 
 
@@ -96,8 +98,16 @@ def test_after_a_restart_passwords_are_those_of_the_files() -> None:
 
 def test_later_checks_change_nothing() -> None:
     """Once the users are made, a check only asks whether the server takes writes."""
-    assert check({"isWritablePrimary": True}, ["root"], **{DONE: ""}) == (0, [])
-    assert check({"isWritablePrimary": False}, ["root"], **{DONE: ""}) == (1, [])
+    assert check({"isWritablePrimary": True}, ["root"], **{DONE: "7.5"}) == (0, [])
+    assert check({"isWritablePrimary": False}, ["root"], **{DONE: "7.5"}) == (1, [])
+
+
+def test_a_renewed_certificate_counts_without_a_restart() -> None:
+    """MongoDB is told to read it again, once; users are left alone."""
+    code, calls = check({"isWritablePrimary": True}, ["root"], **{DONE: "6.5"})
+
+    assert code == 0
+    assert calls == [["auth", "root", "root-pw"], ["runCommand", {"rotateCertificates": 1}], ["write", DONE, "7.5"]]
 
 
 def test_an_empty_password_is_no_password() -> None:
