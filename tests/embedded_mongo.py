@@ -27,15 +27,15 @@ def free_port() -> int:
 class EmbeddedMongo:
     """An embedded server with data of its own. It ends with this process, however that ends. Use the main thread."""
 
-    def __init__(self) -> None:
-        """Start it; `wait_ready` waits until it answers."""
+    def __init__(self, *more: str) -> None:
+        """Start it, with further options; `wait_ready` waits until it answers."""
         self._folder = tempfile.TemporaryDirectory(prefix="leadsync-mongo-")
         port, program = free_port(), Path(sys.executable).with_name("secantusd-py")
         self.url = f"mongodb://127.0.0.1:{port}/?directConnection=true"
         options = ("--host", "127.0.0.1", "--port", str(port), "--storage-path", self._folder.name)
         tied = (sys.executable, "-I", "-S", child.__file__, str(os.getpid()))
         self._process = subprocess.Popen(
-            [*tied, str(program), *options, "--log-level", "ERROR"],
+            [*tied, str(program), *options, "--log-level", "ERROR", *more],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
