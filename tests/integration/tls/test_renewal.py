@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,16 @@ import webhook_gateway.tls
 from cryptography import x509
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from lead_store.rpc.server import credentials
+from lead_store.tls import LOOK_SECONDS
 
 SECONDS = 60
 PAUSE = 0.1
 CHECK = "/grpc.health.v1.Health/Check"
+
+
+def often() -> Callable[[], float]:
+    """A clock by which it is always time to look at the files."""
+    return count(step=LOOK_SECONDS).__next__
 
 
 class Witness(health.HealthServicer):
@@ -51,7 +58,7 @@ def serving(folder: Path, service: str = "lead-store") -> Iterator[tuple[int, Wi
     assert files is not None
     server, witness = grpc.server(ThreadPoolExecutor(4)), Witness()
     health_pb2_grpc.add_HealthServicer_to_server(witness, server)
-    port = server.add_secure_port("127.0.0.1:0", credentials(lead_store.tls.Renewed(files)))
+    port = server.add_secure_port("127.0.0.1:0", credentials(lead_store.tls.Renewed(files, often())))
     server.start()
     try:
         yield port, witness
@@ -64,7 +71,7 @@ def connector(folder: Path, port: int) -> Iterator[Callable[[], Any]]:
     """A health check of lead-store as crm-connector calls it."""
     files = crm_connector.tls.read_tls(certificates.variables(folder, "crm-connector"), "crm-connector", [])
     assert files is not None
-    channel = crm_connector.clients.channel.open_channel(f"127.0.0.1:{port}", crm_connector.tls.Renewed(files))
+    channel = crm_connector.clients.channel.open_channel(f"127.0.0.1:{port}", crm_connector.tls.Renewed(files, often()))
     with channel:
         stub: Any = health_pb2_grpc.HealthStub(channel)
         yield lambda: stub.Check(health_pb2.HealthCheckRequest(), timeout=SECONDS)
@@ -75,7 +82,7 @@ def gateway(folder: Path, port: int) -> Iterator[Callable[[], Any]]:
     """A health check of lead-store as webhook-gateway calls it."""
     files = webhook_gateway.tls.read_tls(certificates.variables(folder, "webhook-gateway"), "webhook-gateway", [])
     assert files is not None
-    tls = webhook_gateway.tls.Renewed(files)
+    tls = webhook_gateway.tls.Renewed(files, often())
 
     async def opened() -> tuple[grpc.aio.Channel, Any]:
         channel = webhook_gateway.rpc.calls.open_channel(f"127.0.0.1:{port}", "lead-store", tls)
@@ -140,6 +147,28 @@ def test_a_client_goes_on_with_its_renewed_certificate(folder: Path, client: Any
                 return x509.load_pem_x509_certificate(witness.last) == wanted
 
             until(is_shown)
+
+
+def test_the_ca_can_be_changed_without_a_stop(folder: Path, tmp_path: Path) -> None:
+    """Both CAs in all files, then the new certificates, then the new CA alone: calls succeed at each step."""
+    names = ("lead-store", "crm-connector")
+    new = certificates.make(tmp_path / "new", *names)
+    old_ca, new_ca = ((place / "ca.crt").read_text(encoding="ascii") for place in (folder, new))
+
+    def give(file: str, content: Callable[[str], str]) -> None:
+        for name in names:
+            (folder / name / file).write_text(content(name), encoding="ascii")
+
+    with serving(folder) as (port, witness), connector(folder, port) as check:
+        check()
+        give("ca.crt", lambda _: old_ca + new_ca)
+        check()
+        for file in ("tls.key", "tls.crt"):
+            give(file, lambda name, file=file: (new / name / file).read_text(encoding="ascii"))  # type: ignore[misc]
+        check()
+        give("ca.crt", lambda _: new_ca)
+        check()
+        assert x509.load_pem_x509_certificate(witness.last) == of(new, "crm-connector")
 
 
 @pytest.mark.parametrize("client", [connector, gateway])
