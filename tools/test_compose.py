@@ -4,6 +4,7 @@ Exit codes: 0 all checks passed, 1 a check failed, 3 there is no Docker here. Co
 are removed afterwards, also after a failure; images stay as a cache for the next build.
 """
 
+import json
 import signal
 import subprocess
 import sys
@@ -14,7 +15,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import jwt
 from leadsync_cli.demo.checklist import Checklist
+from leadsync_cli.keys import write_private
 from leadsync_cli.suite.catalogue import SIMULATED
 from leadsync_cli.waiting import wait_for
 
@@ -61,6 +64,7 @@ def _play(started: Project, folder: Path) -> None:
     check_encryption(project, checklist)
     check_database(project, checklist)
     check_secrets(project, checklist)
+    _revoke(project, checklist)
     _restart(project, checklist)
     checklist.summary()
     if not checklist.passed:
@@ -140,6 +144,26 @@ def _demo(project: Project, folder: Path, checklist: Checklist) -> None:
     here = f"Playing on the suite at http://127.0.0.1:{project.environment['GATEWAY_PORT']}"
     checklist.scenario("Demo")
     checklist.check("the demo passes, and was played on these containers", lambda: here in output)
+
+
+def _revoke(project: Project, checklist: Checklist) -> None:
+    """Revoke a token in the file that the gateway's container sees."""
+    checklist.scenario("Revoked tokens")
+    bearer = project.with_environment(LEADSYNC_TOKEN=project.leadsync("token", "--role", "viewer"))
+    bearer.leadsync("leads", "list")
+    token_id = jwt.decode(bearer.environment["LEADSYNC_TOKEN"], options={"verify_signature": False})["jti"]
+    write_private(
+        project.secrets / "revoked" / "tokens.json", json.dumps({"ids": [token_id]}), replace=True, mode=0o644
+    )
+
+    def refused() -> bool:
+        try:
+            bearer.leadsync("leads", "list")
+        except StepFailedError:
+            return True
+        return False
+
+    checklist.check("a token counts until it is in the list, and then no more", lambda: wait_for(refused, HEALTHY)[0])
 
 
 def _restart(project: Project, checklist: Checklist) -> None:
