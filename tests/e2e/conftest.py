@@ -15,6 +15,7 @@ SETTINGS = {
     # looks at something again and again does so more often.
     "crashes": {"LEADSYNC_TIME_SCALE": "3"},
     "records": {"LEADSYNC_TIME_SCALE": "3"},
+    "tls": {"LEADSYNC_TLS": "on"},
 }
 
 

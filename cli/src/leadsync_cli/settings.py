@@ -40,6 +40,7 @@ class Settings:
     platform: str
     url: str
     embedded_database: bool
+    tls: bool = False  # between the programs of `leadsync up`
     accept_new_keys: bool = False  # where a key file is missing beside an existing database
     least_free_mb: int = 256  # on the disk of the data directory; with less, nothing new is taken
     token: str = field(default="", repr=False)
@@ -57,6 +58,9 @@ class Settings:
         faults: list[str] = []
         ports = Ports(**{name: _port(given, name, faults) for name in PORT_VARIABLES})
         simulator = _simulator(given, faults)
+        tls = given.get("LEADSYNC_TLS", "off").lower()
+        if tls not in {"on", "off"}:
+            faults.append(f"LEADSYNC_TLS must be on or off, not {tls!r}.")
         least_free = given.get("LEADSYNC_MIN_FREE_MB", "256")
         if not (least_free.isascii() and least_free.isdecimal() and len(least_free) <= LONGEST_NUMBER):
             faults.append(f"LEADSYNC_MIN_FREE_MB must be a whole number of megabytes, not {least_free!r}.")
@@ -70,6 +74,7 @@ class Settings:
             platform=given.get("LEADSYNC_PLATFORM", "jazzaam"),
             url=given.get("LEADSYNC_URL", f"http://127.0.0.1:{ports.gateway}").rstrip("/"),
             embedded_database="MONGO_URL" not in given,
+            tls=tls == "on",
             accept_new_keys=given.get("LEADSYNC_ACCEPT_NEW_KEYS") == "1",
             least_free_mb=int(least_free),
             token=given.get("LEADSYNC_TOKEN", ""),
@@ -82,6 +87,11 @@ class Settings:
     def admin_token_file(self) -> Path:
         """File into which `leadsync up` writes the token of an administrator of tenant `default`."""
         return self.data_dir / "admin-token"
+
+    @property
+    def tls_dir(self) -> Path:
+        """Folder of certificates, as `leadsync certs` makes them."""
+        return self.data_dir / "tls"
 
 
 def _port(given: Mapping[str, str], name: str, faults: list[str]) -> int:

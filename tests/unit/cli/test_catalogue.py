@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from leadsync_cli.errors import ConfigurationError
 from leadsync_cli.settings import Settings
+from leadsync_cli.suite import tls
 from leadsync_cli.suite.catalogue import components, suite_environment, wanted_ports
 
 KEYS = {"LEADSYNC_SECRET_KEY": "seals", "LEADSYNC_TOKEN_KEY": "signs", "LEADSYNC_IDENTITY_KEY": "hashes"}
@@ -98,3 +99,25 @@ def test_secrets_are_not_in_any_repr() -> None:
 
     assert not any(secret in shown for secret in ("shh-1", "shh-2", *KEYS.values()))
     assert Path("/") in settings.data_dir.parents
+
+
+def test_with_tls_each_program_gets_its_own_certificate() -> None:
+    """LEADSYNC_TLS=on gives each service its own files, and the database is reached by TLS; otherwise there is none."""
+    found = given(LEADSYNC_TLS="on", LEADSYNC_DATA_DIR="/some data")
+
+    shown = {name: environment.get("LEADSYNC_TLS_KEY") for name, environment in found.items()}
+    services = ("lead-store", "crm-connector", "webhook-gateway")
+    assert shown == {"database": None, "simulator": None} | {
+        name: f"/some data/tls/{name}/tls.key" for name in services
+    }
+    assert found["lead-store"]["MONGO_URL"].endswith("&tls=true&tlsCAFile=/some%20data/tls/mongo/ca.crt")
+    assert not any("tls" in value.lower() for one in given().values() for value in (*one, *one.values()))
+
+
+def test_the_suite_does_not_take_the_certificate_of_one_service(tmp_path: Path) -> None:
+    """The variables of a single service are refused: the three services cannot share its certificate."""
+    settings = Settings.from_env({"LEADSYNC_DATA_DIR": str(tmp_path), "LEADSYNC_TLS_CERT": "/x", "LEADSYNC_TLS": "on"})
+
+    with pytest.raises(ConfigurationError, match=r"LEADSYNC_TLS_CERT: .* for a single service. LEADSYNC_TLS=on makes"):
+        tls.prepare(settings)
+    assert list(tmp_path.iterdir()) == []

@@ -9,13 +9,12 @@ from typing import Annotated
 
 import typer
 
+from leadsync_cli.certs import FILES, SERVICES
 from leadsync_cli.commands.context import read_settings
 from leadsync_cli.commands.options import JsonOption
 from leadsync_cli.errors import CommandError, Exit
 from leadsync_cli.output import print_facts, print_json, print_rows
 
-FILES = {"CERT": "tls.crt", "KEY": "tls.key", "CA": "ca.crt"}
-SERVICES = ("lead-store", "crm-connector", "webhook-gateway", "platform", "mongo")
 _LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _HOST = re.compile(rf"(\*\.)?{_LABEL}(\.{_LABEL})*")
 _SERVICE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
@@ -52,7 +51,7 @@ def certs(
     faults += [f"--host {name!r} must be a DNS name or an IP address." for name in host or [] if not _is_host(name)]
     if faults:
         raise CommandError("invalid_name", "\n".join(faults), Exit.USAGE)
-    home = folder.absolute() if folder else read_settings().data_dir / "tls"
+    home = folder.absolute() if folder else read_settings().tls_dir
     wanted = Wanted(SERVICES, service or [], host or [], days, force=force, containers=for_containers)
     now = datetime.now(UTC)
     try:

@@ -2,10 +2,12 @@
 
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from leadsync_cli.crms.hubspot import local as hubspot
 from leadsync_cli.settings import PORT_VARIABLES, Ports, Settings
+from leadsync_cli.suite import tls
 from leadsync_cli.suite.component import Component, Probe
 from leadsync_cli.suite.probes import (
     ANSWER_SECONDS,
@@ -68,7 +70,7 @@ def suite_environment(settings: Settings, keys: Mapping[str, str]) -> dict[str, 
     variables.setdefault("API_URL", gateway_url(ports))
     variables["LEADSYNC_PLATFORM"] = settings.platform
     if settings.embedded_database:
-        variables["MONGO_URL"] = embedded_mongo_url(ports)
+        variables["MONGO_URL"] = embedded_mongo_url(ports) + tls.database_query(settings)
         variables["LEADSYNC_DATABASE_FOLDER"] = str(settings.data_dir / "mongo")
     if settings.simulator:
         variables |= SIMULATED | {hubspot.BASE_URL: simulator_url(ports)}
@@ -88,15 +90,21 @@ def components(settings: Settings, variables: Mapping[str, str]) -> list[Compone
         control = f"{simulator_url(ports)}/_control"
         probes = http_probe(control), http_probe(control, ANSWER_SECONDS)
         found.append(_python("simulator", hubspot.SIMULATOR, ports.simulator, probes, (), variables))
-    store, connector = ((grpc_probe(port), grpc_answers(port)) for port in (ports.lead_store, ports.crm_connector))
+    store, connector = (
+        (grpc_probe(port, home), grpc_answers(port, home))
+        for port, home in (
+            (ports.lead_store, tls.home_of(settings, "lead-store")),
+            (ports.crm_connector, tls.home_of(settings, "crm-connector")),
+        )
+    )
     gateway = http_probe(f"{gateway_url(ports)}/readyz"), http_probe(f"{gateway_url(ports)}/livez", ANSWER_SECONDS)
     first = tuple(component.name for component in found)
-    return [
-        *found,
+    found += [
         _python("lead-store", "lead_store", ports.lead_store, store, first, variables),
         _python("crm-connector", "crm_connector", ports.crm_connector, connector, ("lead-store",), variables),
         _python("webhook-gateway", "webhook_gateway", ports.gateway, gateway, ("lead-store",), variables),
     ]
+    return [replace(one, environment={**one.environment, **tls.variables_of(settings, one.name)}) for one in found]
 
 
 def wanted_ports(settings: Settings) -> dict[str, int]:
@@ -126,13 +134,14 @@ def _database(settings: Settings, variables: Mapping[str, str]) -> Component:
     """The embedded MongoDB server: a separate program, never imported. Each commit is on disk before its answer."""
     program = Path(sys.executable).with_name("secantusd-py")
     port = settings.ports.mongo
-    command = (str(program), "--host", "127.0.0.1", "--port", str(port), "--sync-on-commit")
+    options, url = tls.database_options(settings), embedded_mongo_url(settings.ports) + tls.database_query(settings)
+    command = (str(program), "--host", "127.0.0.1", "--port", str(port), "--sync-on-commit", *options)
     return Component(
         name="database",
         command=(*command, "--storage-path", str(settings.data_dir / "mongo")),
         address=f"127.0.0.1:{port}",
-        ready=mongo_probe(embedded_mongo_url(settings.ports)),
-        answers=mongo_answers(embedded_mongo_url(settings.ports)),
+        ready=mongo_probe(url),
+        answers=mongo_answers(url),
         environment=_granted("database", variables),
     )
 

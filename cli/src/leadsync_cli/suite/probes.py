@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -11,6 +12,7 @@ from pymongo import AsyncMongoClient
 from pymongo.errors import PyMongoError
 
 from leadsync_cli.suite.component import Probe
+from leadsync_cli.suite.tls import open_channel
 
 ASK_SECONDS = 2.0
 ANSWER_SECONDS = 5.0  # what does not answer is replaced, so a busy machine gets more time for it
@@ -52,27 +54,27 @@ def _asking_mongo(
     return ask
 
 
-def grpc_probe(port: int) -> Probe:
+def grpc_probe(port: int, tls: Path | None = None) -> Probe:
     """Ready = the standard health service answers SERVING for the whole server."""
 
     async def ask() -> bool:
-        return await _health(port, ASK_SECONDS) == health_pb2.HealthCheckResponse.SERVING
+        return await _health(port, ASK_SECONDS, tls) == health_pb2.HealthCheckResponse.SERVING
 
     return ask
 
 
-def grpc_answers(port: int) -> Probe:
+def grpc_answers(port: int, tls: Path | None = None) -> Probe:
     """Answers = the standard health service says anything, even that the server cannot be used now."""
 
     async def ask() -> bool:
-        return await _health(port, ANSWER_SECONDS) is not None
+        return await _health(port, ANSWER_SECONDS, tls) is not None
 
     return ask
 
 
-async def _health(port: int, seconds: float) -> int | None:
-    """Return what the standard health service says; None if it does not answer."""
-    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+async def _health(port: int, seconds: float, tls: Path | None) -> int | None:
+    """Return what the standard health service says; None if it does not answer. `tls` is the folder of its files."""
+    async with open_channel(port, tls) as channel:
         check = channel.unary_unary(
             "/grpc.health.v1.Health/Check",
             request_serializer=health_pb2.HealthCheckRequest.SerializeToString,

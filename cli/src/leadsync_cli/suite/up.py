@@ -12,6 +12,7 @@ from leadsync_cli.errors import CommandError, Exit
 from leadsync_cli.gateway.client import LOOPBACK
 from leadsync_cli.keys import in_data_dir, make_private_dir, suite_keys, write_private
 from leadsync_cli.settings import Settings
+from leadsync_cli.suite import tls
 from leadsync_cli.suite.catalogue import components, gateway_url, simulator_url, suite_environment, wanted_ports
 from leadsync_cli.suite.connect import ensure_integration
 from leadsync_cli.suite.disk import check_room, watch_room
@@ -30,7 +31,7 @@ def run_suite(settings: Settings, reporter: Reporter) -> None:
     """Run the suite until SIGINT, SIGTERM or SIGHUP.
 
     Raises CommandError: port_taken, already_running, data_dir_unusable, disk_full, key_missing, damaged_key_file,
-    database_unreachable, cannot_start.
+    ca_unusable, invalid_configuration, database_unreachable, cannot_start.
     """
     with ExitStack() as stack:
         with in_data_dir(settings.data_dir):
@@ -45,6 +46,7 @@ def _prepare(settings: Settings, stack: ExitStack) -> tuple[dict[str, str], str]
     stack.enter_context(locked(data_dir))
     check_room(data_dir, settings.least_free_mb)
     check_ports(wanted_ports(settings))
+    tls.prepare(settings)
     has_data = settings.embedded_database and database.exists() and any(database.iterdir())
     for folder in (database, data_dir / "logs"):
         make_private_dir(folder)
