@@ -1,13 +1,15 @@
 """The files of TLS: what is refused at start, and how a renewal is noticed."""
 
+import time
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import certificates
 import pytest
 from cryptography.hazmat.primitives import serialization
-from lead_store.tls import LOOK_SECONDS, VARIABLES, Renewed, TlsFiles, needed, read_tls
+from lead_store.tls import DAY, LOOK_SECONDS, VARIABLES, Renewed, TlsFiles, needed, read_tls
 from leadsync_cli.certs.authority import Pair
 from structlog.testing import capture_logs
 
@@ -114,6 +116,25 @@ def test_a_renewal_is_noticed_and_half_of_one_is_not_used(folder: Path) -> None:
     (home / "tls.key").write_bytes(new_key)
     assert not next(kept)
     assert renewed.identity().certificate == (home / "tls.crt").read_bytes()
+
+
+def test_the_end_of_a_certificate_is_told_once_a_day(folder: Path) -> None:
+    """Nothing is said until two weeks before it, then one line for each day, and nothing after a renewal."""
+    home, now = folder / "lead-store", [0.0]
+    files = TlsFiles("lead-store", home / "tls.crt", home / "tls.key", home / "ca.crt")
+    start, looks = time.time(), count(step=LOOK_SECONDS)
+    renewed = Renewed(files, looks.__next__, lambda: start + now[0] * DAY)
+
+    def told(day: float) -> list[int]:
+        now[0] = day
+        with capture_logs() as lines:
+            for _ in range(3):
+                renewed.identity()
+        return [line["days_left"] for line in lines if "days_left" in line]
+
+    assert [told(day) for day in (1, 75.5, 76.5, 76.9, 77.5, 95)] == [[], [], [13], [], [12], [0]]
+    certificates.make(folder, "lead-store", force=True)
+    assert [told(day) for day in (50, 60)] == [[], []]
 
 
 def test_who_needs_tls() -> None:

@@ -19,6 +19,7 @@ import lead_store.tls
 import pytest
 import webhook_gateway.rpc.calls
 import webhook_gateway.tls
+from crm_connector.domain.errors import StoreUnavailableError
 from cryptography import x509
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from lead_store.rpc.server import credentials
@@ -191,3 +192,21 @@ def test_a_client_calls_nobody_whom_its_ca_does_not_know(folder: Path, client: A
             check()
         assert failed.value.code() is grpc.StatusCode.UNAVAILABLE
         assert witness.last == b""
+
+
+@pytest.mark.parametrize("wrong", ["name", "CA"])
+def test_crm_connector_logs_tls_as_the_reason(folder: Path, tmp_path: Path, wrong: str) -> None:
+    """A lead-store that is not believed is told from one that does not answer: its reason is `tls_failed`."""
+    other = certificates.make(tmp_path / "other", "lead-store", "platform")
+    shown = (certificates.make(folder, "platform"), "platform") if wrong == "name" else (other, "lead-store")
+    with serving(*shown) as (port, _), connector(folder, port) as check:
+        with pytest.raises(StoreUnavailableError) as failed, crm_connector.clients.channel.mapped_errors():
+            check()
+        assert failed.value.reason == "tls_failed"
+    with (
+        connector(folder, port) as check,  # it has stopped
+        pytest.raises(StoreUnavailableError) as silent,
+        crm_connector.clients.channel.mapped_errors(),
+    ):
+        check()
+    assert silent.value.reason == "store_unavailable"

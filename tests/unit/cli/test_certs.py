@@ -143,6 +143,16 @@ def test_json_for_programs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     assert {item["state"] for item in answer["certificates"]} == {"made"}
 
 
+@pytest.mark.parametrize("option", ["--service", "--host"])
+def test_no_other_certificate_gets_the_name_of_a_service(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], option: str
+) -> None:
+    """The name in a certificate gives rights: neither a further service nor a host may have that of crm-connector."""
+    assert main_ends(["certs", "--folder", str(tmp_path / "x"), option, "crm-connector"]) == Exit.USAGE
+    assert "crm-connector is the name of a service" in capsys.readouterr().err
+    assert not (tmp_path / "x").exists()
+
+
 def test_wrong_names_and_folders_are_refused_in_plain_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """All wrong names are told together, and nothing is made; so is a folder that is none."""
     code = main_ends(["certs", "--folder", str(tmp_path / "x"), "--service", "../up", "--host", "a b", "--host", "::2"])

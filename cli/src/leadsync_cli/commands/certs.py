@@ -45,11 +45,7 @@ def certs(
     """
     from leadsync_cli.certs.folder import CA_LAST, Wanted, ensure_certificates  # noqa: PLC0415 (takes long to load)
 
-    faults = [
-        f"--service {name!r} must be a name such as billing." for name in service or [] if not _SERVICE.fullmatch(name)
-    ]
-    faults += [f"--host {name!r} must be a DNS name or an IP address." for name in host or [] if not _is_host(name)]
-    if faults:
+    if faults := _faults(service or [], host or []):
         raise CommandError("invalid_name", "\n".join(faults), Exit.USAGE)
     home = folder.absolute() if folder else read_settings().tls_dir
     wanted = Wanted(SERVICES, service or [], host or [], days, force=force, containers=for_containers)
@@ -71,6 +67,16 @@ def certs(
     print_facts({f"LEADSYNC_TLS_{name}": f"<service>/{file}" for name, file in FILES.items()}, indent="  ")
     if entries[0].ends - now < CA_LAST:
         sys.stdout.write("\nThe CA ends soon. docs/tls.md says how to change to another one.\n")
+
+
+def _faults(services: list[str], hosts: list[str]) -> list[str]:
+    """Say what is wrong with these names. A name gives rights, so nobody may get that of one of our services."""
+    taken = [name for name in (*services, *hosts) if name.lower() in SERVICES]
+    return [
+        *(f"--service {name!r} must be a name such as billing." for name in services if not _SERVICE.fullmatch(name)),
+        *(f"--host {name!r} must be a DNS name or an IP address." for name in hosts if not _is_host(name)),
+        *(f"{name} is the name of a service, which has its certificate already." for name in taken),
+    ]
 
 
 def _is_host(text: str) -> bool:

@@ -16,6 +16,8 @@ from typing import Any
 import structlog
 
 VARIABLES = ("LEADSYNC_TLS_CERT", "LEADSYNC_TLS_KEY", "LEADSYNC_TLS_CA")
+LAST_DAYS = 14  # before the end of a certificate, on each of which this is told
+DAY = 86_400  # seconds
 LOOK_SECONDS = 1.0  # how often the files are looked at, while there are calls
 _TOO_OLD, _TOO_NEW = 10, 9  # OpenSSL's codes
 _HANDSHAKE_STEPS = 4
@@ -114,12 +116,15 @@ def needed(host: str) -> bool:
 class Renewed:
     """What the files hold, read again when they change; what cannot be used is told once, and the last good one stays.
 
-    Threads may share it.
+    Each day of the last two weeks of a certificate is told too. Threads may share it.
     """
 
-    def __init__(self, files: TlsFiles, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, files: TlsFiles, clock: Callable[[], float] = time.monotonic, now: Callable[[], float] = time.time
+    ) -> None:
         """Read the files. Raises TlsError."""
-        self._files, self._clock, self._lock = files, clock, threading.Lock()
+        self._files, self._clock, self._now, self._lock = files, clock, now, threading.Lock()
+        self._told_days = LAST_DAYS
         self._stamp, self._refused = files.stamp(), files.stamp()
         self._identity, self._next_look = files.read(), clock() + LOOK_SECONDS
 
@@ -129,7 +134,15 @@ class Renewed:
             if self._clock() >= self._next_look:
                 self._next_look = self._clock() + LOOK_SECONDS
                 self._look()
+                self._tell_end()
             return self._identity
+
+    def _tell_end(self) -> None:
+        days = int((ssl.cert_time_to_seconds(self._identity.ends) - self._now()) // DAY)
+        if days < self._told_days:
+            log = structlog.get_logger()
+            log.warning("The TLS certificate ends soon: renew it", days_left=max(0, days), ends=self._identity.ends)
+        self._told_days = min(days, LAST_DAYS)
 
     def _look(self) -> None:
         stamp = self._files.stamp()

@@ -1,6 +1,7 @@
 """The channel to lead-store, and its refusals as our errors."""
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -20,6 +21,7 @@ _AWAY = {
     grpc.StatusCode.UNKNOWN,
 }
 _TOO_LARGE = "message larger than max"  # gRPC's words, on either side of a call
+_NOT_BELIEVED = re.compile("handshake failed|Verification Check failed|CERTIFICATE_VERIFY_FAILED")  # as well
 _MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 # Calls that may be made twice, and that are not repeated later: when a process of lead-store goes away, another one is
 # asked. All processes are asked in turn.
@@ -86,6 +88,9 @@ def mapped_errors(*, pass_on: bool = False) -> Iterator[None]:
         reason, message, faults = _details(error)
         if code is grpc.StatusCode.RESOURCE_EXHAUSTED and _TOO_LARGE in message:
             raise StoreTooLargeError("cannot_be_stored", "The call is too large for lead-store.") from error
+        if code is grpc.StatusCode.UNAVAILABLE and _NOT_BELIEVED.search(message):
+            message = "lead-store shows no certificate of that name and CA: see LEADSYNC_TLS_CA, and its own files."
+            raise StoreUnavailableError("tls_failed", message) from error
         if code in _AWAY:
             message = "lead-store does not answer, or asks to come later."
             raise StoreUnavailableError(reason or "store_unavailable", message) from error

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -110,6 +111,12 @@ def credentials(tls: Renewed) -> grpc.ServerCredentials:
     def configuration(identity: Identity) -> grpc.ServerCertificateConfiguration:
         return grpc.ssl_server_certificate_configuration([(identity.key, identity.certificate)], identity.ca)
 
-    return grpc.dynamic_ssl_server_credentials(
-        configuration(tls.identity()), lambda: configuration(tls.identity()), require_client_authentication=True
-    )
+    last = tls.identity()
+
+    def renewed() -> grpc.ServerCertificateConfiguration | None:
+        nonlocal last
+        before, last = last, tls.identity()
+        return configuration(last) if last is not before else None  # None = as before
+
+    fetch: Any = renewed  # its stub does not know of None
+    return grpc.dynamic_ssl_server_credentials(configuration(last), fetch, require_client_authentication=True)
