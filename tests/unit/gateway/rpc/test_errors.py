@@ -16,6 +16,13 @@ def test_every_code_has_a_status(code: grpc.StatusCode) -> None:
     assert lost.status == internal.status == 500
 
 
+def test_a_refused_certificate_is_no_fault_of_the_person_who_asked() -> None:
+    """PERMISSION_DENIED is between services: nobody is told that they lack a right, or that they should sign in."""
+    denied = ServiceProblem(grpc.StatusCode.PERMISSION_DENIED, "caller_not_allowed", "ListLeads is for webhook-gateway")
+
+    assert (denied.status, denied.reason) == (500, "caller_not_allowed")
+
+
 def test_a_services_error_becomes_a_problem() -> None:
     """Reason, message, fields and the time to wait of a service's error are all in the answer."""
     problem = ServiceProblem(
