@@ -276,6 +276,9 @@ def test_r10_same_means_one_canonical_form(kind: FieldType, one: str, two: str) 
         ("020/79.46", "0207946"),
         ("123 ext. 4", "123 ext. 4"),
         ("()", "()"),
+        ("+0044 20", "+4420"),
+        ("0000 44 20", "+4420"),  # else its normal form had another normal form
+        ("00", "00"),
     ],
 )
 def test_r10_a_phone_number_is_compared_by_its_digits(text: str, digits: str) -> None:

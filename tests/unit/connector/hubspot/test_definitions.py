@@ -44,3 +44,11 @@ def test_options_may_be_numbers_or_null() -> None:
 def test_a_definition_of_another_form_stops_no_other(bad: object) -> None:
     """It counts as missing."""
     assert list(properties_of(_answer(bad, COLOUR))) == ["colour"]
+
+
+@pytest.mark.parametrize("bad", [b'{"name":[],"x":"\xff"}', b'{"name":[],"x":' + b"[" * 900 + b"]" * 900 + b"}"])
+def test_a_definition_that_cannot_be_decoded_stops_no_other(bad: bytes) -> None:
+    """Neither a text that is not UTF-8 nor lists in lists end the reading of all definitions."""
+    answer = b'{"results":[' + bad + b"," + msgspec.json.encode(COLOUR) + b"]}"
+
+    assert list(properties_of(msgspec.json.decode(answer, type=Properties))) == ["colour"]

@@ -94,6 +94,17 @@ def test_a_validation_error_names_properties(name: str, code: str, reason: str) 
         assert reason == error.reason
 
 
+@pytest.mark.parametrize("tail", ["[" * 5_000, "[" + "9" * 5_000 + "]"])
+def test_a_message_that_cannot_be_read_names_nothing(tail: str) -> None:
+    """Lists in lists, or a number of thousands of digits, inside the message of an error are no failure of ours."""
+    body = {"status": "error", "category": "VALIDATION_ERROR", "message": "Property values were not valid: " + tail}
+
+    error = error_of(400, json.dumps(body).encode(), {})
+
+    assert isinstance(error, CrmRejectedError)
+    assert error.properties == {}
+
+
 def test_texts_of_errors_hold_no_values() -> None:
     """R17: whatever HubSpot says about a value does not reach our errors."""
     error = error_of(400, _invalid("email", "INVALID_EMAIL", "SECRET-VALUE is invalid").encode(), {})

@@ -166,9 +166,12 @@ def _phone(text: str) -> str:
     if len(text) > LONGEST_PHONE or not _PHONE_CHARACTERS.fullmatch(text):
         return text
     digits = _NOT_DIALLED.sub("", text)
-    if not digits.strip("+"):
+    number = digits.removeprefix("+")
+    while number.startswith("00"):  # no country's code begins with a zero
+        number = number[2:]
+    if not number:
         return text
-    return "+" + digits.removeprefix("+").removeprefix("00") if digits.startswith(("+", "00")) else digits
+    return digits if number == digits else f"+{number}"
 
 
 def _url(text: str) -> str:

@@ -1,6 +1,7 @@
 """Definitions of properties as HubSpot shows them; unknown members are ignored, absent ones have defaults."""
 
 import json
+from contextlib import suppress
 
 import msgspec
 
@@ -56,13 +57,9 @@ def properties_of(answer: Properties) -> dict[str, Property]:
 
 def _decoded(raw: msgspec.Raw) -> Property | None:
     """Decode a definition; what is null in it counts as absent, and a number in the place of a text as its text."""
-    try:
+    with suppress(*UNDECODABLE):
         return msgspec.json.decode(raw, type=Property, strict=False)
-    except msgspec.ValidationError:
+    with suppress(*UNDECODABLE):
         loose = json.loads(bytes(raw), parse_int=str, parse_float=str)
-    except UNDECODABLE:
-        return None
-    try:
         return msgspec.convert(without_nulls(loose), Property, strict=False)
-    except msgspec.ValidationError:
-        return None
+    return None

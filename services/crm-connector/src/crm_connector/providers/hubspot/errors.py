@@ -148,7 +148,7 @@ def _from_message(message: str) -> list[tuple[str, str]]:
         return []
     try:
         entries, _ = json.JSONDecoder().raw_decode(tail)
-    except ValueError:
+    except (ValueError, RecursionError):
         return []
     if not isinstance(entries, list):
         return []
