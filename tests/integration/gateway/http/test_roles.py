@@ -81,6 +81,7 @@ FORGED: dict[str, dict[str, Any]] = {
     "with a line break in its subject": {"sub": "a\nb"},
     "made in the future": {"iat": int(time.time()) + 10**6},
     "without subject": {"sub": None},
+    "with a list for when it was made": {"iat": []},
     "with an unknown role": {"role": "owner"},
     "without role": {"role": None},
 }
@@ -137,6 +138,7 @@ async def test_a_token_counts_for_so_many_days() -> None:
     long, fitting = (token(iat=now - 10, exp=now - 10 + days * 86_400) for days in (91, 90))
     async with run_gateway() as gateway:
         assert await _asked(gateway, fitting) == (200, "")
+        assert await _asked(gateway, token(iat=str(now), exp=str(now + 60))) == (200, "")
         assert await _asked(gateway, long) == (401, "token_too_long")
         assert await _asked(gateway, token(exp=now + 91 * 86_400)) == (401, "token_too_long")
     async with run_gateway(LEADSYNC_TOKEN_DAYS="91") as gateway:

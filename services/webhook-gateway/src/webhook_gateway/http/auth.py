@@ -57,8 +57,8 @@ class Tokens:
         return Caller(tenant, role, subject)
 
     def _check_age(self, claims: dict[str, Any]) -> None:
-        made_at = claims.get("iat", time.time())
-        if int(claims["exp"]) - made_at > self._most_seconds:
+        made_at = claims.get("iat", time.time())  # either may be a number in a text
+        if int(claims["exp"]) - int(made_at) > self._most_seconds:
             days = self._most_seconds // DAY_SECONDS
             raise _unauthorized("token_too_long", f"a token counts for at most {days} days: make one for fewer")
 
