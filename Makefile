@@ -14,7 +14,7 @@ REPLACED_CONTRACTS := 50382fd73b8ac29489a6d437bea9f9fe107548d4
 # Tests start hundreds of processes. An empty value lets Python keep what it has compiled for the next one.
 export PYTHONDONTWRITEBYTECODE :=
 SOURCES := protos/src services/webhook-gateway/src services/lead-store/src services/crm-connector/src cli/src simulators/hubspot/src
-.PHONY: help run demo secrets test test-full test-compose prove mutate bench bench-full soak soak-short nightly check gen fmt pins
+.PHONY: help run demo secrets test test-full test-compose prove mutate fuzz bench bench-full soak soak-short nightly check gen fmt pins
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,7 +29,7 @@ secrets: $(VENV)/.runtime ## Make secrets/ for docker compose: keys, passwords a
 	@$(BIN)/leadsync secrets && $(BIN)/leadsync certs --folder secrets/tls --for-containers
 
 test: $(VENV)/.dev ## Run all tests: unit, integration, end to end
-	$(BIN)/python -m pytest -n $(WORKERS) tests/e2e tests/proof tests/integration tests/unit --durations=10 $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) tests/e2e tests/proof tests/integration tests/unit tests/fuzz --durations=10 $(ARGS)
 
 test-full: ## Run them in their full size: some with thousands of records, some searching further
 	@LEADSYNC_TEST_FULL=1 $(MAKE) --no-print-directory test
@@ -44,6 +44,9 @@ prove: $(VENV)/.dev ## Search further for broken laws than the tests do, to the 
 mutate: $(VENV)/.mutation ## Break the planner in each small way and see that a unit test notices
 	$(BIN)/python -m tools.mutate $(ARGS)
 
+fuzz: $(VENV)/.fuzz ## Fuzz every reader of foreign text for SECONDS=60 each; SEED=7 tries the same again, TARGETS="value person" some
+	PYTHONPATH=tests $(BIN)/python -m fuzz --seconds $(or $(SECONDS),60) $(if $(SEED),--seed $(SEED)) $(TARGETS)
+
 bench: $(VENV)/.dev ## Measure everything on an idle machine and write docs/benchmarks.md: six to ten minutes
 	PYTHONPATH=tests $(BIN)/python -m bench $(ARGS)
 
@@ -57,7 +60,7 @@ soak: $(VENV)/.dev ## Ten minutes of faults on real processes, then an audit; SE
 soak-short: ## One minute of it
 	@$(MAKE) --no-print-directory soak SECONDS=60
 
-nightly: test-full mutate prove soak ## Everything that takes long: full sizes, the whole search for broken laws, ten minutes of faults
+nightly: test-full mutate prove fuzz soak ## Everything that takes long: full sizes, the whole search for broken laws, ten minutes of faults
 	@$(MAKE) --no-print-directory soak PAIRS=1
 
 check: $(VENV)/.dev ## Look for faults without running anything: style, types, layers, contracts
@@ -92,6 +95,7 @@ pins: $(VENV)/.dev ## Compile requirements/*.in to *.txt again, with hashes
 			--output-file requirements/$$member.txt requirements/$$member.in || exit 1; \
 	done
 	$(UV_COMPILE) --constraints requirements/dev.txt --output-file requirements/mutation.txt requirements/mutation.in
+	$(UV_COMPILE) --constraints requirements/dev.txt --output-file requirements/fuzz.txt requirements/fuzz.in
 
 # Our own packages are put on the path by one .pth file, where pip install --editable would need its build tools first:
 # so `make run` needs nothing but the runtime, and nothing is ever built or installed twice.
@@ -111,4 +115,8 @@ $(VENV)/.dev: requirements/dev.txt $(VENV)/.runtime
 
 $(VENV)/.mutation: requirements/mutation.txt $(VENV)/.dev
 	$(PIP) install --quiet --require-hashes -r requirements/mutation.txt
+	@touch $@
+
+$(VENV)/.fuzz: requirements/fuzz.txt $(VENV)/.dev
+	$(PIP) install --quiet --require-hashes -r requirements/fuzz.txt
 	@touch $@

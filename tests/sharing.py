@@ -16,9 +16,9 @@ def suite_of(file: str) -> str:
 
 
 def unit_of(nodeid: str) -> str:
-    """Name of the unit of tests that have to run on one worker: a file of unit tests, a suite, else each test alone."""
+    """Name of the unit of tests that run on one worker: a file of cheap tests, a suite, else each test alone."""
     path = nodeid.partition("::")[0]
-    if "/unit/" in path:
+    if "/unit/" in path or "/fuzz/" in path:
         return path
     if "/e2e/" not in path:
         return nodeid
