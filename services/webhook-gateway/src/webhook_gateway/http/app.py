@@ -18,14 +18,13 @@ from webhook_gateway.problem import Problem
 from webhook_gateway.resources.operation import Operation, operations_of
 
 API = "/api/v1"
-WEBHOOKS = f"{API}/webhooks/"
 
 
 class Application:
     """Answers every request. Errors become problems; answers are counted by route and status, and timed.
 
     `webhooks` are the endpoints of webhooks by their address. Their POSTs do not go through the routes, which takes
-    longer than everything else here. A slash at the end of such an address changes nothing but what is signed.
+    longer than everything else here. A slash at the end of an address changes nothing but what is signed.
     """
 
     def __init__(self, webhooks: Mapping[str, ASGIApp], routes: ASGIApp, metrics: Metrics, lines: ThinnedLines) -> None:
@@ -46,8 +45,7 @@ class Application:
             status = message.get("status", status)
             return send(message)
 
-        if scope["path"].startswith(WEBHOOKS):
-            scope["path"] = scope["path"].removesuffix("/")
+        scope["path"] = scope["path"].removesuffix("/")
         webhook = self._webhooks.get(scope["path"]) if scope["method"] == "POST" else None
         if webhook is not None:
             scope["endpoint"] = webhook

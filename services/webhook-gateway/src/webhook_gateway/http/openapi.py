@@ -87,8 +87,15 @@ def _described(item: Operation, types: _Types) -> Json:
     }
     if item.body:
         content = {"application/json": {"schema": types[item.body]}}
-        described["requestBody"] = {"required": True, "content": content}
+        described["requestBody"] = {"required": _is_needed(item.body), "content": content}
     return described
+
+
+def _is_needed(body: Any) -> bool:
+    """Whether a body cannot be left out: it is no object, or a part of it is required."""
+    return not (isinstance(body, type) and issubclass(body, msgspec.Struct)) or any(
+        field.required for field in msgspec.structs.fields(body)
+    )
 
 
 def _parameters(item: Operation, types: _Types) -> Iterator[Json]:

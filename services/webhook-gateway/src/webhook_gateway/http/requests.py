@@ -37,14 +37,14 @@ def decode(body: bytes) -> dict[str, Any]:
 
 
 async def read_json(request: Request) -> dict[str, Any]:
-    """Read the body. Raises Problem 413 or 400 malformed_json."""
+    """Read the body; an empty one is an empty object. Raises Problem 413 or 400 malformed_json."""
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
         if len(body) > MAX_JSON:
             close = {"connection": "close"}
             raise Problem(413, "body_too_large", f"a body has at most {MAX_JSON} bytes", headers=close)
-    return decode(bytes(body))
+    return decode(bytes(body)) if body else {}
 
 
 def read_query(request: Request) -> dict[str, str]:
