@@ -7,7 +7,7 @@ import sys
 import atheris
 import structlog
 
-with atheris.instrument_imports(include=["webhook_gateway", "lead_store", "crm_connector", "jwt"]):
+with atheris.instrument_imports(include=["webhook_gateway", "lead_store", "crm_connector", "leadsync_cli", "jwt"]):
     from fuzz.targets import TARGETS
 
 from fuzz.json_mutator import mutated

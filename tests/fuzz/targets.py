@@ -1,7 +1,9 @@
 """All targets by name."""
 
-from fuzz import api, connection, hubspot, lead_values, webhooks
+from fuzz import api, connection, hubspot, lead_values, terminal, webhooks
 
 TARGETS = {
-    target.name: target for module in (webhooks, api, connection, lead_values, hubspot) for target in module.TARGETS
+    target.name: target
+    for module in (webhooks, api, connection, lead_values, hubspot, terminal)
+    for target in module.TARGETS
 }
