@@ -14,7 +14,7 @@ REPLACED_CONTRACTS := 50382fd73b8ac29489a6d437bea9f9fe107548d4
 # Tests start hundreds of processes. An empty value lets Python keep what it has compiled for the next one.
 export PYTHONDONTWRITEBYTECODE :=
 SOURCES := protos/src services/webhook-gateway/src services/lead-store/src services/crm-connector/src cli/src simulators/hubspot/src
-.PHONY: help run demo secrets test test-full test-compose prove mutate fuzz bench bench-full soak soak-short nightly check gen fmt pins
+.PHONY: help run demo secrets test test-full test-clients test-compose prove mutate fuzz bench bench-full soak soak-short nightly check gen fmt pins
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,10 @@ test: $(VENV)/.dev ## Run all tests: unit, integration, end to end
 
 test-full: ## Run them in their full size: some with thousands of records, some searching further
 	@LEADSYNC_TEST_FULL=1 $(MAKE) --no-print-directory test
+
+test-clients: $(VENV)/.dev ## Build the example gRPC clients in Python, Go and Node and run them against a suite
+	@examples/grpc/build
+	$(BIN)/python -m pytest tests/e2e/test_grpc_clients.py $(ARGS)
 
 test-compose: $(VENV)/.runtime ## Bring docker-compose.yml up for real, play the demo on it and take it down; needs Docker
 	$(BIN)/python -m tools.test_compose

@@ -1,0 +1,61 @@
+"""The example clients of examples/grpc, as a service of the platform would run them."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from e2e.harness import Suite, eventually
+from e2e.unreliable_relay import STREAM, unreliable_relay
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "grpc"
+PYTHON = EXAMPLES / "python" / ".venv" / "bin" / "python"  # with what a user installs, once `make test-clients` made it
+GO, NODE = EXAMPLES / "go" / "lead-client", EXAMPLES / "node"
+BUILT = {"python": True, "go": GO.exists(), "node": (NODE / "node_modules").exists() and (NODE / "contracts").exists()}
+COMMANDS = {
+    "python": [str(PYTHON if PYTHON.exists() else sys.executable), str(EXAMPLES / "python" / "lead_client.py")],
+    "go": [str(GO)],
+    "node": ["node", str(NODE / "lead_client.js")],
+}
+
+
+LANGUAGES = [
+    pytest.param(name, marks=pytest.mark.skipif(not built, reason=f"`make test-clients` has to build it: {name}"))
+    for name, built in BUILT.items()
+]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_an_example_client_works_although_calls_fail(suite: Suite, person: Callable[[str], str], language: str) -> None:
+    """A client creates one lead, is told of a stale etag, misses no change, and the lead arrives in the CRM.
+
+    The first call of each method fails, and so does the first watch in the middle: deadlines and retries are set.
+    """
+    email = person(language)
+    with unreliable_relay(f"127.0.0.1:{suite.background.environment['LEAD_STORE_PORT']}") as (address, calls):
+        command = [*COMMANDS[language], address, email]
+        result = subprocess.run(command, env=_environment(), capture_output=True, text=True, check=False, timeout=120)
+
+    assert result.returncode == 0, result.stdout + result.stderr
+    (lead,) = suite.leads(email)
+    assert result.stdout.splitlines() == [
+        f"created {lead['id']} once",
+        f"read {email} pro",
+        "changed Analyst",
+        f"refused {'Aborted' if language == 'go' else 'ABORTED'} stale_etag",
+        "listed 1 last page",
+        f"watched {lead['id']}",
+        f"resumed {lead['id']}",
+    ]
+    assert lead["jobTitle"] == "Countess"
+    assert calls[STREAM] == 4  # refused, broken off, gone on, resumed after the pause
+    assert calls["/leadsync.lead.v1.LeadService/CreateLead"] == 3
+    contact = eventually(lambda: suite.contacts(email), 20, "the contact")[0]
+    assert contact["properties"]["leadsync_lead_id"] == lead["id"]
+
+
+def _environment() -> dict[str, str]:
+    """Return what a client inherits: nothing that would lead it elsewhere."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("LEADSYNC_", "TENANT"))}
