@@ -62,7 +62,8 @@ func dial(address string) (*grpc.ClientConn, error) {
 		}
 		roots := x509.NewCertPool()
 		roots.AppendCertsFromPEM(text)
-		security = credentials.NewTLS(&tls.Config{Certificates: []tls.Certificate{own}, RootCAs: roots})
+		// ServerName: whose certificate we expect, at any address.
+		security = credentials.NewTLS(&tls.Config{Certificates: []tls.Certificate{own}, RootCAs: roots, ServerName: "lead-store"})
 	}
 	return grpc.NewClient(address,
 		grpc.WithTransportCredentials(security),

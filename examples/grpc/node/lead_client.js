@@ -46,6 +46,7 @@ function open(address) {
   return new LeadService(address, credentials, {
     "grpc.service_config": JSON.stringify(SERVICE_CONFIG),
     "grpc.keepalive_time_ms": 60_000,
+    "grpc.ssl_target_name_override": "lead-store", // whose certificate we expect, at any address
   });
 }
 

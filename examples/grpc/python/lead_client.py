@@ -41,7 +41,8 @@ def open_channel(address: str) -> grpc.Channel:
     if not all(files):
         return grpc.insecure_channel(address, OPTIONS)
     ca, key, certificate = (Path(file).read_bytes() for file in files)
-    return grpc.secure_channel(address, grpc.ssl_channel_credentials(ca, key, certificate), OPTIONS)
+    named = [*OPTIONS, ("grpc.ssl_target_name_override", "lead-store")]  # whose certificate we expect, at any address
+    return grpc.secure_channel(address, grpc.ssl_channel_credentials(ca, key, certificate), named)
 
 
 def reason_of(error: grpc.RpcError) -> str:
