@@ -6,6 +6,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import certificates
+import grpc
 import pytest
 from e2e.harness import Suite, eventually
 from e2e.unreliable_relay import STREAM, unreliable_relay
@@ -27,16 +29,24 @@ LANGUAGES = [
 ]
 
 
+@pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_an_example_client_works_although_calls_fail(suite: Suite, person: Callable[[str], str], language: str) -> None:
+def test_an_example_client_works_although_calls_fail(
+    suite: Suite, person: Callable[[str], str], tmp_path: Path, language: str, tls: bool
+) -> None:
     """A client creates one lead, is told of a stale etag, misses no change, and the lead arrives in the CRM.
 
-    The first call of each method fails, and so does the first watch in the middle: deadlines and retries are set.
+    The first call of each method fails, and so does the first watch in the middle: deadlines and retries are set. With
+    TLS it shows the certificate of a service of the platform, and expects that of lead-store.
     """
-    email = person(language)
-    with unreliable_relay(f"127.0.0.1:{suite.background.environment['LEAD_STORE_PORT']}") as (address, calls):
+    email, environment = person(language), _environment()
+    folder = certificates.make(tmp_path / "tls", "lead-store", "platform") if tls else None
+    if folder:
+        environment |= certificates.variables(folder, "platform")
+    store = f"127.0.0.1:{suite.background.environment['LEAD_STORE_PORT']}"
+    with unreliable_relay(store, _credentials(folder) if folder else None) as (address, calls):
         command = [*COMMANDS[language], address, email]
-        result = subprocess.run(command, env=_environment(), capture_output=True, text=True, check=False, timeout=120)
+        result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
 
     assert result.returncode == 0, result.stdout + result.stderr
     (lead,) = suite.leads(email)
@@ -54,6 +64,13 @@ def test_an_example_client_works_although_calls_fail(suite: Suite, person: Calla
     assert calls["/leadsync.lead.v1.LeadService/CreateLead"] == 3
     contact = eventually(lambda: suite.contacts(email), 20, "the contact")[0]
     assert contact["properties"]["leadsync_lead_id"] == lead["id"]
+
+
+def _credentials(folder: Path) -> grpc.ServerCredentials:
+    """Return what lead-store shows, and whom it believes: callers with a certificate of this CA."""
+    home = folder / "lead-store"
+    pair = (home / "tls.key").read_bytes(), (home / "tls.crt").read_bytes()
+    return grpc.ssl_server_credentials([pair], (home / "ca.crt").read_bytes(), require_client_auth=True)
 
 
 def _environment() -> dict[str, str]:

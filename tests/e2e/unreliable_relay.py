@@ -54,12 +54,18 @@ class UnreliableRelay(grpc.GenericRpcHandler):
 
 
 @contextmanager
-def unreliable_relay(address: str) -> Iterator[tuple[str, Counter[str]]]:
-    """Run a relay to this address; gives its own address, and how often each method was called."""
+def unreliable_relay(
+    address: str, credentials: grpc.ServerCredentials | None = None
+) -> Iterator[tuple[str, Counter[str]]]:
+    """Run a relay to this address; gives its own address, and how often each method was called.
+
+    With `credentials` callers have to use TLS.
+    """
     with grpc.insecure_channel(address) as target:
         relay, server = UnreliableRelay(target), grpc.server(ThreadPoolExecutor(8), options=[("grpc.so_reuseport", 0)])
         server.add_generic_rpc_handlers((relay,))
-        port = server.add_insecure_port("127.0.0.1:0")
+        own = "127.0.0.1:0"
+        port = server.add_secure_port(own, credentials) if credentials else server.add_insecure_port(own)
         server.start()
         try:
             yield f"127.0.0.1:{port}", relay.calls
