@@ -14,7 +14,7 @@ REPLACED_CONTRACTS := 50382fd73b8ac29489a6d437bea9f9fe107548d4
 # Tests start hundreds of processes. An empty value lets Python keep what it has compiled for the next one.
 export PYTHONDONTWRITEBYTECODE :=
 SOURCES := protos/src services/webhook-gateway/src services/lead-store/src services/crm-connector/src cli/src simulators/hubspot/src
-.PHONY: help run demo secrets test test-full test-clients test-compose prove mutate fuzz bench bench-full soak soak-short nightly check gen fmt pins
+.PHONY: help run demo secrets test test-full test-clients test-compose prove mutate fuzz flood bench bench-full soak soak-short nightly check gen fmt pins
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ mutate: $(VENV)/.mutation ## Break the planner in each small way and see that a 
 fuzz: $(VENV)/.fuzz ## Fuzz every reader of foreign text for SECONDS=60 each; SEED=7 tries the same again, TARGETS="value person" some
 	PYTHONPATH=tests $(BIN)/python -m fuzz --seconds $(or $(SECONDS),60) $(if $(SEED),--seed $(SEED)) $(TARGETS)
 
+flood: $(VENV)/.dev ## Send 100,000 hostile requests, good webhooks beside them, and see what it takes; REQUESTS=9000 SEED=7
+	PYTHONPATH=tests $(BIN)/python -m flood --requests $(or $(REQUESTS),100000) $(if $(SEED),--seed $(SEED)) $(ARGS)
+
 bench: $(VENV)/.dev ## Measure everything on an idle machine and write docs/benchmarks.md: six to ten minutes
 	PYTHONPATH=tests $(BIN)/python -m bench $(ARGS)
 
@@ -64,7 +67,7 @@ soak: $(VENV)/.dev ## Ten minutes of faults on real processes, then an audit; SE
 soak-short: ## One minute of it
 	@$(MAKE) --no-print-directory soak SECONDS=60
 
-nightly: test-full mutate prove fuzz soak ## Everything that takes long: full sizes, the whole search for broken laws, ten minutes of faults
+nightly: test-full mutate prove fuzz flood soak ## Everything that takes long: full sizes, the whole search for broken laws, ten minutes of faults
 	@$(MAKE) --no-print-directory soak PAIRS=1
 
 check: $(VENV)/.dev ## Look for faults without running anything: style, types, layers, contracts

@@ -8,6 +8,7 @@ from xdist.scheduler import LoadScopeScheduling
 # Files of end-to-end tests whose tests start suites of their own, and files that share a suite under its name.
 OWN_SUITES = {"test_large_runs", "test_restart"}
 SHARED_SUITES = {
+    "test_flood": "api",
     "test_integrations": "records",
     "test_grpc_clients": "records",
     "test_two_way": "records",
