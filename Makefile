@@ -14,7 +14,7 @@ REPLACED_CONTRACTS := 50382fd73b8ac29489a6d437bea9f9fe107548d4
 # Tests start hundreds of processes. An empty value lets Python keep what it has compiled for the next one.
 export PYTHONDONTWRITEBYTECODE :=
 SOURCES := protos/src services/webhook-gateway/src services/lead-store/src services/crm-connector/src cli/src simulators/hubspot/src
-.PHONY: help run demo secrets test test-full test-clients test-compose prove mutate fuzz flood bench bench-full soak soak-short nightly check gen fmt pins
+.PHONY: help run demo secrets test test-full test-clients test-compose test-mongo prove mutate fuzz flood bench bench-full soak soak-short nightly check gen fmt pins
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ test-clients: $(VENV)/.dev ## Build the example gRPC clients in Python, Go and N
 
 test-compose: $(VENV)/.runtime ## Bring docker-compose.yml up for real, play the demo on it and take it down; needs Docker
 	$(BIN)/python -m tools.test_compose
+
+test-mongo: $(VENV)/.dev ## Run the database tests on a real MongoDB: that of MONGO_TEST_URL, or three members in Docker
+	$(BIN)/python -m tools.test_mongo $(ARGS)
 
 prove: $(VENV)/.dev ## Search further for broken laws than the tests do, to the end or for SECONDS=300; SEED=7 draws others
 	LEADSYNC_PROVE=1 LEADSYNC_PROVE_SECONDS=$(SECONDS) LEADSYNC_PROVE_SEED=$(or $(SEED),$(shell date +%s)) \

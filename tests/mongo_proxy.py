@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import bson
-from pymongo.uri_parser import parse_uri
+from pymongo import MongoClient
 
 Document = dict[str, Any]
 _HEADER = struct.Struct("<iiii")  # length, id, id of the request that it answers, kind
@@ -195,13 +195,15 @@ def _answer(reply: Mapping[str, Any], request: int) -> bytes:
 
 @contextmanager
 def proxied(mongo_url: str) -> Iterator[MongoProxy]:
-    """Run a hop to a server; its URL is that of the proxy."""
-    ((host, port),) = parse_uri(mongo_url)["nodelist"]
+    """Run a hop to the primary of a server without access control; its URL is that of the proxy."""
+    with MongoClient[Document](mongo_url) as client:
+        client.admin.command("ping")
+        host, port = client.primary or client.address or ("127.0.0.1", 27017)
     open_ends: list[socket.socket] = []
     with ExitStack() as stack:
         listening = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
         url = f"mongodb://127.0.0.1:{listening.getsockname()[1]}/?directConnection=true&{_OFTEN}"
-        proxy = MongoProxy((host, port or 27017), url)
+        proxy = MongoProxy((host, port), url)
         serving = threading.Thread(target=proxy.serve, args=(listening, open_ends))
         serving.start()
         yield proxy
