@@ -13,6 +13,7 @@ from pymongo import MongoClient
 from bench.applying import measure_applying
 from bench.fairness import measure_fairness
 from bench.figures import Figure, Group, at_least, at_most, plain
+from bench.floor import floor_ms
 from bench.lengths import Lengths
 from bench.load import Outcome
 from bench.rig import Rig
@@ -118,19 +119,27 @@ class EndToEnd:
         self.hubspot.create_contacts(self.lengths.imported, prefix=f"i{time.time():.0f}-")
         time.sleep(1.0)  # the simulator's search lags behind
         self.hubspot.reset_calls()
-        began = time.perf_counter()
+        before, began = self.rig.cpu_seconds("database"), time.perf_counter()
         answer = self.api.post("/crm-integration/import", json={"integrationId": self.integration_id})
         answer.raise_for_status()
         run = self._followed(answer.json()["runId"])
         seconds = time.perf_counter() - began
         calls = self.hubspot.call_log()["total"]
         done = int(run["done"])
+        each = (self.rig.cpu_seconds("database") - before) * 1_000 / max(1, done)
+        floor = self._floor_of_imports()
         self.api.post(f"/crm-integration/{self.integration_id}/enable-webhooks").raise_for_status()
         figures = (
             plain("imported records/s", done / seconds, "/s", f"{done:,} records in {seconds:.0f} s: {run['state']}"),
             plain("calls per 100 imported records", calls * 100 / max(1, done), ""),
+            plain("processor time of database per imported record", each, "ms", f"floor: {floor:.3g} ms"),
+            at_most("database per imported record, in floors", each / floor, 4, "×"),
         )
         return Group("Import", "Contacts that were made while webhooks were disabled.", figures)
+
+    def _floor_of_imports(self) -> float:
+        with MongoClient[dict[str, Any]](self.rig.mongo_url) as client:
+            return floor_ms(self.rig, client["leadsync_lead_store"], min(2_000, self.lengths.imported), new=True)
 
     def _edit_at_rate(self, run: str, rate: float, contacts: Sequence[str], until: threading.Event) -> dict[str, float]:
         """Edit each contact once, so many a second, until told to stop; when each edit was due, by its value."""
