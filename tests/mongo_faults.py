@@ -20,6 +20,7 @@ _NAMES = {
     10107: "NotWritablePrimary",
     10334: "BSONObjectTooLarge",
     11601: "Interrupted",
+    **{code: f"Location{code}" for code in (40647, 40648, 40649)},
     11602: "InterruptedDueToReplStateChange",
 }
 TRANSIENT, RETRYABLE, UNKNOWN = "TransientTransactionError", "RetryableWriteError", "UnknownTransactionCommitResult"

@@ -1,0 +1,92 @@
+"""What lead-store's statements ask of MongoDB, by what comes by on their way."""
+
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import grpc
+import pytest
+from lead_store.domain.work_item import WorkItemTouch
+from lead_store.mongo.client import Document, connect
+from lead_store.mongo.indexes import ensure_indexes
+from lead_store.mongo.store import Store
+from lead_store_calls import TENANT, running
+from lead_store_moves import disconnect, refusal
+from leadsync.lead.v1 import lead_service_pb2
+from mongo_faults import refused
+from mongo_proxy import MongoProxy, proxied
+
+TOUCH = WorkItemTouch(TENANT, "integration", record_id="1")
+MINUTE = 60_000  # milliseconds
+
+
+@pytest.fixture
+def proxy(mongo_url: str) -> Iterator[MongoProxy]:
+    """A hop to the database."""
+    with proxied(mongo_url) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def store(proxy: MongoProxy) -> Iterator[Store]:
+    """A store whose URL asks for less than lead-store needs."""
+    weak = f"{proxy.url}&readPreference=secondaryPreferred&readConcernLevel=local&w=1&journal=false"
+    with connect(weak) as client:
+        store = Store.of(client, f"test_{uuid.uuid4().hex[:12]}", b"k" * 32)
+        proxy.seen = []
+        yield store
+        client.drop_database(store.database.name)
+
+
+def sent(proxy: MongoProxy, name: str) -> list[Document]:
+    """The commands of a name that came by."""
+    return [one for one in proxy.seen or [] if name in one]
+
+
+def test_the_url_cannot_weaken_what_is_read_and_written(store: Store, proxy: MongoProxy) -> None:
+    """All is on a majority's disks before it is acknowledged or shown, and comes from the primary."""
+    store.leads.get(TENANT, "1")
+    store.work_items.touch([TOUCH])
+    store.transact(lambda session: store.work_items.touch([TOUCH], session))
+    (read, *_), (write, within) = sent(proxy, "find"), sent(proxy, "update")[-2:]
+    (commit,) = sent(proxy, "commitTransaction")
+    assert read["readConcern"]["level"] == "majority"
+    assert within["readConcern"]["level"] == "snapshot"
+    assert write["writeConcern"] == commit["writeConcern"] == {"w": "majority", "j": True}
+    modes: set[Any] = {one.get("$readPreference", {}).get("mode", "primary") for one in (read, write, within)}
+    assert modes <= {"primary", "primaryPreferred"}  # a direct connection lets the driver send the second
+
+
+def test_a_write_that_waits_for_a_transaction_ends_on_the_server_too(store: Store, proxy: MongoProxy) -> None:
+    """Otherwise it would be carried out long after the caller has been refused; in a transaction nothing waits."""
+    store.work_items.touch([TOUCH])
+    (outside,) = sent(proxy, "update")
+    assert 0 < outside["maxTimeMS"] < MINUTE
+
+
+def test_the_build_of_an_index_has_no_such_limit_as_a_call(store: Store, proxy: MongoProxy) -> None:
+    """On a large collection it would be ended each time."""
+    ensure_indexes(store.database)
+    builds = sent(proxy, "createIndexes")
+    assert builds
+    assert all(one["maxTimeMS"] > 60 * MINUTE for one in builds)
+
+
+def test_damaged_resume_tokens_are_the_callers_fault(proxy: MongoProxy, mongo_url: str) -> None:
+    """Also those of which MongoDB says what is wrong inside."""
+    with running(proxy.url, looked_at=mongo_url) as store:
+        request = lead_service_pb2.WatchLeadsRequest(tenant_id=TENANT)
+        for code in (40647, 40648, 40649):
+            proxy.inject(refused(code), "aggregate", "leads")
+            code_and_reason = refusal(lambda: next(store.leads.WatchLeads(request, timeout=60)))[:2]
+            assert code_and_reason == (grpc.StatusCode.INVALID_ARGUMENT, "resume_token")
+
+
+def test_a_link_of_a_removed_integration_keeps_no_base(mongo_url: str) -> None:
+    """Each connection of an account has a new id: what was agreed under a former one is of no use to it."""
+    with running(mongo_url) as store:
+        store.put_target()
+        lead_id = store.import_contact("1", email="a@x.org")
+        disconnect(store)
+        (link,) = store.database.leads.find_one({"_id": lead_id}, {"links": 1})["links"]  # type: ignore[index]  # it is there
+    assert (link["detached_reason"], link["record_id"], link["base"]) == ("integration_removed", "1", {})
