@@ -1,6 +1,7 @@
 """`python -m fuzz --seconds 60 --seed 7 [TARGET…]`: fuzz each target for so long. Exit code 1 if any of them fails."""
 
 import argparse
+import os
 import secrets
 import shutil
 import subprocess
@@ -12,6 +13,8 @@ from fuzz.target import CORPUS, LARGEST, Target
 from fuzz.targets import TARGETS
 
 SLOW_SECONDS = 30  # an input that takes longer is a fault, on any machine
+# Not that of whoever runs it: some libraries read all of it for each input.
+ENVIRONMENT = {"PATH": os.defpath, "PYTHONPATH": str(Path(__file__).parents[1])}
 MOST_MEMORY = 2048  # MiB of the process, with the fuzzer itself
 
 
@@ -43,7 +46,7 @@ def _holds(target: Target, seconds: int, seed: int) -> bool:
         *(f"-max_len={LARGEST}", f"-timeout={SLOW_SECONDS}", f"-rss_limit_mb={MOST_MEMORY}"),
         *(f"-artifact_prefix={work}/", "-print_final_stats=1", *folders),
     ]
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    done = subprocess.run(command, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
     output = done.stdout.decode(errors="replace")
     counted = [line.split()[-1] for line in output.splitlines() if "number_of_executed_units" in line]
     holds = done.returncode == 0
