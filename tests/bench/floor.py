@@ -19,7 +19,8 @@ def floor_ms(rig: Rig, database: Database[Document], records: int, *, new: bool)
     """Processor milliseconds of the database for one record, in a database of its own on the same server.
 
     A transaction for each hundred: it reads leads and work items by id, replaces the leads, inserts decisions, ends the
-    leases and moves a counter. Nothing has an index but that of its id. `new` = leads and work items are inserted, as an import does.
+    leases and moves a counter. Nothing has an index but that of its id. `new` = leads and work items are inserted, as
+    an import does.
     """
     leads = list(database["leads"].find({"links": {"$ne": []}}).limit(records))
     work_items = list(database["work_items"].find({"_id": {"$in": [_work_item_id(lead) for lead in leads]}}))

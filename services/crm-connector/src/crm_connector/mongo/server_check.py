@@ -87,7 +87,7 @@ def _explain(client: MongoClient[Document], url: str) -> None:
             if with_tls and "CERTIFICATE_VERIFY_FAILED" in _errors(client):
                 raise WrongServerError(
                     "the certificate of MongoDB is not trusted, or not made for the host in MONGO_URL. Name the CA "
-                    "that signed it: tlsCAFile=<file> in MONGO_URL."
+                    "that signed it: LEADSYNC_TLS_CA, or tlsCAFile=<file> in MONGO_URL."
                 )
         elif _hello(address, tls=not with_tls) is not None:
             raise WrongServerError(
