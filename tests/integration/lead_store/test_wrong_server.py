@@ -73,7 +73,7 @@ def test_another_replica_set_is_named(mongo_url: str) -> None:
         check(mongo_url.replace("directConnection=true", "replicaSet=rs0"))
 
 
-@pytest.mark.parametrize(("code", "words"), [(13, "readWrite and dbAdmin"), (85, "an index that differs")])
+@pytest.mark.parametrize(("code", "words"), [(13, "the role readWrite"), (85, "an index that differs")])
 def test_missing_rights_are_said(code: int, words: str) -> None:
     """And an index of somebody else under the name of ours. Anything else is waited for."""
     assert words in str(refusal(OperationFailure("", code), "leadsync_lead_store"))

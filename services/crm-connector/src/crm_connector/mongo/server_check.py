@@ -32,7 +32,7 @@ def refusal(error: BaseException | None, database: str) -> WrongServerError | No
     if code in NO_RIGHTS:
         return WrongServerError(
             f"the user of MONGO_URL may not use database `{database}`, or the URL names no user. Give it one, and "
-            f"the roles readWrite and dbAdmin on `{database}`."
+            f"the role readWrite on `{database}`."
         )
     if code in OTHER_INDEXES:
         return WrongServerError(
