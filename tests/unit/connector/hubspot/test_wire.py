@@ -71,6 +71,16 @@ def test_one_contact_of_another_form_stops_no_other(bad: str, record_id: str) ->
     assert ids == [record_id]
 
 
+@pytest.mark.parametrize("rest", ['"updatedAt": "\\ud83d", "properties": {"p": 5}', '"properties": {"p": "\\ud83d"}'])
+def test_a_contact_with_half_of_an_emoji_is_known_by_its_id(rest: str) -> None:
+    """A text that was cut off in the middle of a character stops neither other contacts nor the page."""
+    whole = '{"id": "2", "properties": {}}'
+
+    contacts, bad = contacts_of([_raw(f'{{"id": "1", {rest}}}'), _raw(whole)])
+
+    assert ([contact.id for contact in contacts], bad) == (["2"], ["1"])
+
+
 def test_null_properties_are_not_empty_properties() -> None:
     """Null is not the same as no values: nothing is known of the values then."""
     assert contact_of(_raw('{"id": "1", "properties": null}')).properties is None

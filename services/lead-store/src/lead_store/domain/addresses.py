@@ -89,7 +89,7 @@ def _with_its_letters(label: str) -> str:
     if label.isascii() and not label.startswith(_ENCODED):
         return label
     try:
-        return idna.ulabel(label)
+        return lower(idna.ulabel(label))  # Cherokee is encoded in upper case
     except UnicodeError:
         return label
 

@@ -15,7 +15,7 @@ _OAUTH_ERRORS = {
     *("unauthorized_client", "unsupported_grant_type"),
 }
 # What a decoder raises for a text that is not of the form that it is to have.
-UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+UNDECODABLE = (msgspec.DecodeError, UnicodeError, RecursionError)
 
 
 class HistoryVersion(msgspec.Struct, rename="camel"):
@@ -49,7 +49,7 @@ def contact_of(raw: msgspec.Raw) -> Contact:
     """Decode one contact. A value that is a number or a boolean, or an id that is a number, is the text of it.
 
     Raises:
-        msgspec.DecodeError, UnicodeDecodeError, RecursionError: if it is of another form, or its id is no number.
+        msgspec.DecodeError, UnicodeError, RecursionError: if it is of another form, or its id is no number.
 
     """
     try:
@@ -78,8 +78,16 @@ def id_of(raw: msgspec.Raw) -> str:
     try:
         found = str(msgspec.json.decode(raw, type=_Named).id)
     except UNDECODABLE:
-        return ""
+        found = _loose_id(raw)
     return found if found.isdecimal() else ""
+
+
+def _loose_id(raw: msgspec.Raw) -> str:
+    """Give the id of a contact of which a text is not whole, such as half of an emoji; empty = it has none."""
+    try:
+        return str(json.loads(bytes(raw))["id"])
+    except (*UNDECODABLE, ValueError, LookupError, TypeError):
+        return ""
 
 
 def _as_texts(loose: Any) -> Any:
