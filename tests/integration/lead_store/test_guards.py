@@ -1,0 +1,99 @@
+"""What a statement asks for beside the id: without it, work would be handed out twice, or a late commit would count."""
+
+import uuid
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+
+import pymongo
+import pytest
+from lead_store.domain.decision import Decision, NextStep, Outcome
+from lead_store.domain.lead import CrmMetadata, Lead
+from lead_store.domain.work_item import WorkItem, WorkItemTouch
+from lead_store.mongo.client import Document
+from lead_store.mongo.indexes import ensure_indexes
+from lead_store.mongo.store import Store
+from lead_store_calls import T0
+from work_item_values import put_values
+
+LEASE, HOUR = timedelta(seconds=60), timedelta(hours=1)
+TOUCHES = [WorkItemTouch("tenant-1", "integration-1", record_id=name) for name in ("1", "2")]
+ITEMS = [touch.work_item_id for touch in TOUCHES]
+DONE = Decision(Outcome.UNCHANGED, NextStep.DONE)
+together = pytest.mark.parametrize("in_transaction", [True, False], ids=["in one statement", "one by one"])
+
+
+@pytest.fixture
+def store(mongo_url: str) -> Iterator[Store]:
+    """A store with two work items that are due."""
+    with pymongo.MongoClient[Document](mongo_url, tz_aware=True) as client:
+        store = Store.of(client, f"test_{uuid.uuid4().hex[:12]}", b"k" * 32)
+        ensure_indexes(store.database)
+        store.work_items.touch(TOUCHES)
+        yield store
+        client.drop_database(store.database.name)
+
+
+def claim(
+    store: Store, worker: str, *, idle: bool = False, in_transaction: bool = True, later: timedelta = timedelta()
+) -> list[WorkItem]:
+    """Claim both work items."""
+    token, now = uuid.uuid4().hex, store.now() + later
+    return store.at_once(
+        lambda session: store.work_items.claim(ITEMS, worker, token, now, LEASE, idle=idle, session=session),
+        together=in_transaction,
+    )
+
+
+def finish(store: Store, work_items: list[WorkItem]) -> bool:
+    """End leases: nothing had to be done."""
+    return store.transact(lambda session: store.work_items.finish([(one, DONE) for one in work_items], session))
+
+
+@together
+def test_what_is_leased_is_not_claimed(store: Store, in_transaction: bool) -> None:
+    """Neither as due work, although it was touched again, nor as idle work; after the end of the lease it is."""
+    assert len(claim(store, "one", in_transaction=in_transaction)) == 2
+    store.work_items.touch(TOUCHES)
+    for idle in (False, True):
+        assert claim(store, "other", idle=idle, in_transaction=in_transaction) == []
+    assert len(claim(store, "other", later=2 * LEASE, in_transaction=in_transaction)) == 2
+
+
+@together
+def test_only_what_is_due_is_claimed_and_only_what_is_not_as_idle(store: Store, in_transaction: bool) -> None:
+    """Work that waits and work that is done is not due; work that is due or waits is not idle."""
+    waits, done = ITEMS
+    put_values(store.database["work_items"], waits, due_at=store.now() + HOUR)
+    put_values(store.database["work_items"], done, due_at=None)
+    assert claim(store, "one", in_transaction=in_transaction) == []
+    assert [one.work_item_id for one in claim(store, "one", idle=True, in_transaction=in_transaction)] == [done]
+
+
+def test_a_claim_that_is_over_ends_nothing(store: Store) -> None:
+    """Not even if the same worker has claimed the work again: each claim has a token of its own."""
+    first = claim(store, "one")
+    second = claim(store, "one", later=2 * LEASE)
+    assert [one.fence for one in second] == [one.fence + 1 for one in first]
+    assert not finish(store, first)
+    assert not finish(store, [replace(one, worker="other") for one in second])
+    assert finish(store, second)
+    assert store.ready_work.find("integration-1", store.now(), 9, of_runs=False) == []
+
+
+@pytest.mark.parametrize("number", [1, 2], ids=["one lead", "several leads"])
+def test_a_lead_that_has_changed_since_is_not_replaced(store: Store, number: int) -> None:
+    """Nor one of another tenant."""
+    values, origin = {"company": "before"}, CrmMetadata("jazzaam")
+    leads = [Lead(f"lead-{n}", "tenant-1", values, {}, origin, T0, T0) for n in range(number)]
+    store.transact(lambda session: store.leads.insert(leads, session))
+    read = [replace(lead, revision=1) for lead in leads]
+    now = [replace(lead, values={"company": "now"}) for lead in read]
+    assert store.transact(lambda session: store.leads.replace(now, session))
+    late = [replace(lead, values={"company": "late"}) for lead in read]
+    assert not store.transact(lambda session: store.leads.replace(late, session))
+    foreign = [replace(lead, revision=2, tenant_id="tenant-2") for lead in late]
+    assert not store.transact(lambda session: store.leads.replace(foreign, session))
+    found = store.leads.by_ids("tenant-1", [lead.lead_id for lead in leads])
+    assert {lead.values["company"] for lead in found.values()} == {"now"}
+    assert len(found) == number
