@@ -10,10 +10,11 @@ import pytest
 from lead_store.domain.decision import Decision, NextStep, Outcome
 from lead_store.domain.lead import CrmMetadata, Lead
 from lead_store.domain.work_item import WorkItem, WorkItemTouch
+from lead_store.mongo.changes import LeadChanges, watch
 from lead_store.mongo.client import Document
 from lead_store.mongo.indexes import ensure_indexes
 from lead_store.mongo.store import Store
-from lead_store_calls import T0
+from lead_store_calls import T0, eventually
 from work_item_values import put_values
 
 LEASE, HOUR = timedelta(seconds=60), timedelta(hours=1)
@@ -43,6 +44,17 @@ def claim(
         lambda session: store.work_items.claim(ITEMS, worker, token, now, LEASE, idle=idle, session=session),
         together=in_transaction,
     )
+
+
+def lead_of(number: int, **values: str) -> Lead:
+    """A new lead with these values."""
+    return Lead(f"lead-{number}", "tenant-1", values, {}, CrmMetadata("jazzaam"), T0, T0)
+
+
+def shown(changes: LeadChanges) -> list[str]:
+    """The id of the lead that the next change is about, if there is one."""
+    lead = changes.next().lead
+    return [lead.lead_id] if lead is not None and lead.revision > 1 else []
 
 
 def finish(store: Store, work_items: list[WorkItem]) -> bool:
@@ -82,10 +94,26 @@ def test_a_claim_that_is_over_ends_nothing(store: Store) -> None:
 
 
 @pytest.mark.parametrize("number", [1, 2], ids=["one lead", "several leads"])
+def test_a_watch_shows_replaced_leads_whose_references_have_changed(store: Store, number: int) -> None:
+    """Replacing several leads is an update in the change stream, and a new phone changes what a lead is found by."""
+    leads = [lead_of(n, phone="+15551110") for n in range(number)]
+    store.transact(lambda session: store.leads.insert(leads, session))
+    with watch(store.leads.collection, "tenant-1", "") as changes:
+        now = [replace(lead, revision=1, values={"phone": "+15552220"}) for lead in leads]
+        assert store.transact(lambda session: store.leads.replace(now, session))
+        seen = list[str]()
+
+        def all_seen() -> bool:
+            seen.extend(shown(changes))
+            return len(seen) == number
+
+        eventually(all_seen)
+
+
+@pytest.mark.parametrize("number", [1, 2], ids=["one lead", "several leads"])
 def test_a_lead_that_has_changed_since_is_not_replaced(store: Store, number: int) -> None:
     """Nor one of another tenant."""
-    values, origin = {"company": "before"}, CrmMetadata("jazzaam")
-    leads = [Lead(f"lead-{n}", "tenant-1", values, {}, origin, T0, T0) for n in range(number)]
+    leads = [lead_of(n, company="before") for n in range(number)]
     store.transact(lambda session: store.leads.insert(leads, session))
     read = [replace(lead, revision=1) for lead in leads]
     now = [replace(lead, values={"company": "now"}) for lead in read]

@@ -62,7 +62,11 @@ def watch(leads: Collection[Document], tenant_id: str, resume_token: str) -> Ite
     of_a_lead: Document = {
         "fullDocument.tenant_id": tenant_id,
         "operationType": {"$in": ["insert", "update", "replace"]},
-        "updateDescription.updatedFields.refs": {"$exists": False},  # added to what an earlier version wrote
+        # Each change of a lead raises its revision. Adding references to what an earlier version wrote does not.
+        "$or": [
+            {"updateDescription.updatedFields.refs": {"$exists": False}},
+            {"updateDescription.updatedFields.revision": {"$exists": True}},
+        ],
     }
     pipeline = [{"$match": {"$or": [of_a_lead, {"operationType": "delete"}]}}]
     after = _decode(resume_token) if resume_token else None
