@@ -68,4 +68,4 @@ def _report(version: int, done: int, of: int) -> None:
 
 
 def _note(database: Database[Document], version: int) -> None:
-    database["data_version"].update_one({"_id": "data"}, {"$set": {"version": version}}, upsert=True)
+    database["data_version"].update_one({"_id": "data"}, {"$max": {"version": version}}, upsert=True)

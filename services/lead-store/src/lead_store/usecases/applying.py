@@ -21,21 +21,23 @@ class IdsAhead:
     """
 
     read: Callable[[str, str, int], list[str]]  # integration, id before the first, most → ids in order
-    _known: dict[str, tuple[str, list[str]]] = field(default_factory=dict)  # integration → its run and the ids
+    _known: dict[str, tuple[str, str, list[str]]] = field(default_factory=dict)
+    """Integration → its run, the id that they come after, and the ids."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def next(self, run: Progress) -> list[str]:
         """The next part of a run; a part that is not full is the last one."""
         after, name = run.after or "", run.integration_id
         with self._lock:
-            run_id, ids = self._known.get(name, ("", []))
-        rest = ids[bisect_right(ids, after) :] if run_id == run.run_id else []
+            run_id, begin, ids = self._known.get(name, ("", "", []))
+        # A run may begin again under its id: then `after` lies before what is known.
+        rest = ids[bisect_right(ids, after) :] if run_id == run.run_id and begin <= after else []
         if len(rest) < AT_ONCE:
             rest = self.read(name, after, READ_AHEAD)
         part, rest = rest[:AT_ONCE], rest[AT_ONCE:]
         with self._lock:
             if rest:
-                self._known[name] = run.run_id, rest
+                self._known[name] = run.run_id, part[-1], rest
             else:
                 self._known.pop(name, None)
         return part

@@ -178,10 +178,10 @@ class LeaseWork:
     def _claim(self, worker_id: str, work_item_ids: list[str], *, idle: bool, swept: bool = False) -> LeasedWork:
         if not work_item_ids:
             return LeasedWork()
-        token, now, claim = str(uuid6.uuid7()), self.store.now(), self.store.work_items.claim
+        token, claim = str(uuid6.uuid7()), self.store.work_items.claim
         work_items = self.store.at_once(
             lambda session: claim(
-                work_item_ids, worker_id, token, now, self.lease, idle=idle, swept=swept, session=session
+                work_item_ids, worker_id, token, self.store.now(), self.lease, idle=idle, swept=swept, session=session
             )
         )
         if not work_items:
