@@ -49,7 +49,7 @@ class NotAllowed(StoreError):  # noqa: N818
     """The state of things forbids it."""
 
 
-class Forbidden(StoreError):  # noqa: N818
+class Forbidden(StoreError):  # noqa: N818 - see NotFound
     """The caller may not do this."""
 
 

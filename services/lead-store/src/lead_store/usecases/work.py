@@ -127,7 +127,7 @@ class Work:
             return self._put_back(worker_id, item, "contended", timedelta())
         except StoreError:
             raise
-        except Exception as error:
+        except Exception as error:  # whatever it is, the other records of the batch go on
             if is_unreachable(error):
                 raise
             if not is_of_document(error):  # not the record's fault, whatever it is
