@@ -91,8 +91,7 @@ class EndToEnd:
         with self._while_paused():
             for position, contact in enumerate(self.contacts):
                 self.hubspot.edit_contact(contact, {"company": f"in {run} {position}"})
-            while self.hubspot.delivery_counts()["outstanding"]:
-                time.sleep(0.05)
+            self._wait_routed()
         inward = self._cost()
         leads = self._linked_leads()
         with self._while_paused():
@@ -174,6 +173,14 @@ class EndToEnd:
             decided = {work_item["record_id"]: work_item["decided_at"] for work_item in work_items}
         waits = [(decided[record] - at).total_seconds() for record, at in recorded.items() if record in decided]
         return Outcome(times=[wait for wait in waits if wait >= 0])
+
+    def _wait_routed(self) -> None:
+        """Wait until every webhook is delivered and routed: one routed later has its record read once more."""
+        while (
+            self.hubspot.delivery_counts()["outstanding"]
+            or self.api.get("/events", params={"state": "new"}).raise_for_status().json()["events"]
+        ):
+            time.sleep(0.05)
 
     def _while_paused(self) -> "_WhilePaused":
         return _WhilePaused(self)

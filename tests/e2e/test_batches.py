@@ -44,8 +44,7 @@ def piled_up(suite: Suite, due: int) -> Iterator[None]:
     body_of(suite.api.patch(path, json={"paused": True}))
     suite.hubspot.set(delivery_delay_seconds=0.05)
     yield
-    suite.hubspot.wait_idle(60)
-    eventually(lambda: suite.status()["pending"] == due, 30, f"{due} records to be due")
+    suite.wait_routed(due, 90)
     suite.hubspot.set(delivery_delay_seconds=3600)
     suite.hubspot.reset_calls()
     body_of(suite.api.patch(path, json={"paused": False}))
