@@ -12,6 +12,7 @@ import grpc
 import pymongo
 from google.protobuf.timestamp_pb2 import Timestamp
 from lead_store import bootstrap
+from lead_store.mongo.counters import Counters
 from lead_store.settings import Settings, Timing
 from leadsync.inbox.v1 import inbox_service_pb2 as inbox
 from leadsync.inbox.v1 import inbox_service_pb2_grpc
@@ -250,6 +251,11 @@ def document(collection: Collection[dict[str, Any]], document_id: str) -> dict[s
     found = collection.find_one({"_id": document_id})
     assert found is not None, f"no {document_id} in {collection.name}"
     return found
+
+
+def counters_of(store: LeadStore, integration_id: str = INTEGRATION) -> dict[str, Any]:
+    """The statistics of an integration."""
+    return Counters.of(store.database).get(integration_id)
 
 
 def touch(

@@ -6,6 +6,7 @@ from lead_store_calls import (
     INTEGRATION,
     LeadStore,
     at,
+    counters_of,
     present,
 )
 from lead_store_moves import lease_of
@@ -37,4 +38,4 @@ def settled(store: LeadStore, record_id: str = "1") -> None:
 
 def counter(store: LeadStore, name: str, integration_id: str = INTEGRATION) -> int:
     """One counter of an integration."""
-    return int((store.database.counters.find_one({"_id": integration_id}) or {}).get(name, 0))
+    return int(counters_of(store, integration_id).get(name, 0))

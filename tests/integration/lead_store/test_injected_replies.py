@@ -10,7 +10,7 @@ from typing import Any
 
 import grpc
 import pytest
-from lead_store_calls import LeadStore, absent, at, done, eventually, present, running, touch
+from lead_store_calls import LeadStore, absent, at, counters_of, done, eventually, present, running, touch
 from lead_store_moves import refusal
 from leadsync.inbox.v1 import inbox_service_pb2 as inbox
 from leadsync.lead.v1 import lead_service_pb2
@@ -59,10 +59,7 @@ def leads_and_decisions(store: LeadStore) -> object:
         (one["values"], [(link["record_id"], bool(link["pending"])) for link in one["links"]], one["revision"])
         for one in store.database.leads.find()
     ]
-    counted = [
-        {name: n for name, n in one.items() if name not in {"_id", "last_received_at"}}
-        for one in store.database.counters.find()
-    ]
+    counted = {name: n for name, n in counters_of(store).items() if name != "last_received_at"}
     decided = sorted((one["outcome"], one["reason"]) for one in store.database.decisions.find())
     items = sorted((bool(one.get("due_at")), one["worker"], one["version"]) for one in store.database.work_items.find())
     return leads, counted, decided, items

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from lead_store.mongo.delivery_documents import unpack
-from lead_store_calls import INTEGRATION, LeadStore, absent, at, document, eventually, present, touch
+from lead_store_calls import LeadStore, absent, at, counters_of, document, eventually, present, touch
 from lead_store_moves import holders, lease_of, minute_later, push, pushed_out, touched
 from leadsync.inbox.v1 import inbox_service_pb2 as inbox
 from leadsync.sync.v1 import sync_pb2
@@ -36,7 +36,7 @@ def kept_events(store: LeadStore, key: str) -> int:
 
 def counted(store: LeadStore) -> tuple[int, int]:
     """Links in use, and links that were detached."""
-    found = document(store.database.counters, INTEGRATION)
+    found = counters_of(store)
     return found["linked"], found["from_crm_unlinked"]
 
 

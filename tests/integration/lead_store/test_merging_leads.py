@@ -6,7 +6,7 @@ from typing import Any
 import grpc
 import pytest
 from integration.lead_store.merging import both_linked, duplicates, linked_and_free
-from lead_store_calls import INTEGRATION, TENANT, LeadStore, absent, archived, at, document, present, touch
+from lead_store_calls import TENANT, LeadStore, absent, archived, at, counters_of, present, touch
 from lead_store_moves import (
     conflicts,
     delete,
@@ -225,4 +225,4 @@ def test_a_merge_is_in_both_histories(lead_store: LeadStore) -> None:
 
     assert newest(loser) == ("deleted", "merged", "")
     assert newest(survivor) == ("linked", "lead_merged", "1")
-    assert document(lead_store.database.counters, INTEGRATION)["linked"] == 1
+    assert counters_of(lead_store)["linked"] == 1

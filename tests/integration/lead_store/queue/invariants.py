@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from integration.lead_store.queue.story import LINKED, NEW, UNREADABLE, Story
+from lead_store.mongo.counters import Counters
 
 
 def broken(story: Story, attempts: int) -> list[str]:
@@ -47,13 +48,12 @@ def _doubled(story: Story) -> Iterator[str]:
     if any(count != 1 for count in story.crm.effective.values()) or len(story.crm.effective) != 2:
         yield f"doubled: effective writes {dict(story.crm.effective)}"
     decisions = [one["outcome"] for one in story.database["decisions"].find({"tenant_id": story.tenant})]
-    counters = story.database["counters"].find_one({"_id": story.integration}) or {}
-    arrivals = story.database["counters"].find_one({"_id": f"{story.integration}/received"}) or {}
+    counters = Counters.of(story.database).get(story.integration)
     edits = {1, 2, 3} if story.late else {1}  # late edits are decided on with the earlier ones, or after them
     for what, count, expected in (
         ("decisions 'created'", decisions.count("created"), {4}),
         ("decisions 'updated'", decisions.count("updated") - 1, edits),  # one is the platform's own edit
-        ("events received", arrivals.get("total_received"), {story.events}),
+        ("events received", counters.get("total_received"), {story.events}),
         ("records imported", counters.get("from_crm_created"), {3}),
         ("leads updated", counters.get("from_crm_updated"), edits),
         ("pairs linked", counters.get("linked"), {4}),

@@ -1,5 +1,10 @@
-"""The collection `counters`: the statistics of an integration, moved in the transaction that they count."""
+"""The collection `counters`: the statistics of an integration, moved in the transaction that they count.
 
+They are the sum of several documents, the slots, so that commits at the same time seldom meet on one. What is capped
+stays in one document: there a commit has to see what another one has used of the hour.
+"""
+
+import zlib
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +18,8 @@ from lead_store.domain.clearing import clearings_in, counted
 from lead_store.mongo.client import Document
 from lead_store.mongo.names import decode_keys, encode_keys
 
+SLOTS = 8  # documents per integration that commits count in
+
 
 @dataclass(frozen=True, slots=True)
 class Counters:
@@ -25,8 +32,10 @@ class Counters:
         """The counters of a database."""
         return cls(database["counters"])
 
-    def add(self, integration_id: str, counts: Mapping[str, int], now: datetime, session: ClientSession) -> None:
-        """Move counters on."""
+    def add(
+        self, integration_id: str, counts: Mapping[str, int], now: datetime, session: ClientSession, *, by: str
+    ) -> None:
+        """Move counters on. `by` names something that no other commit changes at the same time; it chooses the slot."""
         moved = {name: count for name, count in counts.items() if count}
         if deletions := moved.pop("deletions", 0):
             self._count_deletions(integration_id, deletions, now, session)
@@ -34,13 +43,18 @@ class Counters:
             self._count_clearings(integration_id, clearings, now, session)
         moved = {name: count for name, count in moved.items() if name not in counted(clearings)}
         if moved:
-            self.collection.update_one({"_id": integration_id}, {"$inc": moved}, upsert=True, session=session)
+            query = {"_id": self.slot(integration_id, by)}
+            self.collection.update_one(query, {"$inc": moved}, upsert=True, session=session)
+
+    def slot(self, integration_id: str, by: str) -> str:
+        """The document that a commit counts in."""
+        return _slots(integration_id)[zlib.crc32(by.encode()) % SLOTS]
 
     def linked_and_deleted(self, integration_id: str, now: datetime, session: ClientSession | None) -> tuple[int, int]:
         """Number of leads whose link is in use, and of deletions followed in this hour."""
-        counted = self.collection.find_one({"_id": integration_id}, session=session) or {}
-        hour = counted.get("deletions", {})
-        return counted.get("linked", 0), int(hour["count"]) if hour.get("hour") == _hour(now) else 0
+        found = self._found([integration_id, *_slots(integration_id)], session)
+        hour = found.get(integration_id, {}).get("deletions", {})
+        return _linked(found), int(hour["count"]) if hour.get("hour") == _hour(now) else 0
 
     def _count_deletions(self, integration_id: str, count: int, now: datetime, session: ClientSession) -> None:
         same_hour = {"$eq": ["$deletions.hour", _hour(now)]}
@@ -52,11 +66,11 @@ class Counters:
         self, integration_id: str, now: datetime, session: ClientSession | None
     ) -> tuple[int, dict[str, int]]:
         """Number of leads whose link is in use, and how often each field was cleared in this hour."""
-        documents = self.collection.find({"_id": {"$in": [integration_id, _cleared(integration_id)]}}, session=session)
-        found = {document["_id"]: document for document in documents}
-        hour = found.get(_cleared(integration_id), {})
+        cleared_id = _cleared(integration_id)
+        found = self._found([integration_id, cleared_id, *_slots(integration_id)], session)
+        hour = found.get(cleared_id, {})
         cleared = decode_keys(hour["fields"]) if hour.get("hour") == _hour(now) else {}
-        return found.get(integration_id, {}).get("linked", 0), {name: int(count) for name, count in cleared.items()}
+        return _linked(found), {name: int(count) for name, count in cleared.items()}
 
     def _count_clearings(
         self, integration_id: str, clearings: Mapping[str, int], now: datetime, session: ClientSession
@@ -74,11 +88,23 @@ class Counters:
 
     def get(self, integration_id: str) -> Document:
         """All counters of an integration; a missing one is 0."""
-        names = [integration_id, _received(integration_id)]
-        counted: Document = {}
-        for document in self.collection.find({"_id": {"$in": names}}):
-            counted |= document
-        return counted
+        total: Document = {}
+        found = self._found([integration_id, _received(integration_id), *_slots(integration_id)], None)
+        for name, value in (one for document in found.values() for one in document.items()):
+            total[name] = total.get(name, 0) + value if isinstance(value, int) else value
+        return total
+
+    def _found(self, ids: list[str], session: ClientSession | None) -> dict[str, Document]:
+        return {one.pop("_id"): one for one in self.collection.find({"_id": {"$in": ids}}, session=session)}
+
+
+def _slots(integration_id: str) -> list[str]:
+    """Beside them an integration has the document that earlier versions counted in, and still counts deletions in."""
+    return [f"{integration_id}/{slot}" for slot in range(SLOTS)]
+
+
+def _linked(found: Mapping[str, Document]) -> int:
+    return sum(document.get("linked", 0) for document in found.values())
 
 
 def _received(integration_id: str) -> str:

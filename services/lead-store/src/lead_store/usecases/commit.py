@@ -35,7 +35,7 @@ class Commit:
         tenant_id, integration_id = decided[0][0].tenant_id, decided[0][0].integration_id
         store.identities.own(tenant_id, (key for decision in decisions for key in decision.identities), session)
         store.decisions.insert(entries_of(decided, now), session)
-        store.counters.add(integration_id, counts_of(decided), now, session)
+        store.counters.add(integration_id, counts_of(decided), now, session, by=decided[0][0].work_item_id)
 
     def _write_leads(self, decisions: list[Decision], session: Session) -> None:
         new = (one.lead for one in decisions if one.lead is not None and one.before is None)

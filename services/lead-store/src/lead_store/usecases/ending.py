@@ -98,7 +98,7 @@ class EndLead:
         self.store.decisions.insert(entries, session)
         fewer = fewer_links([before for before, _ in changed], [after for _, after in changed])
         for integration_id, count in fewer.items():
-            self.store.counters.add(integration_id, {"linked": -count}, now, session)
+            self.store.counters.add(integration_id, {"linked": -count}, now, session, by=changed[0][0].lead_id)
 
 
 def _ended(lead: Lead, actor: str, now: datetime) -> Entry:
