@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -77,8 +78,19 @@ def test_a_merge_is_known_from_a_delivery_in_every_state(kept: Deliveries, state
     some = [delivery("merge", lost, changed("3")), other]
     kept.insert(some, NOW)
     mark(kept, state, *some)
-    assert merged_into(kept.touches_about(ACCOUNT, {"3"}), {"3"}) == {"1"}
-    assert merged_into(kept.touches_about(Account("hubspot", "70"), {"3"}), {"3"}) == set()
+    (touches,) = kept.removing_events(ACCOUNT, {"3"})
+    assert merged_into(touches, {"3"}) == {"1"}
+    assert list(kept.removing_events(Account("hubspot", "70"), {"3"})) == []
+
+
+def test_erasures_at_the_same_time_do_not_bring_each_others_events_back(kept: Deliveries) -> None:
+    """Two people are in the same deliveries: whoever writes last has to know what the other one has removed."""
+    some = [delivery(str(n), changed("1"), changed("2"), about=("1", "2", "3")) for n in range(20)]
+    kept.insert(some, NOW)
+    mark(kept, "routed", *some)
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda record: kept.remove_events(ACCOUNT, {record}), ("1", "2")))
+    assert {events_of(kept, one.key) for one in some} == {b'[{"objectId":3}]'}
 
 
 def test_a_delivery_is_shown_as_it_came(kept: Deliveries) -> None:

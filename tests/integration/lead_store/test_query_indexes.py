@@ -26,6 +26,7 @@ T, INT, NOW, HUB = "tenant", "integration", datetime.now(UTC), Account("hubspot"
 WHOLE = {
     "targets": "one small document per integration",
     "processes": "one document per process",
+    "erasures": "each goes as soon as it is finished",
     "quarantine": "capped; counted for people only",
 }
 FOR_UPGRADES = [{"request_id": {"$gt": ""}}]  # once, at the first start of a new version
@@ -66,7 +67,7 @@ MOVES: dict[str, Callable[[Any], object]] = {
         *(s.deliveries.unrouted_spans(), s.deliveries.unrouted(HUB, NOW, 9), s.deliveries.get(T, "k")),
         drained(s.deliveries.page(DeliveryQuery(T), None, 9)),
         drained(s.deliveries.page(DeliveryQuery(T, INT, ("1",), "routed", NOW, NOW), (NOW, "k"), 9)),
-        *(s.deliveries.remove_events(HUB, ["1"]), s.deliveries.touches_about(HUB, ["1"])),
+        *(s.deliveries.remove_events(HUB, ["1"]), s.erasures.unfinished()),
         *(s.deliveries.count("unroutable"), s.deliveries.reopen("hubspot", "1"), s.deliveries.mark(["k"], "routed")),
     ],
     "the rest": lambda s: [

@@ -50,6 +50,7 @@ from lead_store.usecases.references import References
 from lead_store.usecases.router import Router, RouterTiming
 from lead_store.usecases.run_pace import RunPace
 from lead_store.usecases.status import Status
+from lead_store.usecases.stripping import Strip, StripLoop
 from lead_store.usecases.targets import Targets
 from lead_store.usecases.watch import Watch
 from lead_store.usecases.work import Work
@@ -64,6 +65,7 @@ class Services:
     served: Served
     router: Router
     references: References
+    stripping: StripLoop
     status: Status
 
 
@@ -98,7 +100,8 @@ def build(
     router = Router(
         store, signal, arrivals, timing=routing, loops=loops, paused=lambda: space is not None and space.low
     )
-    return Services(served, router, References(store, timing.failed_loop), status)
+    stripping = StripLoop(Strip(store, signal), timing.route_all, loops)
+    return Services(served, router, References(store, timing.failed_loop), stripping, status)
 
 
 @contextmanager
@@ -124,9 +127,10 @@ def run(settings: Settings, stop: threading.Event) -> Iterator[int]:
             yield 0
             return
         built = build(store, settings, stop, loops=loops, space=space)
-        router, references = built.router, built.references
+        router, references, stripping = built.router, built.references, built.stripping
         stack.enter_context(threads.running("router", router.run, router.close, STOP_SECONDS))
         stack.enter_context(threads.running("references", references.run, references.close, STOP_SECONDS, ends=True))
+        stack.enter_context(threads.running("erasing", stripping.run, stripping.close, STOP_SECONDS))
         address = f"{settings.host}:{settings.port}"
         port = stack.enter_context(serve(address, health, built.served, space, STOP_SECONDS, tls))
         stack.enter_context(threads.running("health", health.run, health.close, STOP_SECONDS))

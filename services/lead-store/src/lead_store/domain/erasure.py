@@ -42,6 +42,17 @@ class Person:
         return True
 
 
+@dataclass(frozen=True, slots=True)
+class OpenErasure:
+    """Records of an erased person, all of one account, about which deliveries may still hold events."""
+
+    erasure_id: str
+    tenant_id: str
+    integration_id: str  # that was told of the erasure
+    account: Account
+    record_ids: frozenset[str]
+
+
 def had_before(leads: Collection[Lead], account: Account, record_ids: Collection[str]) -> list[Lead]:
     """Those of the leads that had one of these records and use none of them now. A user may be another person."""
     return [

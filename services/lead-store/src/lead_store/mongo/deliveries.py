@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import pymongo
 import zstandard
 from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
@@ -28,7 +29,7 @@ from lead_store.mongo.delivery_documents import (
 )
 from lead_store.mongo.inserts import insert_new
 from lead_store.mongo.lists import read_page
-from lead_store.mongo.single_writes import update_each, when
+from lead_store.mongo.single_writes import WRITE_SECONDS, update_each, when
 
 # The condition on the key lets MongoDB use the partial index on it.
 UNROUTED: Document = {"route_key": {"$gt": ""}, "state": "new"}
@@ -121,38 +122,48 @@ class Deliveries:
             match["$or"] = [{"received_at": {"$lt": at}}, {"received_at": at, "_id": {"$lt": key}}]
         return map(kept_of, read_page(self.collection.find(match).sort([("received_at", -1), ("_id", -1)]), limit))
 
-    def remove_events(self, account: tuple[str, str], erased: Some[str], session: ClientSession | None = None) -> None:
+    def remove_events(self, account: Account, erased: Some[str]) -> None:
         """Remove the events about erased records from an account's deliveries (R17). Repeating it changes nothing.
 
-        The account is (provider, account id); no integration need be connected to it any more.
+        No integration need be connected to the account any more.
         """
-        fields = {"events": 1, "event_record_ids": 1}
-        for document in self._about(account, erased, fields, session):
-            records = unpack(document["event_record_ids"])
-            left = without_records(zstandard.decompress(document["events"]), records, erased)
-            kept = [record for record in records if record not in erased]
-            update = {"events": zstandard.compress(left, LEVEL), "event_record_ids": pack(kept)}
-            self.collection.update_one({"_id": document["_id"]}, {"$set": update}, session=session)
+        for _ in self.removing_events(account, erased):
+            pass
 
-    def touches_about(
-        self, account: tuple[str, str], records: Some[str], session: ClientSession | None = None
-    ) -> list[Touch]:
-        """The touches of an account's deliveries about any of these records."""
-        found = self._about(account, records, {"touches": 1}, session)
-        return [touch for document in found for touch in touches_of(document)]
+    def removing_events(self, account: Account, erased: Some[str]) -> Iterator[tuple[Touch, ...]]:
+        """Do so, delivery by delivery as they are asked for; gives the touches of each one about these records."""
+        for document in self._about(account, erased):
+            left: Document | None = document
+            while left is not None and not self._without(left, erased):  # another erasure has changed it meanwhile
+                left = self.collection.find_one({"_id": document["_id"]}, {"event_record_ids": 1})
+            yield touches_of(document)
 
-    def _about(
-        self, account: tuple[str, str], records: Some[str], fields: Document, session: ClientSession | None
-    ) -> list[Document]:
-        """Some fields of an account's deliveries about any of these records, indexed already or not."""
-        provider, account_id = account
-        filed = {"record_ids": {"$in": list(records)}, "provider": provider, "account_id": account_id}
-        found = {document["_id"]: document for document in self.collection.find(filed, fields, session=session)}
-        waiting = {"route_key": routes_of(Account(provider, account_id)), "state": "new"}
-        for document in self.collection.find(waiting, {"about": 1} | fields, session=session):
-            if not records_of(document).isdisjoint(records):
-                found[document["_id"]] = document
-        return list(found.values())
+    def _without(self, document: Document, erased: Some[str]) -> bool:
+        """Remove the events about these records; False if the delivery does not name the records any more."""
+        named = unpack(document["event_record_ids"])
+        if named and not set(named).intersection(erased):
+            return True
+        here = {"_id": document["_id"], "event_record_ids": document["event_record_ids"]}
+        whole = self.collection.find_one(here, {"events": 1})
+        if whole is None:
+            return False
+        left = without_records(zstandard.decompress(whole["events"]), named, erased)
+        kept = [record for record in named if record not in erased]
+        update = {"events": zstandard.compress(left, LEVEL), "event_record_ids": pack(kept)}
+        with pymongo.timeout(WRITE_SECONDS):
+            return self.collection.update_one(here, {"$set": update}).matched_count == 1
+
+    def _about(self, account: Account, records: Some[str]) -> Iterator[Document]:
+        """What an account's deliveries about any of these records are about, indexed already or not.
+
+        Those that wait for routing come first: what is routed meanwhile is found by its index then.
+        """
+        fields = {"about": 1, "event_record_ids": 1, "touches": 1}
+        with self.collection.find({"route_key": routes_of(account), "state": "new"}, fields) as waiting:
+            yield from (document for document in waiting if not records_of(document).isdisjoint(records))
+        about = {"record_ids": {"$in": list(records)}, "provider": account.provider, "account_id": account.account_id}
+        with self.collection.find(about, fields) as filed:
+            yield from filed
 
     def count(self, state: str) -> int:
         """Number of deliveries in a state."""

@@ -66,7 +66,7 @@ INDEXES: dict[str, list[IndexModel]] = {
 
 # Made in transactions as well, where a sharded cluster makes no collections.
 WITHOUT_INDEXES = (
-    *("requests", "identities", "tombstones", "counters", "lead_fields"),
+    *("requests", "identities", "tombstones", "erasures", "counters", "lead_fields"),
     *("processes", "keys", "data_version"),
 )
 FORMER = {

@@ -18,6 +18,7 @@ from lead_store.mongo.client import Document, open_database, server_now
 from lead_store.mongo.counters import Counters
 from lead_store.mongo.decisions import Decisions
 from lead_store.mongo.deliveries import Deliveries
+from lead_store.mongo.erasures import Erasures
 from lead_store.mongo.identities import Identities
 from lead_store.mongo.lead_fields import LeadFields
 from lead_store.mongo.leads import Leads
@@ -49,6 +50,7 @@ class Store:
     identities: Identities
     counters: Counters
     tombstones: Tombstones
+    erasures: Erasures
     processes: Processes
     lead_fields: LeadFields
 
@@ -83,6 +85,7 @@ class Store:
             identities,
             Counters.of(database),
             Tombstones.of(database, identities),
+            Erasures.of(database),
             Processes.of(database, process or uuid.uuid4().hex, silent),
             LeadFields.of(database),
         )

@@ -27,7 +27,7 @@ class Commit:
         self._write_leads(decisions, session)
         for work_item, decision in decided:
             if decision.erases:
-                decision.touches += Erasure(store).erase(work_item, decision.before, session)
+                Erasure(store).erase(work_item, decision.before, session)
         if not store.work_items.finish(list(decided), session):
             raise Contended
         store.work_items.change_others(decisions, session)

@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass
 
-from lead_store.domain.delivery import merged_into
 from lead_store.domain.erasure import Person, had_before
 from lead_store.domain.lead import Lead
 from lead_store.domain.rules import Account
-from lead_store.domain.work_item import WorkItem, WorkItemTouch, erasure_of
+from lead_store.domain.work_item import WorkItem
 from lead_store.mongo.store import Store
 from lead_store.mongo.transaction import Contended, Session
 
@@ -17,11 +16,11 @@ class Erasure:
 
     store: Store
 
-    def erase(self, work_item: WorkItem, lead: Lead | None, session: Session) -> list[WorkItemTouch]:
+    def erase(self, work_item: WorkItem, lead: Lead | None, session: Session) -> None:
         """Erase the person of a record; `lead` is the one that is linked to it, if any.
 
-        Answers touches of records that were merged into this one and have not been read since: the work item of each
-        erases it. Raises Contended if one of the leads has changed since it was read.
+        What kept deliveries hold of it is noted, to be removed afterwards. Raises Contended if one of the leads has
+        changed since it was read.
         """
         store, tenant_id = self.store, work_item.tenant_id
         target = store.targets.get(work_item.integration_id, session=session)
@@ -35,15 +34,9 @@ class Erasure:
             store.work_lists.drop_lead(tenant_id, one.lead_id, work_item.work_item_id, session)
         store.tombstones.add_leads(tenant_id, person.leads, session)
         store.tombstones.add_emails(tenant_id, person.emails, session)
-        for account, record_ids in person.by_account.items():  # whether anybody is connected to it or not
-            store.deliveries.remove_events(account, record_ids, session)
+        store.erasures.add(tenant_id, work_item.integration_id, person.by_account, session)
         for integration_id, record_ids in person.by_integration.items():
             store.tombstones.add_records(tenant_id, integration_id, record_ids, session)
-        if target is None:
-            return []
-        records = person.by_integration[work_item.integration_id]
-        touches = store.deliveries.touches_about(Account(target.provider, target.account_id), records, session)
-        return [erasure_of(target, record_id) for record_id in merged_into(touches, records)]
 
     def _find_leads(self, person: Person, work_item: WorkItem, lead: Lead | None, session: Session) -> None:
         """Find all leads of the person, each by way of a record or a lead that is known already."""

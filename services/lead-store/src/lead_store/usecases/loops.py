@@ -1,4 +1,4 @@
-"""How the standing loops of this process end: routing by account, applying settings by integration."""
+"""How the standing loops of this process end: routing by account, applying settings by integration, erasing."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 from lead_store.usecases.turns import Turns
 
-ROUTING, APPLYING = "routing", "applying"
-LOOPS = (ROUTING, APPLYING)
+ROUTING, APPLYING, ERASING = "routing", "applying", "erasing"
+LOOPS = (ROUTING, APPLYING, ERASING)
 MOST_KEPT = 10_000  # accounts and integrations
 # What fails is tried again within a minute. A failure without a later one has nothing left to do, and is no alert.
 OVER_AFTER = timedelta(minutes=10)

@@ -30,6 +30,7 @@ from lead_store.usecases.context import Context, read_context
 from lead_store.usecases.decision_log import log_decisions
 from lead_store.usecases.lease import WorkSignal
 from lead_store.usecases.run_pace import RunPace
+from lead_store.usecases.stripping import Strip
 
 Item = TypeVar("Item", Observation, WriteResult)
 Decided = tuple[WorkItem | None, Decision]  # None = the worker has lost the lease
@@ -97,6 +98,8 @@ class Work:
         decided = self._commit(worker_id, items, commit)
         log_decisions(decided)
         self.pace.decided(decided, time.monotonic() - began)
+        if any(decision.erases for _, decision in decided):
+            Strip(self.store, self.signal).soon()
         if any(decision.touches for _, decision in decided):
             self.signal.notify()
         return [decision for _, decision in decided]
