@@ -1,14 +1,23 @@
 """What lead-store's statements ask of MongoDB, by what comes by on their way."""
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import grpc
 import pytest
+from lead_store.domain.applying import started
+from lead_store.domain.delivery import Delivery
+from lead_store.domain.erasure import OpenErasure
+from lead_store.domain.rules import Direction, Target
 from lead_store.domain.work_item import WorkItemTouch
 from lead_store.mongo.client import Document, connect
+from lead_store.mongo.data_version import upgrade
 from lead_store.mongo.indexes import ensure_indexes
+from lead_store.mongo.key_check import check_key
+from lead_store.mongo.quarantine import QuarantinedRequests
 from lead_store.mongo.store import Store
 from lead_store_calls import TENANT, running
 from lead_store_moves import disconnect, refusal
@@ -17,6 +26,10 @@ from mongo_faults import refused
 from mongo_proxy import MongoProxy, proxied
 
 TOUCH = WorkItemTouch(TENANT, "integration", record_id="1")
+TARGET = Target("integration", TENANT, "hubspot", "7", Direction.BIDIRECTIONAL)
+RUN = started("integration", "run", 1)
+NOW = datetime.now(UTC)
+DELIVERY = Delivery("k", *TARGET.account, b'[{"objectId":1}]', {}, (), 1, 0, NOW, ("1",))
 MINUTE = 60_000  # milliseconds
 
 
@@ -57,11 +70,38 @@ def test_the_url_cannot_weaken_what_is_read_and_written(store: Store, proxy: Mon
     assert modes <= {"primary", "primaryPreferred"}  # a direct connection lets the driver send the second
 
 
-def test_a_write_that_waits_for_a_transaction_ends_on_the_server_too(store: Store, proxy: MongoProxy) -> None:
+WRITES: dict[str, Callable[[Any], object]] = {
+    "work items": lambda s: [s.work_items.touch([TOUCH]), s.work_items.leave("w", NOW, timedelta(minutes=1))],
+    "targets": lambda s: [
+        *(s.targets.put(TARGET, ""), s.targets.take(TARGET.integration_id, "w", timedelta(minutes=1))),
+        *(s.targets.leave("w"), s.targets.remove(TENANT, TARGET.integration_id)),
+    ],
+    "applying": lambda s: [
+        *(s.applying.start(TARGET, RUN), s.applying.move(RUN, RUN), s.applying.stop("integration", "run")),
+    ],
+    "processes": lambda s: [
+        *(s.processes.heartbeat(), s.transact(lambda _: None), s.processes.heartbeat()),
+        s.processes.end_predecessor(),
+    ],
+    "deliveries": lambda s: [
+        *(s.deliveries.insert([DELIVERY], NOW), s.deliveries.remove_events(TARGET.account, {"1"})),
+        *(s.deliveries.mark(["k"], "unroutable"), s.deliveries.reopen(*TARGET.account)),
+    ],
+    "erasures": lambda s: s.erasures.finish(OpenErasure("e", TENANT, "integration", TARGET.account, frozenset("1"))),
+    "the quarantine": lambda s: QuarantinedRequests.of(s.database, timedelta(days=1)).forget(["k"]),
+    "the start": lambda s: [step(s.database) for step in (partial(check_key, key=b"k" * 32), upgrade)],
+}
+
+
+@pytest.mark.parametrize("name", WRITES)
+def test_a_write_that_waits_for_a_transaction_ends_on_the_server_too(
+    store: Store, proxy: MongoProxy, name: str
+) -> None:
     """Otherwise it would be carried out long after the caller has been refused; in a transaction nothing waits."""
-    store.work_items.touch([TOUCH])
-    (outside,) = sent(proxy, "update")
-    assert 0 < outside["maxTimeMS"] < MINUTE
+    WRITES[name](store)
+    seen = [one for command in ("insert", "update", "delete") for one in sent(proxy, command)]
+    assert seen
+    assert [one for one in seen if not 0 < one.get("maxTimeMS", MINUTE) < MINUTE] == []
 
 
 def test_the_build_of_an_index_has_no_such_limit_as_a_call(store: Store, proxy: MongoProxy) -> None:

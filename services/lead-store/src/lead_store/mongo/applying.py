@@ -9,6 +9,7 @@ from pymongo.database import Database
 from lead_store.domain.applying import Progress
 from lead_store.domain.rules import Target
 from lead_store.mongo.client import Document
+from lead_store.mongo.single_writes import limited
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,16 +36,19 @@ class Applying:
         """Whether what this revision of a target says has not begun to be applied."""
         return self.targets.find_one(_unapplied(target), {"_id": 1}) is not None
 
+    @limited
     def start(self, target: Target, run: Progress) -> None:
         """Note that a run has begun for a target, unless another process has noted one."""
         update = {"applied": target.fingerprint, "applying": _document(run)}
         self.targets.update_one(_unapplied(target), {"$set": update})
 
+    @limited
     def move(self, before: Progress, after: Progress) -> None:
         """Note how far a run has come, unless another process has noted that."""
         here = {"_id": before.integration_id, "applying.run_id": before.run_id, "applying.after": before.after}
         self.targets.update_one(here, {"$set": {"applying.after": after.after, "applying.left": after.left}})
 
+    @limited
     def stop(self, integration_id: str, run_id: str) -> None:
         """Note that a run is over."""
         ended = {"applying.after": None, "applying.left": 0}

@@ -10,6 +10,7 @@ from lead_store.mongo import from_0_1_0
 from lead_store.mongo.client import Document
 from lead_store.mongo.ready_key import add_ready_keys
 from lead_store.mongo.requests import note_requests
+from lead_store.mongo.single_writes import limited
 
 Step = Callable[[Database[Document], Callable[[int, int], None]], None]
 
@@ -67,5 +68,6 @@ def _report(version: int, done: int, of: int) -> None:
     log.info("Upgrading the data", to_version=version, done=done, of=of)
 
 
+@limited
 def _note(database: Database[Document], version: int) -> None:
     database["data_version"].update_one({"_id": "data"}, {"$max": {"version": version}}, upsert=True)

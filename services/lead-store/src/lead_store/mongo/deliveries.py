@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-import pymongo
 import zstandard
 from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
@@ -29,7 +28,7 @@ from lead_store.mongo.delivery_documents import (
 )
 from lead_store.mongo.inserts import insert_new
 from lead_store.mongo.lists import read_page
-from lead_store.mongo.single_writes import WRITE_SECONDS, update_each, when
+from lead_store.mongo.single_writes import limited, update_each, when
 
 # The condition on the key lets MongoDB use the partial index on it.
 UNROUTED: Document = {"route_key": {"$gt": ""}, "state": "new"}
@@ -138,6 +137,7 @@ class Deliveries:
                 left = self.collection.find_one({"_id": document["_id"]}, {"event_record_ids": 1})
             yield touches_of(document)
 
+    @limited
     def _without(self, document: Document, erased: Some[str]) -> bool:
         """Remove the events about these records; False if the delivery does not name the records any more."""
         named = unpack(document["event_record_ids"])
@@ -150,8 +150,7 @@ class Deliveries:
         left = without_records(zstandard.decompress(whole["events"]), named, erased)
         kept = [record for record in named if record not in erased]
         update = {"events": zstandard.compress(left, LEVEL), "event_record_ids": pack(kept)}
-        with pymongo.timeout(WRITE_SECONDS):
-            return self.collection.update_one(here, {"$set": update}).matched_count == 1
+        return self.collection.update_one(here, {"$set": update}).matched_count == 1
 
     def _about(self, account: Account, records: Some[str]) -> Iterator[Document]:
         """What an account's deliveries about any of these records are about, indexed already or not.

@@ -15,6 +15,7 @@ from pymongo.database import Database
 from lead_store.domain.erasure import OpenErasure
 from lead_store.domain.rules import Account
 from lead_store.mongo.client import Document
+from lead_store.mongo.single_writes import limited
 
 AT_ONCE = 100
 
@@ -53,6 +54,7 @@ class Erasures:
         """Some that are left, the oldest first; of all tenants."""
         return [_open(document) for document in self.collection.find({}).sort("_id", 1).limit(AT_ONCE)]
 
+    @limited
     def finish(self, erasure: OpenErasure) -> None:
         """Note that nothing is left to do for one."""
         self.collection.delete_one({"_id": erasure.erasure_id, "tenant_id": erasure.tenant_id})

@@ -8,7 +8,7 @@ from pymongo import UpdateOne
 from pymongo.database import Database
 
 from lead_store.mongo.client import Document
-from lead_store.mongo.single_writes import CHUNK
+from lead_store.mongo.single_writes import CHUNK, write_each
 
 FORMER_COLLECTION = "lanes"  # 0.1.0 made it at its first start
 WORK_ITEMS = "work_items"
@@ -28,7 +28,7 @@ def migrate(database: Database[Document], report: Callable[[int, int], None]) ->
             if any("swings" in link for link in lead["links"])
         ]
         if updates:
-            leads.bulk_write(updates, ordered=False)
+            write_each(leads, updates)
         done += len(page)
         report(done, max(total, done))
     names = database.list_collection_names()

@@ -7,6 +7,7 @@ import structlog
 from pymongo.database import Database
 
 from lead_store.mongo.client import Document
+from lead_store.mongo.single_writes import limited
 
 _ID = "identity"
 log = structlog.get_logger()
@@ -24,6 +25,7 @@ class WrongKeyError(Exception):
         )
 
 
+@limited
 def check_key(database: Database[Document], key: bytes, *, accept_new: bool = False) -> None:
     """Raise WrongKeyError if the database has been used with another key; with `accept_new`, change to this one.
 

@@ -22,7 +22,7 @@ from lead_store.mongo.links import link_document, link_from, record_ref
 from lead_store.mongo.lists import read_page
 from lead_store.mongo.names import decode_keys, encode_key, encode_keys
 from lead_store.mongo.requests import Requests
-from lead_store.mongo.single_writes import when
+from lead_store.mongo.single_writes import when, write_each
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +122,7 @@ class Leads:
         for lead in map(lead_from, self.collection.find({"_id": {"$in": lead_ids}})):
             refs = {name: {"$literal": value} for name, value in lead_refs(lead).items()}
             updates.append(UpdateOne({"_id": lead.lead_id}, when({"$eq": ["$revision", lead.revision]}, refs)))
-        return self.collection.bulk_write(updates, ordered=False).modified_count if updates else 0
+        return write_each(self.collection, updates)
 
     def insert(self, leads: Iterable[Lead], session: ClientSession) -> None:
         """Insert new leads at revision 1. Raises RepeatedRequest if the request of one has made a lead already."""

@@ -23,6 +23,7 @@ from pymongo.collection import Collection
 from pymongo.database import Database
 
 from lead_store.mongo.client import Document, server_now
+from lead_store.mongo.single_writes import limited
 
 log = structlog.get_logger()
 
@@ -59,6 +60,7 @@ class Processes:
                 self.noted.discard(session_id)
             raise
 
+    @limited
     def end_predecessor(self) -> None:
         """End what a process of the same name has left behind. Call it once, before anything else."""
         self._end(self.collection.find({"_id": self.name}))
@@ -69,6 +71,7 @@ class Processes:
         behind = own["seen_at"] - server_now(self.collection.database) if own else timedelta()
         return max(behind, timedelta())
 
+    @limited
     def heartbeat(self) -> None:
         """Write down that this process lives, and end what processes without a sign of life have left behind.
 
@@ -87,6 +90,7 @@ class Processes:
             silent_since = server_now(self.collection.database) - self.silent
             self._end(self.collection.find({"_id": {"$ne": self.name}, "seen_at": {"$lt": silent_since}}))
 
+    @limited
     def _write(self, sessions: list[bytes]) -> None:
         ids = [{"id": Binary(session_id, UUID_SUBTYPE)} for session_id in sessions]
         added = {"$addToSet": {"sessions": {"$each": ids}}, "$currentDate": {"seen_at": True}}

@@ -12,6 +12,7 @@ from pymongo.database import Database
 from lead_store.domain.quarantine import QuarantineCount, QuarantinedRequest
 from lead_store.mongo.client import Document
 from lead_store.mongo.inserts import insert_new
+from lead_store.mongo.single_writes import limited
 
 READ_AT_ONCE = 10  # a body may have megabytes
 
@@ -48,6 +49,7 @@ class QuarantinedRequests:
             for document in found:
                 yield document["place"], _request(document)
 
+    @limited
     def forget(self, keys: list[str]) -> None:
         """Delete requests; repeating it changes nothing."""
         self.collection.delete_many({"_id": {"$in": keys}})

@@ -5,8 +5,9 @@ document that an open transaction has changed. That transaction then waits for t
 Single writes release the lock between tries. MongoDB takes them as well, in one round trip per chunk.
 """
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 import pymongo
 from pymongo import DeleteOne, UpdateOne
@@ -14,9 +15,22 @@ from pymongo.collection import Collection
 
 from lead_store.mongo.client import Document
 
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
 CHUNK = 500
 # A write outside a transaction waits for one that has changed its document. This ends the wait on the server too.
 WRITE_SECONDS = 20.0
+
+
+def limited(write: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+    """Let the statements of a method that writes outside transactions end on the server too, by then at the latest."""
+
+    @wraps(write)
+    def within(*args: Arguments.args, **options: Arguments.kwargs) -> Result:
+        with pymongo.timeout(WRITE_SECONDS):
+            return write(*args, **options)
+
+    return within
 
 
 def when(condition: Document, values: Document, *after: Document) -> list[Document]:

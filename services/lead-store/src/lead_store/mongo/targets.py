@@ -23,6 +23,7 @@ from lead_store.domain.rules import (
 )
 from lead_store.mongo.client import EPOCH, Document, from_now, milliseconds
 from lead_store.mongo.names import decode_keys, encode_keys
+from lead_store.mongo.single_writes import limited
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ class Targets:
         """The targets of a database."""
         return cls(database["targets"])
 
+    @limited
     def put(self, target: Target, applied: str) -> bool:
         """Store a target unless a newer revision is there; False if another integration or tenant has the account.
 
@@ -61,6 +63,7 @@ class Targets:
         except DuplicateKeyError:  # a change of account
             return False
 
+    @limited
     def remove(self, tenant_id: str, integration_id: str) -> None:
         """Forget a target."""
         self.collection.delete_one({"_id": integration_id, "tenant_id": tenant_id})
@@ -90,6 +93,7 @@ class Targets:
         found = self.collection.find(query, {"worker_until": 1}).sort("worker_until", 1)
         return [document["_id"] for document in found]
 
+    @limited
     def take(self, integration_id: str, worker_id: str, tenure: timedelta) -> bool:
         """Make this process the integration's worker for a while; False if another one is."""
         result = self.collection.update_one(
@@ -105,6 +109,7 @@ class Targets:
         )
         return result.matched_count == 1
 
+    @limited
     def leave(self, worker_id: str) -> None:
         """Give up all integrations of a process that has gone."""
         self.collection.update_many({"worker": worker_id}, {"$set": {"worker": "", "worker_until": EPOCH}})
