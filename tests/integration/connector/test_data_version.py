@@ -10,7 +10,7 @@ from typing import Any
 from crm_connector.mongo.client import connect
 from crm_connector.mongo.cursors import MongoCursors, RemovedPass
 from crm_connector.mongo.data_version import PRESENT, upgrade
-from integration.connector.processes import free_port
+from integration.connector.processes import free_port, wait_until
 from pymongo.database import Database
 
 AT = datetime(2026, 11, 28, 12, tzinfo=UTC)
@@ -52,3 +52,31 @@ def test_newer_data_is_refused_in_plain_words(mongo_url: str) -> None:
     assert f"was written by a newer leadsync (data version {PRESENT + 1}" in ended.stderr
     assert "Traceback" not in ended.stderr
     assert collections == ["data_version"]
+
+
+def test_a_process_ends_when_a_newer_one_has_upgraded_the_data(mongo_url: str) -> None:
+    """It says why, and by its exit code that a new start does not help."""
+    prefix, port = f"test_{uuid.uuid4().hex[:12]}", free_port()
+    environment = {"MONGO_URL": mongo_url, "LEADSYNC_DATABASE_PREFIX": prefix, "LEADSYNC_SECRET_KEY": "k" * 32}
+    with (
+        connect(mongo_url) as client,
+        subprocess.Popen(
+            [sys.executable, "-m", "crm_connector"],
+            env={**os.environ, **environment, "CRM_CONNECTOR_PORT": str(port), "LEADSYNC_TIME_SCALE": "10"},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process,
+    ):
+        versions = client[f"{prefix}_crm_connector"].data_version
+        try:
+            wait_until(lambda: versions.find_one({"version": PRESENT}))
+            versions.update_one({"_id": "data"}, {"$inc": {"version": 1}})
+            _, said = process.communicate(timeout=120)
+        finally:
+            process.kill()
+            client.drop_database(f"{prefix}_crm_connector")
+
+    assert process.returncode == 2
+    assert "by a newer leadsync" in said
+    assert "Traceback" not in said

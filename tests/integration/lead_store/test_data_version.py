@@ -16,13 +16,16 @@ from typing import Any
 import pymongo
 import pytest
 from bson import json_util
+from embedded_mongo import free_port
+from integration.connector.processes import listens
 from lead_store.mongo.client import Document
 from lead_store.mongo.data_version import PRESENT, STEPS, upgrade
-from lead_store_calls import INTEGRATION, absent, at, present, running, touch
+from lead_store.mongo.processes import Processes
+from lead_store_calls import INTEGRATION, absent, at, eventually, present, running, touch
 from lead_store_moves import conflicts, lease_of
 from leadsync.sync.v1 import sync_pb2, work_service_pb2
 from pymongo.database import Database
-from work_item_values import wrong_keys
+from work_item_values import put_values, wrong_keys
 
 WRITTEN = Path(__file__).parents[2] / "fixtures" / "lead_store_0_1_0.json"
 PAUSED_AT = datetime(2026, 11, 30, 1, tzinfo=UTC)
@@ -167,3 +170,63 @@ def test_newer_data_is_refused_in_plain_words(mongo_url: str, database: Database
     assert f"was written by a newer leadsync (data version {PRESENT + 1}" in ended.stderr
     assert "Traceback" not in ended.stderr
     assert everything(database) == before
+
+
+def test_a_process_ends_when_a_newer_one_has_upgraded_the_data(mongo_url: str, database: Database[Document]) -> None:
+    """What it went on to write would not be found. It says why, and by its exit code that a new start does not help."""
+    prefix, port = database.name.removesuffix("_lead_store"), str(free_port())
+    given = {"MONGO_URL": mongo_url, "LEADSYNC_DATABASE_PREFIX": prefix, "LEADSYNC_IDENTITY_KEY": "k" * 44}
+    with subprocess.Popen(
+        [sys.executable, "-m", "lead_store"],
+        env={**os.environ, **given, "LEAD_STORE_PORT": port},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            eventually(lambda: listens(int(port)))
+            database["data_version"].update_one({"_id": "data"}, {"$inc": {"version": 1}})
+            _, said = process.communicate(timeout=120)
+        finally:
+            process.kill()
+
+    assert process.returncode == 2
+    assert f"has been upgraded by a newer leadsync (data version {PRESENT + 1}" in said
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("gone", [False, True], ids=["it still runs", "a peer has seen its end"])
+def test_what_an_older_process_wrote_after_the_upgrade_is_found(database: Database[Document], gone: bool) -> None:
+    """Work that it made due has no key or a former one, and work that it ended still has one: a start corrects that."""
+    upgrade(database)
+    items, due = database["work_items"], datetime.now(UTC) - timedelta(hours=1)
+    ids = [one["_id"] for one in items.find().limit(3)]
+    free = {"lease_until": due, "worker": "", "failed_at": None}
+    items.update_many({}, {"$set": free, "$unset": {"due_at": 1, "ready_key": 1}})
+    put_values(items, ids[1], due_at=due)
+    put_values(items, ids[2], due_at=due)
+    items.update_one({"_id": ids[0]}, {"$set": {"due_at": due}})
+    items.update_one({"_id": ids[1]}, {"$set": {"due_at": due - timedelta(hours=1), "lease_until": due}})
+    items.update_one({"_id": ids[1]}, {"$set": {"run_id": "r"}})
+    items.update_one({"_id": ids[2]}, {"$unset": {"due_at": 1}})
+    former = Processes.of(database, "former", timedelta(0))
+    former.collection.insert_one({"_id": "former", "sessions": [], "seen_at": due})
+    if gone:
+        Processes.of(database, "peer", timedelta(0)).heartbeat()
+        assert former.collection.find_one({"_id": "former"}) is None
+    assert len(list(wrong_keys(items.find()))) == 3
+    upgrade(database)
+    assert list(wrong_keys(items.find())) == []
+    assert database["data_version"].find_one() == {"_id": "data", "version": PRESENT}
+
+
+def test_what_a_process_of_the_first_version_wrote_after_the_upgrade_is_added(database: Database[Document]) -> None:
+    """It writes into a collection of its own, which it makes again: whenever that is there, its work is taken over."""
+    before = list(database["lanes"].find())
+    upgrade(database)
+    database["work_items"].delete_many({})
+    database["lanes"].insert_many(before)
+    upgrade(database)
+    assert database["work_items"].count_documents({}) == len(before)
+    assert list(wrong_keys(database["work_items"].find())) == []
+    assert "lanes" not in database.list_collection_names()

@@ -52,7 +52,7 @@ def main() -> int:
     service.close()
     if service.ended:
         sys.stderr.write(f"{service.ended}\n")
-        code = code or 1
+        code = code or service.exit_code
     _leave(code)
     return code
 

@@ -5,7 +5,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 
 import structlog
@@ -21,7 +21,7 @@ from crm_connector.metrics import Metrics
 from crm_connector.mongo import indexes
 from crm_connector.mongo.client import connect, described, mapped_errors, open_database
 from crm_connector.mongo.cursors import MongoCursors
-from crm_connector.mongo.data_version import upgrade
+from crm_connector.mongo.data_version import NewerDataError, refuse_newer, upgrade
 from crm_connector.mongo.integrations import MongoIntegrations
 from crm_connector.mongo.loops import MongoLoops
 from crm_connector.mongo.planned import MongoPlannedRecords
@@ -71,7 +71,7 @@ class Service:
         self._settings = settings
         self._metrics = Metrics()
         self._vault = AesVault(settings.secret_keys)
-        self._threads = VitalThreads(stop)
+        self._threads = VitalThreads(stop, plain=(NewerDataError,))
         self._tls = Renewed(settings.tls) if settings.tls else None
         with ExitStack() as stack:
             client = connect(settings.mongo_url, settings.tls.ca if settings.tls else None)
@@ -169,6 +169,7 @@ class Service:
         for _ in range(_RUNNERS):
             start("run", lambda: self._repeat(self._runner.turn, "run"))
         health = HealthWatch(self.server, self._loops.turns.late, self._settings.timing.health)
+        start("data_version", self._watch_data_version)
         start("health", lambda: self._repeat(health.turn, "health"))
         _log.info("serving", host=self._settings.host, port=self.server.port)
 
@@ -194,10 +195,21 @@ class Service:
         self._closing.close()
         _log.info("stopped")
 
+    def _watch_data_version(self) -> None:
+        """Raise NewerDataError once a newer version has upgraded the data: what this one writes would be wrong."""
+        while not self._stop.wait(self._settings.timing.health):
+            with suppress(StoreUnavailableError):
+                refuse_newer(self._db, running=True)
+
     @property
     def ended(self) -> str:
         """Why the service ends although nobody asked it to; empty if it does not."""
         return self._threads.ended
+
+    @property
+    def exit_code(self) -> int:
+        """With which code it ends then: 2 if starting it again does not help."""
+        return 0 if not self.ended else 2 if self._threads.for_good else 1
 
     def _called(self, method: str, status: int) -> None:
         """Note that a call to a CRM has ended: so the turn that it belongs to does not hang."""

@@ -9,10 +9,15 @@ _log = structlog.get_logger()
 
 
 class VitalThreads:
-    """The threads of one process. When one of them ends before `stop` is set, it sets `stop`, and `ended` says why."""
+    """The threads of one process. When one of them ends before `stop` is set, it sets `stop`, and `ended` says why.
 
-    def __init__(self, stop: threading.Event) -> None:
+    An error that is `plain` says by itself why the process ends, and that starting it again does not help.
+    """
+
+    def __init__(self, stop: threading.Event, plain: tuple[type[Exception], ...] = ()) -> None:
         self._stop = stop
+        self._plain = plain
+        self.for_good = False
         self._threads: list[threading.Thread] = []
         self.ended = ""
 
@@ -34,7 +39,8 @@ class VitalThreads:
         except BaseException as caught:  # noqa: BLE001 - whatever it was, the thread ends by it
             error = caught
         if not self._stop.is_set():
-            kind = type(error).__name__ if error else "no error"
-            self.ended = f"crm-connector ends, since its thread {name} has ended ({kind})"
-            _log.error("thread_ended", thread=name, reason=kind, exc_info=error)
+            kind, self.for_good = type(error).__name__ if error else "no error", isinstance(error, self._plain)
+            why = f"crm-connector ends, since its thread {name} has ended ({kind})"
+            self.ended = str(error) if self.for_good else why
+            _log.error("thread_ended", thread=name, reason=kind, exc_info=None if self.for_good else error)
             self._stop.set()

@@ -13,7 +13,7 @@ from pymongo.errors import PyMongoError
 from lead_store.metrics import Metrics
 from lead_store.mongo.cached_clock import CachedClock
 from lead_store.mongo.client import connect
-from lead_store.mongo.data_version import refuse_newer, upgrade
+from lead_store.mongo.data_version import NewerDataError, refuse_newer, upgrade
 from lead_store.mongo.free_space import FreeSpace, of_folder, of_server
 from lead_store.mongo.indexes import ensure_indexes
 from lead_store.mongo.key_check import check_key
@@ -108,10 +108,10 @@ def build(
 def run(settings: Settings, stop: threading.Event) -> Iterator[int]:
     """Serve until the context ends; gives the port. Waits for the database before it serves.
 
-    Raises TlsError, WrongServerError, NewerDataError or WrongKeyError, and at its end ThreadEndedError if that is why
-    `stop` was set.
+    Raises TlsError, WrongServerError, NewerDataError or WrongKeyError, and at its end ThreadEndedError or
+    NewerDataError if that is why `stop` was set.
     """
-    threads = VitalThreads(stop)
+    threads = VitalThreads(stop, plain=(NewerDataError,))
     tls = Renewed(settings.tls) if settings.tls else None
     with ExitStack() as stack:
         client = stack.enter_context(connect(settings.mongo_url, settings.tls.ca if settings.tls else None))

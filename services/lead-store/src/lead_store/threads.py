@@ -14,11 +14,15 @@ class ThreadEndedError(Exception):
 
 
 class VitalThreads:
-    """The threads of one process. `stop` is set when one of them has ended by itself; `check` says which."""
+    """The threads of one process. `stop` is set when one of them has ended by itself; `check` says which.
 
-    def __init__(self, stop: threading.Event) -> None:
+    An error that is `plain` says by itself why the process ends; `check` raises it as it is.
+    """
+
+    def __init__(self, stop: threading.Event, plain: tuple[type[Exception], ...] = ()) -> None:
         self._stop = stop
-        self._ended = ""
+        self._plain = plain
+        self._ended: Exception | None = None
 
     @contextmanager
     def running(
@@ -49,12 +53,16 @@ class VitalThreads:
             thread.join(wait)
 
     def check(self) -> None:
-        """Raise ThreadEndedError if one has ended."""
+        """Raise ThreadEndedError, or the plain error that it ended by, if one has ended."""
         if self._ended:
-            raise ThreadEndedError(self._ended)
+            raise self._ended
 
     def _end(self, name: str, error: BaseException | None) -> None:
-        kind = type(error).__name__ if error else "no error"
-        self._ended = f"lead-store ends, since its thread {name} has ended ({kind})"
-        log.error(self._ended, exc_info=error)
+        if isinstance(error, self._plain):
+            self._ended = error
+            log.error(str(error))
+        else:
+            kind = type(error).__name__ if error else "no error"
+            self._ended = ThreadEndedError(f"lead-store ends, since its thread {name} has ended ({kind})")
+            log.error(str(self._ended), exc_info=error)
         self._stop.set()

@@ -15,11 +15,11 @@ _log = structlog.get_logger()
 class NewerDataError(Exception):
     """The database holds data that this version would misunderstand."""
 
-    def __init__(self, database: str, version: int) -> None:
+    def __init__(self, database: str, version: int, *, running: bool = False) -> None:
+        does, was = ("ends", "has been upgraded") if running else ("cannot start", "was written")
         super().__init__(
-            f"crm-connector cannot start: database `{database}` was written by a newer leadsync (data version "
-            f"{version}; this one knows versions up to {PRESENT}). Start the newer leadsync, or restore a backup from "
-            "before it."
+            f"crm-connector {does}: database `{database}` {was} by a newer leadsync (data version {version}; this one "
+            f"knows versions up to {PRESENT}). Start the newer leadsync, or restore a backup from before it."
         )
 
 
@@ -31,15 +31,25 @@ def upgrade(db: _Database) -> None:
         StoreUnavailableError: when MongoDB does not answer.
 
     """
+    version = refuse_newer(db) or 1  # 0.1.0 did not note it; its steps change nothing of later data
     with mapped_errors():
-        noted = db.data_version.find_one({"_id": "data"})
-        version = noted["version"] if noted else 1  # 0.1.0 did not note it; its steps change nothing of later data
-        if version > PRESENT:
-            raise NewerDataError(db.name, version)
         for following in range(version + 1, PRESENT + 1):
             changed = _STEPS[following](db)
             db.data_version.update_one({"_id": "data"}, {"$set": {"version": following}}, upsert=True)
             _log.info("data_upgraded", to_version=following, changed=changed)
+
+
+def refuse_newer(db: _Database, *, running: bool = False) -> int:
+    """Raise NewerDataError if the data is newer than this program knows, else give its version; 0 if it has none.
+
+    `running` = the program has worked on it so far. StoreUnavailableError when MongoDB does not answer.
+    """
+    with mapped_errors():
+        noted = db.data_version.find_one({"_id": "data"})
+    version = int(noted["version"]) if noted else 0
+    if version > PRESENT:
+        raise NewerDataError(db.name, version, running=running)
+    return version
 
 
 def _from_0_1_0(db: _Database) -> int:

@@ -24,9 +24,10 @@ log = structlog.get_logger()
 class NewerDataError(Exception):
     """The database holds data that this version would misunderstand."""
 
-    def __init__(self, database: str, version: int) -> None:
+    def __init__(self, database: str, version: int, *, running: bool = False) -> None:
+        does, was = ("ends", "has been upgraded") if running else ("cannot start", "was written")
         super().__init__(
-            f"lead-store cannot start: database `{database}` was written by a newer leadsync (data version {version}; "
+            f"lead-store {does}: database `{database}` {was} by a newer leadsync (data version {version}; "
             f"this one knows versions up to {PRESENT}). Start the newer leadsync, or restore a backup from before it."
         )
 
@@ -34,7 +35,8 @@ class NewerDataError(Exception):
 def upgrade(database: Database[Document], steps: Mapping[int, Step] = STEPS) -> None:
     """Bring the data to the present version, one version after the other, and note it. Nothing may use it meanwhile.
 
-    Raises NewerDataError if it is newer; then nothing is changed.
+    If a process of an earlier version has worked on it since an upgrade, the steps are taken again. Raises
+    NewerDataError if the data is newer; then nothing is changed.
     """
     version, present = _version(database), max(steps)
     refuse_newer(database, present)
@@ -47,21 +49,40 @@ def upgrade(database: Database[Document], steps: Mapping[int, Step] = STEPS) -> 
         _note(database, present)
 
 
-def refuse_newer(database: Database[Document], present: int = PRESENT) -> None:
-    """Raise NewerDataError if the data is newer than this program knows."""
-    version = _version(database)
+def note_writer(database: Database[Document], process: Document) -> None:
+    """Note that a process has worked on the data which knows an earlier version only, before its document goes."""
+    if _known_to(process) < PRESENT:
+        earliest = {"$min": {"written_by": _known_to(process)}}
+        database["data_version"].update_one({"_id": "data"}, earliest)
+
+
+def refuse_newer(database: Database[Document], present: int = PRESENT, *, running: bool = False) -> None:
+    """Raise NewerDataError if the data is newer than this program knows; `running` = it has worked on it so far."""
+    version = _noted(database)
     if version > present:
-        raise NewerDataError(database.name, version)
+        raise NewerDataError(database.name, version, running=running)
+
+
+def _noted(database: Database[Document]) -> int:
+    """The version that was noted; 0 if none was."""
+    noted = database["data_version"].find_one({"_id": "data"})
+    return int(noted["version"]) if noted is not None else 0
 
 
 def _version(database: Database[Document]) -> int:
-    noted = database["data_version"].find_one({"_id": "data"})
-    if noted is not None:
-        return int(noted["version"])
-    names = database.list_collection_names()  # up to version 2 it was not noted
+    """The version after which all steps have to be taken."""
+    noted, names = database["data_version"].find_one({"_id": "data"}), database.list_collection_names()
     if from_0_1_0.FORMER_COLLECTION in names:
-        return 1
-    return 2 if "leads" in names else PRESENT
+        return 1  # also if it was upgraded: a process of that version has made the collection again
+    if noted is None:
+        return 2 if "leads" in names else PRESENT  # up to version 2 it was not noted
+    processes = database["processes"].find({}, {"version": 1})
+    return min(int(noted["version"]), int(noted.get("written_by", PRESENT)), *map(_known_to, processes))
+
+
+def _known_to(process: Document) -> int:
+    """The version that a process knows, by its document. Up to version 4 it was not noted."""
+    return int(process.get("version", 2))
 
 
 def _report(version: int, done: int, of: int) -> None:
@@ -70,4 +91,6 @@ def _report(version: int, done: int, of: int) -> None:
 
 @limited
 def _note(database: Database[Document], version: int) -> None:
-    database["data_version"].update_one({"_id": "data"}, {"$max": {"version": version}}, upsert=True)
+    database["data_version"].update_one(
+        {"_id": "data"}, {"$max": {"version": version}, "$unset": {"written_by": ""}}, upsert=True
+    )

@@ -23,6 +23,7 @@ from pymongo.collection import Collection
 from pymongo.database import Database
 
 from lead_store.mongo.client import Document, server_now
+from lead_store.mongo.data_version import PRESENT, note_writer
 from lead_store.mongo.single_writes import limited
 
 log = structlog.get_logger()
@@ -77,7 +78,8 @@ class Processes:
 
         A process that was taken for gone registers again.
         """
-        own = self.collection.update_one({"_id": self.name}, {"$currentDate": {"seen_at": True}})
+        sign = {"$currentDate": {"seen_at": True}, "$set": {"version": PRESENT}}
+        own = self.collection.update_one({"_id": self.name}, sign)
         with self.lock:
             sessions = list(self.noted)
         if not own.matched_count and sessions:
@@ -93,11 +95,16 @@ class Processes:
     @limited
     def _write(self, sessions: list[bytes]) -> None:
         ids = [{"id": Binary(session_id, UUID_SUBTYPE)} for session_id in sessions]
-        added = {"$addToSet": {"sessions": {"$each": ids}}, "$currentDate": {"seen_at": True}}
+        added = {
+            "$addToSet": {"sessions": {"$each": ids}},
+            "$currentDate": {"seen_at": True},
+            "$set": {"version": PRESENT},
+        }
         self.collection.update_one({"_id": self.name}, added, upsert=True)
 
     def _end(self, gone: Iterable[Document]) -> None:
         for process in gone:
             self.collection.database.client.admin.command("killSessions", process["sessions"])
+            note_writer(self.collection.database, process)
             self.collection.delete_one({"_id": process["_id"], "seen_at": process["seen_at"]})
             log.info("Ended the transactions of a process that is gone", process=process["_id"])

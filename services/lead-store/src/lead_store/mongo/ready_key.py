@@ -45,9 +45,10 @@ def with_ready_key(values: Document) -> list[Document]:
 
 
 def add_ready_keys(database: Database[Document], report: Callable[[int, int], None]) -> None:
-    """Give each work item of an earlier version its key: the step to version 4 of the data."""
+    """Give each work item its key, and take wrong ones away: the step to version 4 of the data."""
     work_items = database["work_items"]
-    ids = [one["_id"] for one in work_items.find({"due_at": {"$type": "date"}}, {"_id": 1})]
+    concerned = {"due_at": {"$type": "date"}}, {"ready_key": {"$gt": ""}}
+    ids = list({one["_id"] for query in concerned for one in work_items.find(query, {"_id": 1})})
     for start in range(0, len(ids), CHUNK):
         part = ids[start : start + CHUNK]
         write_each(work_items, [UpdateOne({"_id": one}, [READY_KEY]) for one in part])

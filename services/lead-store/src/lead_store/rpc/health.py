@@ -9,6 +9,7 @@ import structlog
 from grpc_health.v1 import health, health_pb2
 from pymongo.errors import PyMongoError
 
+from lead_store.mongo.data_version import NewerDataError
 from lead_store.mongo.failures import described
 
 log = structlog.get_logger()
@@ -51,14 +52,17 @@ class HealthWatch:
         return False
 
     def run(self) -> None:
-        """Ask until closed."""
+        """Ask until closed. Raises NewerDataError if the data is not this version's any more."""
         while not self._stop.wait(self._every):
-            self._set(serving=self._has_room() and self._answers() and self._all_turn())
+            answers = self._answers()  # first: also without room it gives a sign of life
+            self._set(serving=self._has_room() and answers and self._all_turn())
 
     def _answers(self) -> bool:
         try:
             with pymongo.timeout(ANSWER_SECONDS):
                 self._ping()
+        except NewerDataError:
+            raise
         except Exception as error:  # noqa: BLE001 - an answer that cannot be understood is none either
             log.warning("The database does not answer", **described(error))
             return False

@@ -6,6 +6,7 @@ from datetime import timedelta
 import structlog
 
 from lead_store.mongo.clock_set_back import pull_back
+from lead_store.mongo.data_version import refuse_newer
 from lead_store.mongo.store import Store
 
 LEAST_STEP = timedelta(seconds=5)  # shorter steps let nobody wait for long
@@ -20,7 +21,11 @@ class LifeSigns:
     lease: timedelta
 
     def give(self) -> None:
-        """Correct times that were written while the clock was ahead, then give a sign."""
+        """Correct times that were written while the clock was ahead, then give a sign.
+
+        Raises NewerDataError if a newer leadsync has upgraded the data: what this process writes would be wrong.
+        """
+        refuse_newer(self.store.database, running=True)
         self.correct_times()
         self.store.processes.heartbeat()
 
