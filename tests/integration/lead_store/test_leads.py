@@ -2,6 +2,7 @@
 
 import threading
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import grpc
@@ -36,6 +37,19 @@ def test_a_repeated_request_makes_one_lead_even_when_raced(lead_store: LeadStore
     assert len(made) == 5
     assert len(set(made)) == 1
     assert len(lead_store.all_leads()) == 1
+
+
+@pytest.mark.parametrize("raced", [False, True], ids=["alone", "raced"])
+def test_a_request_whose_lead_is_gone_makes_a_new_one(lead_store: LeadStore, raced: bool) -> None:
+    """A process of an earlier version erased the lead and left its request noted; it makes one lead, as a new one."""
+    former = lead_store.create(request_id="r", email="a@x.org").lead_id
+    lead_store.database.leads.delete_one({"_id": former})
+    with ThreadPoolExecutor(4) as pool:
+        calls = [pool.submit(lead_store.create, request_id="r", email="b@x.org") for _ in range(4 if raced else 1)]
+        made = {call.result().lead_id for call in calls}
+    assert made == {lead.lead_id for lead in lead_store.all_leads()}
+    assert len(made) == 1
+    assert lead_store.create(request_id="r", email="c@x.org").lead_id in made
 
 
 def test_an_etag_guards_an_update(lead_store: LeadStore) -> None:

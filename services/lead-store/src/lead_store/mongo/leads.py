@@ -51,6 +51,18 @@ class Leads:
         lead_id = self.requests.lead_id(tenant_id, request_id, session)
         return self.get(tenant_id, lead_id, session) if lead_id else None
 
+    def by_new_request(self, tenant_id: str, request_id: str, session: ClientSession) -> Lead | None:
+        """The same for a request that is to make a lead if it has made none.
+
+        If its lead is gone, what was noted of it goes too: a process of an earlier version that erases a lead forgets
+        the lead alone, and an upgrade may note a request just after its lead was erased.
+        """
+        lead_id = self.requests.lead_id(tenant_id, request_id, session)
+        lead = self.get(tenant_id, lead_id, session) if lead_id else None
+        if lead_id and lead is None:
+            self.requests.forget(tenant_id, request_id, session)
+        return lead
+
     def by_ids(self, tenant_id: str, lead_ids: Some[str], session: ClientSession | None = None) -> dict[str, Lead]:
         """Leads by id, as far as they are the tenant's."""
         if not lead_ids:
@@ -142,7 +154,7 @@ class Leads:
     def erase(self, lead: Lead, session: ClientSession) -> bool:
         """Remove a lead for good; False if it was read at an older revision."""
         guard = {"_id": lead.lead_id, "tenant_id": lead.tenant_id, "revision": lead.revision}
-        self.requests.forget(lead, session)
+        self.requests.forget(lead.tenant_id, lead.request_id, session)
         return self.collection.delete_one(guard, session=session).deleted_count == 1
 
     def merged_into(self, tenant_id: str, lead_id: str, session: ClientSession) -> list[Lead]:

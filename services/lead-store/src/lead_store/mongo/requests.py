@@ -52,10 +52,10 @@ class Requests:
                 raise RepeatedRequest from error
             raise
 
-    def forget(self, lead: Lead, session: ClientSession) -> None:
-        """Forget the request of a lead that is erased."""
-        if lead.request_id:
-            self.collection.delete_one({"_id": _key(lead.tenant_id, lead.request_id)}, session=session)
+    def forget(self, tenant_id: str, request_id: str, session: ClientSession) -> None:
+        """Forget the request, if there was one, of a lead that is erased."""
+        if request_id:
+            self.collection.delete_one({"_id": _key(tenant_id, request_id)}, session=session)
 
 
 def note_requests(database: Database[Document], report: Callable[[int, int], None]) -> None:

@@ -28,7 +28,7 @@ class Leads:
     platform: str
 
     def create(self, tenant_id: str, request_id: str, values: Mapping[str, str], actor: str) -> Lead:
-        """Create a lead. A repeated request id answers the lead that the first call made."""
+        """Create a lead. A repeated request id answers the lead that the first call made, as long as it is stored."""
         values = taken_values(values, {}, self.store.lead_fields.get(tenant_id))
         check_named(values)
         now = self.store.now()
@@ -36,7 +36,7 @@ class Leads:
         lead = lead.with_values(values, now, PLATFORM)
 
         def work(session: Session) -> Lead:
-            known = self.store.leads.by_request(tenant_id, request_id, session) if request_id else None
+            known = self.store.leads.by_new_request(tenant_id, request_id, session) if request_id else None
             if known is not None:
                 return known
             self.store.leads.insert([lead], session)
@@ -46,10 +46,7 @@ class Leads:
         try:
             return self._run(work)
         except RepeatedRequest:  # the same request at the same time was first
-            known = self.store.leads.by_request(tenant_id, request_id)
-            if known is None:
-                raise
-            return known
+            return self.store.leads.by_request(tenant_id, request_id) or self._run(work)
 
     def get(self, tenant_id: str, lead_id: str) -> Lead:
         """The lead, unless it was deleted."""
