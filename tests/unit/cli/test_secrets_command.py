@@ -79,3 +79,33 @@ def test_an_open_folder_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture
 
     assert code == Exit.USAGE
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("identity-key", "", "is empty"),
+        ("secret-key", "cut\n", "has been cut off"),
+        ("token-key", "k" * 32 + ",short", "has been cut off"),
+        ("mongo-root-password", "\n", "is empty"),
+        ("revoked/tokens.json", "", "is empty"),
+    ],
+)
+def test_what_leadsync_made_and_was_lost_is_neither_replaced_nor_yours_to_fill_in(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, content: str, said: str
+) -> None:
+    """A database may need the key that the file held. The command says what to do, and makes nothing."""
+    folder = tmp_path / "secrets"
+    run(folder, capsys)
+    (folder / name).write_text(content)
+    (folder / "mongo-lead-store-password").unlink()
+    with pytest.raises(SystemExit) as ended:
+        main(["secrets", "--folder", str(folder)])
+    told = capsys.readouterr()
+
+    assert ended.value.code == Exit.USAGE
+    assert f"{folder / name} {said}" in told.err
+    assert "Restore it from a backup" in told.err
+    assert "fill in" not in told.out + told.err
+    assert (folder / name).read_text() == content
+    assert not (folder / "mongo-lead-store-password").exists()
