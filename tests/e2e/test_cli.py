@@ -63,6 +63,18 @@ def test_a_token_has_a_role(suite: Suite) -> None:
     assert (write.returncode, "role_too_low" in write.stderr) == (4, True)
 
 
+def test_a_revoked_token_is_refused(suite: Suite) -> None:
+    """`tokens revoke` finds the file of the suite, which has one from the start; other tokens still count."""
+    made = cli_json(suite, "token", "--role", "viewer")
+    assert cli_json(suite, "tokens", "revoke", made["id"])["ids"] == [made["id"]]
+
+    def refused() -> bool:
+        return "token_revoked" in leadsync(suite, "leads", "list", "--token", made["token"]).stderr
+
+    eventually(refused, 60.0, "the refusal")
+    assert leadsync(suite, "leads", "list").returncode == 0
+
+
 def test_an_integration_is_shown_and_changed(suite: Suite) -> None:
     """The only integration needs no name: it is shown, and paused and resumed."""
     assert [one["id"] for one in cli_json(suite, "integration", "list")["integrations"]] == [suite.integration_id]

@@ -4,7 +4,19 @@ import sys
 
 import typer
 
-from leadsync_cli.commands import conflicts, events, fields, integrations, leads, local, matches, runs, webhooks, work
+from leadsync_cli.commands import (
+    conflicts,
+    events,
+    fields,
+    integrations,
+    leads,
+    local,
+    matches,
+    runs,
+    tokens,
+    webhooks,
+    work,
+)
 from leadsync_cli.commands.certs import certs
 from leadsync_cli.commands.doctor import doctor
 from leadsync_cli.commands.secret_files import secret_files
@@ -47,7 +59,14 @@ def build_app() -> typer.Typer:
     app.command()(matches.duplicates)
     app.command()(send)
     groups = {"events": events, "leads": leads, "integration": integrations, "webhooks": webhooks}
-    groups |= {"runs": runs, "work": work, "conflicts": conflicts, "matches": matches, "fields": fields}
+    groups |= {
+        "runs": runs,
+        "work": work,
+        "conflicts": conflicts,
+        "matches": matches,
+        "fields": fields,
+        "tokens": tokens,
+    }
     for name, group in groups.items():
         app.add_typer(group.app, name=name)
     webhooks.app.command("hubspot-project")(hubspot_project)

@@ -89,6 +89,11 @@ class Settings:
         return self.data_dir / "admin-token"
 
     @property
+    def revoked_tokens_file(self) -> Path:
+        """File of revoked tokens that the gateway reads."""
+        return Path(self.environment.get("LEADSYNC_REVOKED_TOKENS", self.data_dir / "revoked-tokens.json"))
+
+    @property
     def tls_dir(self) -> Path:
         """Folder of certificates, as `leadsync certs` makes them."""
         return self.data_dir / "tls"

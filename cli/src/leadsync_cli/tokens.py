@@ -34,6 +34,20 @@ def local_token_key(settings: Settings) -> str:
         raise CommandError("no_token_key", detail, Exit.USAGE) from None
 
 
+def id_of(token: str) -> str:
+    """Return the id by which a token can be revoked. Raises CommandError if it has none, or is no token."""
+    import jwt  # noqa: PLC0415 (it takes long to load)
+
+    try:
+        found = jwt.decode(token, options={"verify_signature": False}).get("jti")
+    except jwt.InvalidTokenError:
+        raise CommandError("invalid_token", "The text is neither the id of a token nor a token.", Exit.USAGE) from None
+    if not isinstance(found, str) or not found:
+        detail = "The token has no id. Revoke all older tokens of its tenant: `leadsync tokens revoke-before now`."
+        raise CommandError("invalid_token", detail, Exit.USAGE)
+    return found
+
+
 def make_token(keys: str, *, tenant: str, role: Role, subject: str, lifetime: timedelta) -> str:
     """Sign a token with the first of the comma-separated keys; the others only verify while rotating."""
     now = datetime.now(UTC)

@@ -13,7 +13,7 @@ from leadsync_cli.commands.context import read_settings
 from leadsync_cli.commands.options import JsonOption
 from leadsync_cli.errors import Exit
 from leadsync_cli.output import print_json
-from leadsync_cli.tokens import Role, local_token_key, make_token
+from leadsync_cli.tokens import Role, id_of, local_token_key, make_token
 
 
 def up(*, json: JsonOption = False) -> None:
@@ -50,6 +50,6 @@ def token(
     keys = local_token_key(read_settings())
     made = make_token(keys, tenant=tenant, role=role, subject=subject, lifetime=timedelta(days=days))
     if json:
-        print_json({"token": made})
+        print_json({"token": made, "id": id_of(made)})
     else:
         sys.stdout.write(made + "\n")

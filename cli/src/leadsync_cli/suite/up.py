@@ -36,7 +36,8 @@ def run_suite(settings: Settings, reporter: Reporter) -> None:
     with ExitStack() as stack:
         with in_data_dir(settings.data_dir):
             keys, token = _prepare(settings, stack)
-        asyncio.run(_supervise(settings, suite_environment(settings, keys), token, reporter))
+        own = keys | {"LEADSYNC_REVOKED_TOKENS": str(settings.revoked_tokens_file)}
+        asyncio.run(_supervise(settings, suite_environment(settings, own), token, reporter))
 
 
 def _prepare(settings: Settings, stack: ExitStack) -> tuple[dict[str, str], str]:
@@ -54,6 +55,8 @@ def _prepare(settings: Settings, stack: ExitStack) -> tuple[dict[str, str], str]
     signing, lifetime = keys["LEADSYNC_TOKEN_KEY"], TOKEN_LIFETIME
     token = make_token(signing, tenant="default", role=Role.ADMIN, subject="leadsync-up", lifetime=lifetime)
     write_private(settings.admin_token_file, token, replace=True)
+    if "LEADSYNC_REVOKED_TOKENS" not in settings.environment and not settings.revoked_tokens_file.exists():
+        write_private(settings.revoked_tokens_file, "{}", replace=False)
     return keys, token
 
 
