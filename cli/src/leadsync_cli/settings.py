@@ -7,6 +7,7 @@ from typing import Self
 
 from leadsync_cli.crms.hubspot.local import ACCESS_TOKEN
 from leadsync_cli.errors import ConfigurationError
+from leadsync_cli.secret_files import find_secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,6 @@ class Settings:
     accept_new_keys: bool = False  # where a key file is missing beside an existing database
     least_free_mb: int = 256  # on the disk of the data directory; with less, nothing new is taken
     token: str = field(default="", repr=False)
-    token_key: str = field(default="", repr=False)
     crm_secret: str = field(default="", repr=False)
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
 
@@ -73,15 +73,24 @@ class Settings:
             simulator=simulator,
             platform=given.get("LEADSYNC_PLATFORM", "jazzaam"),
             url=given.get("LEADSYNC_URL", f"http://127.0.0.1:{ports.gateway}").rstrip("/"),
-            embedded_database="MONGO_URL" not in given,
+            embedded_database=not _is_given(given, "MONGO_URL"),
             tls=tls == "on",
             accept_new_keys=given.get("LEADSYNC_ACCEPT_NEW_KEYS") == "1",
             least_free_mb=int(least_free),
             token=given.get("LEADSYNC_TOKEN", ""),
-            token_key=given.get("LEADSYNC_TOKEN_KEY", ""),
             crm_secret=given.get("LEADSYNC_CRM_SECRET", ""),
             environment=given,
         )
+
+    def secret(self, name: str) -> str:
+        """Return a secret from its variable or the file that NAME_FILE names; empty if neither is set.
+
+        Raises ConfigurationError if both are, or the file cannot be used.
+        """
+        try:
+            return find_secret(self.environment, name)
+        except ValueError as error:
+            raise ConfigurationError([f"{name} {error}."]) from None
 
     @property
     def admin_token_file(self) -> Path:
@@ -124,4 +133,9 @@ def _simulator(given: Mapping[str, str], faults: list[str]) -> bool:
     wanted = given.get("LEADSYNC_SIMULATOR", "").lower()
     if wanted not in {"", "on", "off"}:
         faults.append(f"LEADSYNC_SIMULATOR must be on or off, not {wanted!r}.")
-    return wanted == "on" if wanted else ACCESS_TOKEN not in given
+    return wanted == "on" if wanted else not _is_given(given, ACCESS_TOKEN)
+
+
+def _is_given(given: Mapping[str, str], secret: str) -> bool:
+    """Return whether a secret is set, as a value or as a file."""
+    return secret in given or f"{secret}_FILE" in given

@@ -24,8 +24,8 @@ def local_token_key(settings: Settings) -> str:
 
     Raises CommandError if there is neither.
     """
-    if settings.token_key:
-        return settings.token_key
+    if given := settings.secret("LEADSYNC_TOKEN_KEY"):
+        return given
     path = settings.data_dir / KEY_FILES["LEADSYNC_TOKEN_KEY"]
     try:
         return read_key(path)

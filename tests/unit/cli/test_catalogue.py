@@ -6,7 +6,7 @@ import pytest
 from leadsync_cli.errors import ConfigurationError
 from leadsync_cli.settings import Settings
 from leadsync_cli.suite import tls
-from leadsync_cli.suite.catalogue import components, suite_environment, wanted_ports
+from leadsync_cli.suite.catalogue import SECRETS, components, suite_environment, wanted_ports
 
 KEYS = {"LEADSYNC_SECRET_KEY": "seals", "LEADSYNC_TOKEN_KEY": "signs", "LEADSYNC_IDENTITY_KEY": "hashes"}
 
@@ -121,3 +121,39 @@ def test_the_suite_does_not_take_the_certificate_of_one_service(tmp_path: Path) 
     with pytest.raises(ConfigurationError, match=r"LEADSYNC_TLS_CERT: .* for a single service. LEADSYNC_TLS=on makes"):
         tls.prepare(settings)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_a_secret_in_a_file_reaches_the_same_programs_as_one_in_a_variable(name: str, tmp_path: Path) -> None:
+    """They get the path alone, and the suite that makes keys of its own gives none beside it."""
+    path = tmp_path / "secret"
+    path.write_text("hidden\n")
+    base = {"MONGO_URL": "mongodb://user@db/", "LEADSYNC_SIMULATOR": "off"}
+    base = {key: value for key, value in base.items() if key != name}
+    by_value, by_file = given(**base, **{name: "hidden"}), given(**base, **{f"{name}_FILE": str(path)})
+
+    assert set(by_file) == set(by_value)
+    for program, environment in by_file.items():
+        owns = by_value[program].get(name) is not None
+        assert environment.get(f"{name}_FILE") == (str(path) if owns else None)
+        assert name not in environment
+        assert "hidden" not in environment.values()
+
+
+def test_the_simulators_credentials_count_whatever_files_are_given(tmp_path: Path) -> None:
+    """A service refuses a secret that is given twice."""
+    path = tmp_path / "secret"
+    path.write_text("real\n")
+    for environment in given(HUBSPOT_CLIENT_SECRET_FILE=str(path), MONGO_PASSWORD_FILE=str(path)).values():
+        assert not [name for name in environment if name.endswith("_FILE")]
+
+
+def test_a_secret_that_is_given_twice_or_cannot_be_read_is_refused(tmp_path: Path) -> None:
+    """In plain words, without the value and the path."""
+    twice = Settings.from_env({"LEADSYNC_TOKEN_KEY": "hidden", "LEADSYNC_TOKEN_KEY_FILE": str(tmp_path / "hidden")})
+    gone = Settings.from_env({"MONGO_URL_FILE": str(tmp_path / "hidden")})
+    for settings, name, why in ((twice, "LEADSYNC_TOKEN_KEY", "given twice"), (gone, "MONGO_URL", "No such file")):
+        with pytest.raises(ConfigurationError, match=f"{name} .*{why}") as refused:
+            settings.secret(name)
+        assert "hidden" not in refused.value.detail
+    assert not gone.embedded_database

@@ -35,8 +35,9 @@ def secret_files(
     A file that exists is never changed. One that is empty or cut off is refused: what leadsync made has to be restored.
     A key of the environment (LEADSYNC_SECRET_KEY, …) is used instead of a new one.
     """
+    settings = read_settings()
     try:
-        rows = _ensure(folder.absolute(), read_settings().environment)
+        rows = _ensure(folder.absolute(), {name: settings.secret(name) for name in KEY_FILES})
     except OSError as error:
         detail = f"{error.filename or folder}: {error.strerror}.\n--folder chooses another folder."
         raise CommandError("folder_unusable", detail, Exit.USAGE) from None

@@ -33,19 +33,26 @@ SYSTEM = (
 )
 PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "https_proxy", "http_proxy", "no_proxy", "REQUESTS_CA_BUNDLE")
 
+# Each may be given as `NAME_FILE`, the path of a file that holds it.
+SECRETS = (
+    "MONGO_URL", "MONGO_PASSWORD", "LEADSYNC_IDENTITY_KEY", "LEADSYNC_SECRET_KEY", "LEADSYNC_TOKEN_KEY",
+    *hubspot.SECRETS,
+)  # fmt: skip
+
 # Least privilege: a key is given to its owner alone, a credential to its users.
 GRANTS: Mapping[str, tuple[str, ...]] = {
     "database": (),
     "simulator": ("SIMULATOR_PORT", "SIMULATOR_STATE"),
     "lead-store": (
-        "LEAD_STORE_PORT", "MONGO_URL", "LEADSYNC_DATABASE_PREFIX", "LEADSYNC_IDENTITY_KEY", "LEADSYNC_LEASE_SECONDS",
-        "LEAD_STORE_METRICS_PORT", "LEADSYNC_PLATFORM", "LEADSYNC_RETENTION_DAYS", "LEADSYNC_QUARANTINE_DAYS",
-        "LEADSYNC_TIME_SCALE", "LEADSYNC_MIN_FREE_MB", "LEADSYNC_DATABASE_FOLDER", "LEADSYNC_ACCEPT_NEW_KEYS",
+        "LEAD_STORE_PORT", "MONGO_URL", "MONGO_PASSWORD", "LEADSYNC_DATABASE_PREFIX", "LEADSYNC_IDENTITY_KEY",
+        "LEADSYNC_LEASE_SECONDS", "LEAD_STORE_METRICS_PORT", "LEADSYNC_PLATFORM", "LEADSYNC_RETENTION_DAYS",
+        "LEADSYNC_QUARANTINE_DAYS", "LEADSYNC_TIME_SCALE", "LEADSYNC_MIN_FREE_MB", "LEADSYNC_DATABASE_FOLDER",
+        "LEADSYNC_ACCEPT_NEW_KEYS",
     ),
     "crm-connector": (
         "CRM_CONNECTOR_PORT", "CRM_CONNECTOR_METRICS_PORT", "LEAD_STORE_PORT", "GATEWAY_PORT", "API_URL", "MONGO_URL",
-        "LEADSYNC_DATABASE_PREFIX", "LEADSYNC_PLATFORM", "LEADSYNC_SECRET_KEY", "LEADSYNC_SWEEP_SECONDS",
-        "LEADSYNC_TIME_SCALE", "LEADSYNC_ACCEPT_NEW_KEYS", "LEADSYNC_TRUSTED_HTTP_HOSTS",
+        "MONGO_PASSWORD", "LEADSYNC_DATABASE_PREFIX", "LEADSYNC_PLATFORM", "LEADSYNC_SECRET_KEY",
+        "LEADSYNC_SWEEP_SECONDS", "LEADSYNC_TIME_SCALE", "LEADSYNC_ACCEPT_NEW_KEYS", "LEADSYNC_TRUSTED_HTTP_HOSTS",
         *hubspot.OF_CONNECTOR,
     ),
     "webhook-gateway": (
@@ -66,18 +73,19 @@ def suite_environment(settings: Settings, keys: Mapping[str, str]) -> dict[str, 
     ports = settings.ports
     variables = dict(settings.environment)
     variables |= {variable: str(getattr(ports, name)) for name, variable in PORT_VARIABLES.items()}
-    variables |= keys
+    variables |= {name: key for name, key in keys.items() if f"{name}_FILE" not in variables}
+    variables[hubspot.ACCESS_TOKEN] = settings.secret(hubspot.ACCESS_TOKEN)  # no program gets it
     variables.setdefault("API_URL", gateway_url(ports))
     variables["LEADSYNC_PLATFORM"] = settings.platform
     if settings.embedded_database:
+        _drop(variables, "MONGO_PASSWORD")
         variables["MONGO_URL"] = embedded_mongo_url(ports) + tls.database_query(settings)
         variables["LEADSYNC_DATABASE_FOLDER"] = str(settings.data_dir / "mongo")
     if settings.simulator:
+        _drop(variables, *hubspot.SECRETS, *PROXIES)
         variables |= SIMULATED | {hubspot.BASE_URL: simulator_url(ports)}
         # Beside the embedded database: one without the other would link leads to other people's records.
         variables["SIMULATOR_STATE"] = str(settings.data_dir / "simulator.json")
-        for name in (*PROXIES, hubspot.WEBHOOK_SECRET):
-            variables.pop(name, None)
     return variables
 
 
@@ -167,8 +175,16 @@ def _python(
     )
 
 
+def _drop(variables: dict[str, str], *names: str) -> None:
+    """Remove variables, also where they are given as files."""
+    for name in names:
+        variables.pop(name, None)
+        variables.pop(f"{name}_FILE", None)
+
+
 def _granted(name: str, variables: Mapping[str, str]) -> dict[str, str]:
     """Return the variables that a component gets."""
     allowed = (*SYSTEM, *GRANTS[name], *(PROXIES if name == "crm-connector" else ()))
+    allowed = (*allowed, *(f"{variable}_FILE" for variable in allowed if variable in SECRETS))
     granted = {variable: variables[variable] for variable in allowed if variable in variables}
     return granted | {"PYTHONUNBUFFERED": "1"}

@@ -18,13 +18,13 @@ ASK_SECONDS = 2.0
 ANSWER_SECONDS = 5.0  # what does not answer is replaced, so a busy machine gets more time for it
 
 
-def mongo_probe(url: str) -> Probe:
-    """Ready = it answers `hello` as a server that takes writes."""
+def mongo_probe(url: str, password: str = "") -> Probe:
+    """Ready = it answers `hello` as a server that takes writes. The address may name a user without a password."""
 
     async def ask(client: AsyncMongoClient[dict[str, Any]]) -> bool:
         return bool((await client.admin.command("hello")).get("isWritablePrimary"))
 
-    return _asking_mongo(url, ask, ASK_SECONDS)
+    return _asking_mongo(url, ask, ASK_SECONDS, password)
 
 
 def mongo_answers(url: str) -> Probe:
@@ -38,13 +38,20 @@ def mongo_answers(url: str) -> Probe:
 
 
 def _asking_mongo(
-    url: str, question: Callable[[AsyncMongoClient[dict[str, Any]]], Awaitable[bool]], seconds: float
+    url: str,
+    question: Callable[[AsyncMongoClient[dict[str, Any]]], Awaitable[bool]],
+    seconds: float,
+    password: str = "",
 ) -> Probe:
     async def ask() -> bool:
         milliseconds = int(seconds * 1000)
+        login: dict[str, Any] = {"password": password} if password else {}
         try:
             client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(
-                url, serverSelectionTimeoutMS=milliseconds, timeoutMS=milliseconds
+                url,
+                serverSelectionTimeoutMS=milliseconds,
+                timeoutMS=milliseconds,
+                **login,
             )
             async with client:
                 return await question(client)

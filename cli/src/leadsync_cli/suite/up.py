@@ -10,10 +10,17 @@ from urllib.parse import urlsplit
 from leadsync_cli.crms.hubspot.local import NAME
 from leadsync_cli.errors import CommandError, Exit
 from leadsync_cli.gateway.client import LOOPBACK
-from leadsync_cli.keys import in_data_dir, make_private_dir, suite_keys, write_private
+from leadsync_cli.keys import KEY_FILES, in_data_dir, make_private_dir, suite_keys, write_private
 from leadsync_cli.settings import Settings
 from leadsync_cli.suite import tls
-from leadsync_cli.suite.catalogue import components, gateway_url, simulator_url, suite_environment, wanted_ports
+from leadsync_cli.suite.catalogue import (
+    SECRETS,
+    components,
+    gateway_url,
+    simulator_url,
+    suite_environment,
+    wanted_ports,
+)
 from leadsync_cli.suite.connect import ensure_integration
 from leadsync_cli.suite.disk import check_room, watch_room
 from leadsync_cli.suite.events import Reporter
@@ -43,6 +50,8 @@ def run_suite(settings: Settings, reporter: Reporter) -> None:
 def _prepare(settings: Settings, stack: ExitStack) -> tuple[dict[str, str], str]:
     """Lock the data directory until the stack closes, and make in it what is missing: the keys, and a new token."""
     data_dir, database = settings.data_dir, settings.data_dir / "mongo"
+    for name in SECRETS:
+        settings.secret(name)  # refused here, before anything has been started
     make_private_dir(data_dir)
     stack.enter_context(locked(data_dir))
     check_room(data_dir, settings.least_free_mb)
@@ -51,7 +60,8 @@ def _prepare(settings: Settings, stack: ExitStack) -> tuple[dict[str, str], str]
     has_data = settings.embedded_database and database.exists() and any(database.iterdir())
     for folder in (database, data_dir / "logs"):
         make_private_dir(folder)
-    keys = suite_keys(data_dir, settings.environment, has_data=has_data, accept_new=settings.accept_new_keys)
+    given = {name: settings.secret(name) for name in KEY_FILES}
+    keys = suite_keys(data_dir, given, has_data=has_data, accept_new=settings.accept_new_keys)
     signing, lifetime = keys["LEADSYNC_TOKEN_KEY"], TOKEN_LIFETIME
     token = make_token(signing, tenant="default", role=Role.ADMIN, subject="leadsync-up", lifetime=lifetime)
     write_private(settings.admin_token_file, token, replace=True)
@@ -60,10 +70,11 @@ def _prepare(settings: Settings, stack: ExitStack) -> tuple[dict[str, str], str]
     return keys, token
 
 
-async def _check_database(mongo_url: str) -> None:
+async def _check_database(settings: Settings) -> None:
     """Raise CommandError if the user's own database does not answer. Its address may hold a password: never shown."""
+    probe = mongo_probe(settings.secret("MONGO_URL"), settings.secret("MONGO_PASSWORD"))
     try:
-        await asyncio.wait_for(until_ready(mongo_probe(mongo_url)), DATABASE_SECONDS)
+        await asyncio.wait_for(until_ready(probe), DATABASE_SECONDS)
     except TimeoutError:
         detail = "The server of MONGO_URL does not answer as a primary that takes writes."
         raise CommandError("database_unreachable", detail, Exit.UNREACHABLE) from None
@@ -79,7 +90,7 @@ def _hint(settings: Settings, api_url: str) -> str | None:
 async def _supervise(settings: Settings, variables: Mapping[str, str], token: str, reporter: Reporter) -> None:
     log_dir = settings.data_dir / "logs"
     if not settings.embedded_database:
-        await _check_database(variables["MONGO_URL"])
+        await _check_database(settings)
     supervisor = Supervisor(components(settings, variables), log_dir, reporter)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, supervisor.request_stop)

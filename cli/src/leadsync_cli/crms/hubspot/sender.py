@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from hubspot_simulator.core.signatures import signed_headers
 
-from leadsync_cli.crms.hubspot.local import SIMULATED, SIMULATED_ACCOUNT
+from leadsync_cli.crms.hubspot.local import SIMULATED, SIMULATED_ACCOUNT, WEBHOOK_SECRET
 from leadsync_cli.errors import CommandError, Exit
 from leadsync_cli.settings import Settings
 
@@ -34,7 +34,9 @@ def sender_of(settings: Settings, target: str, *, local: bool, app_id: int | Non
     simulated = local and settings.simulator
     known = dict(settings.environment) | (SIMULATED if simulated else {})
     app = app_id if app_id is not None else _number(known.get("HUBSPOT_APP_ID", ""))
-    secret = _secret(known.get("HUBSPOT_CLIENT_SECRET") or known.get("HUBSPOT_WEBHOOK_SECRET", ""), app)
+    names = ("HUBSPOT_CLIENT_SECRET", WEBHOOK_SECRET)
+    configured = (SIMULATED.get(name, "") if simulated else settings.secret(name) for name in names)
+    secret = _secret(next(filter(None, configured), ""), app)
     address = public_url or known.get("API_URL") or target.replace("//localhost", "//127.0.0.1")  # as `up` spells it
     return Sender(int(SIMULATED_ACCOUNT) if simulated else 0, app, secret, address.rstrip("/"))
 
