@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -102,6 +103,18 @@ def test_a_write_that_waits_for_a_transaction_ends_on_the_server_too(
     seen = [one for command in ("insert", "update", "delete") for one in sent(proxy, command)]
     assert seen
     assert [one for one in seen if not 0 < one.get("maxTimeMS", MINUTE) < MINUTE] == []
+
+
+def test_touches_that_differ_only_by_their_lead_take_one_statement(store: Store, proxy: MongoProxy) -> None:
+    """A decision about many leads makes the work items of all of them due; each remembers its own lead."""
+    touches = [WorkItemTouch(TENANT, "integration", str(n), lead_id=f"lead-{n}" if n else "") for n in range(20)]
+    store.work_items.touch([replace(one, lead_id="former") for one in touches])
+    proxy.seen = []
+    assert store.transact(partial(store.work_items.touch, touches)) == 20
+    updates = [one for one in sent(proxy, "update") if one["update"] == "work_items"]
+    assert len(updates) == 2  # of those with a lead, and of the one without
+    found = {one["record_id"]: one["lead_id"] for one in store.database["work_items"].find()}
+    assert found == {one.record_id: one.lead_id or "former" for one in touches}
 
 
 def test_the_build_of_an_index_has_no_such_limit_as_a_call(store: Store, proxy: MongoProxy) -> None:

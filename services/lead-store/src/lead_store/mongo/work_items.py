@@ -46,9 +46,12 @@ class WorkItems:
         """Make those work items due that there are already; answers the touches of the others."""
         ids = {"_id": {"$in": [touch.work_item_id for touch in touches]}}
         known = {document["_id"] for document in self.collection.find(ids, {"_id": 1}, session=session)}
-        changes = (
-            Change(one.work_item_id, {}, touched(one, known=True), {}) for one in touches if one.work_item_id in known
-        )
+        changes = []
+        for one in touches:
+            if one.work_item_id in known:
+                own = {"lead_id": one.lead_id} if one.lead_id else {}  # all that differs from the others' for most
+                values = {name: value for name, value in touched(one, known=True).items() if name not in own}
+                changes.append(Change(one.work_item_id, {}, values, own))
         change_together(self.collection, changes, session, READY_KEY)
         return [touch for touch in touches if touch.work_item_id not in known]
 
