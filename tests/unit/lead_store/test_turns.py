@@ -39,3 +39,17 @@ def test_of_several_threads_the_one_that_hangs_counts() -> None:
     thread.join()
 
     assert (late, turns.late()) == ({"run": 90.0}, {})
+
+
+def test_a_turn_that_goes_on_is_not_late() -> None:
+    """It counts from the last part that was done; outside of a turn that says nothing."""
+    at = [0.0]
+    turns = Turns(60.0, lambda: at[0])
+    turns.goes_on()
+    with turns.turn("erasing"):
+        at[0] = 50.0
+        turns.goes_on()
+        at[0] = 100.0
+        assert turns.late() == {}
+        at[0] = 111.0
+        assert turns.late() == {"erasing": 61.0}

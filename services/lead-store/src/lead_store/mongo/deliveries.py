@@ -130,8 +130,11 @@ class Deliveries:
             pass
 
     def removing_events(self, account: Account, erased: Some[str]) -> Iterator[tuple[Touch, ...]]:
-        """Do so, delivery by delivery as they are asked for; gives the touches of each one about these records."""
+        """Do so, delivery by delivery as they are asked for; gives the touches of each if it is about these records."""
         for document in self._about(account, erased):
+            if document is None:
+                yield ()
+                continue
             left: Document | None = document
             while left is not None and not self._without(left, erased):  # another erasure has changed it meanwhile
                 left = self.collection.find_one({"_id": document["_id"]}, {"event_record_ids": 1})
@@ -152,14 +155,14 @@ class Deliveries:
         update = {"events": zstandard.compress(left, LEVEL), "event_record_ids": pack(kept)}
         return self.collection.update_one(here, {"$set": update}).matched_count == 1
 
-    def _about(self, account: Account, records: Some[str]) -> Iterator[Document]:
-        """What an account's deliveries about any of these records are about, indexed already or not.
+    def _about(self, account: Account, records: Some[str]) -> Iterator[Document | None]:
+        """What an account's deliveries about any of these records are about, indexed already or not; None for others.
 
         Those that wait for routing come first: what is routed meanwhile is found by its index then.
         """
         fields = {"about": 1, "event_record_ids": 1, "touches": 1}
         with self.collection.find({"route_key": routes_of(account), "state": "new"}, fields) as waiting:
-            yield from (document for document in waiting if not records_of(document).isdisjoint(records))
+            yield from (None if records_of(document).isdisjoint(records) else document for document in waiting)
         about = {"record_ids": {"$in": list(records)}, "provider": account.provider, "account_id": account.account_id}
         with self.collection.find(about, fields) as filed:
             yield from filed

@@ -83,10 +83,14 @@ class StripLoop:
         while not self.stop.is_set():
             try:
                 with self.loops.watch(ERASING):
-                    self.strip.finish(self.stop.is_set)
+                    self.strip.finish(self._ends)
             except Exception as error:  # noqa: BLE001 - the loop goes on, whatever the database does
                 log.warning("Removing events of erased people waits", reason=type(error).__name__)
             self.stop.wait(self.look.total_seconds())
+
+    def _ends(self) -> bool:
+        self.loops.turns.goes_on()  # one delivery more: however many there are, the loop does not hang
+        return self.stop.is_set()
 
     def close(self) -> None:
         """End the loop."""

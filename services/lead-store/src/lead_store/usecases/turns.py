@@ -28,6 +28,13 @@ class Turns:
             with self._lock:
                 del self._under_way[thread]
 
+    def goes_on(self) -> None:
+        """Count the turn of this thread, if it has one, from now on: a part of it is done."""
+        thread = threading.get_ident()
+        with self._lock:
+            if thread in self._under_way:
+                self._under_way[thread] = (self._under_way[thread][0], self._monotonic())
+
     def late(self) -> dict[str, float]:
         """Give the loops whose turn takes too long, and for how many seconds it has lasted."""
         with self._lock:
