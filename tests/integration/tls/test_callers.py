@@ -10,6 +10,7 @@ from google.rpc import error_details_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_status import rpc_status
 from integration.tls.conftest import Open, Served
+from lead_store.rpc.server import HELD_CALLS, WORKERS
 from leadsync.inbox.v1 import inbox_service_pb2, inbox_service_pb2_grpc
 from leadsync.lead.v1 import lead_service_pb2, lead_service_pb2_grpc
 from leadsync.sync.v1 import work_service_pb2, work_service_pb2_grpc
@@ -91,6 +92,19 @@ def test_anybody_with_a_certificate_may_ask_for_health(open_channel: Open) -> No
         stub: Any = health_pb2_grpc.HealthStub(open_channel(service))
         status = stub.Check(health_pb2.HealthCheckRequest(), timeout=SECONDS).status
         assert status == health_pb2.HealthCheckResponse.SERVING
+
+
+def test_watching_health_keeps_no_thread_busy(open_channel: Open) -> None:
+    """More watches of the health than there are threads, as callers of any language open them: calls are answered."""
+    watcher: Any = health_pb2_grpc.HealthStub(open_channel("platform"))
+    watches = [watcher.Watch(health_pb2.HealthCheckRequest(), timeout=SECONDS) for _ in range(WORKERS + HELD_CALLS + 1)]
+    try:
+        assert {next(watch).status for watch in watches} == {health_pb2.HealthCheckResponse.SERVING}
+        stub = lead_service_pb2_grpc.LeadServiceStub(open_channel("webhook-gateway"))
+        assert answer(stub.ListLeads, lead_service_pb2.ListLeadsRequest(tenant_id="acme")) == ACCEPTED
+    finally:
+        for watch in watches:
+            watch.cancel()
 
 
 def health(channel: grpc.Channel) -> str:

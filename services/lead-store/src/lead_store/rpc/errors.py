@@ -38,22 +38,27 @@ CODES: dict[type[StoreError], int] = {
     TooMany: code_pb2.RESOURCE_EXHAUSTED,
     Unavailable: code_pb2.UNAVAILABLE,
 }
+OURS = "/leadsync."
 log = structlog.get_logger()
 
 
 class ErrorInterceptor(grpc.ServerInterceptor):
-    """Turns exceptions into statuses, so that servicers need no `try`. Any other error is INTERNAL."""
+    """Turns exceptions into statuses, so that servicers need no `try`. Any other error is INTERNAL.
+
+    The handlers of health and reflection stay as they are: a watch of the health needs no thread only if nothing is
+    around its handler.
+    """
 
     def intercept_service(
         self,
         continuation: Callable[[grpc.HandlerCallDetails], grpc.RpcMethodHandler[Any, Any] | None],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> grpc.RpcMethodHandler[Any, Any] | None:
-        """Wrap a handler of either kind that is used here: one answer, or a stream of answers."""
+        """Wrap a handler of ours, of either kind that is used here: one answer, or a stream of answers."""
         handler = continuation(handler_call_details)
         method = handler_call_details.method
-        if handler is None:
-            return None
+        if handler is None or not method.startswith(OURS):
+            return handler
         if handler.unary_unary is not None:
             return grpc.unary_unary_rpc_method_handler(
                 _answering(handler.unary_unary, method), handler.request_deserializer, handler.response_serializer
