@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from crm_connector.domain.timing import Timing
-from crm_connector.environment import Reader, http_url, number
+from crm_connector.environment import Reader, address, http_url, number
 from crm_connector.mongo.address import with_password
 from crm_connector.providers import registry
 from crm_connector.tls import TlsFiles, read_tls
@@ -80,9 +80,9 @@ def _targets(text: str) -> str:
     """One address, or several IP addresses of equal processes, as gRPC names them."""
     addresses = [item.strip() for item in text.split(",")]
     if len(addresses) == 1:
-        return text
+        return address(text)
     for scheme, pattern in (("ipv4", _IPV4), ("ipv6", _IPV6)):
-        if all(pattern.fullmatch(address) for address in addresses):
+        if all(pattern.fullmatch(item) for item in addresses):
             return f"{scheme}:{','.join(addresses)}"
     raise ValueError(
         "must be host:port, or several IP addresses such as 10.0.0.1:50051,10.0.0.2:50051; "

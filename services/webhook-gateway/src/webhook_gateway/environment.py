@@ -3,12 +3,16 @@
 import re
 from collections.abc import Callable, Mapping
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 from webhook_gateway.secret_files import find_secret
 
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"", "0", "false", "no", "off"})
-_ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}|unix:.+")
+_HOST = r"\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+"
+_ADDRESS = re.compile(rf"({_HOST}):([0-9]{{1,5}})|unix:.+")
+# Narrow, because readers of addresses disagree about the rest: `http://a\@b` calls a for some and b for others.
+_URL = re.compile(rf"(?i:https?)://({_HOST})(:[0-9]{{1,5}})?(/[A-Za-z0-9._~!$&'()*+,;=:@%/-]*)?")
 
 T = TypeVar("T")
 
@@ -63,9 +67,21 @@ class Environment:
 
 def address(text: str) -> str:
     """Check `host:port`. Raises ValueError."""
-    if _ADDRESS.fullmatch(text) is None:
+    found = _ADDRESS.fullmatch(text)
+    if found is None or not _is_port(found[2] or ""):
         raise ValueError("must be host:port, such as 127.0.0.1:50051")
     return text
+
+
+def http_url(text: str) -> str:
+    """Check an http(s) address; it ends without a slash. Raises ValueError."""
+    if _URL.fullmatch(text) is None or not _is_port(urlsplit(text).netloc.rpartition("]")[2].partition(":")[2]):
+        raise ValueError("must be an http(s) address with neither user nor query, such as https://leads.example.com")
+    return text.rstrip("/")
+
+
+def _is_port(text: str) -> bool:
+    return not text or int(text) <= 65535
 
 
 def _port(text: str) -> int:

@@ -4,9 +4,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_network
-from urllib.parse import urlsplit
 
-from webhook_gateway.environment import Environment, address
+from webhook_gateway.environment import Environment, address, http_url
 from webhook_gateway.providers.base import Registry
 from webhook_gateway.providers.registry import read_providers
 from webhook_gateway.revocations import read_revoked
@@ -54,7 +53,7 @@ class Settings:
             port=port,
             processes=env.number("GATEWAY_PROCESSES", 1, MOST_PROCESSES),
             account_percent=env.number("GATEWAY_ACCOUNT_PERCENT", 50, 100),
-            api_url=env.checked("API_URL", f"http://127.0.0.1:{port}", _url),
+            api_url=env.checked("API_URL", f"http://127.0.0.1:{port}", http_url),
             providers=read_providers(env, allow_unsigned=env.flag("LEADSYNC_ALLOW_UNSIGNED")),
             operator_tenant=env.text("LEADSYNC_OPERATOR_TENANT", "default"),
             trusted_proxies=env.checked("GATEWAY_TRUSTED_PROXIES", "", _networks),
@@ -90,13 +89,6 @@ def _networks(text: str) -> tuple[str, ...]:
 def _revoked(path: str) -> str:
     read_revoked(path)
     return path
-
-
-def _url(text: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
-        raise ValueError("must be an http or https address without query, such as https://leads.example.com")
-    return text.rstrip("/")
 
 
 def _targets(text: str) -> str:
