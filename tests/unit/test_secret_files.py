@@ -1,5 +1,6 @@
 """Secrets of the services that lie in files, as orchestrators mount them."""
 
+import codecs
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -53,12 +54,13 @@ def with_file(service: str, name: str, path: Path) -> dict[str, str]:
 
 @pytest.mark.parametrize(("service", "name"), EACH)
 def test_a_secret_in_a_file_counts_as_one_in_a_variable(service: str, name: str, tmp_path: Path) -> None:
-    """Each secret of each service may lie in a file; the newline at its end is no part of it."""
+    """Each secret of each service may lie in a file; what editors put around it is no part of it."""
     read, variables = SERVICES[service]
     path = tmp_path / "secret"
-    path.write_text(variables[name] + "\n")
 
-    assert read(with_file(service, name, path)) == read(variables)
+    for before, after in ((b"", b"\n"), (b"", b"\r\n"), (codecs.BOM_UTF8, b"")):
+        path.write_bytes(before + variables[name].encode() + after)
+        assert read(with_file(service, name, path)) == read(variables)
 
 
 @pytest.mark.parametrize(("service", "name"), EACH)

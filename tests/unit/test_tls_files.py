@@ -1,5 +1,7 @@
 """The files of TLS: what is refused at start, and how a renewal is noticed."""
 
+import codecs
+import os
 import time
 from collections.abc import Iterator
 from itertools import count
@@ -9,7 +11,8 @@ from typing import Any
 import certificates
 import pytest
 from cryptography.hazmat.primitives import serialization
-from lead_store.tls import DAY, LOOK_SECONDS, VARIABLES, Renewed, TlsFiles, needed, read_tls
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
+from lead_store.tls import DAY, LOOK_SECONDS, MOST_BYTES, VARIABLES, Renewed, TlsFiles, needed, read_tls
 from leadsync_cli.certs.authority import Pair
 from structlog.testing import capture_logs
 
@@ -88,6 +91,52 @@ def test_each_fault_is_told_in_plain_words(folder: Path, tmp_path: Path) -> None
     )
     certificates.make_ended(folder, "lead-store")
     assert faults_of(CERT=crt, KEY=key, CA=ca) == ["LEADSYNC_TLS_CERT: has ended: renew it"]
+
+
+def test_a_pipe_or_a_huge_file_is_refused_at_once(folder: Path, tmp_path: Path) -> None:
+    """Neither is read whole: the one would keep the process waiting, the other would fill its memory."""
+    home, pipe = folder / "lead-store", tmp_path / "pipe"
+    os.mkfifo(pipe)
+    huge = tmp_path / "huge"
+    huge.write_bytes(b"#" * (MOST_BYTES + 1))
+    good = {"CERT": home / "tls.crt", "KEY": home / "tls.key", "CA": home / "ca.crt"}
+
+    for name in good:
+        assert faults_of(**good | {name: pipe}) == [f"LEADSYNC_TLS_{name}: {pipe} is not a file"]
+        assert faults_of(**good | {name: huge}) == [f"LEADSYNC_TLS_{name}: {huge} has more than 1,000,000 bytes"]
+
+
+def test_marks_and_comments_around_a_certificate_do_no_harm(folder: Path) -> None:
+    """GRPC gets the files without the mark that some editors begin a file with; comments may have any letters."""
+    files = [folder / "lead-store" / name for name in ("tls.crt", "tls.key", "ca.crt")]
+    for path in files:
+        path.write_bytes(codecs.BOM_UTF8 + "# Müller\n".encode() + path.read_bytes())
+
+    identity = TlsFiles("lead-store", *files).read()
+
+    for content in (identity.certificate, identity.key, identity.ca):
+        assert content.startswith(b"#")
+
+
+@pytest.mark.parametrize(
+    ("kind", "key"),
+    [
+        ("Ed25519", ed25519.Ed25519PrivateKey.generate()),
+        ("Ed448", ed448.Ed448PrivateKey.generate()),
+        ("P-521", ec.generate_private_key(ec.SECP521R1())),
+        ("", ec.generate_private_key(ec.SECP384R1())),
+        ("", rsa.generate_private_key(65537, 2048)),
+    ],
+)
+def test_a_key_that_grpc_does_not_take_is_refused_at_the_start(
+    folder: Path, tmp_path: Path, kind: str, key: Any
+) -> None:
+    """The service would start, and every connection to it would fail; a CA may have such a key."""
+    for signer in (None, ed25519.Ed25519PrivateKey.generate()):
+        home = certificates.with_key(tmp_path / "own", folder, "lead-store", key, signer)
+        faults = faults_of(CERT=home / "tls.crt", KEY=home / "tls.key", CA=home / "ca.crt")
+        said = f"LEADSYNC_TLS_KEY: gRPC takes no {kind} key; use ECDSA with P-256 or P-384, or RSA"
+        assert faults == ([said] if kind else [])
 
 
 def test_a_renewal_is_noticed_and_half_of_one_is_not_used(folder: Path) -> None:

@@ -1,10 +1,12 @@
 import json
+import os
+import resource
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
-from webhook_gateway.revocations import LOOK_SECONDS, Revocations, read_revoked
+from webhook_gateway.revocations import LOOK_SECONDS, MOST_BYTES, Revocations, read_revoked
 
 NOON = datetime(2026, 11, 30, 12, tzinfo=UTC)
 
@@ -61,3 +63,38 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path, content: str | None)
         path.write_text(content)
     with pytest.raises(ValueError, match="the file"):
         read_revoked(str(path))
+
+
+def test_a_list_that_could_not_be_opened_is_tried_again(tmp_path: Path) -> None:
+    """Neither rights nor free file descriptors change the file itself: it counts as soon as it can be opened."""
+    path, now = tmp_path / "revoked", 0.0
+    _write(path, {})
+    revoked = Revocations(str(path), lambda: now)
+    _write(path, {"ids": ["lost"]})
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with path.open("rb") as free:  # the lowest free descriptor
+        none_left = free.fileno()
+    with capture_logs() as lines:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (none_left, hard))
+        try:
+            now += LOOK_SECONDS
+            held = revoked.holds("acme", "lost", 0)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        now += LOOK_SECONDS
+        assert (held, revoked.holds("acme", "lost", 0)) == (False, True)
+    assert [line["log_level"] for line in lines] == ["error", "info"]
+
+
+def test_neither_a_pipe_nor_a_huge_file_is_read(tmp_path: Path) -> None:
+    """The one would keep every request waiting, the other would fill the memory; the mark of an editor does no harm."""
+    path = tmp_path / "revoked"
+    os.mkfifo(path)
+    with pytest.raises(ValueError, match="it is not a file"):
+        read_revoked(str(path))
+    path.unlink()
+    path.write_bytes(b" " * (MOST_BYTES + 1))
+    with pytest.raises(ValueError, match="has more than 16,000,000 bytes"):
+        read_revoked(str(path))
+    path.write_bytes(b'\xef\xbb\xbf{"ids": ["lost"]}')
+    assert read_revoked(str(path)).holds("acme", "lost", 0)

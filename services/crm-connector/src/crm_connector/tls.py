@@ -3,6 +3,7 @@
 Each service has this file: a test compares them.
 """
 
+import codecs
 import ssl
 import threading
 import time
@@ -19,7 +20,14 @@ VARIABLES = ("LEADSYNC_TLS_CERT", "LEADSYNC_TLS_KEY", "LEADSYNC_TLS_CA")
 LAST_DAYS = 14  # before the end of a certificate, on each of which this is told
 DAY = 86_400  # seconds
 LOOK_SECONDS = 1.0  # how often the files are looked at, while there are calls
+MOST_BYTES = 1_000_000  # of a file; a wrong path must not fill the memory
 _TOO_OLD, _TOO_NEW = 10, 9  # OpenSSL's codes
+# How a key of a kind begins in a certificate (DER): OpenSSL takes them, gRPC does not, so nobody could connect.
+_NOT_FOR_GRPC = {
+    "Ed25519": bytes.fromhex("300506032b6570032100"),
+    "Ed448": bytes.fromhex("300506032b6571033a00"),
+    "P-521": bytes.fromhex("06052b8104002303818600"),
+}
 _HANDSHAKE_STEPS = 4
 
 Stamp = tuple[tuple[int, int, int], ...]
@@ -51,13 +59,15 @@ class TlsFiles:
     def read(self) -> Identity:
         """Read the files. Raises TlsError unless they can be used now, and name this service."""
         contents = self._contents()
-        shown = _handshake(*self._contexts(contents[2]))
+        shown, certificate = _handshake(*self._contexts(contents[2]))
         if contents != self._contents():
             raise TlsError(f"{VARIABLES[0]}: the files are being renewed just now")
         names = [str(name) for kind, name in shown.get("subjectAltName", ()) if kind == "DNS"]
         if self.service not in names:
             found = ", ".join(names) or "nobody"
             raise TlsError(f"{VARIABLES[0]}: is the certificate of {found}; it needs the DNS name {self.service}")
+        if (kind := next((kind for kind, key in _NOT_FOR_GRPC.items() if key in certificate), None)) is not None:
+            raise TlsError(f"{VARIABLES[1]}: gRPC takes no {kind} key; use ECDSA with P-256 or P-384, or RSA")
         return Identity(*contents, ends=str(shown["notAfter"]))
 
     def stamp(self) -> Stamp | None:
@@ -77,7 +87,7 @@ class TlsFiles:
         client.check_hostname, server.verify_mode = False, ssl.CERT_REQUIRED
         for context in (server, client):
             try:
-                context.load_verify_locations(cadata=ca.decode("ascii"))
+                context.load_verify_locations(cadata=ca.decode("ascii", errors="ignore"))  # comments
             except (ssl.SSLError, ValueError):
                 raise TlsError(f"{VARIABLES[2]}: {self.ca} holds no certificate (PEM)") from None
             try:
@@ -161,10 +171,17 @@ class Renewed:
 
 
 def _read(variable: str, path: Path) -> bytes:
+    """Read a file, which a pipe is not: it would keep the process waiting. What editors put at the beginning goes."""
     try:
-        return path.read_bytes()
+        if path.exists() and not path.is_file():
+            raise TlsError(f"{variable}: {path} is not a file")
+        with path.open("rb") as file:
+            content = file.read(MOST_BYTES + 1)
     except OSError as error:
         raise TlsError(f"{variable}: {path} cannot be read: {error.strerror}") from None
+    if len(content) > MOST_BYTES:
+        raise TlsError(f"{variable}: {path} has more than {MOST_BYTES:,} bytes")
+    return content.removeprefix(codecs.BOM_UTF8)
 
 
 def _unusable(error: OSError) -> str:
@@ -173,8 +190,8 @@ def _unusable(error: OSError) -> str:
     return f"{VARIABLES[0]}, {VARIABLES[1]}: hold no certificate with its key (PEM, without a passphrase)"
 
 
-def _handshake(server: ssl.SSLContext, client: ssl.SSLContext) -> dict[str, Any]:
-    """Let both sides meet in memory, which finds whatever would fail later. Returns the certificate that was shown."""
+def _handshake(server: ssl.SSLContext, client: ssl.SSLContext) -> tuple[dict[str, Any], bytes]:
+    """Let both sides meet in memory, which finds what would fail later. Returns the certificate that was shown."""
     up, down = ssl.MemoryBIO(), ssl.MemoryBIO()
     sides = client.wrap_bio(down, up), server.wrap_bio(up, down, server_side=True)
     try:
@@ -188,4 +205,4 @@ def _handshake(server: ssl.SSLContext, client: ssl.SSLContext) -> dict[str, Any]
         raise TlsError(f"{VARIABLES[0]}: {why}") from None
     except ssl.SSLError as error:
         raise TlsError(f"{VARIABLES[0]}: cannot be used: {error.reason}") from None
-    return dict(sides[0].getpeercert() or {})
+    return dict(sides[0].getpeercert() or {}), sides[0].getpeercert(binary_form=True) or b""

@@ -4,6 +4,7 @@ It is JSON: `{"ids": ["…"], "notBefore": {"acme": "2026-11-30T12:00:00Z"}}`. `
 tenant in `notBefore`, no token counts that was made before that moment. A change of the file counts within a second.
 """
 
+import codecs
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -14,6 +15,7 @@ import msgspec
 import structlog
 
 LOOK_SECONDS = 1.0  # between two looks at the file
+MOST_BYTES = 16_000_000  # of it: some 400,000 tokens
 
 
 class Revoked(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
@@ -35,11 +37,21 @@ def read_revoked(path: str) -> Revoked:
     if not path:
         return Revoked()
     try:
-        return msgspec.json.decode(Path(path).read_bytes(), type=Revoked)
+        return msgspec.json.decode(_content(Path(path)), type=Revoked)
     except OSError as error:
         raise ValueError(f"the file cannot be read: {error.strerror}") from error
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise ValueError(f"the file is no list of revoked tokens: {error}") from error
+
+
+def _content(path: Path) -> bytes:
+    if path.exists() and not path.is_file():  # a pipe would keep every request waiting
+        raise ValueError("the file cannot be read: it is not a file")
+    with path.open("rb") as file:
+        content = file.read(MOST_BYTES + 1)
+    if len(content) > MOST_BYTES:
+        raise ValueError(f"the file has more than {MOST_BYTES:,} bytes")
+    return content.removeprefix(codecs.BOM_UTF8)
 
 
 class Revocations:
@@ -49,7 +61,7 @@ class Revocations:
         """Read it. Raises ValueError."""
         self._path = path
         self._clock = clock
-        self._seen = self._stamp()
+        self._seen = self._refused = self._stamp()
         self._revoked = read_revoked(path)
         self._next = clock() + LOOK_SECONDS
 
@@ -64,14 +76,16 @@ class Revocations:
         stamp = self._stamp()
         if stamp == self._seen:
             return
-        self._seen = stamp
         try:
             self._revoked = read_revoked(self._path)
-        except ValueError as error:
-            structlog.get_logger().error(
-                "revoked tokens not read: the list that was read last counts", fault=str(error)
-            )
+        except ValueError as error:  # told once; it is tried again, for rights on a file do not change its stamp
+            if stamp != self._refused:
+                structlog.get_logger().error(
+                    "revoked tokens not read: the list that was read last counts", fault=str(error)
+                )
+            self._refused = stamp
         else:
+            self._seen = self._refused = stamp
             structlog.get_logger().info("revoked tokens read", ids=len(self._revoked.ids))
 
     def _stamp(self) -> tuple[int, int, int] | None:
