@@ -175,3 +175,13 @@ async def test_failed_tries_are_slowed_by_address() -> None:
         assert await _asked(gateway, wrong, **{"x-forwarded-for": "10.0.0.2"}) == (401, "token_invalid")
         answers = await asyncio.gather(*flood)
         assert set(answers) == {(401, "token_invalid"), (429, "too_many_tries")}
+
+
+async def test_the_addresses_of_one_ipv6_network_are_one_sender() -> None:
+    """Whoever has 2^64 addresses is slowed like whoever has one; the next network is not."""
+    async with run_gateway(GATEWAY_TRUSTED_PROXIES="127.0.0.0/8") as gateway:
+        wrong = token(key="x" * 40)
+        senders = [f"2001:db8::1:{number:x}" for number in range(FREE_TRIES + MOST_WAITING + 20)]
+        flood = [asyncio.create_task(_asked(gateway, wrong, **{"x-forwarded-for": sender})) for sender in senders]
+        assert await _asked(gateway, wrong, **{"x-forwarded-for": "2001:db8:0:1::1"}) == (401, "token_invalid")
+        assert set(await asyncio.gather(*flood)) == {(401, "token_invalid"), (429, "too_many_tries")}

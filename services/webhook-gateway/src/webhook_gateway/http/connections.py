@@ -35,7 +35,7 @@ class ConnectionLimits:
 class Connection(Protocol):
     """One connection, as far as it matters here."""
 
-    address: str  # of the other side
+    address: str  # of the other side, as `sender_of` makes it
     stage: Stage
     since: float  # when the stage began
     unread_since: float | None  # since when an answer waits to be read; None = no answer does

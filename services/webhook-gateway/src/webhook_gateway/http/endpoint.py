@@ -17,6 +17,7 @@ from webhook_gateway.resources.basics import Tagged
 from webhook_gateway.resources.lead_values import encode_hook
 from webhook_gateway.resources.operation import Operation
 from webhook_gateway.rpc.names import camel
+from webhook_gateway.senders import sender_of
 
 
 class PathEndpoint:
@@ -57,7 +58,7 @@ class PathEndpoint:
             return self._tokens.authenticate(header)
         except Problem:
             if header:
-                await self._tries.failed(request.client.host if request.client else "")
+                await self._tries.failed(sender_of(request.client))
             raise
 
 

@@ -14,6 +14,7 @@ from webhook_gateway.http.problems import response_of
 from webhook_gateway.logs import ThinnedLines
 from webhook_gateway.metrics import Metrics
 from webhook_gateway.problem import Problem
+from webhook_gateway.senders import sender_of
 
 MAX_HEAD = 32 * 1024  # bytes of a head, and of what comes between or after the parts of a body
 MAX_HEADERS = 100
@@ -49,7 +50,7 @@ class BoundedConnection(HttpToolsProtocol):
         """Begin to wait for the first request."""
         super().connection_made(transport)
         transport.set_write_buffer_limits(high=MAX_UNREAD)
-        self.address = self.client[0] if self.client else ""
+        self.address = sender_of(self.client)
         self._enter(Stage.IDLE)
         self._open.opened(self)
 

@@ -14,6 +14,7 @@ from webhook_gateway.logs import ThinnedLines
 from webhook_gateway.metrics import Metrics
 from webhook_gateway.problem import NotKeptError, NotVerifiedError
 from webhook_gateway.providers.base import Provider, WebhookRequest
+from webhook_gateway.senders import sender_of
 
 _JSON = (b"content-type", b"application/json")
 
@@ -45,7 +46,7 @@ class WebhookEndpoint:
         request = _request(scope)
         try:
             self._check_head(request)
-            with self._intake.admit(scope["client"][0] if scope["client"] else "") as admitted:
+            with self._intake.admit(sender_of(scope["client"])) as admitted:
                 request.body = await self._bodies.read(receive, admitted)
                 accepted, duplicates = await self._reception.receive(self._provider, request, admitted)
         except NotKeptError as problem:
