@@ -102,6 +102,21 @@ async def test_forged_tokens(name: str) -> None:
         assert 'error="invalid_token"' in response.headers["www-authenticate"]
 
 
+async def test_a_token_of_a_clock_that_is_ahead_is_told_from_a_forged_one() -> None:
+    """Whoever made it sees what to correct; a forged one learns nothing."""
+    ahead = int(time.time()) + 100
+    async with run_gateway() as gateway:
+        for claim in ("iat", "nbf"):
+            claims: dict[str, Any] = {claim: ahead}
+            mine, forged = token(**claims), token(key="x" * 40, **claims)
+            said = [
+                (await gateway.http.get("/api/v1/leads", headers={"authorization": f"Bearer {text}"})).json()["detail"]
+                for text in (mine, forged)
+            ]
+            assert "the clock of the machine that made it is ahead" in said[0]
+            assert said[1] == "the token is not acceptable"
+
+
 async def test_keys_rotate() -> None:
     """While keys are rotated, tokens of each of them count."""
     async with run_gateway() as gateway:

@@ -72,6 +72,9 @@ class Tokens:
                 continue
             except jwt.ExpiredSignatureError as error:
                 raise _unauthorized("token_expired", "the token has expired") from error
+            except jwt.ImmatureSignatureError as error:
+                detail = "the token does not count yet: the clock of the machine that made it is ahead of this one"
+                raise _unauthorized("token_invalid", detail) from error
             except jwt.InvalidTokenError as error:
                 raise _unauthorized("token_invalid", "the token is not acceptable") from error
             return claims
