@@ -24,6 +24,12 @@ def make_ended(folder: Path, service: str) -> None:
     put(folder / service, make_leaf(ca, service, [], datetime.now(UTC) - timedelta(days=10), 9))
 
 
+def make_last(folder: Path, service: str, days: int) -> None:
+    """Replace the leaf of a service by one that lasts for so many days."""
+    ca = Pair.of_pem((folder / "ca.crt").read_bytes(), (folder / "ca.key").read_bytes())
+    put(folder / service, make_leaf(ca, service, [], datetime.now(UTC), days))
+
+
 def put(home: Path, leaf: Pair) -> None:
     """Write the leaf and the key of a service's folder."""
     (home / "tls.key").write_text(leaf.key_pem, encoding="ascii")

@@ -8,6 +8,7 @@ from typing import Any, cast
 import yaml
 from crm_connector.metrics import Metrics as ConnectorMetrics
 from lead_store.metrics import GAUGES
+from lead_store.tls import ENDS_METRIC
 from webhook_gateway.metrics import Metrics as GatewayMetrics
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -24,7 +25,7 @@ def _exposed() -> set[str]:
     connector = ConnectorMetrics()
     connector.watch(lambda: (0, 0.0))
     connector.watch_loops([], lambda _: 0.0)
-    names = {name for name, _ in GAUGES.values()}
+    names = {name for name, _ in (*GAUGES.values(), ENDS_METRIC)}
     for registry in (connector.registry, GatewayMetrics().registry):
         for family in registry.collect():
             suffixes = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count")}.get(family.type, ("",))

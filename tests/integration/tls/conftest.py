@@ -12,6 +12,7 @@ import certificates
 import grpc
 import pymongo
 import pytest
+from embedded_mongo import free_port
 from lead_store import bootstrap
 from lead_store.settings import Settings
 from lead_store.tls import read_tls
@@ -27,6 +28,7 @@ class Served:
 
     port: int
     folder: Path
+    metrics_port: int
 
 
 @pytest.fixture(scope="module")
@@ -34,9 +36,10 @@ def served(mongo_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     """Run a lead-store with TLS and a database of its own."""
     folder, database = certificates.make(tmp_path_factory.mktemp("tls"), *NAMES), f"test_{uuid.uuid4().hex[:12]}"
     files = read_tls(certificates.variables(folder, "lead-store"), "lead-store", [])
-    settings = Settings(mongo_url, b"k" * 32, database, port=0, least_free=0, tls=files)
+    metrics_port = free_port()
+    settings = Settings(mongo_url, b"k" * 32, database, port=0, metrics_port=metrics_port, least_free=0, tls=files)
     with bootstrap.run(settings, threading.Event()) as port:
-        yield Served(port, folder)
+        yield Served(port, folder, metrics_port)
     client: pymongo.MongoClient[dict[str, Any]]
     with pymongo.MongoClient(mongo_url) as client:
         client.drop_database(database)

@@ -115,6 +115,8 @@ class Service:
             now=now,
         )
         self._upkeep = Upkeep(repository, integrations, targets, of_accounts, connections, loops, timing)
+        if self._tls:
+            self._metrics.watch_certificate(self._tls)
         self._metrics.watch(connections.health, self._streams.disconnected)
         self._metrics.watch_loops(
             [*(loop.value for loop in Loop), *_TURNS], loops.failing_seconds, loops.unswept_seconds

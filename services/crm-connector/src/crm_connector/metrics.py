@@ -7,6 +7,8 @@ from functools import partial
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, start_http_server
 
+from crm_connector.tls import ENDS_METRIC, Renewed
+
 
 class Metrics:
     """The counters of one process, on a registry of their own."""
@@ -63,6 +65,10 @@ class Metrics:
             registry=self.registry,
         )
         unswept.set_function(unswept_seconds)
+
+    def watch_certificate(self, tls: Renewed) -> None:
+        """Show when this service's certificate ends."""
+        Gauge(*ENDS_METRIC, registry=self.registry).set_function(tls.ends_at)
 
     def call(self, method: str, status: int) -> None:
         """Count one call to a CRM; status 0 = no answer."""

@@ -135,7 +135,7 @@ def run(settings: Settings, stop: threading.Event) -> Iterator[int]:
         port = stack.enter_context(serve(address, health, built.served, space, STOP_SECONDS, tls))
         stack.enter_context(threads.running("health", health.run, health.close, STOP_SECONDS))
         if settings.metrics_port:
-            Metrics(built.status).serve(settings.host, settings.metrics_port, stack)
+            Metrics(built.status, tls).serve(settings.host, settings.metrics_port, stack)
         yield port
     threads.check()
 

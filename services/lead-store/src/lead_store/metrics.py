@@ -14,6 +14,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 from pymongo.errors import PyMongoError
 
+from lead_store.tls import ENDS_METRIC, Renewed
 from lead_store.usecases.loops import LOOPS
 from lead_store.usecases.status import Backlog, Status
 
@@ -32,8 +33,9 @@ GAUGES = {
 class Metrics(Collector):
     """Counts when it is asked, and not again for a while. While the database is away it has no figures of it."""
 
-    def __init__(self, status: Status) -> None:
-        self._status = status
+    def __init__(self, status: Status, tls: Renewed | None = None) -> None:
+        """With `tls`, also tell when this service's certificate ends."""
+        self._status, self._tls = status, tls
         self._lock = threading.Lock()
         self._counted_at = -FRESH_SECONDS
         self._backlog: Backlog | None = None
@@ -42,18 +44,19 @@ class Metrics(Collector):
 
     def describe(self) -> Iterable[GaugeMetricFamily]:
         """Name the gauges without counting."""
-        return [*(GaugeMetricFamily(name, text) for name, text in GAUGES.values()), GaugeMetricFamily(*LOOP)]
+        return [GaugeMetricFamily(name, text) for name, text in (*GAUGES.values(), LOOP, ENDS_METRIC)]
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
         """Give the gauges."""
         failing = GaugeMetricFamily(*LOOP, labels=["loop"])
         for name in LOOPS:
             failing.add_metric([name], self._status.loops.failing_seconds(name))
+        own = [failing, *([GaugeMetricFamily(*ENDS_METRIC, self._tls.ends_at())] if self._tls else [])]
         backlog = self._fresh()
         if backlog is None:
-            return [failing]
+            return own
         gauges = [GaugeMetricFamily(name, text, getattr(backlog, key)) for key, (name, text) in GAUGES.items()]
-        return [*gauges, failing]
+        return [*gauges, *own]
 
     def serve(self, host: str, port: int, closing: ExitStack) -> None:
         """Serve over HTTP on a daemon thread until `closing` closes."""

@@ -70,6 +70,8 @@ async def open_gateway(settings: Settings, shared: str = "") -> AsyncIterator[Ga
     metrics = Metrics(shared)
     registry = settings.providers
     tls = Renewed(settings.tls) if settings.tls else None
+    if tls:
+        metrics.watch_certificate(tls)
     async with (
         open_channel(settings.lead_store_url, "lead-store", tls) as store,
         open_channel(settings.crm_connector_url, "crm-connector", tls) as connector,

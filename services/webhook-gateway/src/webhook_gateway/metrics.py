@@ -3,10 +3,13 @@
 `prometheus_client` decides where values lie when it is imported: see `processes`.
 """
 
+from collections.abc import Callable
 from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
+
+from webhook_gateway.tls import ENDS_METRIC, Renewed
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 _GROUP = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
@@ -17,6 +20,7 @@ class Metrics:
 
     def __init__(self, shared: str = "") -> None:
         self._shared = shared
+        self._look: Callable[[], None] = lambda: None
         self.registry = CollectorRegistry()
         self.requests = self._counter("requests", "HTTP requests answered", "route", "status")
         self.request_seconds = self._histogram("request_seconds", "Time to answer", _SECONDS, "route")
@@ -41,8 +45,15 @@ class Metrics:
         self.record_seconds = self._histogram("record_seconds", "Time of RecordDeliveries", _SECONDS)
         self.group_deliveries = self._histogram("group_deliveries", "Deliveries per call", _GROUP)
 
+    def watch_certificate(self, tls: Renewed) -> None:
+        """Show when the gateway's certificate ends: the earliest end that one of its processes has seen."""
+        ends = Gauge(*ENDS_METRIC, registry=self.registry, multiprocess_mode="livemin")
+        self._look = lambda: ends.set(tls.ends_at())
+        self._look()
+
     def text(self) -> bytes:
         """Render everything in Prometheus' text format, of all processes together."""
+        self._look()
         if not self._shared:
             return generate_latest(self.registry)
         everything = CollectorRegistry()

@@ -29,6 +29,7 @@ _NOT_FOR_GRPC = {
     "P-521": bytes.fromhex("06052b8104002303818600"),
 }
 _HANDSHAKE_STEPS = 4
+ENDS_METRIC = "leadsync_tls_certificate_ends_timestamp_seconds", "When this service's own certificate ends"
 
 Stamp = tuple[tuple[int, int, int], ...]
 
@@ -146,6 +147,10 @@ class Renewed:
                 self._look()
                 self._tell_end()
             return self._identity
+
+    def ends_at(self) -> float:
+        """Return when the certificate that counts now ends, as seconds since 1970."""
+        return float(ssl.cert_time_to_seconds(self.identity().ends))
 
     def _tell_end(self) -> None:
         days = int((ssl.cert_time_to_seconds(self._identity.ends) - self._now()) // DAY)
