@@ -81,6 +81,18 @@ def test_a_renewed_leaf_keeps_its_names_and_gets_new_ones(tmp_path: Path) -> Non
     assert {"a.internal", "b.internal"} <= set(names_of(leaf(tmp_path)))
 
 
+def test_leaves_of_an_earlier_run_are_renewed_without_being_named_again(tmp_path: Path) -> None:
+    """A cron job names no services of the platform; theirs would end unseen. Other folders are left alone."""
+    ensure_certificates(tmp_path, Wanted(["lead-store"], internal=["billing"]), NOW)
+    (tmp_path / "notes").mkdir()
+
+    assert states(ensure_certificates(tmp_path, STORE, NOW + timedelta(days=61))) == {
+        "ca.crt": "kept", "lead-store/tls.crt": "renewed", "billing/tls.crt": "renewed"
+    }  # fmt: skip
+    assert {"billing", "platform"} <= set(names_of(leaf(tmp_path, "billing")))
+    assert list((tmp_path / "notes").iterdir()) == []
+
+
 @pytest.mark.parametrize("damage", ["tls.key", "tls.crt", "ca"])
 def test_a_leaf_that_cannot_be_used_is_made_again(tmp_path: Path, damage: str) -> None:
     """A lost key, a damaged certificate or another CA: the leaf is new, and signed by the present CA."""

@@ -48,6 +48,7 @@ class Wanted:
 def ensure_certificates(folder: Path, wanted: Wanted, now: datetime) -> list[Entry]:
     """Make what is missing, renew leaves near their end (all of them with `force`), and return all, the CA first.
 
+    Leaves of the folder that were asked for in an earlier run are renewed too.
     The CA is never replaced. Raises CommandError if it is damaged, incomplete or past its end, or the folder
     is not closed to others although containers' users may read the keys.
     """
@@ -57,7 +58,7 @@ def ensure_certificates(folder: Path, wanted: Wanted, now: datetime) -> list[Ent
         raise CommandError("folder_open", detail, Exit.USAGE)
     ca, state = _ensure_ca(folder, now)
     entries = [Entry("ca.crt", state, ca.ends)]
-    for service in dict.fromkeys((*wanted.services, *wanted.internal)):
+    for service in dict.fromkeys((*wanted.services, *wanted.internal, *_made_before(folder))):
         home = folder / service
         make_private_dir(home).chmod(0o755 if wanted.containers else 0o700)
         entries.append(_ensure_leaf(home, ca, wanted, now))
@@ -95,6 +96,10 @@ def _ensure_leaf(home: Path, ca: Pair, wanted: Wanted, now: datetime) -> Entry:
         leaf = make_leaf(ca, home.name, list(dict.fromkeys([*names, *known]))[1:], now, wanted.days)
     _write(home, ca, leaf, PUBLIC if wanted.containers else PRIVATE)
     return Entry(f"{home.name}/tls.crt", state, leaf.ends)
+
+
+def _made_before(folder: Path) -> list[str]:
+    return sorted(home.name for home in folder.iterdir() if home.is_dir() and _read_leaf(home) is not None)
 
 
 def _read_leaf(home: Path) -> Pair | None:

@@ -40,8 +40,8 @@ def certs(
 ) -> None:
     """Make a CA and a certificate for each service, for development and docker compose.
 
-    Run it again at any time: the CA stays, and leaves in the last third of their time are renewed. Services notice
-    that by themselves.
+    Run it again at any time: the CA stays, and leaves in the last third of their time are renewed, those of an
+    earlier --service too. Services notice that by themselves.
     """
     from leadsync_cli.certs.folder import CA_LAST, Wanted, ensure_certificates  # noqa: PLC0415 (takes long to load)
 
