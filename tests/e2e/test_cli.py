@@ -93,6 +93,7 @@ def test_the_doctor_finds_nothing_broken(suite: Suite) -> None:
     assert found["ok"]
     assert {"token", "scopes", "properties"} <= {check["name"] for check in found["checks"]}
     assert "✗" not in result.stdout
+    assert "None" not in result.stdout
 
 
 def test_fields_are_those_of_the_crm(suite: Suite) -> None:

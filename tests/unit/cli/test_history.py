@@ -99,12 +99,14 @@ def test_why_shows_author_time_side_and_replaced_value(gateway: FakeGateway, lea
 
 
 def test_the_doctor_exits_with_1_if_a_check_fails(gateway: FakeGateway, leadsync: Run) -> None:
-    """Every check is shown with its fix; only a failed one makes the exit code 1."""
+    """Every check is shown, with its fix if there is one; only a failed one makes the exit code 1."""
     warning = {"name": "quota", "state": "warning", "finding": "80 % used", "fix": "Wait."}
     failed = {"name": "token", "state": "failed", "finding": "refused", "fix": "Make a new one."}
+    good = {"name": "url", "state": "ok", "finding": "fine", "fix": None}
     gateway.with_one_integration()
     path = "/crm-integration/only/check"
-    gateway.on("GET", path, 200, {"checks": [warning], "ok": True}, {"checks": [warning, failed], "ok": False})
+    answers = {"checks": [warning], "ok": True}, {"checks": [warning, failed, good], "ok": False}
+    gateway.on("GET", path, 200, *answers)
 
     first, second, third = leadsync("doctor"), leadsync("doctor"), leadsync("doctor", "--json")
 
@@ -115,6 +117,7 @@ def test_the_doctor_exits_with_1_if_a_check_fails(gateway: FakeGateway, leadsync
         "         → Wait.",
         "✗ token  refused",
         "         → Make a new one.",
+        "✓ url    fine",
     ]
     assert third.returncode == 1
     assert json.loads(third.stdout)["checks"][1]["name"] == "token"

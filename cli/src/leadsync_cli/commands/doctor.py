@@ -34,11 +34,11 @@ def doctor(
         raise typer.Exit(Exit.FAILED)
 
 
-def _print(checks: list[dict[str, str]]) -> None:
+def _print(checks: list[dict[str, str | None]]) -> None:
     """Print one line per check, and below it the fix."""
     console = Console(highlight=False, markup=False, emoji=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
-    width = max((len(shown(check["name"])) for check in checks), default=0)
-    for check in ({name: shown(str(text)) for name, text in check.items()} for check in checks):
+    width = max((len(shown(check["name"] or "")) for check in checks), default=0)
+    for check in ({name: shown(text or "") for name, text in check.items()} for check in checks):
         state, style = check["state"], STYLES.get(check["state"], "")
         first = f"{MARKS.get(state, '?')} {check['name']:<{width}}  "
         console.print(_wrapped(check["finding"], first, console.width), style=style, soft_wrap=True)
