@@ -29,3 +29,13 @@ def test_another_scale_is_refused(scale: str) -> None:
         Settings.from_env({"LEADSYNC_TIME_SCALE": scale})
     assert "LEADSYNC_TIME_SCALE: use a whole number from 1 to 100" in str(refused.value)
     assert "MONGO_URL" in str(refused.value)
+
+
+def test_secrets_are_not_shown() -> None:
+    """Neither the repr nor a fault shows one."""
+    given = {"MONGO_URL": "mongodb://user@db", "MONGO_PASSWORD": "hidden-1", "LEADSYNC_IDENTITY_KEY": "hidden-2" * 4}
+
+    assert "hidden" not in repr(Settings.from_env(given))
+    with pytest.raises(SettingsError) as refused:
+        Settings.from_env(given | {"MONGO_URL": "mongodb://user:hidden-3@db", "LEADSYNC_IDENTITY_KEY": "hidden-4"})
+    assert "hidden" not in str(refused.value)
