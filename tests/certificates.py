@@ -1,5 +1,6 @@
 """Certificates for tests, made as `leadsync certs` makes them."""
 
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,12 @@ def make_last(folder: Path, service: str, days: int) -> None:
     """Replace the leaf of a service by one that lasts for so many days."""
     ca = Pair.of_pem((folder / "ca.crt").read_bytes(), (folder / "ca.key").read_bytes())
     put(folder / service, make_leaf(ca, service, [], datetime.now(UTC), days))
+
+
+def make_with_names(folder: Path, service: str, names: Collection[str]) -> Path:
+    """Make the certificate of a service with these names too; gives the folder."""
+    ensure_certificates(folder, Wanted([service], hosts=names), datetime.now(UTC))
+    return folder
 
 
 def put(home: Path, leaf: Pair) -> None:
