@@ -124,6 +124,7 @@ func watch(ctx context.Context, leads leadv1.LeadServiceClient, token string, se
 		if code := status.Code(err); code != codes.Unavailable && code != codes.ResourceExhausted {
 			return err
 		}
+		fmt.Fprintln(os.Stderr, "watch:", err) // such as a refused certificate
 		time.Sleep(time.Duration(mathrand.Float64() * float64(pause)))
 	}
 }

@@ -91,8 +91,9 @@ async function* changes(client, resumeToken = "") {
         yield answer;
       }
     } catch (error) {
-      // resumeToken_expired (OUT_OF_RANGE) is thrown: list all leads again, then watch without a token.
+      // resume_token_expired (OUT_OF_RANGE) is thrown: list all leads again, then watch without a token.
       if (![grpc.status.UNAVAILABLE, grpc.status.RESOURCE_EXHAUSTED].includes(error.code)) throw error;
+      console.error("watch:", error.message); // such as a refused certificate
     } finally {
       watch.cancel();
     }

@@ -88,6 +88,7 @@ def changes(leads: LeadServiceStub, token: str = "") -> Generator[pb.WatchLeadsR
             # resume_token_expired (OUT_OF_RANGE) is raised: list all leads again, then watch without a token.
             if error.code() not in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED}:
                 raise
+            print("watch:", error.code().name, error.details(), file=sys.stderr)  # such as a refused certificate
         finally:
             watch.cancel()
         time.sleep(random.uniform(0, pause))  # noqa: S311 - no secret
