@@ -86,6 +86,15 @@ def test_a_stream_is_refused_as_well(open_channel: Open) -> None:
     assert answer(first, lead_service_pb2.WatchLeadsRequest(tenant_id="acme")) == REFUSED
 
 
+def test_a_name_counts_only_as_a_whole(served: Served, open_channel: Open) -> None:
+    """A certificate of `platform`, a zero byte and more is not platform's, though gRPC shows the name up to there."""
+    for name in ("platform\x00.other.example", "PLATFORM", "platform.", "*", "x.platform"):
+        folder = certificates.make_named(served.folder, "strange", name)
+        assert set(calls(open_channel("strange", folder)).values()) == {REFUSED}
+    folder = certificates.make_named(served.folder, "strange", "platform")
+    assert calls(open_channel("strange", folder))["list leads"] == ACCEPTED
+
+
 def test_anybody_with_a_certificate_may_ask_for_health(open_channel: Open) -> None:
     """lead-store itself too: its health check uses its own certificate."""
     for service in ("lead-store", "platform"):

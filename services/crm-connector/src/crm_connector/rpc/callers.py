@@ -4,6 +4,7 @@ A caller is known by the DNS names of its certificate, which the CA of the servi
 cannot be told apart, so nothing of this applies: such a server must not be reachable by others.
 """
 
+import ssl
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -33,6 +34,7 @@ CALLERS: Mapping[str, Mapping[str, frozenset[str]]] = {
         "ListCrmFields": _GATEWAY,
     },
 }
+DNS_NAME, LONGEST_NAME = 0x82, 127  # how a name begins in a certificate (DER), and up to which length it does so
 _OURS = "/leadsync."  # health and reflection are for everybody whose certificate the CA has signed
 _NOBODY: frozenset[str] = frozenset()
 
@@ -65,10 +67,18 @@ class CallerInterceptor(grpc.ServerInterceptor):
 
 def check(context: grpc.ServicerContext, method: str, allowed: frozenset[str]) -> None:
     """Raise ForbiddenError unless one of the caller's names is allowed."""
-    shown: Any = context.auth_context()  # its stub is wrong: each property has several values
-    names = {name.decode() for name in shown.get("peer_dns", ())}
+    names = _names(context)
     if not names & allowed:
         may = " or ".join(sorted(allowed)) or "nobody"
         caller = ", ".join(sorted(names)) or "a caller without a name"
         detail = f"{method} is for {may}, not for {caller}: call it with a certificate of that name (LEADSYNC_TLS_CERT)"
         raise ForbiddenError("caller_not_allowed", detail)
+
+
+def _names(context: grpc.ServicerContext) -> set[str]:
+    """Return the caller's DNS names. gRPC cuts them at a zero byte, so each has to be in the certificate as it is."""
+    shown: Any = context.auth_context()  # its stub is wrong: each property has several values
+    pem = b"".join(shown.get("x509_pem_cert", ()))
+    certificate = ssl.PEM_cert_to_DER_cert(pem.decode("ascii")) if pem else b""
+    names = [name for name in shown.get("peer_dns", ()) if len(name) <= LONGEST_NAME]
+    return {name.decode() for name in names if bytes((DNS_NAME, len(name))) + name in certificate}
