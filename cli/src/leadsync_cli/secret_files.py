@@ -30,7 +30,7 @@ def _read(path: Path) -> str:
         content = file.read(MOST_BYTES + 1)
     if len(content) > MOST_BYTES:
         raise ValueError(f"it has more than {MOST_BYTES:,} bytes")
-    text = content.decode("utf-8", errors="replace").strip()
+    text = content.decode("utf-8-sig", errors="replace").strip()  # some editors begin a file with a mark
     if not text:
         raise ValueError("it is empty")
     if not text.isprintable() or "\ufffd" in text:
