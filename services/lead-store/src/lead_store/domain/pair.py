@@ -126,6 +126,8 @@ def link_for(case: Case, lead: Lead) -> Link:
 
 def not_sent_without_property(case: Case, link: Link, lead: Lead) -> dict[str, Refusal]:
     """Refusals of values that were set on the platform while the CRM does not have their property (R19, R21)."""
+    if not present_of(case).missing:
+        return {}
     target, base = case.target, link.base_under(case.target.mapping)
     missing = {name: rule for name, rule in target.flows.items() if name in present_of(case).missing}
     values = {name: lead.values.get(name, "") for name, rule in missing.items() if rule.direction.to_crm}

@@ -23,11 +23,16 @@ def references(values: Mapping[str, str], wanted: Collection[MatchKey] = tuple(M
     """What a lead is looked up by besides its e-mail. No country is known here, so of a phone the last digits count."""
     found = {}
     if MatchKey.PHONE in wanted:
-        digits = phonenumbers.normalize_digits_only(values.get("phone", "")[:LONGEST_NUMBER])
+        digits = _digits(values.get("phone", "")[:LONGEST_NUMBER])
         found[MatchKey.PHONE] = digits[-LAST_DIGITS:]
     if MatchKey.NAME_DOMAIN in wanted:
         found[MatchKey.NAME_DOMAIN] = name_domain_key(values)
     return frozenset(f"{key}:{value}" for key, value in found.items() if value)
+
+
+def _digits(text: str) -> str:
+    """The digits of a text, in ASCII."""
+    return "".join(filter(str.isdigit, text)) if text.isascii() else phonenumbers.normalize_digits_only(text)
 
 
 def lead_references(lead: Lead) -> list[str]:

@@ -1,7 +1,7 @@
 """The collection `decisions`: one document per accepted change. A "nothing to do" leaves none."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import astuple, dataclass, replace
+from dataclasses import dataclass
 
 import uuid6
 from pymongo.client_session import ClientSession
@@ -28,7 +28,7 @@ class Decisions:
 
     def insert(self, entries: Iterable[Entry], session: ClientSession) -> list[str]:
         """Keep decisions; answers their ids."""
-        documents = [_document(replace(entry, decision_id=str(uuid6.uuid7()))) for entry in entries]
+        documents = [_document(entry, str(uuid6.uuid7())) for entry in entries]
         if documents:
             self.collection.insert_many(documents, session=session)
         return [document["_id"] for document in documents]
@@ -55,9 +55,9 @@ class Decisions:
         return map(_entry, read_page(self.collection.find(query).sort("_id", -1), limit))
 
 
-def _document(entry: Entry) -> Document:
+def _document(entry: Entry, decision_id: str) -> Document:
     return {
-        "_id": entry.decision_id,
+        "_id": decision_id,
         "tenant_id": entry.tenant_id,
         "lead_id": entry.lead_id,
         "integration_id": entry.integration_id,
@@ -67,7 +67,7 @@ def _document(entry: Entry) -> Document:
         "event_source": entry.event_source,
         "actor": entry.actor,
         "at": entry.at,
-        "fields": encode_keys({name: list(astuple(change)) for name, change in entry.fields.items()}),
+        "fields": encode_keys({n: [one.side, one.before, one.after, one.because] for n, one in entry.fields.items()}),
     }
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection as Some
 from collections.abc import Iterable, Iterator
-from dataclasses import astuple, dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 
@@ -141,14 +141,11 @@ class Leads:
         new = list(leads)
         if new:
             self.requests.add(new, session)
-            self.collection.insert_many([_document(replace(lead, revision=1)) for lead in new], session=session)
+            self.collection.insert_many([_document(lead, 1) for lead in new], session=session)
 
     def replace(self, leads: Iterable[Lead], session: ClientSession) -> bool:
         """Store leads' new states at their next revisions; False if one was made on an older revision."""
-        replaced = [
-            Replacement(lead.tenant_id, lead.revision, _document(replace(lead, revision=lead.revision + 1)))
-            for lead in leads
-        ]
+        replaced = [Replacement(lead.tenant_id, lead.revision, _document(lead, lead.revision + 1)) for lead in leads]
         return replace_together(self.collection, replaced, session) == len(replaced)
 
     def erase(self, lead: Lead, session: ClientSession) -> bool:
@@ -201,17 +198,17 @@ class Leads:
         return map(lead_from, self.collection.find({**query, "deleted_at": None}))
 
 
-def _document(lead: Lead) -> Document:
+def _document(lead: Lead, revision: int) -> Document:
     document: Document = {
         "_id": lead.lead_id,
         "tenant_id": lead.tenant_id,
         "values": encode_keys(lead.values),
-        "changed": encode_keys({name: list(astuple(change)) for name, change in lead.changed.items()}),
+        "changed": encode_keys({name: [one.at, one.source, one.set_at] for name, one in lead.changed.items()}),
         **lead_refs(lead),
         "metadata": _metadata_document(lead.metadata),
         "links": [link_document(link) for link in lead.links],
         "conflicts": sum(len(link.conflicts) + len(link.overwritten) for link in lead.links),
-        "revision": lead.revision,
+        "revision": revision,
         "created_at": lead.created_at,
         "changed_at": lead.changed_at,
         "deleted_at": lead.deleted_at,

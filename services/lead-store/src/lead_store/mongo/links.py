@@ -1,6 +1,6 @@
 """A link as part of its lead's document."""
 
-from dataclasses import astuple
+from operator import attrgetter
 from typing import Any
 
 from lead_store.domain.link import LastWrite, Link, Overwritten, Pending, Refusal, WriteKind
@@ -9,6 +9,11 @@ from lead_store.domain.observation import UnreadableValue
 from lead_store.domain.oscillation import Oscillation
 from lead_store.mongo.client import Document
 from lead_store.mongo.names import decode_keys, encode_keys
+
+# Tuples of all fields, in their order. `dataclasses.astuple` would copy each value deeply.
+_conflict_values = attrgetter(*Conflict.__match_args__)
+_refusal_values = attrgetter(*Refusal.__match_args__)
+_oscillation_values = attrgetter(*Oscillation.__match_args__)
 
 
 def link_document(link: Link) -> Document:
@@ -24,13 +29,13 @@ def link_document(link: Link) -> Document:
         "mapping": link.mapping,
         "pending": _pending_document(link.pending) if link.pending else None,
         "seen": link.seen,
-        "conflicts": encode_keys({name: list(astuple(waits)) for name, waits in link.conflicts.items()}),
-        "refused": encode_keys({name: list(astuple(refusal)) for name, refusal in link.refused.items()}),
+        "conflicts": encode_keys({name: _conflict_values(waits) for name, waits in link.conflicts.items()}),
+        "refused": encode_keys({name: _refusal_values(refusal) for name, refusal in link.refused.items()}),
         "detached_reason": link.detached_reason,
         "duplicate_of": link.duplicate_of,
         "last_write": [link.last_write.basis, list(link.last_write.fields)] if link.last_write else None,
         "oscillations": encode_keys(
-            {name: list(astuple(oscillation)) for name, oscillation in link.oscillations.items()}
+            {name: _oscillation_values(oscillation) for name, oscillation in link.oscillations.items()}
         ),
         "overwritten": encode_keys({n: [o.value, o.changed_at, o.source] for n, o in link.overwritten.items()}),
         "emails": list(link.emails),

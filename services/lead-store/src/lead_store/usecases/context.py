@@ -31,6 +31,7 @@ class Context:
     now: datetime
     leads: dict[str, Lead] = field(default_factory=dict)
     by_key: dict[str, set[str]] = field(default_factory=dict)
+    by_record: dict[str, set[str]] = field(default_factory=dict)  # ids of leads that have or had this record
     erased_records: set[str] = field(default_factory=set)
     erased_emails: set[str] = field(default_factory=set)  # by their keys
     deletions_left: int = 0
@@ -70,6 +71,8 @@ class Context:
         self.leads[lead.lead_id] = lead
         for key in identities(lead.values, self.target.match_keys):
             self.by_key.setdefault(key, set()).add(lead.lead_id)
+        for link in lead.links:
+            self.by_record.setdefault(link.record_id, set()).add(lead.lead_id)
 
     def apply(self, decision: Decision) -> None:
         """Note what a decision makes of its leads, at the revisions that its commit will give them."""
@@ -103,12 +106,14 @@ class Context:
 
     def _former(self, work_item: WorkItem) -> Lead | None:
         """A deleted lead that had this record, if the work item names none: the record must not be imported again."""
-        had = (
-            lead
-            for lead in self.leads.values()
-            if lead.deleted_at and lead.had_record(self.target, work_item.record_id)
-        )
-        return next(had, None) if work_item.record_id and not work_item.lead_id else None
+        if not work_item.record_id or work_item.lead_id:
+            return None
+        return next((lead for lead in self._with_record(work_item.record_id) if lead.deleted_at), None)
+
+    def _with_record(self, record_id: str) -> list[Lead]:
+        """Leads that have this record of the target's account, or had it, through this connection or an earlier one."""
+        known = (self.leads.get(lead_id) for lead_id in sorted(self.by_record.get(record_id, ())))
+        return [lead for lead in known if lead is not None and lead.had_record(self.target, record_id)]
 
     def _survivor(self, lead_id: str) -> Lead | None:
         """The lead, or the one it was merged into. Chains end, since a lead is only merged into a live one (L8)."""
@@ -121,12 +126,13 @@ class Context:
         """Leads that had this record through an earlier connection of its account, or that may share a key with it."""
         shared = record_identities(present.values, present.other_emails, self.target)
         ids = {lead_id for key in shared for lead_id in self.by_key.get(key, ())}
-        ids |= {lead_id for lead_id, lead in self.leads.items() if lead.had_record(self.target, work_item.record_id)}
+        ids |= {lead.lead_id for lead in self._with_record(work_item.record_id)}
         return tuple(self.leads[lead_id] for lead_id in sorted(ids) if lead_id in self.leads)
 
     def _linked_to(self, record_ids: tuple[str, ...]) -> tuple[Lead, ...]:
         """Leads whose link is to one of these records: in use, or detached because a record was gone (R13)."""
-        links = ((lead, lead.link(self.target.integration_id)) for lead in self.leads.values())
+        leads = {lead.lead_id: lead for record_id in record_ids for lead in self._with_record(record_id)}
+        links = ((lead, lead.link(self.target.integration_id)) for lead in leads.values())
         return tuple(
             lead for lead, link in links if link and (link.attached or link.was_gone) and link.record_id in record_ids
         )
