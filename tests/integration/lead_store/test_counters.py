@@ -13,6 +13,7 @@ from lead_store.mongo.counters import SLOTS
 from lead_store.mongo.indexes import ensure_indexes
 from lead_store.mongo.store import Store
 from lead_store.mongo.transaction import Contended, Session
+from lead_store.mongo.work_item_updates import Claim
 from lead_store.usecases.commit import Commit
 from mongo_proxy import MongoProxy, proxied
 
@@ -42,8 +43,8 @@ def store(proxy: MongoProxy) -> Iterator[Store]:
 
 def claimed(store: Store) -> list[WorkItem]:
     """All work items, leased."""
-    ids, now = [touch.work_item_id for touch in TOUCHES], store.now()
-    return store.at_once(lambda session: store.work_items.claim(ids, "worker", "token", now, HOUR, session=session))
+    ids, claim = [touch.work_item_id for touch in TOUCHES], Claim("worker", "token", store.now(), HOUR)
+    return store.at_once(lambda session: store.work_items.claim(ids, claim, session=session))
 
 
 def commit(store: Store, work_items: list[WorkItem], counts: dict[str, int], session: Session) -> None:

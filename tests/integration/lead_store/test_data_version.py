@@ -106,6 +106,7 @@ def test_an_upgrade_that_broke_off_is_finished(database: Database[Document]) -> 
     assert list(wrong_keys(after["work_items"])) == []
     for work_item in after["work_items"]:
         work_item.pop("ready_key", None)
+        work_item.pop("refs", None)
     assert after["work_items"] == before["lanes"]
     assert len(after["leads"]) == len(before["leads"])
     assert database["data_version"].find_one() == {"_id": "data", "version": PRESENT}
@@ -214,7 +215,7 @@ def test_what_an_older_process_wrote_after_the_upgrade_is_found(database: Databa
     if gone:
         Processes.of(database, "peer", timedelta(0)).heartbeat()
         assert former.collection.find_one({"_id": "former"}) is None
-    assert len(list(wrong_keys(items.find()))) == 3
+    assert {wrong.partition(": ")[0] for wrong in wrong_keys(items.find())} == set(ids)
     upgrade(database)
     assert list(wrong_keys(items.find())) == []
     assert database["data_version"].find_one() == {"_id": "data", "version": PRESENT}

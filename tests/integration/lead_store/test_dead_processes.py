@@ -12,6 +12,7 @@ from lead_store.mongo.client import Document
 from lead_store.mongo.indexes import ensure_indexes
 from lead_store.mongo.store import Store
 from lead_store.mongo.transaction import Session
+from lead_store.mongo.work_item_updates import Claim
 from pymongo import MongoClient
 
 TOUCH = WorkItemTouch("tenant", "integration", record_id="1")
@@ -69,7 +70,8 @@ def test_work_goes_on_when_a_process_died_in_a_transaction(open_store: Callable[
     def work_on() -> None:
         survivor.work_items.touch([TOUCH])
         ids, lease = [TOUCH.work_item_id], timedelta(seconds=60)
-        claimed.extend(one.work_item_id for one in survivor.work_items.claim(ids, "w", "t", survivor.now(), lease))
+        claim = Claim("w", "t", survivor.now(), lease)
+        claimed.extend(one.work_item_id for one in survivor.work_items.claim(ids, claim))
 
     working = threading.Thread(target=work_on)
     working.start()

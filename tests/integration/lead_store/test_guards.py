@@ -14,8 +14,10 @@ from lead_store.mongo.changes import LeadChanges, watch
 from lead_store.mongo.client import Document
 from lead_store.mongo.indexes import ensure_indexes
 from lead_store.mongo.store import Store
+from lead_store.mongo.transaction import Session
+from lead_store.mongo.work_item_updates import Claim
 from lead_store_calls import T0, eventually
-from work_item_values import put_values
+from work_item_values import put_values, wrong_keys
 
 LEASE, HOUR = timedelta(seconds=60), timedelta(hours=1)
 TOUCHES = [WorkItemTouch("tenant-1", "integration-1", record_id=name) for name in ("1", "2")]
@@ -35,14 +37,18 @@ def store(mongo_url: str) -> Iterator[Store]:
         client.drop_database(store.database.name)
 
 
+def new_claim(store: Store, worker: str, later: timedelta = timedelta()) -> Claim:
+    """Who claims, now or later."""
+    return Claim(worker, uuid.uuid4().hex, store.now() + later, LEASE)
+
+
 def claim(
     store: Store, worker: str, *, idle: bool = False, in_transaction: bool = True, later: timedelta = timedelta()
 ) -> list[WorkItem]:
     """Claim both work items."""
-    token, now = uuid.uuid4().hex, store.now() + later
+    wanted = new_claim(store, worker, later)
     return store.at_once(
-        lambda session: store.work_items.claim(ITEMS, worker, token, now, LEASE, idle=idle, session=session),
-        together=in_transaction,
+        lambda session: store.work_items.claim(ITEMS, wanted, idle=idle, session=session), together=in_transaction
     )
 
 
@@ -58,8 +64,14 @@ def shown(changes: LeadChanges) -> list[str]:
 
 
 def finish(store: Store, work_items: list[WorkItem]) -> bool:
-    """End leases: nothing had to be done."""
-    return store.transact(lambda session: store.work_items.finish([(one, DONE) for one in work_items], session))
+    """End leases, as their work items are now: nothing had to be done."""
+
+    def end(session: Session) -> bool:
+        present = store.work_items.by_ids([one.work_item_id for one in work_items], session)
+        ended = [(replace(one, version=present[one.work_item_id].version), DONE) for one in work_items]
+        return store.work_items.finish(ended, store.now(), session)
+
+    return store.transact(end)
 
 
 @together
@@ -70,6 +82,30 @@ def test_what_is_leased_is_not_claimed(store: Store, in_transaction: bool) -> No
     for idle in (False, True):
         assert claim(store, "other", idle=idle, in_transaction=in_transaction) == []
     assert len(claim(store, "other", later=2 * LEASE, in_transaction=in_transaction)) == 2
+
+
+@together
+def test_a_new_work_item_is_leased_once(store: Store, in_transaction: bool) -> None:
+    """Of two pages with the same record only one leases it. What is leased is held, ended and found as any other."""
+    new = [WorkItemTouch("tenant-1", "integration-1", record_id=name) for name in ("8", "9")]
+    ids = [touch.work_item_id for touch in new]
+
+    def lease(touches: list[WorkItemTouch], worker: str) -> list[WorkItem]:
+        wanted = new_claim(store, worker)
+        return store.at_once(
+            lambda session: store.work_items.claim_new(touches, wanted, session, swept=True), together=in_transaction
+        )
+
+    (first,) = lease(new[:1], "one")
+    (second,) = lease(new, "other")
+    assert [first.work_item_id, second.work_item_id] == ids
+    held = store.work_items.held(ids, "one") | store.work_items.held(ids, "other")
+    assert held == {(ids[0], first.fence): first, (ids[1], second.fence): second}
+    assert list(wrong_keys(store.database["work_items"].find({"_id": {"$in": ids}}))) == []
+    store.work_items.touch(new)
+    assert finish(store, [first, second])
+    found = store.ready_work.find("integration-1", store.now(), 9, of_runs=False)
+    assert {name for name, _ in found} == {*ITEMS, *ids}
 
 
 @together
@@ -91,6 +127,23 @@ def test_a_claim_that_is_over_ends_nothing(store: Store) -> None:
     assert not finish(store, [replace(one, worker="other") for one in second])
     assert finish(store, second)
     assert store.ready_work.find("integration-1", store.now(), 9, of_runs=False) == []
+
+
+def test_a_touch_between_the_reading_and_the_end_of_a_lease_is_kept(store: Store) -> None:
+    """The transaction that has read the work item before the touch fails, and its next try sees the touch."""
+    claimed, tries = claim(store, "one"), list[int]()
+
+    def end(session: Session) -> bool:
+        held = store.work_items.held(ITEMS, "one", session)
+        tries.append(len(held))
+        if len(tries) == 1:
+            store.work_items.touch(TOUCHES[:1])
+        return store.work_items.finish([(one, DONE) for one in held.values()], store.now(), session)
+
+    assert store.transact(end)
+    assert tries == [len(claimed)] * 2
+    found = store.ready_work.find("integration-1", store.now(), 9, of_runs=False)
+    assert [name for name, _ in found] == ITEMS[:1]
 
 
 @pytest.mark.parametrize("number", [1, 2], ids=["one lead", "several leads"])

@@ -137,12 +137,8 @@ def test_a_choice_that_is_void_is_used_up_all_the_same(lead_store: LeadStore) ->
     assert look_again(lead_store).lead_id == one
     work_item = lead_store.database.work_items.find_one({"record_id": "1"})
     assert work_item is not None
-    assert (work_item["choice"], work_item["chooser"], work_item["candidates"], "match_of" in work_item) == (
-        "",
-        "",
-        [],
-        False,
-    )
+    assert (work_item["choice"], work_item["chooser"], work_item["candidates"]) == ("", "", [])
+    assert "refs" not in work_item
 
 
 def test_a_choice_for_a_record_that_is_gone_is_used_up(lead_store: LeadStore) -> None:

@@ -14,14 +14,16 @@ from lead_store.domain.work_item import WorkItemTouch
 from lead_store.mongo.client import connect
 from lead_store.mongo.indexes import INDEXES, ensure_indexes
 from lead_store.mongo.quarantine import QuarantinedRequests
-from lead_store.mongo.ready_key import add_ready_keys
 from lead_store.mongo.requests import note_requests
 from lead_store.mongo.store import Store
+from lead_store.mongo.work_item_updates import Claim
+from lead_store.mongo.work_keys import add_work_keys
 from mongo_planner import has_index
 from mongo_proxy import MongoProxy, proxied
 
 MINUTE = timedelta(seconds=60)
 T, INT, NOW, HUB = "tenant", "integration", datetime.now(UTC), Account("hubspot", "1")
+CLAIM = Claim("w", "t", NOW, MINUTE)
 # Read whole on purpose, each with its reason.
 WHOLE = {
     "targets": "one small document per integration",
@@ -29,7 +31,7 @@ WHOLE = {
     "erasures": "each goes as soon as it is finished",
     "quarantine": "capped; counted for people only",
 }
-FOR_UPGRADES = [{"request_id": {"$gt": ""}}]  # once, at the first start of a new version
+FOR_UPGRADES: list[dict[str, Any]] = [{"request_id": {"$gt": ""}}, {}]  # once, at the first start of a new version
 MOVES: dict[str, Callable[[Any], object]] = {
     "leads": lambda s: [
         *(s.leads.get(T, "1"), s.leads.has("1"), s.leads.by_request(T, "r"), s.leads.by_ids(T, ["1"])),
@@ -47,14 +49,15 @@ MOVES: dict[str, Callable[[Any], object]] = {
         s.work_items.touch([WorkItemTouch(T, INT, record_id="1")]),
         *(s.ready_work.find(INT, NOW, 9, of_runs=True), s.ready_work.find(INT, NOW, 9, of_runs=False)),
         *(
-            s.work_items.claim(["1"], "w", "t", NOW, MINUTE),
-            s.work_items.claim(["1"], "w", "t", NOW, MINUTE, idle=True),
+            s.work_items.claim(["1"], CLAIM),
+            s.work_items.claim(["1"], CLAIM, idle=True),
+            s.work_items.claim_new([WorkItemTouch(T, INT, record_id="2")], CLAIM, None, swept=False),
         ),
         *(s.work_items.held(["1"], "w"), s.work_items.by_ids(["1"]), s.work_items.waiting_for_lease(["1"], NOW)),
-        *(s.work_items.read_at(["1"]), s.work_items.leave("w", NOW, MINUTE)),
+        *(s.work_items.read_at(["1"]), s.work_items.leave("w")),
     ],
     "lists of work": lambda s: [
-        *(s.work_lists.page(T, INT, state, NOW, "", 9) for state in ("due", "leased", "failed", "")),
+        *(s.work_lists.page(T, [INT], state, NOW, "", 9) for state in ("due", "leased", "failed", "")),
         *(s.work_lists.count_due(), s.work_lists.count_due(INT), s.work_lists.count_failed()),
         *(s.work_lists.count_failed(INT), s.work_lists.oldest_due(), s.work_lists.oldest_due(INT)),
         *(s.work_lists.of_records([(INT, "1")]), s.work_lists.waiting_for_choice(T, INT, "", 9)),
@@ -83,7 +86,7 @@ MOVES: dict[str, Callable[[Any], object]] = {
         drained(quarantine(s).after("0", "hubspot")),
         *(quarantine(s).forget(["1"]), quarantine(s).counts(), quarantine(s).usage()),
     ],
-    "upgrades": lambda s: [step(s.database, lambda *_: None) for step in (note_requests, add_ready_keys)],
+    "upgrades": lambda s: [step(s.database, lambda *_: None) for step in (note_requests, add_work_keys)],
 }
 
 

@@ -10,8 +10,8 @@ import pymongo
 import pytest
 from lead_store.mongo.client import EPOCH, Document
 from lead_store.mongo.indexes import ensure_indexes
-from lead_store.mongo.ready_key import with_ready_key
 from lead_store.mongo.ready_work import ReadyWork
+from lead_store.mongo.work_keys import with_work_keys
 from lead_store_calls import T0
 from pymongo.collection import Collection
 
@@ -29,7 +29,7 @@ def work_items(mongo_url: str) -> Iterator[Collection[Document]]:
 def put(work_items: Collection[Document], name: str, due: datetime, **values: Any) -> None:
     """A work item that is due at a time."""
     made = {"integration_id": "one", "run_id": "", "lease_until": EPOCH, "claims": 0, "due_at": due} | values
-    work_items.update_one({"_id": name}, with_ready_key(made), upsert=True)
+    work_items.update_one({"_id": name}, with_work_keys(made), upsert=True)
 
 
 def found(ready: ReadyWork, now: datetime, limit: int, *, of_runs: bool = False) -> list[str]:
@@ -79,7 +79,7 @@ def test_a_search_does_not_read_a_whole_backlog(work_items: Collection[Document]
     for _ in range(5):
         names = found(ready, now, 100)
         assert len(names) == 100
-        work_items.update_many({"_id": {"$in": names}}, with_ready_key({"due_at": "$$REMOVE"}))
+        work_items.update_many({"_id": {"$in": names}}, with_work_keys({"due_at": "$$REMOVE"}))
         position = ready._positions["one", False]  # what the next search reads
         keys = [f"one/0/{10**14 + int(at)}" for at in (0, position.at + position.length)]
         read.append(work_items.count_documents({"ready_key": {"$gt": keys[0], "$lte": keys[1]}}))

@@ -19,8 +19,8 @@ from lead_store.domain.rules import Direction, FieldRule, MergeRule, Target
 from lead_store.domain.settlement import WriteResult
 from lead_store.domain.work_item import WorkItem
 from lead_store.mongo.client import EPOCH, Document
-from lead_store.mongo.ready_key import with_ready_key
 from lead_store.mongo.transaction import Contended
+from lead_store.mongo.work_keys import with_work_keys
 from pymongo import UpdateOne
 from pymongo.database import Database
 from work_item_values import wrong_keys
@@ -130,7 +130,7 @@ class Story:
         later = []
         for work_item in work_items.find({"integration_id": self.integration}):
             past = {name: work_item[name] - PASSES for name in ("lease_until", "due_at") if work_item.get(name)}
-            later.append(UpdateOne({"_id": work_item["_id"]}, with_ready_key(past)))
+            later.append(UpdateOne({"_id": work_item["_id"]}, with_work_keys(past)))
         if later:
             work_items.bulk_write(later)
         for lead in leads.find({"tenant_id": self.tenant, "links.pending.kind": {"$exists": True}}):

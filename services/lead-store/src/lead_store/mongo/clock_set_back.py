@@ -5,9 +5,9 @@ from datetime import timedelta
 from pymongo.database import Database
 
 from lead_store.mongo.client import Document, from_now, server_now
-from lead_store.mongo.ready_key import READY_KEY
 from lead_store.mongo.single_writes import update_each, when
 from lead_store.mongo.work_item_updates import is_time
+from lead_store.mongo.work_keys import WORK_KEYS, due_or_leased
 
 SLACK = timedelta(minutes=1)
 
@@ -20,12 +20,12 @@ def pull_back(database: Database[Document], by: timedelta, lease: timedelta) -> 
     documents have changed.
     """
     now = server_now(database)
-    due = {"due_at": {"$gt": now, "$lte": now + by + lease + SLACK}}
+    due = {**due_or_leased(), "due_at": {"$gt": now, "$lte": now + by + lease + SLACK}}
     free = {"$and": [{"$eq": ["$worker", ""]}, is_time("due_at"), _after("due_at", timedelta())]}
-    changed = update_each(database["work_items"], due, when(free, {"due_at": "$$NOW"}, READY_KEY))
+    changed = update_each(database["work_items"], due, when(free, {"due_at": "$$NOW"}, WORK_KEYS))
     leased = {"$and": [{"$ne": ["$worker", ""]}, is_time("due_at"), _after("lease_until", lease)]}
     full_lease = {"lease_until": from_now(lease), "due_at": from_now(lease)}
-    changed += update_each(database["work_items"], due, when(leased, full_lease, READY_KEY))
+    changed += update_each(database["work_items"], due, when(leased, full_lease, WORK_KEYS))
     held = {"worker_until": {"$gt": now + lease}}
     tenure = when(_after("worker_until", lease), {"worker_until": from_now(lease)})
     changed += update_each(database["targets"], held, tenure)

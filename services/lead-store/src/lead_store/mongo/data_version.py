@@ -8,15 +8,15 @@ from pymongo.database import Database
 
 from lead_store.mongo import from_0_1_0
 from lead_store.mongo.client import Document
-from lead_store.mongo.ready_key import add_ready_keys
 from lead_store.mongo.requests import note_requests
 from lead_store.mongo.single_writes import limited
+from lead_store.mongo.work_keys import add_work_keys
 
 Step = Callable[[Database[Document], Callable[[int, int], None]], None]
 
 # Version → what makes data of the version before into it. A step may be repeated, also after it broke off half-way, and
 # several processes may do it at the same time. It reports how much of how much is done.
-STEPS: Mapping[int, Step] = {2: from_0_1_0.migrate, 3: note_requests, 4: add_ready_keys}
+STEPS: Mapping[int, Step] = {2: from_0_1_0.migrate, 3: note_requests, 4: add_work_keys, 5: add_work_keys}
 PRESENT = max(STEPS)
 log = structlog.get_logger()
 

@@ -62,9 +62,10 @@ def _change_alike(
     collection: Collection[Document], group: list[Change], session: ClientSession, after: Sequence[Document]
 ) -> int:
     ids = [change.id for change in group]
-    values = group[0].values | {name: _own(ids, [change.own[name] for change in group]) for name in group[0].own}
+    own = [{"$replaceWith": {"$mergeObjects": ["$$ROOT", _own(ids, [one.own for one in group])]}}]
     query = {"_id": {"$in": ids}, **group[0].guard}
-    return collection.update_many(query, [{"$set": values}, *after], session=session).matched_count
+    update = [*(own if group[0].own else ()), {"$set": group[0].values}, *after]
+    return collection.update_many(query, update, session=session).matched_count
 
 
 def _first_group(waiting: list[Replacement]) -> tuple[list[tuple[Replacement, bytes]], list[Replacement]]:

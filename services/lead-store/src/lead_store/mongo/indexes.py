@@ -48,13 +48,9 @@ INDEXES: dict[str, list[IndexModel]] = {
         IndexModel([("record_ids", ASCENDING)], sparse=True, name="filed"),
     ],
     "work_items": [
-        IndexModel([("due_at", ASCENDING)], sparse=True),
         IndexModel([("ready_key", ASCENDING)], sparse=True),
-        IndexModel([("run_id", ASCENDING)], partialFilterExpression={"run_id": {"$gt": ""}}),
-        IndexModel([("match_of", ASCENDING)], sparse=True),
+        IndexModel([("refs", ASCENDING)], sparse=True),
         IndexModel([("lead_id", ASCENDING)], partialFilterExpression={"lead_id": {"$gt": ""}}, name="of_lead"),
-        IndexModel([("tenant_id", ASCENDING), ("_id", ASCENDING)]),
-        IndexModel([("failed_at", ASCENDING)], partialFilterExpression={"failed_at": {"$type": "date"}}),
     ],
     "quarantine": [
         IndexModel([("place", ASCENDING)]),
@@ -72,7 +68,10 @@ WITHOUT_INDEXES = (
 FORMER = {
     "deliveries": ["shown"],
     "leads": ["tenant_id_1_request_id_1"],
-    "work_items": ["integration_id_1_due_at_1", "claim_1"],
+    "work_items": [
+        *("integration_id_1_due_at_1", "claim_1", "due_at_1", "run_id_1", "match_of_1", "failed_at_1"),
+        "tenant_id_1__id_1",
+    ],
 }
 LONGEST_BUILD = 86_400.0  # seconds: without a limit of its own, a build would have that of other statements
 

@@ -12,7 +12,7 @@ from pymongo.collection import Collection
 from pymongo.database import Database
 
 from lead_store.mongo.client import Document
-from lead_store.mongo.ready_key import milliseconds_of, ready_between, ready_since
+from lead_store.mongo.work_keys import milliseconds_of, ready_between, ready_since
 
 SHORTEST, FIRST, GROWS = 50, 1_000, 4  # milliseconds; each range is so many times as long as the one before
 

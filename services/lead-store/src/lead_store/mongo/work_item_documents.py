@@ -18,3 +18,8 @@ def work_item_from(document: Document) -> WorkItem:
     return WorkItem(
         work_item_id=document["_id"], notes=Notes(**notes), **{k: v for k, v in values.items() if k != "notes"}
     )
+
+
+def notes_document(notes: Notes) -> Document:
+    """Notes as the part of a work item's document that holds them."""
+    return {name: getattr(notes, name) for name in NOTES}

@@ -4,13 +4,28 @@ What depends on what happens at the same time has to be asked here, in the same 
 touched since its claim? Everything else comes ready from a touch or a decision.
 """
 
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 
 from lead_store.domain.decision import UNDECIDED, Decision, NextStep
 from lead_store.domain.work_item import WorkItem, WorkItemTouch
 from lead_store.mongo.client import EPOCH, Document, milliseconds
-from lead_store.mongo.work_item_documents import NOTES
+from lead_store.mongo.work_item_documents import notes_document
+from lead_store.mongo.work_keys import keys_of
+
+
+class Claim(NamedTuple):
+    """Who leases work items, for how long, and when: a time of the database's clock that has just been read."""
+
+    worker_id: str
+    token: str
+    at: datetime
+    lease: timedelta
+
+    @property
+    def until(self) -> datetime:
+        """The end of the lease."""
+        return self.at + self.lease
 
 
 def passed(name: str) -> Document:
@@ -49,6 +64,25 @@ def idle_work_item(touch: WorkItemTouch, now: datetime) -> Document:
         "attempts": 0,
         "failed_at": None,
         "run_id": "",
+    }
+
+
+def leased_work_item(touch: WorkItemTouch, claim: Claim, *, swept: bool) -> Document:
+    """A new work item that is leased from the start."""
+    work_item, until = idle_work_item(touch, claim.at), claim.until
+    ready = keys_of(touch.tenant_id, touch.integration_id, until)["ready_key"]
+    return work_item | {
+        "_id": touch.work_item_id,
+        "fence": work_item["fence"] + 1,
+        "claim": claim.token,
+        "worker": claim.worker_id,
+        "claimed_version": 0,
+        "claims": 1,
+        "claimed_at": claim.at,
+        "lease_until": until,
+        "due_at": until,
+        "swept": swept,
+        "ready_key": ready,
     }
 
 
@@ -112,37 +146,46 @@ def asked_by_run(run_id: str) -> Document:
     }
 
 
-def finished(decision: Decision, work_item: WorkItem) -> tuple[Document, Document]:
-    """Do with a lease as a decision says: values that are alike for most work items of a batch, and the other ones."""
-    values, own = _finished(decision), Document()
-    if decision.notes is not None:
-        del values["read_at"]
-        if decision.notes.read_at != work_item.notes.read_at:
-            own["read_at"] = decision.notes.read_at
+def finished(decision: Decision, work_item: WorkItem, now: datetime) -> tuple[Document, Document]:
+    """Do with a lease as a decision says: values that are alike for most work items of a batch, and the other ones.
+
+    The work item has been read in the same transaction, so all that follows from it is known here.
+    """
+    own = Document()
+    if decision.notes is not None and decision.notes.read_at != work_item.notes.read_at:
+        own["read_at"] = decision.notes.read_at
     if decision.names_lead and decision.names_lead != work_item.lead_id:
         own["lead_id"] = decision.names_lead
-    return values, own
+    values = _finished(decision, work_item, now)
+    return {name: "$$REMOVE" if value is None else {"$literal": value} for name, value in values.items()}, own
 
 
-def _finished(decision: Decision) -> Document:
-    touched_since = {"$gt": ["$version", "$claimed_version"]}
-    update: Document = {"reason": {"$literal": decision.reason}, "claims": 0}
+def _finished(decision: Decision, work_item: WorkItem, now: datetime) -> Document:
+    """The values that a work item gets; None takes one away."""
+    values: Document = {"reason": decision.reason, "claims": 0}
     if decision.outcome not in UNDECIDED:
-        update |= {"outcome": decision.outcome.value, "decided_at": "$$NOW", "swept": False}
+        values |= {"outcome": decision.outcome.value, "decided_at": now, "swept": False}
+    notes = decision.notes or work_item.notes
     if decision.notes is not None:
-        update |= {name: {"$literal": getattr(decision.notes, name)} for name in NOTES}
-        update["match_of"] = "$tenant_id" if decision.notes.candidates else "$$REMOVE"  # what a tenant's are found by
+        values |= notes_document(notes)
+        del values["read_at"]
+    failed_at, run_id, due_at = work_item.failed_at, work_item.run_id, decision.due_at
+    lease_until = EPOCH
     if decision.next_step is NextStep.WRITE:
         # Nobody may read the record before a write that is never answered must have landed, if it ever does (R2).
-        return update | {"written": True, "lease_until": decision.due_at, "due_at": decision.due_at}
-    update |= {"worker": "", "lease_until": EPOCH}
-    over: Document = {"attempts": 0, "first_failed_at": None, "run_id": ""}
-    match decision.next_step:
-        case NextStep.RETRY:
-            return update | {"due_at": decision.due_at}
-        case NextStep.FAILED:
-            return update | {"failed_at": "$$NOW", "due_at": {"$cond": [touched_since, "$$NOW", "$$REMOVE"]}}
-        case NextStep.HANDED_OVER:
-            return update | over | {"due_at": "$$REMOVE"}
-        case _:
-            return update | over | {"due_at": {"$cond": [touched_since, "$$NOW", "$$REMOVE"]}}
+        values["written"], lease_until = True, due_at or now
+    else:
+        values["worker"] = ""
+    if decision.next_step is NextStep.FAILED:
+        values["failed_at"] = failed_at = now
+    elif decision.next_step in {NextStep.HANDED_OVER, NextStep.DONE}:
+        values |= {"attempts": 0, "first_failed_at": None, "run_id": ""}
+        run_id = ""
+    if decision.next_step in {NextStep.FAILED, NextStep.DONE}:
+        due_at = now if work_item.version > work_item.claimed_version else None
+    elif decision.next_step is NextStep.HANDED_OVER:
+        due_at = None
+    ready_at = due_at and max(due_at, lease_until)
+    flags = {"has_failed": failed_at is not None, "has_candidates": bool(notes.candidates)}
+    keys = keys_of(work_item.tenant_id, work_item.integration_id, ready_at, run_id, **flags)
+    return values | {"lease_until": lease_until, "due_at": due_at} | keys

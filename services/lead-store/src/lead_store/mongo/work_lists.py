@@ -1,7 +1,7 @@
 """The collection `work_items`, as people and runs look at it: lists, numbers, and whole integrations or leads."""
 
+from collections.abc import Callable, Iterable
 from collections.abc import Collection as Some
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,13 +11,13 @@ from pymongo.database import Database
 
 from lead_store.domain.work_item import WorkItem, work_item_id
 from lead_store.mongo.client import Document
-from lead_store.mongo.ready_key import READY_KEY, due_or_leased
 from lead_store.mongo.single_writes import delete_each, update_each, when
 from lead_store.mongo.work_item_documents import work_item_from
 from lead_store.mongo.work_item_updates import dropped, passed
+from lead_store.mongo.work_keys import WORK_KEYS, due_or_leased, failed, of_run, waiting_for_choice
 
-DUE: Document = {"due_at": {"$type": "date"}}  # or leased
-FAILED: Document = {"failed_at": {"$type": "date"}}
+IS_DUE: Document = {"due_at": {"$type": "date"}}  # or leased
+HAS_FAILED: Document = {"failed_at": {"$type": "date"}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,16 +32,20 @@ class WorkLists:
         return cls(database["work_items"])
 
     def page(
-        self, tenant_id: str, integration_id: str, state: str, now: datetime, after: str, limit: int
+        self, tenant_id: str, integration_ids: Some[str], state: str, now: datetime, after: str, limit: int
     ) -> list[WorkItem]:
-        """Work items of a state (`due`, `leased` or `failed`; empty = any of these), by id."""
-        states: dict[str, Document] = {
-            "due": {**DUE, "lease_until": {"$lte": now}},
-            "leased": {"lease_until": {"$gt": now}},
-            "failed": FAILED,
-            "": {"$or": [DUE, FAILED]},
+        """Work items of a state (`due`, `leased` or `failed`; empty = any of these) of some integrations, by id."""
+        states: dict[str, Callable[[str], list[Document]]] = {
+            "due": lambda one: [{**due_or_leased(one), **IS_DUE, "lease_until": {"$lte": now}}],
+            "leased": lambda one: [{**due_or_leased(one), "lease_until": {"$gt": now}}],
+            "failed": lambda one: [failed(one)],
+            "": lambda one: [due_or_leased(one), failed(one)],
         }
-        return self._by_id({"tenant_id": tenant_id, **states[state], **_of(integration_id)}, after, limit)
+        found: dict[str, WorkItem] = {}
+        for query in (query for one in integration_ids for query in states[state](one)):
+            some = self._by_id({**query, "tenant_id": tenant_id}, after, limit)
+            found |= {work_item.work_item_id: work_item for work_item in some}
+        return sorted(found.values(), key=lambda work_item: work_item.work_item_id)[:limit]
 
     def count_due(self, integration_id: str = "") -> int:
         """Number of work items that are due or leased, of one integration or of all."""
@@ -49,12 +53,11 @@ class WorkLists:
 
     def count_failed(self, integration_id: str = "") -> int:
         """Number of work items that have failed, of one integration or of all."""
-        return self.collection.count_documents({**_of(integration_id), **FAILED})
+        return self.collection.count_documents(failed(integration_id))
 
     def oldest_due(self, integration_id: str = "") -> datetime | None:
         """Since when the longest waiting work item has been due, of one integration or of all."""
-        query = due_or_leased(integration_id) if integration_id else DUE
-        work_item = self.collection.find_one(query, {"due_at": 1}, sort=[("due_at", 1)])
+        work_item = self.collection.find_one(due_or_leased(integration_id), {"due_at": 1}, sort=[("due_at", 1)])
         return work_item["due_at"] if work_item else None
 
     def of_records(self, records: Iterable[tuple[str, str]]) -> dict[tuple[str, str], WorkItem]:
@@ -65,15 +68,15 @@ class WorkLists:
 
     def waiting_for_choice(self, tenant_id: str, integration_id: str, after: str, limit: int) -> list[WorkItem]:
         """Failed work items of records that may belong to more than one lead, by id."""
-        return self._by_id({"match_of": tenant_id, **FAILED, **_of(integration_id)}, after, limit)
+        of_integration = {"integration_id": integration_id} if integration_id else {}
+        return self._by_id({**waiting_for_choice(tenant_id), **HAS_FAILED, **of_integration}, after, limit)
 
     def failed(self, tenant_id: str, integration_id: str, reason: str, work_item_ids: list[str]) -> list[WorkItem]:
         """An integration's failed work items: all, those of a reason, or those among these."""
-        query: Document = {"tenant_id": tenant_id, "integration_id": integration_id, **FAILED}
+        query: Document = {"_id": {"$in": work_item_ids}, **HAS_FAILED} if work_item_ids else failed(integration_id)
+        query |= {"tenant_id": tenant_id, "integration_id": integration_id}
         if reason:
             query["reason"] = reason
-        if work_item_ids:
-            query["_id"] = {"$in": work_item_ids}
         return [work_item_from(document) for document in self.collection.find(query)]
 
     def count_of(self, integration_id: str) -> int:
@@ -87,7 +90,7 @@ class WorkLists:
 
     def run_work(self, integration_id: str, run_id: str) -> tuple[int, int]:
         """Number of a run's work items that are due or leased, and that have failed."""
-        query = {"run_id": run_id, "integration_id": integration_id}
+        query = {**of_run(run_id), "integration_id": integration_id}
         work_items = list(self.collection.find(query, {"due_at": 1, "failed_at": 1}))
         due, failed = (sum(one.get(name) is not None for one in work_items) for name in ("due_at", "failed_at"))
         return due, failed
@@ -97,17 +100,17 @@ class WorkLists:
 
         Work that had failed before the run has failed again.
         """
-        own = {"tenant_id": tenant_id, "integration_id": integration_id, "run_id": run_id}
-        query = {**own, **DUE, "lease_until": {"$lte": now}, "written": {"$ne": True}}
+        own = {**of_run(run_id), "tenant_id": tenant_id, "integration_id": integration_id}
+        query = {**own, **IS_DUE, "lease_until": {"$lte": now}, "written": {"$ne": True}}
         still = {"$and": [{"$eq": ["$run_id", {"$literal": run_id}]}, passed("lease_until")]}
-        return update_each(self.collection, query, when(still, dropped(), READY_KEY))
+        return update_each(self.collection, query, when(still, dropped(), WORK_KEYS))
 
     def end_waits(self, integration_id: str, reasons: Some[str], now: datetime) -> int:
         """Make work due at once that waits for one of these reasons, as at its first try; answers how much."""
-        query = {"due_at": {"$gt": now}, "lease_until": {"$lte": now}, "integration_id": {"$in": [integration_id]}}
+        query = {**due_or_leased(integration_id), "due_at": {"$gt": now}, "lease_until": {"$lte": now}}
         waits = [{"$eq": [{"$type": "$due_at"}, "date"]}, {"$in": ["$reason", {"$literal": list(reasons)}]}]
         again: Document = {"due_at": "$$NOW", "attempts": 0, "first_failed_at": None}
-        update = when({"$and": [*waits, passed("lease_until")]}, again, READY_KEY)
+        update = when({"$and": [*waits, passed("lease_until")]}, again, WORK_KEYS)
         return update_each(self.collection, {**query, "reason": {"$in": list(reasons)}}, update)
 
     def drop_integration(self, integration_id: str) -> None:
@@ -122,10 +125,6 @@ class WorkLists:
     def _by_id(self, query: Document, after: str, limit: int) -> list[WorkItem]:
         found = self.collection.find({**query, "_id": {"$gt": after}}).sort("_id", 1).limit(limit)
         return [work_item_from(document) for document in found]
-
-
-def _of(integration_id: str) -> Document:
-    return {"integration_id": integration_id} if integration_id else {}
 
 
 def _behind(integration_id: str, after: str) -> Document:

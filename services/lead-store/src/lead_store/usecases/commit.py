@@ -28,7 +28,7 @@ class Commit:
         for work_item, decision in decided:
             if decision.erases:
                 Erasure(store).erase(work_item, decision.before, session)
-        if not store.work_items.finish(list(decided), session):
+        if not store.work_items.finish(list(decided), now, session):
             raise Contended
         store.work_items.change_others(decisions, session)
         store.work_items.touch((touch for decision in decisions for touch in decision.touches), session)

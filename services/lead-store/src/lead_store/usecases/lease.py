@@ -14,6 +14,7 @@ from lead_store.domain.retry import without_crash_loops
 from lead_store.domain.rules import DeletePolicy, Target
 from lead_store.domain.work_item import WorkItem, WorkItemTouch, work_item_id
 from lead_store.mongo.store import Store
+from lead_store.mongo.work_item_updates import Claim
 from lead_store.usecases.applying import Apply
 from lead_store.usecases.run_pace import MOST_LEASES, RunPace
 
@@ -97,7 +98,7 @@ class LeaseWork:
     def leave(self, worker_id: str) -> None:
         """Let others have the integrations of a process that ends or has ended, and what it had leased."""
         self.store.targets.leave(worker_id)
-        self.store.work_items.leave(worker_id, self.store.now(), self.lease)
+        self.store.work_items.leave(worker_id)
         self.signal.notify()
 
     def page(
@@ -117,7 +118,7 @@ class LeaseWork:
         changed = {work_item_id(integration_id, record_id=record.record_id): record for record in records}
         live = {name: record for name, record in changed.items() if not record.archived}
         gone = self._gone(target, {name: record.record_id for name, record in changed.items() if record.archived})
-        read_at = self.store.work_items.read_at(live.keys())
+        read_at = self.store.work_items.read_at(changed.keys())
         unread = {name for name, record in live.items() if (at := read_at.get(name)) is None or at < record.modified_at}
         touches = [
             WorkItemTouch(target.tenant_id, integration_id, record.record_id, gone.get(name, ""))
@@ -126,8 +127,17 @@ class LeaseWork:
         ]
         if not touches:
             return LeasedWork()
-        self.store.work_items.ensure(touches, self.store.now())
-        return self._claim(worker_id, [touch.work_item_id for touch in touches], idle=True, swept=sweep)
+        new = [touch for touch in touches if touch.work_item_id not in read_at]
+        known = [touch.work_item_id for touch in touches if touch.work_item_id in read_at]
+        work_items, claim = self.store.work_items, self._new_claim(worker_id)
+        claimed = self.store.at_once(
+            lambda session: [
+                *work_items.claim_new(new, claim, session, swept=sweep),
+                *work_items.claim(known, claim, idle=True, swept=sweep, session=session),
+            ]
+        )
+        order = {name: place for place, name in enumerate(changed)}  # as a plan decides them
+        return self._leased(sorted(claimed, key=lambda work_item: order[work_item.work_item_id]))
 
     def _gone(self, target: Target, archived: dict[str, str]) -> dict[str, str]:
         """Work items of archived records that a lead is linked to → the lead; without those that wait for a person."""
@@ -158,7 +168,8 @@ class LeaseWork:
         if crashing:
             log.error("Work ends its worker", reason="crash_loop", work_item_ids=crashing)
             self.store.work_items.give_up(crashing, "crash_loop")
-        return self._claim(worker_id, to_lease, idle=False)
+        work_items, claim = self.store.work_items, self._new_claim(worker_id)
+        return self._leased(self.store.at_once(lambda session: work_items.claim(to_lease, claim, session=session)))
 
     def _has_work(self, integration_id: str, now: datetime, *, of_runs: bool) -> bool:
         ready = self.store.ready_work
@@ -175,15 +186,11 @@ class LeaseWork:
             found = self.store.ready_work.find(integration_id, self.store.now(), most, of_runs=True)
         return found
 
-    def _claim(self, worker_id: str, work_item_ids: list[str], *, idle: bool, swept: bool = False) -> LeasedWork:
-        if not work_item_ids:
-            return LeasedWork()
-        token, claim = str(uuid6.uuid7()), self.store.work_items.claim
-        work_items = self.store.at_once(
-            lambda session: claim(
-                work_item_ids, worker_id, token, self.store.now(), self.lease, idle=idle, swept=swept, session=session
-            )
-        )
+    def _new_claim(self, worker_id: str) -> Claim:
+        return Claim(worker_id, str(uuid6.uuid7()), self.store.now(), self.lease)
+
+    def _leased(self, work_items: list[WorkItem]) -> LeasedWork:
+        """Work items that have just been claimed, with what is needed to read their records."""
         if not work_items:
             return LeasedWork()
         leads = {work_item.lead_id for work_item in work_items if not work_item.record_id}

@@ -82,5 +82,6 @@ class Status:
         self, tenant_id: str, integration_id: str, state: str, after: str, limit: int
     ) -> tuple[list[WorkItem], datetime]:
         """Work items that are not idle, by id, and the database's clock to judge them by."""
-        now = self.store.now()
-        return self.store.work_lists.page(tenant_id, integration_id, state, now, after, limit), now
+        now, own = self.store.now(), self.store.targets.of_tenant(tenant_id)
+        ids = [target.integration_id for target in own if integration_id in ("", target.integration_id)]
+        return self.store.work_lists.page(tenant_id, ids, state, now, after, limit), now
