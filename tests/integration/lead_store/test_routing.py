@@ -113,6 +113,23 @@ def test_what_comes_without_end_is_not_put_off_without_end(store: Store) -> None
     assert until - ended <= ended - began
 
 
+@pytest.mark.parametrize(("number", "is_flood"), [(1, False), (MOST_FOUND, True)], ids=["few", "a flood"])
+def test_only_an_account_with_more_to_route_pauses_for_recording(store: Store, number: int, is_flood: bool) -> None:
+    """One that has routed all that was found pauses no longer than its turn took, however busy recording is."""
+    now, arrivals = store.now(), Arrivals()
+    store.deliveries.insert(deliveries("1", number), now)
+    router = Router(store, WorkSignal(), arrivals)
+    router.sweep()
+
+    with arrivals.recording(deliveries("2", 1), now):
+        began = time.monotonic()
+        router.take_turns()
+        ended = time.monotonic()
+
+    (until,) = router.pausing.values()
+    assert (until - ended > ended - began) is is_flood
+
+
 def test_an_account_that_cannot_be_routed_is_seen(store: Store) -> None:
     """The status of its integration shows since when, and that of the other account's integration a success."""
     loops = Loops()

@@ -119,9 +119,10 @@ class Router:
     def _take_turn(self, account: Account, backlog: Backlog) -> None:
         """Route a batch, a small one if others or recording wait for it. Then the account pauses, behind the others.
 
-        It pauses so long that recording goes first, however many accounts there are, and that a flood leaves the
-        database to the work on records for half of the time. But an account without end to its flood must not wait for
-        ever.
+        An account with more to route pauses so long that recording goes first, however many accounts there are, and
+        that a flood leaves the database to the work on records for half of the time. But an account without end to its
+        flood must not wait for ever. One that has nothing left of what was found is no flood: it pauses for as long as
+        its turn took.
         """
         began, busy = time.monotonic(), self.arrivals.busy_seconds()
         if not backlog.found:
@@ -130,12 +131,13 @@ class Router:
             alone = not self.waiting and self.arrivals.quiet()
             self._route(account, backlog, LARGE_BATCH if alone else SMALL_BATCH)
         now, others = time.monotonic(), self.waiting.keys() | self.pausing.keys()
-        times = min(max(self.arrivals.together, LEAST_PAUSE), MOST_PAUSE) * (len(others) + 1)
-        pause = times * (self.arrivals.busy_seconds() - busy)
+        late = now - self.behind[account] > self.timing.late.total_seconds()
+        pause = now - began
+        if backlog.found and not late:
+            times = min(max(self.arrivals.together, LEAST_PAUSE), MOST_PAUSE) * (len(others) + 1)
+            pause = max(pause, times * (self.arrivals.busy_seconds() - busy))
         if backlog.found or not backlog.over:
             self.waiting[account] = backlog
-            late = now - self.behind[account] > self.timing.late.total_seconds()
-            pause = now - began if late else max(pause, now - began)
         else:
             del self.behind[account]
         self.pausing[account] = now + pause
