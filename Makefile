@@ -14,7 +14,7 @@ REPLACED_CONTRACTS := 50382fd73b8ac29489a6d437bea9f9fe107548d4
 # Tests start hundreds of processes. An empty value lets Python keep what it has compiled for the next one.
 export PYTHONDONTWRITEBYTECODE :=
 SOURCES := protos/src services/webhook-gateway/src services/lead-store/src services/crm-connector/src cli/src simulators/hubspot/src
-.PHONY: help run demo secrets test test-full test-clients test-compose test-mongo prove mutate fuzz flood bench bench-full soak soak-short nightly check gen fmt pins
+.PHONY: help run demo secrets test test-full test-clients test-compose test-mongo prove mutate fuzz flood bench bench-full bench-scale soak soak-short nightly check gen fmt pins
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,6 +62,9 @@ bench: $(VENV)/.dev ## Measure everything on an idle machine and write docs/benc
 
 bench-full: $(VENV)/.dev ## The same, and with a million leads
 	PYTHONPATH=tests $(BIN)/python -m bench --full $(ARGS)
+
+bench-scale: $(VENV)/.dev ## Check the arithmetic of docs/scaling.md with two of each service and 50 portals: one to five minutes
+	PYTHONPATH=tests $(BIN)/python -m bench.scale $(ARGS)
 
 soak: $(VENV)/.dev ## Ten minutes of faults on real processes, then an audit; SECONDS=120 SEED=7 choose others, PAIRS=1 two of each
 	PYTHONPATH=tests $(BIN)/python -m soak --seconds $(or $(SECONDS),600) $(if $(SEED),--seed $(SEED)) \

@@ -26,18 +26,19 @@ class Database:
         return [str(self.program), *place, "--log-level", "ERROR", "--sync-on-commit"]
 
 
-def find_database(tools: Path) -> Database:
+def find_database(tools: Path, *, build: bool = True) -> Database:
     """Look for secantusd-rs in SECANTUSD_RS, in PATH and in `tools`; build it there once if cargo is installed."""
     candidates = [os.environ.get("SECANTUSD_RS", ""), shutil.which(PROGRAM) or "", str(tools / "bin" / PROGRAM)]
     found = next((Path(one) for one in candidates if one and Path(one).is_file()), None)
-    if found is None and (cargo := shutil.which("cargo")):
+    if found is None and build and (cargo := shutil.which("cargo")):
         found = _build(cargo, tools)
     if found is not None:
         said = subprocess.run([found, "--version"], capture_output=True, text=True, check=False).stdout.split()
         version = next((word for word in said if word[:1].isdigit()), VERSION)
         return Database(found, f"{PROGRAM} {version} --sync-on-commit")
     embedded = Path(sys.executable).with_name("secantusd-py")
-    remark = f"{PROGRAM} was not found and could not be built (no cargo): the embedded server is several times slower."
+    why = "was not found and could not be built (no cargo)" if build else "was not found"
+    remark = f"{PROGRAM} {why}: the embedded server is several times slower."
     return Database(embedded, "secantusd-py (the embedded server) --sync-on-commit", remark)
 
 

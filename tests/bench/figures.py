@@ -52,13 +52,24 @@ def _number(value: float) -> str:
     return f"{value:.3g}"
 
 
-def page(groups: Sequence[Group], facts: Sequence[tuple[str, str]], caveats: Sequence[str]) -> str:
-    """The whole of docs/benchmarks.md."""
+BENCHMARKS = (
+    "# Benchmarks",
+    "",
+    "Written by `make bench` from one run; no figure is typed by hand. `make bench` repeats it, `make bench-full`",
+    "with a million leads. A target is a budget that the design sets.",
+)
+
+
+def page(
+    groups: Sequence[Group],
+    facts: Sequence[tuple[str, str]],
+    caveats: Sequence[str],
+    begin: Sequence[str] = BENCHMARKS,
+    more: Sequence[str] = (),
+) -> str:
+    """The whole of docs/benchmarks.md, or of another page that begins otherwise."""
     lines = [
-        "# Benchmarks",
-        "",
-        "Written by `make bench` from one run; no figure is typed by hand. `make bench` repeats it, `make bench-full`",
-        "with a million leads. A target is a budget that the design sets.",
+        *begin,
         "",
         "| | |",
         "|---|---|",
@@ -67,4 +78,5 @@ def page(groups: Sequence[Group], facts: Sequence[tuple[str, str]], caveats: Seq
     for group in groups:
         lines += ["", f"## {group.title}", "", group.how, "", "| | measured | target | | |", "|---|---:|---:|---|---|"]
         lines += [f"| {f.what} | {f.value} | {f.target} | {f.result} | {f.remark} |" for f in group.figures]
-    return "\n".join([*lines, "", "## What these figures do not show", "", *(f"* {one}" for one in caveats), ""])
+    lines += ["", *more] if more else [""]
+    return "\n".join([*lines, "## What these figures do not show", "", *(f"* {one}" for one in caveats), ""])

@@ -22,6 +22,7 @@ from leadsync_cli.suite.events import Event, Reporter
 from leadsync_cli.tokens import Role, make_token
 
 from bench.database import Database
+from bench.twins import with_twins
 
 READY_SECONDS = 60.0
 STOP_SECONDS = 10.0
@@ -32,12 +33,21 @@ ALL = ("database", "simulator", "lead-store", "crm-connector", "webhook-gateway"
 
 @dataclass(slots=True)
 class Rig:
-    """Running processes by name, and where they are reached."""
+    """Running processes by name, and where they are reached. `parts` are those that can be started."""
 
     settings: Settings
+    data_dir: Path
+    core: int | None
     token_key: str = field(repr=False)
     everything: Mapping[str, str] = field(repr=False)
+    parts: Mapping[str, Component] = field(repr=False)
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+
+    def start(self, *names: str) -> None:
+        """Start programs, one after another, and wait until each is ready."""
+        for name in names:
+            self.processes[name] = _start(self.parts[name], self.data_dir, self.core)
+            asyncio.run(_ready(self.parts[name]))
 
     @property
     def token(self) -> str:
@@ -95,24 +105,31 @@ class Rig:
 
 @contextmanager
 def running(
-    data_dir: Path, database: Database, names: Iterable[str], core: int | None, **variables: str
+    data_dir: Path,
+    database: Database,
+    names: Iterable[str],
+    core: int | None,
+    *,
+    twins: bool = False,
+    **variables: str,
 ) -> Iterator[Rig]:
-    """Run these components, all on one core if one is given, until the block ends."""
+    """Run these components, all on one core if one is given, until the block ends.
+
+    With `twins` a second one of each service can be started later, and the others know of it.
+    """
     settings = Settings.from_env(isolated_environment(_without_mongo(), data_dir) | variables)
     for folder in ("", "mongo", "logs"):
         make_private_dir(data_dir / folder)
     keys = {name: ensure_key(data_dir / file) for name, file in KEY_FILES.items()}
     everything = suite_environment(settings, keys)
-    rig, wanted = Rig(settings, keys["LEADSYNC_TOKEN_KEY"], everything), set(names)
+    command = tuple(database.command(settings.ports.mongo, data_dir / "mongo"))
+    known = [
+        replace(one, command=command) if one.name == "database" else one for one in components(settings, everything)
+    ]
+    parts = {one.name: one for one in (with_twins(known) if twins else known)}
+    rig, wanted = Rig(settings, data_dir, core, keys["LEADSYNC_TOKEN_KEY"], everything, parts), set(names)
     try:
-        for component in components(settings, everything):
-            if component.name not in wanted:
-                continue
-            if component.name == "database":
-                command = database.command(settings.ports.mongo, data_dir / "mongo")
-                component = replace(component, command=tuple(command))  # noqa: PLW2901
-            rig.processes[component.name] = _start(component, data_dir, core)
-            asyncio.run(_ready(component))
+        rig.start(*(name for name in parts if name in wanted))
         yield rig
     finally:
         for process in reversed(rig.processes.values()):

@@ -20,13 +20,13 @@ class StoreClient:
     work: work_service_pb2_grpc.WorkServiceStub
     leads: lead_service_pb2_grpc.LeadServiceStub
 
-    def put_target(self) -> None:
-        """Make the simulator's account known, so that its deliveries are routed."""
+    def put_target(self, integration_id: str = INTEGRATION, account_id: str = SIMULATED_ACCOUNT) -> None:
+        """Make an account known, so that its deliveries are routed; by default the simulator's."""
         target = sync_pb2.Target(
-            integration_id=INTEGRATION,
+            integration_id=integration_id,
             tenant_id=TENANT,
             provider="hubspot",
-            account_id=SIMULATED_ACCOUNT,
+            account_id=account_id,
             policy=policy_pb2.SyncPolicy(direction=lead_pb2.DIRECTION_BIDIRECTIONAL),
             mapped_fields=FIELDS,
             mapping_fingerprint="bench",
