@@ -7,7 +7,7 @@ looked up by their keys.
 import unicodedata
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from urllib.parse import urlsplit
 
 import phonenumbers
@@ -120,6 +120,7 @@ def _host(website: str) -> str:
         return ""
 
 
+@lru_cache(maxsize=4_096)  # many people share a domain
 def _registrable(ascii_host: str) -> str:
     """The domain that somebody registered, e.g. `example.co.uk`; empty if there is none, or if anybody can have it."""
     domain = _suffixes().privatesuffix(ascii_host.strip(".")) or ""
