@@ -137,7 +137,7 @@ class Suite:
 
         eventually(routed, within, f"all webhooks to be delivered and routed and {pending} records to be due")
 
-    def wait_quiet(self, within: float = 20.0) -> None:
+    def wait_quiet(self, within: float = 60.0) -> None:
         """Wait until every webhook is delivered and routed, and no work is due."""
         self.wait_routed(0, within)
 

@@ -95,7 +95,7 @@ def test_100_edits_on_each_side_meet_in_few_calls(suite: Suite) -> None:
     ids = suite.hubspot.create_contacts(
         contacts=[{"email": f"both{n}.{run}@example.com", "firstname": "B"} for n in range(100)]
     )
-    eventually(lambda: len(leads_of(suite, run)) == 100, 30, "100 leads")
+    eventually(lambda: len(leads_of(suite, run)) == 100, 60, "100 leads")
     suite.wait_quiet()
     with piled_up(suite, due=100):
         for n, contact_id in enumerate(ids):
