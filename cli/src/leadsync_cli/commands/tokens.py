@@ -40,7 +40,7 @@ def revoke(
     file: FileOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Revoke single tokens for good. They stop to count within a second."""
+    """Revoke single tokens for good. They stop counting within a second."""
     path, ids = _path(file), [id_of(one) if "." in one else _name("id", one) for one in tokens]
     _show(path, change(path, lambda revoked: revoked.with_ids(ids)), json=json)
 
