@@ -57,7 +57,7 @@ fuzz: $(VENV)/.fuzz ## Fuzz every reader of foreign text for SECONDS=60 each; SE
 flood: $(VENV)/.dev ## Send 100,000 hostile requests, good webhooks beside them, and see what it takes; REQUESTS=9000 SEED=7
 	PYTHONPATH=tests $(BIN)/python -m flood --requests $(or $(REQUESTS),100000) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
-bench: $(VENV)/.dev ## Measure everything on an idle machine and write docs/benchmarks.md: six to ten minutes
+bench: $(VENV)/.dev ## Measure everything on an idle machine and write docs/benchmarks.md: a quarter of an hour
 	PYTHONPATH=tests $(BIN)/python -m bench $(ARGS)
 
 bench-full: $(VENV)/.dev ## The same, and with a million leads
