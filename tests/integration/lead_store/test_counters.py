@@ -15,19 +15,12 @@ from lead_store.mongo.store import Store
 from lead_store.mongo.transaction import Contended, Session
 from lead_store.mongo.work_item_updates import Claim
 from lead_store.usecases.commit import Commit
-from mongo_proxy import MongoProxy, proxied
+from mongo_proxy import MongoProxy
 
 INTEGRATION = "integration-1"
 BATCH = 4 * SLOTS
 TOUCHES = [WorkItemTouch("tenant-1", INTEGRATION, record_id=str(n)) for n in range(BATCH)]
 HOUR = timedelta(hours=1)
-
-
-@pytest.fixture
-def proxy(mongo_url: str) -> Iterator[MongoProxy]:
-    """A hop to the database."""
-    with proxied(mongo_url) as proxy:
-        yield proxy
 
 
 @pytest.fixture

@@ -18,17 +18,10 @@ from leadsync.inbox.v1 import inbox_service_pb2 as inbox
 from leadsync.sync.v1 import sync_pb2
 from leadsync.sync.v1 import work_service_pb2 as work_pb
 from mongo_faults import refused
-from mongo_proxy import MongoProxy, proxied
+from mongo_proxy import MongoProxy
 
 SENT = [f"sent-{n}" for n in range(3)]
 RECORDS = {Account("hubspot", ACCOUNT): {"1"}}
-
-
-@pytest.fixture
-def proxy(mongo_url: str) -> Iterator[MongoProxy]:
-    """A hop to the database."""
-    with proxied(mongo_url) as proxy:
-        yield proxy
 
 
 @pytest.fixture

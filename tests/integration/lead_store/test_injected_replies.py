@@ -17,7 +17,7 @@ from leadsync.lead.v1 import lead_service_pb2
 from leadsync.sync.v1 import sync_pb2
 from leadsync.sync.v1 import work_service_pb2 as work_pb
 from mongo_faults import NO_ANSWER, NO_CALL, RETRYABLE, TRANSIENT, UNKNOWN, failed_write, refused, unconfirmed
-from mongo_proxy import Fault, Injection, MongoProxy, proxied
+from mongo_proxy import Fault, Injection, MongoProxy
 
 Place = tuple[str, str]
 EMAIL = "ada@example.com"
@@ -170,13 +170,6 @@ MOVES = {
         commits=False,
     ),
 }
-
-
-@pytest.fixture
-def proxy(mongo_url: str) -> Iterator[MongoProxy]:
-    """A hop to the database."""
-    with proxied(mongo_url) as proxy:
-        yield proxy
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from lead_store.mongo.store import Store
 from lead_store.mongo.work_item_updates import Claim
 from lead_store.mongo.work_keys import add_work_keys
 from mongo_planner import has_index
-from mongo_proxy import MongoProxy, proxied
+from mongo_proxy import MongoProxy
 
 MINUTE = timedelta(seconds=60)
 T, INT, NOW, HUB = "tenant", "integration", datetime.now(UTC), Account("hubspot", "1")
@@ -98,13 +98,6 @@ def drained(found: Iterator[Any]) -> list[Any]:
 def quarantine(store: Store) -> Any:
     """The quarantine of a store."""
     return QuarantinedRequests.of(store.database, timedelta(days=1))
-
-
-@pytest.fixture
-def proxy(mongo_url: str) -> Iterator[MongoProxy]:
-    """A hop to the database."""
-    with proxied(mongo_url) as proxy:
-        yield proxy
 
 
 def queries(commands: list[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -24,7 +24,7 @@ from lead_store_calls import TENANT, running
 from lead_store_moves import disconnect, refusal
 from leadsync.lead.v1 import lead_service_pb2
 from mongo_faults import refused
-from mongo_proxy import MongoProxy, proxied
+from mongo_proxy import MongoProxy
 
 TOUCH = WorkItemTouch(TENANT, "integration", record_id="1")
 TARGET = Target("integration", TENANT, "hubspot", "7", Direction.BIDIRECTIONAL)
@@ -32,13 +32,6 @@ RUN = started("integration", "run", 1)
 NOW = datetime.now(UTC)
 DELIVERY = Delivery("k", *TARGET.account, b'[{"objectId":1}]', {}, (), 1, 0, NOW, ("1",))
 MINUTE = 60_000  # milliseconds
-
-
-@pytest.fixture
-def proxy(mongo_url: str) -> Iterator[MongoProxy]:
-    """A hop to the database."""
-    with proxied(mongo_url) as proxy:
-        yield proxy
 
 
 @pytest.fixture

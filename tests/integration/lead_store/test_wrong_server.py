@@ -28,13 +28,6 @@ from pymongo.errors import OperationFailure, PyMongoError
 PASSWORD = "s3cret-passw0rd"
 
 
-@pytest.fixture
-def proxy(mongo_url: str) -> Iterator[MongoProxy]:
-    """A hop to the database."""
-    with proxied(mongo_url) as proxy:
-        yield proxy
-
-
 def says(**hello: Any) -> Fault:
     """A server that describes itself like this."""
     return Fault("hello", done=False, reply={"ok": 1.0, "maxWireVersion": 25, **hello})

@@ -1,7 +1,7 @@
-"""What touching, finishing and making a work item write: updates that the database carries out by its own clock.
+"""What touching, leasing, finishing and making a work item write.
 
-What depends on what happens at the same time has to be asked here, in the same write: is it due, has it failed, was it
-touched since its claim? Everything else comes ready from a touch or a decision.
+A touch goes to work items that nobody has read. So what depends on their state is asked in the write itself: is it
+due, has it failed? The end of a lease knows the state, which was read in its transaction, and sets plain values.
 """
 
 from datetime import datetime, timedelta
