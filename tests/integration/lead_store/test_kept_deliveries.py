@@ -113,3 +113,20 @@ def test_a_delivery_is_marked_once(kept: Deliveries) -> None:
     mark(kept, "unroutable", sent)
     (shown,) = kept.page(DeliveryQuery("tenant"), None, 10)
     assert (shown.state, shown.integration_id) == ("routed", "integration")
+
+
+def test_a_window_holds_its_beginning_and_not_its_end(kept: Deliveries) -> None:
+    """A delivery that was received at the very moment is after it, and not before it."""
+    some = [delivery(str(n), changed("1"))._replace(received_at=NOW + timedelta(milliseconds=n)) for n in range(4)]
+    kept.insert(some, NOW)
+    mark(kept, "routed", *some)
+
+    def found(after: datetime | None, before: datetime | None) -> list[str]:
+        query = DeliveryQuery("tenant", received_after=after, received_before=before)
+        return [one.delivery.key for one in kept.page(query, None, 10)]
+
+    first, third = some[1].received_at, some[3].received_at
+    assert found(first, None) == ["3", "2", "1"]
+    assert found(None, first) == ["0"]
+    assert found(first, third) == ["2", "1"]
+    assert found(datetime.min.replace(tzinfo=UTC), third) == ["2", "1", "0"]

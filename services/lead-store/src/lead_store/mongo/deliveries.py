@@ -12,7 +12,7 @@ from pymongo.database import Database
 
 from lead_store.domain.delivery import Delivery, DeliveryQuery, KeptDelivery, Touch, without_records
 from lead_store.domain.rules import Account, Target
-from lead_store.mongo.client import Document
+from lead_store.mongo.client import EPOCH, Document
 from lead_store.mongo.delivery_documents import (
     FILED,
     LEVEL,
@@ -113,8 +113,7 @@ class Deliveries:
             match["integration_id"] = query.integration_id
         if query.state:
             match["state"] = query.state
-        times = {"$gte": query.received_after, "$lt": query.received_before}
-        if limits := {operator: at for operator, at in times.items() if at is not None}:
+        if limits := _limits(query):
             match["received_at"] = limits
         if before is not None:
             at, key = before
@@ -176,3 +175,13 @@ class Deliveries:
         """Make unroutable deliveries of an account new again, since a target for it appeared."""
         query = {"provider": provider, "account_id": account_id, "state": "unroutable"}
         return update_each(self.collection, query, when({"$eq": ["$state", "unroutable"]}, {"state": "new"}))
+
+
+def _limits(query: DeliveryQuery) -> Document:
+    """The received window. In a descending index the embedded server leaves out what equals the limit of a `$gte`."""
+    limits: Document = {}
+    if query.received_after is not None:
+        limits["$gt"] = max(query.received_after, EPOCH) - timedelta(milliseconds=1)
+    if query.received_before is not None:
+        limits["$lt"] = query.received_before
+    return limits
