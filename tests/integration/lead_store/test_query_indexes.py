@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 from bson import json_util
-from lead_store.domain.delivery import DeliveryQuery
-from lead_store.domain.rules import Account
+from lead_store.domain.delivery import Delivery, DeliveryQuery, Touch, TouchKind
+from lead_store.domain.rules import Account, Direction, Target
 from lead_store.domain.work_item import WorkItemTouch
 from lead_store.mongo.client import connect
 from lead_store.mongo.indexes import INDEXES, ensure_indexes
@@ -24,6 +24,8 @@ from mongo_proxy import MongoProxy
 MINUTE = timedelta(seconds=60)
 T, INT, NOW, HUB = "tenant", "integration", datetime.now(UTC), Account("hubspot", "1")
 CLAIM = Claim("w", "t", NOW, MINUTE)
+TARGET = Target(INT, T, *HUB, Direction.BIDIRECTIONAL)
+DELIVERY = Delivery("d", *HUB, b"[]", {}, (Touch("contact", "1", TouchKind.CHANGED),), 1, 0, NOW)
 # Read whole on purpose, each with its reason.
 WHOLE = {
     "targets": "one small document per integration",
@@ -67,11 +69,14 @@ MOVES: dict[str, Callable[[Any], object]] = {
         s.transact(lambda session: s.work_lists.drop_lead(T, "1", "2", session)),
     ],
     "deliveries": lambda s: [
-        *(s.deliveries.unrouted_spans(), s.deliveries.unrouted(HUB, NOW, 9), s.deliveries.get(T, "k")),
-        drained(s.deliveries.page(DeliveryQuery(T), None, 9)),
-        drained(s.deliveries.page(DeliveryQuery(T, INT, ("1",), "routed", NOW, NOW), (NOW, "k"), 9)),
+        *(s.deliveries.unrouted_spans(), s.deliveries.unrouted(HUB, NOW, 9)),
         *(s.deliveries.remove_events(HUB, ["1"]), s.erasures.unfinished()),
         *(s.deliveries.count("unroutable"), s.deliveries.reopen("hubspot", "1"), s.deliveries.mark(["k"], "routed")),
+    ],
+    "shown deliveries": lambda s: [
+        *(s.deliveries.insert([DELIVERY], NOW), s.targets.put(TARGET, ""), s.shown_deliveries.get(T, DELIVERY.key)),
+        *(drained(s.shown_deliveries.page(DeliveryQuery(T, state=state), None, 9)) for state in ("", "new", "routed")),
+        drained(s.shown_deliveries.page(DeliveryQuery(T, INT, ("1",), "", NOW, NOW), (NOW, "k"), 9)),
     ],
     "the rest": lambda s: [
         *(s.targets.get(INT, T), s.targets.of_tenant(T), s.targets.of_accounts([("hubspot", "1")])),

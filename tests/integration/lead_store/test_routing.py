@@ -184,7 +184,7 @@ def test_a_delivery_that_only_names_an_erased_record_loses_its_events(store: Sto
     named = Delivery("named", "hubspot", "1", events, {}, (), 2, 2, NOW, ("7", "8"))
     store.deliveries.insert([named], NOW)
     Router(store, WorkSignal(), Arrivals()).route()
-    kept = store.deliveries.get("tenant-1", "named")
+    kept = store.shown_deliveries.get("tenant-1", "named")
     assert kept is not None
     assert (kept.delivery.events, kept.state) == (b'[{"objectId":8}]', "routed")
 

@@ -69,7 +69,7 @@ class _DeliveryStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Deliver
     DELIVERY_STATE_UNSPECIFIED: _DeliveryState.ValueType  # 0
     """Not set: all states."""
     DELIVERY_STATE_NEW: _DeliveryState.ValueType  # 1
-    """Kept; its records' work is about to become due."""
+    """Kept; its records' work is about to become due. It belongs to the tenant and the integration whose target has its account."""
     DELIVERY_STATE_ROUTED: _DeliveryState.ValueType  # 2
     """Its records' work was made due."""
     DELIVERY_STATE_IGNORED: _DeliveryState.ValueType  # 3
@@ -81,7 +81,7 @@ class DeliveryState(_DeliveryState, metaclass=_DeliveryStateEnumTypeWrapper):
 DELIVERY_STATE_UNSPECIFIED: DeliveryState.ValueType  # 0
 """Not set: all states."""
 DELIVERY_STATE_NEW: DeliveryState.ValueType  # 1
-"""Kept; its records' work is about to become due."""
+"""Kept; its records' work is about to become due. It belongs to the tenant and the integration whose target has its account."""
 DELIVERY_STATE_ROUTED: DeliveryState.ValueType  # 2
 """Its records' work was made due."""
 DELIVERY_STATE_IGNORED: DeliveryState.ValueType  # 3

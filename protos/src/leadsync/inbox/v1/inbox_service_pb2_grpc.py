@@ -91,7 +91,9 @@ class InboxServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListDeliveries(self, request, context):
-        """Lists kept deliveries with their events, newest first, page by page.
+        """Lists kept deliveries with their events, newest first, page by page. Deliveries of an account that wait for routing (NEW) are
+        on it as soon as its target is known. If more than 1,000 of an account wait, the newest 1,000 are on it, and the others once
+        they are routed.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -38,7 +38,10 @@ class InboxServiceStub:
     GetDelivery: _grpc.UnaryUnaryMultiCallable[_inbox_service_pb2.GetDeliveryRequest, _inbox_service_pb2.GetDeliveryResponse]
     """Gets a kept delivery with its events. NOT_FOUND if the tenant has none with this key."""
     ListDeliveries: _grpc.UnaryUnaryMultiCallable[_inbox_service_pb2.ListDeliveriesRequest, _inbox_service_pb2.ListDeliveriesResponse]
-    """Lists kept deliveries with their events, newest first, page by page."""
+    """Lists kept deliveries with their events, newest first, page by page. Deliveries of an account that wait for routing (NEW) are
+    on it as soon as its target is known. If more than 1,000 of an account wait, the newest 1,000 are on it, and the others once
+    they are routed.
+    """
     QuarantineRequests: _grpc.UnaryUnaryMultiCallable[_inbox_service_pb2.QuarantineRequestsRequest, _inbox_service_pb2.QuarantineRequestsResponse]
     """Keeps requests whose signature could not be verified, for a few days and up to a cap, so that a wrong secret or URL can be
     mended without loss. Repeatable. Only webhook-gateway calls this and the next three: such requests belong to no tenant yet.
@@ -60,7 +63,10 @@ class InboxServiceAsyncStub(InboxServiceStub):
     GetDelivery: _aio.UnaryUnaryMultiCallable[_inbox_service_pb2.GetDeliveryRequest, _inbox_service_pb2.GetDeliveryResponse]  # type: ignore[assignment]
     """Gets a kept delivery with its events. NOT_FOUND if the tenant has none with this key."""
     ListDeliveries: _aio.UnaryUnaryMultiCallable[_inbox_service_pb2.ListDeliveriesRequest, _inbox_service_pb2.ListDeliveriesResponse]  # type: ignore[assignment]
-    """Lists kept deliveries with their events, newest first, page by page."""
+    """Lists kept deliveries with their events, newest first, page by page. Deliveries of an account that wait for routing (NEW) are
+    on it as soon as its target is known. If more than 1,000 of an account wait, the newest 1,000 are on it, and the others once
+    they are routed.
+    """
     QuarantineRequests: _aio.UnaryUnaryMultiCallable[_inbox_service_pb2.QuarantineRequestsRequest, _inbox_service_pb2.QuarantineRequestsResponse]  # type: ignore[assignment]
     """Keeps requests whose signature could not be verified, for a few days and up to a cap, so that a wrong secret or URL can be
     mended without loss. Repeatable. Only webhook-gateway calls this and the next three: such requests belong to no tenant yet.
@@ -97,7 +103,10 @@ class InboxServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _inbox_service_pb2.ListDeliveriesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_inbox_service_pb2.ListDeliveriesResponse, _abc.Awaitable[_inbox_service_pb2.ListDeliveriesResponse]]:
-        """Lists kept deliveries with their events, newest first, page by page."""
+        """Lists kept deliveries with their events, newest first, page by page. Deliveries of an account that wait for routing (NEW) are
+        on it as soon as its target is known. If more than 1,000 of an account wait, the newest 1,000 are on it, and the others once
+        they are routed.
+        """
 
     @_abc_1.abstractmethod
     def QuarantineRequests(

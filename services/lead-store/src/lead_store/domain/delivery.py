@@ -59,6 +59,13 @@ class Delivery(NamedTuple):
         """All records that it is about, whether it touches them or not."""
         return {touch.record_id for touch in self.touches} | set(self.event_record_ids) - {""}
 
+    def without(self, erased: Collection[str]) -> "Delivery":
+        """The delivery without its events about erased records (R17); itself if it has none."""
+        if not erased or (self.event_record_ids and not set(self.event_record_ids).intersection(erased)):
+            return self
+        kept = tuple(record for record in self.event_record_ids if record not in erased)
+        return self._replace(events=without_records(self.events, self.event_record_ids, erased), event_record_ids=kept)
+
 
 @dataclass(frozen=True, slots=True)
 class KeptDelivery:

@@ -10,15 +10,14 @@ from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
 from pymongo.database import Database
 
-from lead_store.domain.delivery import Delivery, DeliveryQuery, KeptDelivery, Touch, without_records
+from lead_store.domain.delivery import Delivery, Touch, without_records
 from lead_store.domain.rules import Account, Target
-from lead_store.mongo.client import EPOCH, Document
+from lead_store.mongo.client import Document
 from lead_store.mongo.delivery_documents import (
     FILED,
     LEVEL,
     delivery_of,
     document_of,
-    kept_of,
     pack,
     records_of,
     route_key,
@@ -27,7 +26,6 @@ from lead_store.mongo.delivery_documents import (
     unpack,
 )
 from lead_store.mongo.inserts import insert_new
-from lead_store.mongo.lists import read_page
 from lead_store.mongo.single_writes import limited, update_each, when
 
 # The condition on the key lets MongoDB use the partial index on it.
@@ -36,7 +34,7 @@ UNROUTED: Document = {"route_key": {"$gt": ""}, "state": "new"}
 
 @dataclass(frozen=True, slots=True)
 class Deliveries:
-    """Reads and writes deliveries."""
+    """Keeps deliveries and moves their state; people read them as `ShownDeliveries`."""
 
     collection: Collection[Document]
     retention: timedelta
@@ -98,28 +96,6 @@ class Deliveries:
         else:
             self.collection.update_many(query, [{"$set": update}], session=session)
 
-    def get(self, tenant_id: str, key: str) -> KeptDelivery | None:
-        """A tenant's delivery, with its events."""
-        document = self.collection.find_one({"_id": key, "tenant_id": tenant_id})
-        return kept_of(document) if document else None
-
-    def page(self, query: DeliveryQuery, before: tuple[datetime, str] | None, limit: int) -> Iterator[KeptDelivery]:
-        """Deliveries that match, newest first, after the one that ended the page before; read as they are asked for."""
-        match: Document = {}
-        if query.record_ids is not None:  # comes first: the embedded server looks for an index no further
-            match["record_ids"] = {"$in": list(query.record_ids)}
-        match["tenant_id"] = query.tenant_id
-        if query.integration_id:
-            match["integration_id"] = query.integration_id
-        if query.state:
-            match["state"] = query.state
-        if limits := _limits(query):
-            match["received_at"] = limits
-        if before is not None:
-            at, key = before
-            match["$or"] = [{"received_at": {"$lt": at}}, {"received_at": at, "_id": {"$lt": key}}]
-        return map(kept_of, read_page(self.collection.find(match).sort([("received_at", -1), ("_id", -1)]), limit))
-
     def remove_events(self, account: Account, erased: Some[str]) -> None:
         """Remove the events about erased records from an account's deliveries (R17). Repeating it changes nothing.
 
@@ -175,13 +151,3 @@ class Deliveries:
         """Make unroutable deliveries of an account new again, since a target for it appeared."""
         query = {"provider": provider, "account_id": account_id, "state": "unroutable"}
         return update_each(self.collection, query, when({"$eq": ["$state", "unroutable"]}, {"state": "new"}))
-
-
-def _limits(query: DeliveryQuery) -> Document:
-    """The received window. In a descending index the embedded server leaves out what equals the limit of a `$gte`."""
-    limits: Document = {}
-    if query.received_after is not None:
-        limits["$gt"] = max(query.received_after, EPOCH) - timedelta(milliseconds=1)
-    if query.received_before is not None:
-        limits["$lt"] = query.received_before
-    return limits

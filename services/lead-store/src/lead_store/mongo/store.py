@@ -24,6 +24,7 @@ from lead_store.mongo.lead_fields import LeadFields
 from lead_store.mongo.leads import Leads
 from lead_store.mongo.processes import Processes
 from lead_store.mongo.ready_work import ReadyWork
+from lead_store.mongo.shown_deliveries import ShownDeliveries
 from lead_store.mongo.targets import Targets
 from lead_store.mongo.tombstones import Tombstones
 from lead_store.mongo.transaction import TRIES, Contended, transact
@@ -46,6 +47,7 @@ class Store:
     ready_work: ReadyWork
     work_lists: WorkLists
     deliveries: Deliveries
+    shown_deliveries: ShownDeliveries
     decisions: Decisions
     identities: Identities
     counters: Counters
@@ -71,20 +73,22 @@ class Store:
         """
         database = open_database(client, name)
         identities = Identities.of(database, identity_key)
+        targets, tombstones = Targets.of(database), Tombstones.of(database, identities)
         return cls(
             client,
             database,
-            Targets.of(database),
+            targets,
             Applying.of(database),
             Leads.of(database),
             WorkItems.of(database),
             ReadyWork.of(database),
             WorkLists.of(database),
             Deliveries.of(database, retention),
+            ShownDeliveries.of(database, targets, tombstones),
             Decisions.of(database),
             identities,
             Counters.of(database),
-            Tombstones.of(database, identities),
+            tombstones,
             Erasures.of(database),
             Processes.of(database, process or uuid.uuid4().hex, silent),
             LeadFields.of(database),

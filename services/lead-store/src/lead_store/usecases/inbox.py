@@ -42,7 +42,7 @@ class Inbox:
 
     def get(self, tenant_id: str, key: str) -> SeenDelivery:
         """A kept delivery and where the work on its records stands."""
-        kept = self.store.deliveries.get(tenant_id, key)
+        kept = self.store.shown_deliveries.get(tenant_id, key)
         if kept is None:
             raise NotFound("delivery_not_found", f"no delivery {key} in this tenant")
         return self._seen([kept])[0]
@@ -60,7 +60,7 @@ class Inbox:
             query = replace(query, record_ids=tuple(r for r in known if query.record_ids in (None, (r,))))
         page: list[KeptDelivery] = []
         size = 0
-        for kept in self.store.deliveries.page(query, before, limit + 1):
+        for kept in self.store.shown_deliveries.page(query, before, limit + 1):
             if len(page) == limit or size >= PAGE_BYTES:
                 return self._seen(page), True
             page.append(kept)

@@ -78,7 +78,11 @@ class Events(Client):
 
     @operation("GET", "/api/v1/events", PAGES, STORE)
     async def list_events(self, tenant: str, query: DeliveryQuery) -> EventPage:
-        """List what was received, newest first, and what became of it."""
+        """List what was received, newest first, and what became of it.
+
+        `new` webhooks are kept, and their work is about to become due. If more than 1,000 of an account are new, the
+        newest 1,000 are listed, and the others once they are `routed`.
+        """
         request = filled(pb.ListDeliveriesRequest(tenant_id=tenant), query)
         async with self._reading:
             answer = await self.call(self._stub.ListDeliveries, request)
