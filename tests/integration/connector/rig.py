@@ -23,11 +23,11 @@ from crm_connector.mongo.loops import MongoLoops
 from crm_connector.mongo.planned import MongoPlannedRecords
 from crm_connector.mongo.runs import MongoRuns
 from crm_connector.mongo.subscriptions import MongoSubscriptions
+from crm_connector.usecases.busy import Busy
 from crm_connector.usecases.connections import Connections
 from crm_connector.usecases.doctor import Doctor
 from crm_connector.usecases.integrations import Integrations
 from crm_connector.usecases.known_fields import KnownFields
-from crm_connector.usecases.loop import Busy
 from crm_connector.usecases.loops import Loops
 from crm_connector.usecases.planner import Planner
 from crm_connector.usecases.runner import Runner

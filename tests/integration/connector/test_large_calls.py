@@ -44,7 +44,7 @@ def test_records_that_are_too_large_together_are_decided_in_halves(
     """Ten records do not fit into one call: all are decided, each once."""
     sizes = {str(number): 2_000 for number in range(10)}
 
-    Job(strict, lambda _: crm, TIMING).run(a_batch(*record_leases(list(sizes))), page(sizes))
+    Job(strict, lambda _: crm, TIMING).run(a_batch(*record_leases(list(sizes))), page=page(sizes))
 
     assert double.observed_ids() == list(sizes)
     assert double.releases == []
@@ -56,7 +56,7 @@ def test_a_record_that_is_too_large_alone_waits_alone(
     """One record fits into no call: the others are decided, and it waits with its reason."""
     sizes = {"1": 100, "2": 15_000, "3": 100, "4": 100}
 
-    Job(strict, lambda _: crm, TIMING).run(a_batch(*record_leases(list(sizes))), page(sizes))
+    Job(strict, lambda _: crm, TIMING).run(a_batch(*record_leases(list(sizes))), page=page(sizes))
 
     assert double.observed_ids() == ["1", "3", "4"]
     (release,) = double.releases

@@ -28,21 +28,24 @@ def work(integration_id: str) -> work_service_pb2.LeaseWorkResponse:
 
 
 class Jobs:
-    """Notes jobs; each waits until it is let go."""
+    """Notes jobs; each waits until it is let go, for `decides` after it said that all is decided."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, decides: bool = False) -> None:
+        self.decides = decides
         self.began: list[tuple[str, float]] = []
         self.running: set[str] = set()
         self.overlaps = 0
         self.go = threading.Event()
         self._lock = threading.Lock()
 
-    def __call__(self, batch: LeaseBatch) -> None:
+    def __call__(self, batch: LeaseBatch, decided: Callable[[], None]) -> None:
         """Do a job."""
         with self._lock:
             self.overlaps += batch.integration_id in self.running
             self.running.add(batch.integration_id)
             self.began.append((batch.integration_id, time.monotonic()))
+        if self.decides:
+            decided()
         self.go.wait(10)
         with self._lock:
             self.running.discard(batch.integration_id)
@@ -75,7 +78,7 @@ class SlowStore(StoreDouble):
 @contextmanager
 def looping(
     store: GrpcLeadStore,
-    jobs: Callable[[LeaseBatch], object],
+    jobs: Callable[[LeaseBatch, Callable[[], None]], object],
     size: BatchSize | None = None,
     timing: Timing = TIMING,
 ) -> Iterator[threading.Thread]:
@@ -116,7 +119,7 @@ def test_short_leases_are_not_waited_for_long(store: GrpcLeadStore, double: Stor
 
 
 def test_an_integration_is_worked_by_one_job_at_a_time(store: GrpcLeadStore, double: StoreDouble) -> None:
-    """While a job runs, its integration counts as busy and others are worked."""
+    """While a job reads and decides, its integration counts as busy and others are worked."""
     jobs = Jobs()
     for integration_id in ("a", "a", "b"):
         double.offer(work(integration_id))
@@ -129,6 +132,63 @@ def test_an_integration_is_worked_by_one_job_at_a_time(store: GrpcLeadStore, dou
         wait_until(lambda: len(jobs.began) == 3)
 
     assert jobs.overlaps == 0
+
+
+def full(integration_id: str) -> work_service_pb2.LeaseWorkResponse:
+    """A hundred due records of an integration: as many as are asked for."""
+    leases = [sync_pb2.Lease(work_item_id=f"{integration_id}-{n}", fence=1, record_id=str(n)) for n in range(100)]
+    return work_service_pb2.LeaseWorkResponse(integration_id=integration_id, leases=leases, lease_ms=60_000)
+
+
+def asked_again(double: StoreDouble) -> None:
+    """Wait until the loop has asked for work three more times."""
+    asked = len(double.lease_requests)
+    wait_until(lambda: len(double.lease_requests) >= asked + 3)
+
+
+def test_the_next_job_begins_while_a_full_batch_is_written(store: GrpcLeadStore, double: StoreDouble) -> None:
+    """One job of an integration writes while another reads and decides; a third waits for one of them."""
+    jobs = Jobs(decides=True)
+    for _ in range(3):
+        double.offer(full("a"))
+
+    with looping(store, jobs):
+        wait_until(lambda: len(jobs.began) == 2)
+        wait_until(lambda: list(double.lease_requests[-1].busy_integration_ids) == ["a"])
+        asked_again(double)
+        assert (len(jobs.began), len(double.queue)) == (2, 1)
+        jobs.go.set()
+        wait_until(lambda: len(jobs.began) == 3)
+
+
+def test_a_batch_that_was_not_full_is_written_before_the_next_job(store: GrpcLeadStore, double: StoreDouble) -> None:
+    """What comes meanwhile makes one batch, not several small ones: the CRM's calls do not grow."""
+    jobs = Jobs(decides=True)
+    double.offer(work("a"))
+    double.offer(work("a"))
+
+    with looping(store, jobs):
+        wait_until(lambda: len(jobs.began) == 1)
+        wait_until(lambda: list(double.lease_requests[-1].busy_integration_ids) == ["a"])
+        asked_again(double)
+        assert (len(jobs.began), len(double.queue)) == (1, 1)
+        jobs.go.set()
+        wait_until(lambda: len(jobs.began) == 2)
+    assert jobs.overlaps == 0
+
+
+def test_integrations_that_write_slowly_leave_threads_to_others(store: GrpcLeadStore, double: StoreDouble) -> None:
+    """L9: of eight threads, jobs that overlap occupy at most the half and one; the rest is for other integrations."""
+    jobs = Jobs(decides=True)
+    for _ in range(2):
+        for number in range(6):
+            double.offer(full(f"i{number}"))
+
+    with looping(store, jobs):
+        wait_until(lambda: len(jobs.began) == 8)
+        assert {integration_id for integration_id, _ in jobs.began} >= {f"i{number}" for number in range(6)}
+        jobs.go.set()
+        wait_until(lambda: len(jobs.began) == 12)
 
 
 def test_jobs_of_an_integration_begin_at_least_a_quarter_second_apart(

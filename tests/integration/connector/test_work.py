@@ -339,7 +339,7 @@ def test_r4_a_write_is_not_sent_late(job: Job, double: StoreDouble, simulator: S
     late = a_batch(*record_leases([record_id]), age=45.0)
     page = [Observation(f"work-{record_id}", 1, Present(record_id, now()), read_before_lease=True)]
 
-    job.run(late, page)
+    job.run(late, page=page)
 
     assert double.results[0].not_sent.reason == "lease_too_short"
     assert simulator.call_count(BATCH_UPDATE) == 0

@@ -1,7 +1,7 @@
 """Which integrations a process is busy with."""
 
 import pytest
-from crm_connector.usecases.loop import Busy
+from crm_connector.usecases.busy import Busy
 
 BATCHING_SECONDS = 0.25
 
@@ -42,3 +42,26 @@ def test_the_pause_ends_with_the_first_integration_that_is_free() -> None:
     assert world.busy.pause() == 0
     assert world.busy.now() == ["second"]
     assert world.busy.pause() == pytest.approx(BATCHING_SECONDS - 0.2)
+
+
+def test_an_integration_that_only_has_to_write_may_begin_its_next_job() -> None:
+    """One that writes and one that does not; work that may wait waits for both."""
+    world = World()
+    world.busy.begin("a")
+    assert world.busy.writes("a")
+    assert world.busy.now() == ["a"]  # it began a moment ago
+    world.seconds += BATCHING_SECONDS + 0.01
+    assert (world.busy.now(), world.busy.jobs) == ([], 1)
+
+    world.busy.begin("a")
+    world.seconds += BATCHING_SECONDS + 0.01
+    assert not world.busy.writes("a")
+    assert (world.busy.now(), world.busy.jobs) == (["a"], 2)
+    world.busy.end("a")
+    assert (world.busy.now(), world.busy.wait_until_idle(0.0, "a"), world.busy.wait_until_idle(0.0)) == (
+        [],
+        False,
+        False,
+    )
+    world.busy.end("a", writing=True)
+    assert (world.busy.jobs, world.busy.wait_until_idle(0.0, "a"), world.busy.wait_until_idle(0.0)) == (0, True, True)

@@ -37,11 +37,12 @@ from crm_connector.settings import Settings
 from crm_connector.threads import VitalThreads
 from crm_connector.tls import Renewed
 from crm_connector.usecases.background import repeat
+from crm_connector.usecases.busy import Busy
 from crm_connector.usecases.connections import Connections
 from crm_connector.usecases.doctor import Doctor
 from crm_connector.usecases.integrations import Integrations
 from crm_connector.usecases.known_fields import KnownFields
-from crm_connector.usecases.loop import Busy, WorkLoop
+from crm_connector.usecases.loop import WorkLoop
 from crm_connector.usecases.loops import Loops
 from crm_connector.usecases.planner import Planner
 from crm_connector.usecases.runner import Runner

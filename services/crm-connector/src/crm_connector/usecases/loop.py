@@ -1,4 +1,4 @@
-"""The loop that leases work and starts a job for it: one job per integration at a time, one held call per process."""
+"""The loop that leases work and starts a job for it, with one held call per process."""
 
 import threading
 import time
@@ -12,65 +12,10 @@ from crm_connector.domain.batch_size import BatchSize
 from crm_connector.domain.errors import StoreRefusedError, StoreUnavailableError
 from crm_connector.domain.observation import LeaseBatch
 from crm_connector.domain.timing import Timing
+from crm_connector.usecases.busy import Busy
 from crm_connector.usecases.loops import Loops
 
 _log = structlog.get_logger()
-
-
-class Busy:
-    """Which integrations this process is busy with; thread-safe."""
-
-    def __init__(self, batching: float, monotonic: Callable[[], float] = time.monotonic) -> None:
-        """After a job began its integration counts as busy for `batching` seconds at least."""
-        self._batching = batching
-        self._monotonic = monotonic
-        self._changed = threading.Condition()
-        self._running: set[str] = set()
-        self._began: dict[str, float] = {}
-
-    def begin(self, integration_id: str) -> None:
-        """Note that a job begins."""
-        with self._changed:
-            self._running.add(integration_id)
-            self._began[integration_id] = self._monotonic()
-
-    def end(self, integration_id: str) -> None:
-        """Note that it has ended."""
-        with self._changed:
-            self._running.discard(integration_id)
-            self._changed.notify_all()
-
-    def now(self) -> list[str]:
-        """Give the integrations with a job, and those whose last job began a moment ago."""
-        with self._changed:
-            recent = self._monotonic() - self._batching
-            self._began = {key: at for key, at in self._began.items() if key in self._running or at > recent}
-            return sorted(self._began)
-
-    @property
-    def jobs(self) -> int:
-        """Number of jobs that run."""
-        with self._changed:
-            return len(self._running)
-
-    def pause(self) -> float:
-        """Give the seconds until the first integration without a job is no longer busy."""
-        with self._changed:
-            now = self._monotonic()
-            left = (at + self._batching - now for key, at in self._began.items() if key not in self._running)
-            return max(0.0, min(left, default=self._batching))
-
-    def wait_for_change(self) -> None:
-        """Wait until a job ends, or until an integration is no longer busy."""
-        with self._changed:
-            self._changed.wait(self.pause())
-
-    def wait_until_idle(self, seconds: float, integration_id: str = "") -> bool:
-        """Wait at most so long until no job runs, of this integration if one is named. False = one still runs."""
-        with self._changed:
-            return self._changed.wait_for(
-                lambda: integration_id not in self._running if integration_id else not self._running, seconds
-            )
 
 
 class WorkLoop:
@@ -79,7 +24,7 @@ class WorkLoop:
     def __init__(
         self,
         store: GrpcLeadStore,
-        work: Callable[[LeaseBatch], object],
+        work: Callable[[LeaseBatch, Callable[[], None]], object],
         stop: threading.Event,
         timing: Timing,
         busy: Busy | None = None,
@@ -88,8 +33,9 @@ class WorkLoop:
         loops: Loops | None = None,
         max_jobs: int = 8,
     ) -> None:
-        """`busy` is shared with others, such as runs, that let live work go first. `work` adapts `size`.
+        """`busy` is shared with others, such as runs, that let live work go first.
 
+        `work` adapts `size`, and calls its second argument when all is decided and the writes are still to be sent.
         `loops` gets to know for how long no work could be leased.
         """
         self._store = store
@@ -120,19 +66,20 @@ class WorkLoop:
         if self._busy.jobs >= self._max_jobs:
             self._busy.wait_for_change()
             return
+        most = self._size.now
         with self._loops.turns.turn("work") if self._loops else nullcontext():
-            batch = self._lease(busy)
+            batch = self._lease(busy, most)
         if batch is None:
             self._stop.wait(self._timing.retries.lease)
         elif batch.leases:
-            self._start(batch)
+            self._start(batch, full=len(batch.leases) >= most)
         elif busy or time.monotonic() - batch.claimed_at < self._timing.batching:
             self._busy.wait_for_change()
 
-    def _lease(self, busy: list[str]) -> LeaseBatch | None:
+    def _lease(self, busy: list[str], most: int) -> LeaseBatch | None:
         """Ask for work; the call is held open only while no job runs. None = lead-store cannot be reached."""
         try:
-            batch = self._store.lease(0 if busy else self._held_seconds, busy, self._size.now)
+            batch = self._store.lease(0 if busy else self._held_seconds, busy, most)
         except (StoreUnavailableError, StoreRefusedError) as error:
             if self._reachable and not self._stop.is_set():
                 _log.warning("lead_store_unreachable", reason=error.reason)
@@ -151,13 +98,24 @@ class WorkLoop:
         if self._loops is not None:
             self._loops.turned("work", failed=failed)
 
-    def _start(self, batch: LeaseBatch) -> None:
+    def _start(self, batch: LeaseBatch, *, full: bool) -> None:
         """Work on a thread of its own: a daemon, so that a CRM that does not answer cannot keep the process alive."""
         self._busy.begin(batch.integration_id)
-        threading.Thread(target=self._job, args=(batch,), name="work", daemon=True).start()
+        threading.Thread(target=self._job, args=(batch, full), name="work", daemon=True).start()
 
-    def _job(self, batch: LeaseBatch) -> None:
+    def _job(self, batch: LeaseBatch, full: bool) -> None:
+        """Do a job. A full batch means that more is due: then the next job begins before its writes.
+
+        Unless threads are scarce: others need them too.
+        """
+        writing = False
+
+        def decided() -> None:
+            nonlocal writing
+            if full and not writing and 2 * self._busy.jobs <= self._max_jobs:
+                writing = self._busy.writes(batch.integration_id)
+
         try:
-            self._work(batch)
+            self._work(batch, decided)
         finally:
-            self._busy.end(batch.integration_id)
+            self._busy.end(batch.integration_id, writing=writing)

@@ -28,7 +28,7 @@ from crm_connector.domain.run import Run, RunKind, RunState, is_allowed
 from crm_connector.domain.timing import Timing
 from crm_connector.mongo.integrations import MongoIntegrations
 from crm_connector.mongo.runs import MongoRuns
-from crm_connector.usecases.loop import Busy
+from crm_connector.usecases.busy import Busy
 from crm_connector.usecases.planner import Planner
 from crm_connector.usecases.runs import drop_work, lead_page, total_records
 from crm_connector.usecases.targets import Targets

@@ -84,22 +84,30 @@ class Job:
         self._size = size or BatchSize()
         self._reported = False
 
-    def run(self, batch: LeaseBatch, page: Sequence[Observation] = ()) -> Counter[str]:
+    def run(
+        self, batch: LeaseBatch, decided: Callable[[], None] = lambda: None, page: Sequence[Observation] = ()
+    ) -> Counter[str]:
         """Do the work of a batch. Records that are not in `page`, which was read earlier, are read now. Never raises.
+
+        `decided` is called when only the writes of the batch are left to do.
 
         Returns the number of records by outcome: the names of decisions, and `waiting` for those that are still due.
         """
-        work = self._work_off(batch, page)
+        work = self._work_off(batch, page, decided)
         (self._size.was_late if work.late else self._size.was_in_time)(len(batch.leases))
         return work.outcomes
 
-    def _work_off(self, batch: LeaseBatch, page: Sequence[Observation]) -> _Open:
+    def _work_off(
+        self, batch: LeaseBatch, page: Sequence[Observation] = (), decided: Callable[[], None] = lambda: None
+    ) -> _Open:
         work = _Open(batch, {lease.work_item_id: lease for lease in batch.leases})
         with self._guarded(work):
             crm = self._crm(batch.integration_id)
             self._check_lease(crm, batch)
             try:
                 self._decide(crm, work, list(page))
+                if work.writes:
+                    decided()
             finally:  # also if a later reading fails: writes that are already decided are sent
                 self._carry_out(crm, work)
         return work
