@@ -105,6 +105,50 @@ def test_an_import_goes_on_where_it_was(
     assert simulator.control.calls() == {LIST: 2}
 
 
+def test_the_next_page_is_read_while_this_one_is_decided(
+    real_parts: Parts, inside: LeadStore, simulator: Simulator, db: Database[dict[str, Any]]
+) -> None:
+    """The call for page two is made during the turn of page one, and no page is asked for twice.
+
+    Only decided pages are stored: what died with its process is read again by another one.
+    """
+    simulator.control.create_contacts(500)
+    made = connected(real_parts, simulator)
+    run = an_import(real_parts, made)
+    simulator.control.fault("GET", "/crm/v3/objects/contacts", times=None, answer_delay_seconds=0.2)
+
+    first = real_parts.runner()
+    first.turn()
+    wait_until(lambda: simulator.call_count(LIST) == 2)
+    stored = db.runs.find_one({"_id": run.run_id})
+    assert stored is not None
+    assert (real_parts.run(run).done, lead_count(inside)) == (100, 100)
+    first.turn()
+    wait_until(lambda: simulator.call_count(LIST) == 3)
+
+    done = real_parts.ended(run, real_parts.runner())  # another process: it knows nothing of the third page
+
+    assert (done.state, done.done, lead_count(inside)) == (RunState.SUCCEEDED, 500, 500)
+    assert (done.outcomes, simulator.call_count(LIST)) == ({"created": 500}, 6)
+
+
+def test_a_page_that_was_read_with_another_mapping_is_read_again(
+    real_parts: Parts, inside: LeadStore, simulator: Simulator
+) -> None:
+    """An integration that is changed while its next page is read: the page is decided by the new mapping."""
+    simulator.control.create_contacts(200)
+    made = connected(real_parts, simulator)
+    run, runner = an_import(real_parts, made), real_parts.runner()
+    runner.turn()
+    wait_until(lambda: simulator.call_count(LIST) == 2)
+    mapping = {"email": "email", "first_name": "firstname", "last_name": "lastname", "phone": "mobilephone"}
+    real_parts.integrations.update(TENANT, made.integration_id, Changes(mapping=mapping), "")
+
+    done = real_parts.ended(run, runner)
+
+    assert (done.state, lead_count(inside), simulator.call_count(LIST)) == (RunState.SUCCEEDED, 200, 3)
+
+
 def test_a_run_that_was_given_up_is_free_at_once(parts: Parts, simulator: Simulator) -> None:
     """A graceful stop needs no lease to end."""
     made = connected(parts, simulator)
@@ -202,7 +246,7 @@ def test_a_run_of_a_busy_integration_waits(real_parts: Parts, inside: LeadStore,
 
 
 def test_a_cancelled_import_stops(parts: Parts, simulator: Simulator) -> None:
-    """Its next page is not read; cancelling what has ended changes nothing."""
+    """What was read of its next page is not used; cancelling what has ended changes nothing."""
     simulator.control.create_contacts(150)
     made = connected(parts, simulator)
     runner = parts.runner()
@@ -212,7 +256,8 @@ def test_a_cancelled_import_stops(parts: Parts, simulator: Simulator) -> None:
     cancelled = parts.runs.cancel(TENANT, run.run_id)
     runner.turn()
 
-    assert (cancelled.state, cancelled.done, simulator.call_count(LIST)) == (RunState.CANCELLED, 100, 1)
+    assert (cancelled.state, cancelled.done, parts.run(run).done) == (RunState.CANCELLED, 100, 100)
+    wait_until(lambda: simulator.call_count(LIST) == 2)  # the second page was being read when it was cancelled
     done = parts.ended(an_import(parts, made), runner)
     assert parts.runs.cancel(TENANT, done.run_id) == done
 

@@ -2,6 +2,7 @@
 
 So all runs have their turn, a killed process loses one page at most, and another process goes on where the run was. A
 page may be done twice, which is harmless: records that were read are not leased again, and leads may be due twice.
+While lead-store decides on a page of an import, the next one is read.
 """
 
 import threading
@@ -30,6 +31,7 @@ from crm_connector.mongo.integrations import MongoIntegrations
 from crm_connector.mongo.runs import MongoRuns
 from crm_connector.usecases.busy import Busy
 from crm_connector.usecases.planner import Planner
+from crm_connector.usecases.read_ahead import PageKey, PageRead, ReadAhead
 from crm_connector.usecases.runs import drop_work, lead_page, total_records
 from crm_connector.usecases.targets import Targets
 from crm_connector.usecases.work import Job
@@ -76,6 +78,7 @@ class Runner:
         self._calls = calls
         self._now = now
         self._stop = stop
+        self._ahead = ReadAhead()
         self._lock = threading.Lock()
         self._owners: set[str] = set()
         self._paused_until: dict[str, float] = {}
@@ -112,6 +115,7 @@ class Runner:
         try:
             after, pause = self._next(run, owner)
         except _LostError:
+            self._ahead.drop(run.run_id)
             return
         except ConnectorError as error:
             after, pause = self._after(run, error)
@@ -121,6 +125,7 @@ class Runner:
         self._pause(after, pause)
         if self._runs.keep(after, owner, release=True):
             if after.state is not RunState.RUNNING:
+                self._ahead.drop(run.run_id)
                 _log.info("run_ended", run_id=run.run_id, state=after.state.value, reason=after.reason, done=after.done)
         elif run.hands_over and self._runs.get(run.tenant_id, run.run_id).state is RunState.CANCELLED:
             drop_work(self._store, run)  # what was queued while it was cancelled
@@ -141,25 +146,40 @@ class Runner:
                 self._store.claim(run.integration_id)
             return self._planner.page(run, lambda now: self._goes_on(now, owner)), 0.0
         if run.kind is RunKind.IMPORT:
-            return self._import(run, owner), 0.0
+            return self._import(run, owner, integration.revision), 0.0
         return self._push(run) if run.kind is RunKind.PUSH else self._apply(run, integration)
 
-    def _import(self, run: Run, owner: str) -> Run:
-        """Read one page of records and let lead-store decide on it."""
-        before = self._calls()
+    def _import(self, run: Run, owner: str, revision: int) -> Run:
+        """Read one page of records and let lead-store decide on it, while the next one is read."""
         self._let_live_work_go_first(run)
         self._store.claim(run.integration_id)
-        crm = self._crm(run.integration_id)
-        page = crm.all_records(run.position, time.monotonic() + _LIST_SECONDS)
+        read = self._ahead.take(run.run_id, PageKey(run.position, revision))
+        read = read or self._read(run, run.position)
+        page, before = read.page, self._calls()
         if run.fresh:
-            run = replace(run, total=total_records(crm))
+            run = replace(run, total=total_records(self._crm(run.integration_id)))
         if not self._goes_on(run, owner):
             return run
+        following = str(page.next_position or "")
+        if following:
+            self._ahead.begin(run.run_id, PageKey(following, revision), lambda: self._read_ahead(run, following))
         outcomes, reasons, unleased = self._job.run_page(run.integration_id, page.records, page.unread)
         waiting = self._store.waiting(run.tenant_id, run.integration_id, unleased)
         outcomes += {"waiting": waiting, "unchanged": len(unleased) - waiting}
-        after = run.imported(outcomes, self._calls() - before, str(page.next_position or ""), reasons)
-        return after if page.next_position else after.ended(RunState.SUCCEEDED, self._now())
+        after = run.imported(outcomes, read.calls + self._calls() - before, following, reasons)
+        return after if following else after.ended(RunState.SUCCEEDED, self._now())
+
+    def _read(self, run: Run, position: str) -> PageRead:
+        before = self._calls()
+        page = self._crm(run.integration_id).all_records(position, time.monotonic() + _LIST_SECONDS)
+        return PageRead(page, self._calls() - before)
+
+    def _read_ahead(self, run: Run, position: str) -> PageRead:
+        """Read on a thread of its own. Live work goes first with the calls of the account here too."""
+        self._let_live_work_go_first(run)
+        if self._stop.is_set():
+            raise _LostError
+        return self._read(run, position)
 
     def _let_live_work_go_first(self, run: Run) -> None:
         self._busy.wait_until_idle(self._timing.live_work, run.integration_id)
