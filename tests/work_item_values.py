@@ -8,9 +8,14 @@ from pymongo.collection import Collection
 
 
 def put_values(work_items: Collection[dict[str, Any]], work_item_id: str, **values: object) -> None:
-    """Set values of a work item, and the key that follows from them; None removes one."""
+    """Set values of a work item, and the key that follows from them; None removes one.
+
+    The next look for work asks its integration, as it would once so much time had gone by.
+    """
     update = {name: "$$REMOVE" if value is None else {"$literal": value} for name, value in values.items()}
     work_items.update_one({"_id": work_item_id}, with_work_keys(update))
+    if work_item := work_items.find_one({"_id": work_item_id}, {"integration_id": 1}):
+        work_items.database["targets"].update_one({"_id": work_item["integration_id"]}, {"$inc": {"news": 1}})
 
 
 def wrong_keys(work_items: Iterable[dict[str, Any]]) -> Iterator[str]:

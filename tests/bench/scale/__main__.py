@@ -127,7 +127,7 @@ def _stored(
         work_off(store)
         sizes = [(label, collection_size(data, name, query)) for label, (name, query) in STORED.items()]
         say("looks for work with many integrations")
-        return sizes, measure_looks(rig, store, integrations)
+        return sizes, measure_looks(rig, store, data, integrations)
 
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ class Needs:
     connectors: int
     connectors_by: str
     database_cores: float
-    look_cores: float  # at the peak: every portal has a connector, which asks it alone
+    look_cores: float  # at the peak: every portal has a connector, and the others' looks pass over it
     idle_look_cores: float  # when none has work: every connector asks every portal
     lead_bytes: float
     yearly_bytes: float
@@ -66,7 +66,8 @@ def needs(
     reason = max(by, key=lambda name: by[name])
     connectors = max(1, ceil(by[reason]))
     look = max(looks, key=lambda one: one.integrations)
-    of_one = look.cpu / 1_000 / look.integrations * portals
+    passed, asked = (cpu / 1_000 / look.integrations * portals for cpu in (look.taken_cpu, look.cpu))
+    at_peak = passed + max(asked - passed, 0.0) / connectors
     per_lead = sum(_whole(sizes[name]) for name in ("leads", "work_items", "identities"))
     return Needs(
         portals,
@@ -77,8 +78,8 @@ def needs(
         connectors,
         reason,
         cores["database"],
-        of_one / connectors * (jobs + given.looks * connectors) / given.busy,
-        min(of_one * given.looks, 1.0) * connectors,  # a connector has one look at a time
+        at_peak * (jobs + given.looks * connectors) / given.busy,
+        min(asked * given.looks, 1.0) * connectors,  # a connector has one look at a time
         leads * per_lead,
         mean * 365 * DAY * _whole(sizes["decisions"]),
         mean * given.events * given.retention_days * DAY * _whole(sizes["deliveries of 1 event"]),

@@ -166,13 +166,15 @@ def looks(found: Sequence[Look]) -> Group:
             f"{one.integrations:,} integrations",
             one.milliseconds,
             "ms",
-            f"{one.cpu:,.0f} ms of processor time of lead-store and database",
+            f"{one.cpu:,.0f} ms of processor time; {one.taken_cpu:,.0f} ms while others work all of them; "
+            f"the first look {one.first_cpu:,.0f} ms",
         )
         for one in found
     ]
     how = (
-        "One LeaseWork that finds nothing, by the number of integrations that nobody works. A call that waits looks "
-        "twice a second, and at once when something became due."
+        "One LeaseWork that finds nothing, by the number of integrations that nobody works, twice a second as a call "
+        "that waits does it. Processor time of lead-store and database, without what they take for being there. The "
+        "first look of a process asks each integration; the ones after it ask those with news, and each once in 30 s."
     )
     return Group("A look for work", how, tuple(rows))
 

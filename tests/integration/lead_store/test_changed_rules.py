@@ -15,9 +15,10 @@ from lead_store.mongo.work_item_updates import idle_work_item
 from lead_store.mongo.work_lists import WorkLists
 from lead_store.usecases.applying import Apply
 from lead_store.usecases.arrivals import Arrivals
-from lead_store.usecases.lease import LeaseWork, WorkSignal
+from lead_store.usecases.lease import LeaseWork
 from lead_store.usecases.run_pace import BESIDE_CHANGES, PAUSE, RunPace
 from lead_store.usecases.targets import Targets
+from lead_store.usecases.work_signal import WorkSignal
 from lead_store_calls import INTEGRATION, TENANT, LeadStore, absent, at, document, done, eventually, present, touch
 from lead_store_moves import refusal
 from leadsync.lead.v1 import lead_pb2

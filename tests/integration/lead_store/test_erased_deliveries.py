@@ -10,8 +10,8 @@ import zstandard
 from lead_store.domain.rules import Account
 from lead_store.mongo.client import connect
 from lead_store.mongo.store import Store
-from lead_store.usecases.lease import WorkSignal
 from lead_store.usecases.stripping import Strip
+from lead_store.usecases.work_signal import WorkSignal
 from lead_store_calls import ACCOUNT, INTEGRATION, TENANT, LeadStore, absent, document, eventually, running, touch
 from lead_store_moves import lease_of, minute_later
 from leadsync.inbox.v1 import inbox_service_pb2 as inbox

@@ -7,8 +7,8 @@ import pymongo
 import pytest
 from lead_store.mongo.store import Store
 from lead_store.usecases.arrivals import Arrivals
-from lead_store.usecases.lease import WorkSignal
 from lead_store.usecases.router import LOOK_FROM, Router
+from lead_store.usecases.work_signal import WorkSignal
 from lead_store_calls import ACCOUNT, INTEGRATION, LeadStore, at, document, eventually, present, touch
 
 

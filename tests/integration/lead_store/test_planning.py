@@ -39,9 +39,9 @@ def a_target(integration_id: str = INTEGRATION, **changes: Any) -> sync_pb2.Targ
 
 
 def everything(lead_store: LeadStore) -> dict[str, list[Any]]:
-    """All that the database holds, but for the signs of life that come by themselves."""
+    """All that the database holds, but for the signs of life and the notes of news that come by themselves."""
     names = set(lead_store.database.list_collection_names()) - {"processes"}
-    return {name: list(lead_store.database[name].find().sort("_id", 1)) for name in names}
+    return {name: list(lead_store.database[name].find({}, {"news": 0}).sort("_id", 1)) for name in names}
 
 
 def outcomes(decisions: list[sync_pb2.Decision]) -> list[str]:

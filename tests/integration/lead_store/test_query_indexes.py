@@ -80,7 +80,12 @@ MOVES: dict[str, Callable[[Any], object]] = {
     ],
     "the rest": lambda s: [
         *(s.targets.get(INT, T), s.targets.of_tenant(T), s.targets.of_accounts([("hubspot", "1")])),
-        *(s.targets.open_to("w"), s.targets.take(INT, "w", MINUTE), s.targets.leave("w")),
+        *(
+            s.targets.open_to("w", NOW),
+            s.targets.note_news([INT]),
+            s.targets.take(INT, "w", MINUTE),
+            s.targets.leave("w"),
+        ),
         *(s.targets.remove(T, INT), s.applying.get(INT), s.applying.under_way([INT]), s.applying.stop(INT, "r")),
         *(s.tombstones.has_lead(T, "1"), s.tombstones.of_records(INT, ["1"]), s.tombstones.of_emails(T, ["a@x.org"])),
         *(s.decisions.get(T, "1"), drained(s.decisions.of_lead(T, "1", "phone", "9", 9)), s.counters.get(INT)),

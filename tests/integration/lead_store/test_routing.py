@@ -16,10 +16,10 @@ from lead_store.mongo.indexes import ensure_indexes
 from lead_store.mongo.store import Store
 from lead_store.usecases.arrivals import Arrivals
 from lead_store.usecases.backlog import MOST_FOUND
-from lead_store.usecases.lease import WorkSignal
 from lead_store.usecases.loops import Loops
 from lead_store.usecases.router import LARGE_BATCH, Router, RouterTiming
 from lead_store.usecases.status import Status
+from lead_store.usecases.work_signal import WorkSignal
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 

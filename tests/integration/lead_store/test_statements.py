@@ -68,7 +68,7 @@ WRITES: dict[str, Callable[[Any], object]] = {
     "work items": lambda s: [s.work_items.touch([TOUCH]), s.work_items.leave("w")],
     "targets": lambda s: [
         *(s.targets.put(TARGET, ""), s.targets.take(TARGET.integration_id, "w", timedelta(minutes=1))),
-        *(s.targets.leave("w"), s.targets.remove(TENANT, TARGET.integration_id)),
+        *(s.targets.note_news(["integration"]), s.targets.leave("w"), s.targets.remove(TENANT, TARGET.integration_id)),
     ],
     "applying": lambda s: [
         *(s.applying.start(TARGET, RUN), s.applying.move(RUN, RUN), s.applying.stop("integration", "run")),

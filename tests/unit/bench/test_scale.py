@@ -79,7 +79,7 @@ def test_ten_times_as_many_portals_need_ten_times_as_much() -> None:
     kinds = ("leads", "work_items", "identities", "decisions", "deliveries of 1 event")
     sizes = dict.fromkeys(kinds, size)
 
-    ten, hundred = (needs(n, costs, [Look(100, 10.0, 10.0)], sizes, Assumptions()) for n in (10, 100))
+    ten, hundred = (needs(n, costs, [Look(100, 10.0, 10.0, 2.0, 100.0)], sizes, Assumptions()) for n in (10, 100))
 
     assert hundred.leads == 10 * ten.leads == 10_000_000
     assert hundred.database_cores == pytest.approx(10 * ten.database_cores, rel=0.01)

@@ -40,7 +40,7 @@ from lead_store.usecases.ending import EndLead
 from lead_store.usecases.inbox import Inbox
 from lead_store.usecases.lead_fields import LeadFields
 from lead_store.usecases.leads import Leads
-from lead_store.usecases.lease import LeaseWork, WorkSignal
+from lead_store.usecases.lease import LeaseWork
 from lead_store.usecases.life_signs import LifeSigns
 from lead_store.usecases.loops import Loops
 from lead_store.usecases.matches import Matches
@@ -54,6 +54,7 @@ from lead_store.usecases.stripping import Strip, StripLoop
 from lead_store.usecases.targets import Targets
 from lead_store.usecases.watch import Watch
 from lead_store.usecases.work import Work
+from lead_store.usecases.work_signal import WorkSignal
 
 STOP_SECONDS = 3.0
 
@@ -67,6 +68,7 @@ class Services:
     references: References
     stripping: StripLoop
     status: Status
+    signal: WorkSignal
 
 
 def build(
@@ -79,12 +81,13 @@ def build(
 ) -> Services:
     """Wire everything that works on a store; nothing runs yet. `steady` measures the seconds between two readings."""
     timing, waits = settings.timing, settings.timing.waits
-    signal, arrivals, loops = WorkSignal(), Arrivals(), loops or Loops()
+    signal, arrivals, loops = WorkSignal(store.targets.note_news), Arrivals(), loops or Loops()
     pace = RunPace(timing.beside_changes.total_seconds())
-    apply = Apply(store, loops)
+    apply = Apply(store, loops, signal)
     leads = Leads(store, signal, settings.platform)
     conflicts, status = Conflicts(store, leads, signal), Status(store, loops)
-    lease_work = LeaseWork(store, signal, apply, timing.lease, timing.look_for_work, pace)
+    rounds = (timing.ask_each, steady)
+    lease_work = LeaseWork(store, signal, apply, timing.lease, timing.look_for_work, pace, *rounds)
     work, targets = Work(store, signal, settings.platform, waits, pace), Targets(store, arrivals, apply)
     quarantine = Quarantine(QuarantinedRequests.of(store.database, settings.quarantine), store.now)
     routing = RouterTiming(timing.route_all, timing.route_all_busy, timing.route_late, timing.failed_loop)
@@ -101,7 +104,7 @@ def build(
         store, signal, arrivals, timing=routing, loops=loops, paused=lambda: space is not None and space.low
     )
     stripping = StripLoop(Strip(store, signal), timing.route_all, loops)
-    return Services(served, router, References(store, timing.failed_loop), stripping, status)
+    return Services(served, router, References(store, timing.failed_loop), stripping, status, signal)
 
 
 @contextmanager
@@ -128,6 +131,7 @@ def run(settings: Settings, stop: threading.Event) -> Iterator[int]:
             return
         built = build(store, settings, stop, loops=loops, space=space)
         router, references, stripping = built.router, built.references, built.stripping
+        stack.enter_context(threads.running("news", built.signal.run, built.signal.close, STOP_SECONDS))
         stack.enter_context(threads.running("router", router.run, router.close, STOP_SECONDS))
         stack.enter_context(threads.running("references", references.run, references.close, STOP_SECONDS, ends=True))
         stack.enter_context(threads.running("erasing", stripping.run, stripping.close, STOP_SECONDS))

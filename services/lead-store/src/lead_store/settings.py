@@ -26,6 +26,7 @@ class Timing:
     lease: timedelta = timedelta(seconds=60)  # a work item is handed out, and its integration stays with its worker
     waits: Waits = PRODUCTION  # what decisions go by
     look_for_work: timedelta = timedelta(seconds=0.5)  # between two looks while a call waits for work
+    ask_each: timedelta = timedelta(seconds=30)  # an integration of which there are no news is asked at least so often
     beside_changes: timedelta = timedelta(seconds=10)  # runs are slow for so long after a change by people
     route_all: timedelta = timedelta(seconds=5)  # without news, deliveries of all accounts are looked for so often
     route_all_busy: timedelta = timedelta(seconds=60)  # and with news: the look takes longer the more of them wait

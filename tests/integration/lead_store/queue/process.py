@@ -11,9 +11,10 @@ from lead_store.usecases.applying import Apply
 from lead_store.usecases.arrivals import Arrivals
 from lead_store.usecases.inbox import Inbox
 from lead_store.usecases.leads import Leads
-from lead_store.usecases.lease import LeaseWork, WorkSignal
+from lead_store.usecases.lease import LeaseWork
 from lead_store.usecases.router import Router
 from lead_store.usecases.work import Work
+from lead_store.usecases.work_signal import WorkSignal
 from pymongo import MongoClient
 from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 
@@ -94,7 +95,7 @@ class Process:
             url, tz_aware=True, event_listeners=[wire], serverSelectionTimeoutMS=5_000, socketTimeoutMS=20_000
         )
         self.store = Store.of(self._client, database, KEY)
-        signal = WorkSignal()
+        self.signal = signal = WorkSignal(self.store.targets.note_news)
         self.inbox = Inbox(self.store, Arrivals(), self.store.now)
         self.router = Router(self.store, signal, Arrivals())
         self.leads = Leads(self.store, signal, PLATFORM)

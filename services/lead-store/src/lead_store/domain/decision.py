@@ -119,6 +119,12 @@ class Decision:
         return self.lead.lead_id if self.lead else self.before.lead_id if self.before else ""
 
 
+def stays_due(work_item: WorkItem, decision: Decision) -> bool:
+    """Whether a work item, or another one whose lease the decision ends, is due afterwards, at once or later."""
+    was_touched = work_item.version > work_item.claimed_version
+    return was_touched or decision.due_at is not None or bool(decision.ended_work_items)
+
+
 def released(case: Case, reason: str, at: datetime, notes: Notes | None = None) -> Decision:
     """Nothing is decided: the work item is due again at a time, and no attempt is counted."""
     return Decision(

@@ -6,15 +6,15 @@ well: there is little left there, such as what was committed late. Only speed de
 """
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from pymongo.collection import Collection
 from pymongo.database import Database
 
-from lead_store.mongo.client import Document
+from lead_store.mongo.client import EPOCH, Document
 from lead_store.mongo.work_keys import milliseconds_of, ready_between, ready_since
 
-SHORTEST, FIRST, GROWS = 50, 1_000, 4  # milliseconds; each range is so many times as long as the one before
+SHORTEST, FIRST, GROWS = 50, 60_000, 4  # milliseconds; each range is so many times as long as the one before
 
 
 @dataclass(slots=True)
@@ -35,13 +35,28 @@ class ReadyWork:
         """That of a database."""
         return cls(database["work_items"])
 
-    def is_there(self, integration_id: str, now: datetime, *, of_runs: bool) -> bool:
-        """Whether an integration has live work that can be handed out, or such work of runs."""
-        return bool(self.find(integration_id, now, 1, of_runs=of_runs))
+    def first(self, integration_id: str, now: datetime, ahead: timedelta, of_runs: bool) -> datetime | None:
+        """When the first live work of an integration is ready, or such work of runs; it may have become so already.
+
+        None if none is, nor will be within the time that it sees `ahead`.
+        """
+        found = self._search(integration_id, now, ahead, 1, of_runs)
+        return EPOCH + timedelta(milliseconds=ready_since(found[0]["ready_key"])) if found else None
 
     def find(self, integration_id: str, now: datetime, limit: int, *, of_runs: bool) -> list[tuple[str, int]]:
         """Work items that look due and free, each with its unfinished claims: live ones, or those of runs."""
-        until, found, begin = milliseconds_of(now), list[Document](), 0
+        found = self._search(integration_id, now, timedelta(), limit, of_runs)
+        return [(one["_id"], one.get("claims", 0)) for one in found]
+
+    def _search(
+        self,
+        integration_id: str,
+        now: datetime,
+        ahead: timedelta,
+        limit: int,
+        of_runs: bool,
+    ) -> list[Document]:
+        at, until, found, begin = milliseconds_of(now), milliseconds_of(now + ahead), list[Document](), 0
         last = self._positions.get((integration_id, of_runs), _Position(until))
         end, length = min(until, last.at + last.length), last.length
         while True:
@@ -52,11 +67,12 @@ class ReadyWork:
                 break
             length *= GROWS
             begin, end = end, min(until, end + length)
-        self._positions[integration_id, of_runs] = _after(found, until) if len(found) == limit else _Position(until)
-        return [(one["_id"], one.get("claims", 0)) for one in found]
+        is_full = len(found) == limit and ready_since(found[-1]["ready_key"]) <= at
+        self._positions[integration_id, of_runs] = _after(found) if is_full else _Position(at)
+        return found
 
 
-def _after(found: list[Document], until: int) -> _Position:
+def _after(found: list[Document]) -> _Position:
     """Where to go on: there, with a range as long as what was found took."""
     first, last = ready_since(found[0]["ready_key"]), ready_since(found[-1]["ready_key"])
-    return _Position(min(last, until), max(SHORTEST, last - first))
+    return _Position(last, max(SHORTEST, last - first))

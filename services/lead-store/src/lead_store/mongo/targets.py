@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import NamedTuple
 
+from pymongo import UpdateOne, WriteConcern
 from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
 from pymongo.database import Database
@@ -23,7 +25,17 @@ from lead_store.domain.rules import (
 )
 from lead_store.mongo.client import EPOCH, Document, from_now, milliseconds
 from lead_store.mongo.names import decode_keys, encode_keys
-from lead_store.mongo.single_writes import limited
+from lead_store.mongo.single_writes import limited, write_each
+
+SHOWN_OPEN = ("worker_until", "news", "applying")  # the embedded server takes three times as long for a part of one
+
+
+class OpenTarget(NamedTuple):
+    """An integration whose work a process may have."""
+
+    integration_id: str
+    news: int  # how often it was noted that its work came to be due
+    is_applying: bool  # changed settings are on their way through its work items
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +96,20 @@ class Targets:
         found = [_target(document) for document in self.collection.find({"$or": wanted})] if wanted else []
         return {(target.provider, target.account_id): target for target in found}
 
-    def open_to(self, worker_id: str) -> list[str]:
+    def open_to(self, worker_id: str, now: datetime) -> list[OpenTarget]:
         """Integrations whose work this process may have: not paused, and not worked by another process.
 
-        The one that was worked last comes last, so that no backlog keeps the others waiting.
+        The one that was worked last comes last, so that no backlog keeps the others waiting. `now` is a time of the
+        database's clock. A comparison with the time of the reading would cost the embedded server three times as much.
         """
-        query = {"paused": False, "$or": [{"worker": worker_id}, {"$expr": _free()}]}
-        found = self.collection.find(query, {"worker_until": 1}).sort("worker_until", 1)
-        return [document["_id"] for document in found]
+        query = {"paused": False, "$or": [{"worker": worker_id}, {"worker_until": {"$lte": now}}]}
+        found = self.collection.find(query, dict.fromkeys(SHOWN_OPEN, 1)).sort("worker_until", 1)
+        return [OpenTarget(one["_id"], one.get("news", 0), _is_applying(one)) for one in found]
+
+    def note_news(self, integration_ids: Iterable[str]) -> None:
+        """Note that work of these integrations came to be due, or will. A hint, so it need not outlive a failure."""
+        soon = self.collection.with_options(write_concern=WriteConcern(1))
+        write_each(soon, [UpdateOne({"_id": one}, {"$inc": {"news": 1}}) for one in integration_ids])
 
     @limited
     def take(self, integration_id: str, worker_id: str, tenure: timedelta) -> bool:
@@ -113,6 +131,10 @@ class Targets:
     def leave(self, worker_id: str) -> None:
         """Give up all integrations of a process that has gone."""
         self.collection.update_many({"worker": worker_id}, {"$set": {"worker": "", "worker_until": EPOCH}})
+
+
+def _is_applying(document: Document) -> bool:
+    return isinstance((document.get("applying") or {}).get("after"), str)
 
 
 def _free() -> Document:

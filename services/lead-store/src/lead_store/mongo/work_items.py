@@ -16,7 +16,7 @@ from lead_store.domain.touches import joined
 from lead_store.domain.work_item import WorkItem, WorkItemTouch
 from lead_store.mongo.client import EPOCH, Document
 from lead_store.mongo.grouped_writes import Change, change_together
-from lead_store.mongo.single_writes import CHUNK, update_each, when, write_each
+from lead_store.mongo.single_writes import CHUNK, when, write_each
 from lead_store.mongo.work_item_documents import work_item_from
 from lead_store.mongo.work_item_updates import (
     Claim,
@@ -210,13 +210,20 @@ class WorkItems:
         ended = {"worker": "", "lease_until": EPOCH, "claims": 0, "reason": {"$literal": reason}}
         write_each(self.collection, [UpdateOne(guard, with_work_keys(ended | update))])
 
-    def leave(self, worker_id: str) -> int:
-        """Make due what a process that has gone had leased, unless a write was handed out: that may still land (R4)."""
+    def leave(self, worker_id: str) -> set[str]:
+        """Make due what a process that has gone had leased, unless a write was handed out: that may still land (R4).
+
+        Answers the integrations of that work.
+        """
         leased = {**due_or_leased(), "worker": worker_id, "written": {"$ne": True}}
         still = {"$and": [{"$eq": ["$worker", {"$literal": worker_id}]}, {"$ne": ["$written", True]}]}
-        return update_each(
-            self.collection, leased, when(still, {"worker": "", "lease_until": EPOCH, "due_at": "$$NOW"}, WORK_KEYS)
-        )
+        update = when(still, {"worker": "", "lease_until": EPOCH, "due_at": "$$NOW"}, WORK_KEYS)
+        found = list(self.collection.find(leased, {"integration_id": 1}))
+        for start in range(0, len(found), CHUNK):
+            write_each(
+                self.collection, [UpdateOne({"_id": one["_id"]}, update) for one in found[start : start + CHUNK]]
+            )
+        return {one["integration_id"] for one in found}
 
     def give_up(self, work_item_ids: list[str], reason: str) -> None:
         """Let work items that are not leased have failed."""

@@ -19,10 +19,11 @@ from lead_store.rpc.work_mapping import (
     work_message,
     write_result,
 )
-from lead_store.usecases.lease import LeaseWork, PageRecord, WorkSignal
+from lead_store.usecases.lease import LeaseWork, PageRecord
 from lead_store.usecases.status import Status
 from lead_store.usecases.targets import Targets
 from lead_store.usecases.work import Work
+from lead_store.usecases.work_signal import WorkSignal
 
 STATES = {
     pb.WORK_STATE_UNSPECIFIED: "",
@@ -58,7 +59,7 @@ class WorkService(WorkServiceServicer):
     def PutTarget(self, request: pb.PutTargetRequest, context: Any) -> pb.PutTargetResponse:  # noqa: N802, ARG002
         """Set a target."""
         queued = self.targets.put(target_of(request.target), bounded("run_id", request.run_id))
-        self.signal.notify()
+        self.signal.notify([request.target.integration_id])
         return pb.PutTargetResponse(queued=queued)
 
     def RemoveTarget(self, request: pb.RemoveTargetRequest, context: Any) -> pb.RemoveTargetResponse:  # noqa: N802, ARG002
@@ -155,7 +156,7 @@ class WorkService(WorkServiceServicer):
             queued += self.targets.redrive(target, reason, work_items, rate, dry_run=dry_run)
         if request.credential_renewed:
             queued += self.targets.credential_renewed(target)
-        self.signal.notify()
+        self.signal.notify([target.integration_id])
         return pb.RequestSyncResponse(queued=queued)
 
     def GetSyncStatus(self, request: pb.GetSyncStatusRequest, context: Any) -> pb.GetSyncStatusResponse:  # noqa: N802, ARG002

@@ -9,6 +9,7 @@ from lead_store.domain.applying import AT_ONCE, Progress, moved_on, started
 from lead_store.domain.rules import Target
 from lead_store.mongo.store import Store
 from lead_store.usecases.loops import APPLYING, Loops
+from lead_store.usecases.work_signal import WorkSignal
 
 READ_AHEAD = 50 * AT_ONCE  # ids: the embedded server reads all work items to find the next ones
 
@@ -49,6 +50,7 @@ class Apply:
 
     store: Store
     loops: Loops = field(default_factory=Loops)
+    signal: WorkSignal = field(default_factory=WorkSignal)
     _ahead: IdsAhead = field(init=False)
 
     def __post_init__(self) -> None:
@@ -73,6 +75,7 @@ class Apply:
         with self.loops.watch(APPLYING, run.integration_id):
             part = self._ahead.next(run)
             self.store.at_once(lambda session: self.store.work_items.touch_for_run(part, run.run_id, session))
+            self.signal.note([run.integration_id])
             self.store.applying.move(run, moved_on(run, part))
         return run.integration_id
 

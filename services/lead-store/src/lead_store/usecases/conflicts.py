@@ -16,7 +16,7 @@ from lead_store.domain.work_item import WorkItemTouch, touches_of
 from lead_store.mongo.store import Store
 from lead_store.mongo.transaction import Contended, Session
 from lead_store.usecases.leads import Leads
-from lead_store.usecases.lease import WorkSignal
+from lead_store.usecases.work_signal import WorkSignal
 
 UNDO_WITHIN = timedelta(days=90)
 BULK = 1_000
@@ -53,10 +53,10 @@ class Conflicts:
         self, tenant_id: str, lead_id: str, integration_id: str, field: str, choice: Choice, etag: str, actor: str
     ) -> str:
         """Settle one conflict (R11); answers the decision's id."""
-        decision = self.store.transact(
+        decision, touched = self.store.transact(
             lambda session: self._resolve(session, tenant_id, lead_id, integration_id, field, choice, etag, actor)
         )
-        self.signal.notify()
+        self.signal.notify(touched)
         return decision
 
     def resolve_all(self, tenant_id: str, integration_id: str, field: str, side: str, actor: str) -> tuple[int, bool]:
@@ -112,7 +112,8 @@ class Conflicts:
         choice: Choice,
         etag: str,
         actor: str,
-    ) -> str:
+    ) -> tuple[str, set[str]]:
+        """Answers the decision's id, and the integrations that get work by it."""
         lead = self.store.leads.get(tenant_id, lead_id, session)
         if lead is None or lead.deleted_at is not None:
             raise NotFound("lead_not_found", f"no lead {lead_id} in this tenant")
@@ -145,7 +146,7 @@ class Conflicts:
             fields={field: change},
         )
         (decision_id,) = self.store.decisions.insert([entry], session)
-        return decision_id
+        return decision_id, {touch.integration_id for touch in touches}
 
 
 def _checked(choice: Choice, conflict: OpenConflict, fields: TenantFields) -> str:

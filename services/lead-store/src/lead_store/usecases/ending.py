@@ -12,7 +12,7 @@ from lead_store.domain.rules import Target
 from lead_store.domain.work_item import WorkItemTouch, touches_of
 from lead_store.mongo.store import Store
 from lead_store.mongo.transaction import Contended, Session
-from lead_store.usecases.lease import WorkSignal
+from lead_store.usecases.work_signal import WorkSignal
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class EndLead:
         """End a lead softly; `into` = the lead that it is merged into. Ending one that has ended changes nothing."""
         if bool(into) is not (reason is EndReason.MERGED) or into == lead_id:
             raise Invalid("merged_into_lead_id", "names another lead, with the reason merged and with no other one")
-        now = self.store.now()
+        now, touched = self.store.now(), set[str]()
 
         def work(session: Session) -> None:
             lead = self.store.leads.get(tenant_id, lead_id, session)
@@ -38,16 +38,19 @@ class EndLead:
                 raise StaleEtag
             targets = self.store.targets.of_tenant(tenant_id, session)
             if reason is EndReason.MERGED:
-                self._merge(lead, into, targets, actor, now, session)
+                touches = self._merge(lead, into, targets, actor, now, session)
             else:
                 after, touches = end(lead, reason, targets, now), touches_of(lead, targets)
                 touches += self._of_duplicates(lead, targets, session)
                 self._keep([(lead, after)], touches, [_ended(after, actor, now)], now, session)
+            touched.update(touch.integration_id for touch in touches)
 
         self.store.transact(work)
-        self.signal.notify()
+        self.signal.notify(touched)
 
-    def _merge(self, lead: Lead, into: str, targets: list[Target], actor: str, now: datetime, session: Session) -> None:
+    def _merge(
+        self, lead: Lead, into: str, targets: list[Target], actor: str, now: datetime, session: Session
+    ) -> list[WorkItemTouch]:
         survivor = self.store.leads.get(lead.tenant_id, into, session)
         if survivor is None:
             raise NotFound("lead_not_found", f"no lead {into} in this tenant to merge into")
@@ -71,6 +74,7 @@ class EndLead:
         touches = touches_of_merge(gone, survivor, after, targets)
         # The survivor is always written, so that it cannot end in another transaction at the same time (L8).
         self._keep([(lead, gone), (survivor, after)], touches, [_ended(gone, actor, now), *linked], now, session)
+        return touches
 
     def _of_duplicates(self, lead: Lead, targets: list[Target], session: Session) -> list[WorkItemTouch]:
         """Touches of records that were merged into this lead's: one of their leads may take the record over (L4)."""

@@ -16,7 +16,7 @@ from lead_store.domain.work_item import touches_of
 from lead_store.mongo.requests import RepeatedRequest
 from lead_store.mongo.store import Store
 from lead_store.mongo.transaction import Contended, Session
-from lead_store.usecases.lease import WorkSignal
+from lead_store.usecases.work_signal import WorkSignal
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +35,12 @@ class Leads:
         lead = empty_lead(str(uuid6.uuid7()), tenant_id, self.platform, now, request_id)
         lead = lead.with_values(values, now, PLATFORM)
 
-        def work(session: Session) -> Lead:
+        def work(session: Session, touched: set[str]) -> Lead:
             known = self.store.leads.by_new_request(tenant_id, request_id, session) if request_id else None
             if known is not None:
                 return known
             self.store.leads.insert([lead], session)
-            self._keep(None, lead, "created", actor, now, session)
+            touched |= self._keep(None, lead, "created", actor, now, session)
             return replace(lead, revision=1)
 
         try:
@@ -91,7 +91,7 @@ class Leads:
         now: datetime,
         change: Callable[[Lead], Lead],
     ) -> Lead:
-        def work(session: Session) -> Lead:
+        def work(session: Session, touched: set[str]) -> Lead:
             lead = self.store.leads.get(tenant_id, lead_id, session)
             if lead is None or lead.deleted_at is not None:
                 raise _not_found(lead_id)
@@ -102,17 +102,17 @@ class Leads:
                 return lead
             if not self.store.leads.replace([after], session):
                 raise Contended
-            self._keep(lead, after, outcome, actor, now, session)
+            touched |= self._keep(lead, after, outcome, actor, now, session)
             return replace(after, revision=lead.revision + 1)
 
         return self._run(work)
 
     def _keep(
         self, before: Lead | None, after: Lead, outcome: str, actor: str, now: datetime, session: Session
-    ) -> None:
-        """Make work items due, own the keys that are new (R16), and note the decision."""
+    ) -> set[str]:
+        """Make work items due, own the keys that are new (R16), and note the decision; answers whose work is due."""
         targets = self.store.targets.of_tenant(after.tenant_id, session)
-        self.store.work_items.touch(touches_of(after, targets), session)
+        self.store.work_items.touch(touches := touches_of(after, targets), session)
         old = before.values if before else {}
         self.store.identities.own(after.tenant_id, new_identities(old, after.values, targets), session)
         names = [name for name in {*old, *after.values} if old.get(name, "") != after.values.get(name, "")]
@@ -122,10 +122,12 @@ class Leads:
         }
         entry = Entry(after.tenant_id, after.lead_id, outcome, now, actor or PLATFORM, fields=fields)
         self.store.decisions.insert([entry], session)
+        return {touch.integration_id for touch in touches}
 
-    def _run(self, work: Callable[[Session], Lead]) -> Lead:
-        lead = self.store.transact(work)
-        self.signal.notify()
+    def _run(self, work: Callable[[Session, set[str]], Lead]) -> Lead:
+        touched = set[str]()
+        lead = self.store.transact(lambda session: work(session, touched))
+        self.signal.notify(touched)
         return lead
 
 

@@ -1,6 +1,5 @@
 """Handing out work: due work items of one integration at a time, to the one process that works on it."""
 
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,33 +9,21 @@ import structlog
 import uuid6
 
 from lead_store.domain.errors import NotFound, Unavailable
+from lead_store.domain.looks import News
 from lead_store.domain.retry import without_crash_loops
 from lead_store.domain.rules import DeletePolicy, Target
 from lead_store.domain.work_item import WorkItem, WorkItemTouch, work_item_id
 from lead_store.mongo.store import Store
+from lead_store.mongo.targets import OpenTarget
 from lead_store.mongo.work_item_updates import Claim
 from lead_store.usecases.applying import Apply
+from lead_store.usecases.looks import Looks
 from lead_store.usecases.run_pace import MOST_LEASES, RunPace
+from lead_store.usecases.work_signal import WorkSignal
 
 LONGEST_CALL = 20.0  # seconds that a call may wait for work
+EVERY = timedelta(seconds=30)
 log = structlog.get_logger()
-
-
-@dataclass(slots=True)
-class WorkSignal:
-    """Wakes the calls that wait for work. If a notification is lost, they look again by themselves."""
-
-    condition: threading.Condition = field(default_factory=threading.Condition)
-
-    def notify(self) -> None:
-        """Say that work items became due."""
-        with self.condition:
-            self.condition.notify_all()
-
-    def wait(self, seconds: float) -> None:
-        """Wait for a notification, at most `seconds`."""
-        with self.condition:
-            self.condition.wait(seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +57,8 @@ class LeaseWork:
     """The use case.
 
     For `lease` a work item is handed out, and an integration stays with its worker. A waiting call looks for work every
-    `poll`: it may have become due by itself, or through another process.
+    `poll`: it may have become due by itself, or through another process. Each integration is asked at least `every` so
+    often, and twice within a lease: so the end of each lease is foreseen.
     """
 
     store: Store
@@ -79,6 +67,13 @@ class LeaseWork:
     lease: timedelta
     poll: timedelta
     pace: RunPace = field(default_factory=RunPace)
+    every: timedelta = EVERY
+    monotonic: Callable[[], float] = time.monotonic
+    _looks: Looks = field(init=False)
+
+    def __post_init__(self) -> None:
+        every = min(self.every, self.lease / 2)
+        object.__setattr__(self, "_looks", Looks(self.store.ready_work.first, every, self.monotonic))
 
     def due(
         self, worker_id: str, limit: int, wait: float, busy: list[str], still_wanted: Callable[[], bool]
@@ -98,8 +93,7 @@ class LeaseWork:
     def leave(self, worker_id: str) -> None:
         """Let others have the integrations of a process that ends or has ended, and what it had leased."""
         self.store.targets.leave(worker_id)
-        self.store.work_items.leave(worker_id)
-        self.signal.notify()
+        self.signal.notify(self.store.work_items.leave(worker_id))
 
     def page(
         self, worker_id: str, integration_id: str, records: list[PageRecord], *, sweep: bool = False
@@ -155,10 +149,11 @@ class LeaseWork:
     def _lease_some(self, worker_id: str, limit: int, busy: list[str]) -> LeasedWork:
         targets, ready = self.store.targets, self.store.ready_work
         now = self.store.now()
-        own = [integration_id for integration_id in targets.open_to(worker_id) if integration_id not in busy]
-        unhurried = [integration_id for integration_id in own if self.pace.limit(integration_id)]
-        with_work = (one for one in own if self._has_work(one, now, of_runs=one in unhurried))
-        integration_id = next(with_work, "") or self.apply.go_on(unhurried)
+        own = [one for one in targets.open_to(worker_id, now) if one.integration_id not in busy]
+        unhurried = {one.integration_id for one in own if self.pace.limit(one.integration_id)}
+        with_work = (one.integration_id for one in own if self._has_work(one, unhurried, now))
+        applying = [one.integration_id for one in own if one.is_applying and one.integration_id in unhurried]
+        integration_id = next(with_work, "") or self.apply.go_on(applying)
         if not integration_id or not targets.take(integration_id, worker_id, self.lease):
             return LeasedWork()
         now = self.store.now()
@@ -171,10 +166,10 @@ class LeaseWork:
         work_items, claim = self.store.work_items, self._new_claim(worker_id)
         return self._leased(self.store.at_once(lambda session: work_items.claim(to_lease, claim, session=session)))
 
-    def _has_work(self, integration_id: str, now: datetime, *, of_runs: bool) -> bool:
-        ready = self.store.ready_work
-        return ready.is_there(integration_id, now, of_runs=False) or (
-            of_runs and ready.is_there(integration_id, now, of_runs=True)
+    def _has_work(self, one: OpenTarget, unhurried: set[str], now: datetime) -> bool:
+        name, news = one.integration_id, News(one.news, self.signal.said(one.integration_id))
+        return self._looks.has_work(name, news, now, of_runs=False) or (
+            name in unhurried and self._looks.has_work(name, news, now, of_runs=True)
         )
 
     def _of_runs(self, integration_id: str, now: datetime, most: int) -> list[tuple[str, int]]:

@@ -10,7 +10,7 @@ from lead_store.domain.rules import Target
 from lead_store.domain.work_item import WorkItem, WorkItemTouch, work_item_id
 from lead_store.mongo.store import Store
 from lead_store.mongo.transaction import Session
-from lead_store.usecases.lease import WorkSignal
+from lead_store.usecases.work_signal import WorkSignal
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Matches:
             self.store.work_items.touch([touch], session)
 
         self.store.transact(work)
-        self.signal.notify()
+        self.signal.notify([integration_id])
 
     def _waiting(self, name: str, session: Session) -> WorkItem:
         work_item = self.store.work_items.by_ids([name], session).get(name)

@@ -16,8 +16,8 @@ from lead_store.mongo.store import Store
 from lead_store.mongo.transaction import Session
 from lead_store.usecases.arrivals import Arrivals, Span
 from lead_store.usecases.backlog import MOST_FOUND, Backlog
-from lead_store.usecases.lease import WorkSignal
 from lead_store.usecases.loops import ROUTING, Loops
+from lead_store.usecases.work_signal import WorkSignal
 
 LOOK_FROM = 50  # from so many touches it is worth looking first which of the work items wait already
 # After a batch its account pauses: for the time that recording took meanwhile, times the number of deliveries that came
@@ -167,7 +167,7 @@ class Router:
             touches = self._with_news(touches)
         if touches:
             self.store.touch_together(touches)
-            self.signal.notify()
+            self.signal.notify([target.integration_id])
 
     def _end(self, target: Target, deliveries: list[Delivery]) -> None:
         """Note that deliveries have become work, once all their touches have."""
@@ -179,6 +179,7 @@ class Router:
             self.store.deliveries.remove_events(target.account, erased)
             merged = merged_into((touch for delivery in deliveries for touch in delivery.touches), erased)
             self.store.work_items.touch(erasure_of(target, record_id) for record_id in merged)
+            self.signal.note([target.integration_id])
 
         def mark(session: Session) -> None:
             fresh = self.store.deliveries.still_new([delivery.key for delivery in deliveries], session)

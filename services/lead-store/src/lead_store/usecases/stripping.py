@@ -16,8 +16,8 @@ from lead_store.domain.delivery import merged_into
 from lead_store.domain.erasure import OpenErasure
 from lead_store.domain.work_item import erasure_of
 from lead_store.mongo.store import Store
-from lead_store.usecases.lease import WorkSignal
 from lead_store.usecases.loops import ERASING, Loops
+from lead_store.usecases.work_signal import WorkSignal
 
 SOON = 1.0  # seconds for which the call that erased somebody goes on with it
 log = structlog.get_logger()
@@ -64,7 +64,7 @@ class Strip:
                 return False
         if target is not None and merged:
             self.store.work_items.touch([erasure_of(target, record_id) for record_id in sorted(merged)])
-            self.signal.notify()
+            self.signal.notify([target.integration_id])
         self.store.erasures.finish(erasure)
         return True
 

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 import structlog
 
-from lead_store.domain.decision import Decision, NextStep, Outcome
+from lead_store.domain.decision import Decision, NextStep, Outcome, stays_due
 from lead_store.domain.errors import StoreError
 from lead_store.domain.observation import Observation
 from lead_store.domain.reconcile import reconcile
@@ -28,9 +28,9 @@ from lead_store.mongo.transaction import Contended, Session
 from lead_store.usecases.commit import Commit
 from lead_store.usecases.context import Context, read_context
 from lead_store.usecases.decision_log import log_decisions
-from lead_store.usecases.lease import WorkSignal
 from lead_store.usecases.run_pace import RunPace
 from lead_store.usecases.stripping import Strip
+from lead_store.usecases.work_signal import WorkSignal
 
 Item = TypeVar("Item", Observation, WriteResult)
 Decided = tuple[WorkItem | None, Decision]  # None = the worker has lost the lease
@@ -73,12 +73,14 @@ class Work:
         else:
             attempts = Attempts(held.attempts, held.first_failed_at, now + wait)
         self.store.work_items.release(held, reason, attempts)
+        self.signal.note([held.integration_id])
 
     def fail(self, worker_id: str, work_item: str, fence: int, reason: str) -> None:
         """End a lease as failed. The work item waits until a person redrives it or its record changes again."""
         held = self.store.work_items.held([work_item], worker_id).get((work_item, fence))
         if held is not None:
             self.store.work_items.fail(held, reason)
+            self.signal.note([held.integration_id])
             log.warning("Work failed", work_item_id=work_item, reason=reason)
 
     def _decide(
@@ -100,8 +102,8 @@ class Work:
         self.pace.decided(decided, time.monotonic() - began)
         if any(decision.erases for _, decision in decided):
             Strip(self.store, self.signal).soon()
-        if any(decision.touches for _, decision in decided):
-            self.signal.notify()
+        self.signal.note({one.integration_id for one, decision in decided if one and stays_due(one, decision)})
+        self.signal.notify({touch.integration_id for _, decision in decided for touch in decision.touches})
         return [decision for _, decision in decided]
 
     def _commit(
