@@ -14,6 +14,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from lead_store import bootstrap
 from lead_store.mongo.counters import Counters
 from lead_store.settings import Settings, Timing
+from leadsync.console.v1 import sign_in_service_pb2_grpc
 from leadsync.inbox.v1 import inbox_service_pb2 as inbox
 from leadsync.inbox.v1 import inbox_service_pb2_grpc
 from leadsync.lead.v1 import lead_field_service_pb2_grpc, lead_pb2, lead_service_pb2, lead_service_pb2_grpc
@@ -90,6 +91,7 @@ class LeadStore:
         self.plan_stub = plan_service_pb2_grpc.PlanServiceStub(channel)
         self.conflict_stub = conflict_service_pb2_grpc.ConflictServiceStub(channel)
         self.match_stub = match_service_pb2_grpc.MatchServiceStub(channel)
+        self.sign_in_stub = sign_in_service_pb2_grpc.SignInServiceStub(channel)
         self.client: pymongo.MongoClient[dict[str, Any]] = pymongo.MongoClient(mongo_url, tz_aware=True)
         self.database = self.client[database]
 

@@ -19,6 +19,7 @@ from lead_store.mongo.indexes import ensure_indexes
 from lead_store.mongo.key_check import check_key
 from lead_store.mongo.quarantine import QuarantinedRequests
 from lead_store.mongo.server_check import check_server, refusal
+from lead_store.mongo.sign_in_codes import SignInCodes
 from lead_store.mongo.store import Store
 from lead_store.rpc.conflict_service import ConflictService
 from lead_store.rpc.health import HealthWatch
@@ -28,6 +29,7 @@ from lead_store.rpc.lead_service import LeadService
 from lead_store.rpc.match_service import MatchService
 from lead_store.rpc.plan_service import PlanService
 from lead_store.rpc.server import Served, serve
+from lead_store.rpc.sign_in_service import SignInService
 from lead_store.rpc.work_service import WorkService
 from lead_store.settings import Settings
 from lead_store.threads import VitalThreads
@@ -99,6 +101,7 @@ def build(
         plan=PlanService(Planning(store, settings.platform, waits)),
         conflicts=ConflictService(conflicts),
         matches=MatchService(Matches(store, signal), Duplicates(store)),
+        sign_ins=SignInService(SignInCodes.of(store.database)),
     )
     router = Router(
         store, signal, arrivals, timing=routing, loops=loops, paused=lambda: space is not None and space.low

@@ -56,6 +56,7 @@ INDEXES: dict[str, list[IndexModel]] = {
         IndexModel([("place", ASCENDING)]),
         IndexModel([("expires_at", ASCENDING)], expireAfterSeconds=0),
     ],
+    "sign_in_codes": [IndexModel([("expires_at", ASCENDING)], expireAfterSeconds=0)],
     "decisions": [IndexModel([("tenant_id", ASCENDING), ("lead_id", ASCENDING), ("_id", ASCENDING)])],
 }
 

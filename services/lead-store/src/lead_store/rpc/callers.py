@@ -68,6 +68,7 @@ CALLERS: Mapping[str, Mapping[str, frozenset[str]]] = {
         "ResolveConflicts": _GATEWAY,
         "UndoDecision": _GATEWAY,
     },
+    "leadsync.console.v1.SignInService": {"SpendCode": _GATEWAY},
     "leadsync.sync.v1.MatchService": {
         "ListMatches": _GATEWAY,
         "PickMatch": _GATEWAY,

@@ -9,6 +9,7 @@ from typing import Any
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
+from leadsync.console.v1 import sign_in_service_pb2, sign_in_service_pb2_grpc
 from leadsync.inbox.v1 import inbox_service_pb2, inbox_service_pb2_grpc
 from leadsync.lead.v1 import (
     lead_field_service_pb2,
@@ -38,6 +39,7 @@ from lead_store.rpc.lead_service import LeadService
 from lead_store.rpc.match_service import MatchService
 from lead_store.rpc.plan_service import PlanService
 from lead_store.rpc.room import RoomInterceptor
+from lead_store.rpc.sign_in_service import SignInService
 from lead_store.rpc.work_service import WorkService
 from lead_store.tls import Identity, Renewed
 
@@ -52,6 +54,7 @@ CONTRACTS = (
     plan_service_pb2,
     conflict_service_pb2,
     match_service_pb2,
+    sign_in_service_pb2,
     health_pb2,
 )
 
@@ -67,6 +70,7 @@ class Served:
     plan: PlanService
     conflicts: ConflictService
     matches: MatchService
+    sign_ins: SignInService
 
     def add_to(self, server: grpc.Server) -> None:
         """Serve them."""
@@ -77,6 +81,7 @@ class Served:
         plan_service_pb2_grpc.add_PlanServiceServicer_to_server(self.plan, server)
         conflict_service_pb2_grpc.add_ConflictServiceServicer_to_server(self.conflicts, server)
         match_service_pb2_grpc.add_MatchServiceServicer_to_server(self.matches, server)
+        sign_in_service_pb2_grpc.add_SignInServiceServicer_to_server(self.sign_ins, server)
 
 
 @contextmanager
