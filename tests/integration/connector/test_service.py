@@ -351,6 +351,8 @@ def test_dry_runs_are_served(
 
     run = stub.GetRun(pb.GetRunRequest(**of_run)).run
     assert (run.dry_run, run.calls_needed) == (True, 2)
+    assert (dict(run.proposed.field_mapping), run.proposed.policy.direction) == ({"email": "email"}, FROM_CRM)
+    assert run.proposed.etag == made.etag
     assert (dict(run.outcomes), dict(run.effects)) == ({"created": 3}, {"leads_created": 3})
     target = double.plans[0].target
     assert (target.integration_id, target.policy.direction) == (made.integration_id, FROM_CRM)

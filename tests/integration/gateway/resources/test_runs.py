@@ -37,6 +37,7 @@ async def test_an_import_is_started_watched_and_cancelled() -> None:
             "reasons": {},
             "effects": {},
             "callsNeeded": None,
+            "proposed": None,
         }
         again = await gateway.call("POST", f"{CRM}/import", json={"integrationId": "i"})
         assert (again.status_code, again.json()["reason"]) == (400, "run_in_progress")
@@ -57,6 +58,20 @@ async def test_how_far_a_run_is() -> None:
         assert (shown["total"], shown["done"], shown["calls"], shown["ratePerSecond"]) == (9, 3, 2, 1.5)
         assert (shown["outcomes"], shown["forecastAt"]) == ({"pushed": 2, "skipped": 1}, "2026-06-25T07:19:30Z")
         assert shown["reasons"] == {"no_name": 1}
+
+
+async def test_a_plan_shows_the_settings_that_it_tried_out() -> None:
+    """They are whole, in the spelling of HTTP, with the revision that they were proposed for."""
+    async with run_gateway() as gateway:
+        run = integration_pb2.Run(run_id="r", kind=integration_pb2.RUN_KIND_IMPORT, dry_run=True)
+        run.state = integration_pb2.RUN_STATE_SUCCEEDED
+        run.proposed.etag = "7"
+        run.proposed.field_mapping.update({"first_name": "firstname", "custom_fields.score": "score"})
+        gateway.connector.runs["r"] = run
+        shown = (await gateway.call("GET", f"{CRM}/runs/r")).json()["proposed"]
+        assert shown["etag"] == "7"
+        assert shown["fieldMapping"] == {"firstName": "firstname", "customFields.score": "score"}
+        assert shown.keys() == {"etag", "direction", "fieldMapping", "fieldRules", "fieldTransforms", "policies"}
 
 
 async def test_a_dry_run_is_started_and_its_plan_is_listed() -> None:

@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from leadsync.sync.v1 import policy_pb2 as leadsync_dot_sync_dot_v1_dot_policy__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)leadsync/integration/v1/integration.proto\x12\x17leadsync.integration.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dleadsync/sync/v1/policy.proto\"(\n\nOptionPair\x12\x0b\n\x03\x63rm\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\"\x87\x01\n\tTransform\x12\x34\n\x04kind\x18\x01 \x01(\x0e\x32&.leadsync.integration.v1.TransformKind\x12\x0e\n\x06region\x18\x02 \x01(\t\x12\x34\n\x07options\x18\x03 \x03(\x0b\x32#.leadsync.integration.v1.OptionPair\"X\n\x0f\x46ieldTransforms\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x36\n\ntransforms\x18\x02 \x03(\x0b\x32\".leadsync.integration.v1.Transform\"\x8e\x04\n\x0bIntegration\x12\x16\n\x0eintegration_id\x18\x01 \x01(\t\x12\x11\n\ttenant_id\x18\x02 \x01(\t\x12\x10\n\x08provider\x18\x03 \x01(\t\x12\x12\n\naccount_id\x18\x04 \x01(\t\x12\x0e\n\x06\x61pp_id\x18\x05 \x01(\t\x12@\n\x0f\x63redential_kind\x18\x06 \x01(\x0e\x32\'.leadsync.integration.v1.CredentialKind\x12,\n\x06policy\x18\x07 \x01(\x0b\x32\x1c.leadsync.sync.v1.SyncPolicy\x12M\n\rfield_mapping\x18\x08 \x03(\x0b\x32\x36.leadsync.integration.v1.Integration.FieldMappingEntry\x12\x0e\n\x06paused\x18\n \x01(\x08\x12\x18\n\x10webhooks_enabled\x18\x0b \x01(\x08\x12\x0c\n\x04\x65tag\x18\x0c \x01(\t\x12.\n\ncreated_at\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x42\n\x10\x66ield_transforms\x18\x0f \x03(\x0b\x32(.leadsync.integration.v1.FieldTransforms\x1a\x33\n\x11\x46ieldMappingEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xd6\x05\n\x03Run\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x16\n\x0eintegration_id\x18\x02 \x01(\t\x12.\n\x04kind\x18\x03 \x01(\x0e\x32 .leadsync.integration.v1.RunKind\x12\x30\n\x05state\x18\x04 \x01(\x0e\x32!.leadsync.integration.v1.RunState\x12\r\n\x05total\x18\x05 \x01(\x03\x12\x0c\n\x04\x64one\x18\x06 \x01(\x03\x12<\n\x08outcomes\x18\x07 \x03(\x0b\x32*.leadsync.integration.v1.Run.OutcomesEntry\x12\r\n\x05\x63\x61lls\x18\x08 \x01(\x03\x12\x0c\n\x04rate\x18\t \x01(\x01\x12/\n\x0b\x66orecast_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\ncreated_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nded_at\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06reason\x18\r \x01(\t\x12\x0f\n\x07\x64ry_run\x18\x0e \x01(\x08\x12:\n\x07reasons\x18\x0f \x03(\x0b\x32).leadsync.integration.v1.Run.ReasonsEntry\x12\x14\n\x0c\x63\x61lls_needed\x18\x10 \x01(\x03\x12:\n\x07\x65\x66\x66\x65\x63ts\x18\x11 \x03(\x0b\x32).leadsync.integration.v1.Run.EffectsEntry\x1a/\n\rOutcomesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\x1a.\n\x0cReasonsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\x1a.\n\x0c\x45\x66\x66\x65\x63tsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\"\x96\x01\n\rPlannedRecord\x12\x11\n\trecord_id\x18\x01 \x01(\t\x12\x0f\n\x07lead_id\x18\x02 \x01(\t\x12\x0f\n\x07outcome\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x13\n\x0blead_fields\x18\x05 \x03(\t\x12\x12\n\ncrm_fields\x18\x06 \x03(\t\x12\x17\n\x0f\x63onflict_fields\x18\x07 \x03(\t\"g\n\x05\x43heck\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x32\n\x05state\x18\x02 \x01(\x0e\x32#.leadsync.integration.v1.CheckState\x12\x0f\n\x07\x66inding\x18\x03 \x01(\t\x12\x0b\n\x03\x66ix\x18\x04 \x01(\t\"\xa9\x01\n\x08\x43rmField\x12\x10\n\x08property\x18\x01 \x01(\t\x12\r\n\x05label\x18\x02 \x01(\t\x12\x0c\n\x04type\x18\x03 \x01(\t\x12\x11\n\tread_only\x18\x04 \x01(\x08\x12\x38\n\x07options\x18\x05 \x03(\x0b\x32\'.leadsync.integration.v1.CrmFieldOption\x12\x11\n\tmapped_to\x18\x06 \x01(\t\x12\x0e\n\x06object\x18\x07 \x01(\t\".\n\x0e\x43rmFieldOption\x12\r\n\x05value\x18\x01 \x01(\t\x12\r\n\x05label\x18\x02 \x01(\t*\xb6\x01\n\x0e\x43redentialKind\x12\x1f\n\x1b\x43REDENTIAL_KIND_UNSPECIFIED\x10\x00\x12 \n\x1c\x43REDENTIAL_KIND_ACCESS_TOKEN\x10\x01\x12\x19\n\x15\x43REDENTIAL_KIND_OAUTH\x10\x02\x12&\n\"CREDENTIAL_KIND_CLIENT_CREDENTIALS\x10\x03\x12\x1e\n\x1a\x43REDENTIAL_KIND_JWT_BEARER\x10\x04*\xd0\x01\n\rTransformKind\x12\x1e\n\x1aTRANSFORM_KIND_UNSPECIFIED\x10\x00\x12\x17\n\x13TRANSFORM_KIND_TRIM\x10\x01\x12\x18\n\x14TRANSFORM_KIND_LOWER\x10\x02\x12\x18\n\x14TRANSFORM_KIND_UPPER\x10\x03\x12\x1d\n\x19TRANSFORM_KIND_PHONE_E164\x10\x04\x12\x1a\n\x16TRANSFORM_KIND_OPTIONS\x10\x05\x12\x17\n\x13TRANSFORM_KIND_DATE\x10\x06*_\n\x07RunKind\x12\x18\n\x14RUN_KIND_UNSPECIFIED\x10\x00\x12\x13\n\x0fRUN_KIND_IMPORT\x10\x01\x12\x11\n\rRUN_KIND_PUSH\x10\x02\x12\x12\n\x0eRUN_KIND_APPLY\x10\x03*\x84\x01\n\x08RunState\x12\x19\n\x15RUN_STATE_UNSPECIFIED\x10\x00\x12\x15\n\x11RUN_STATE_RUNNING\x10\x01\x12\x17\n\x13RUN_STATE_SUCCEEDED\x10\x02\x12\x17\n\x13RUN_STATE_CANCELLED\x10\x03\x12\x14\n\x10RUN_STATE_FAILED\x10\x04*n\n\nCheckState\x12\x1b\n\x17\x43HECK_STATE_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x43HECK_STATE_OK\x10\x01\x12\x17\n\x13\x43HECK_STATE_WARNING\x10\x02\x12\x16\n\x12\x43HECK_STATE_FAILED\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)leadsync/integration/v1/integration.proto\x12\x17leadsync.integration.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dleadsync/sync/v1/policy.proto\"(\n\nOptionPair\x12\x0b\n\x03\x63rm\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\"\x87\x01\n\tTransform\x12\x34\n\x04kind\x18\x01 \x01(\x0e\x32&.leadsync.integration.v1.TransformKind\x12\x0e\n\x06region\x18\x02 \x01(\t\x12\x34\n\x07options\x18\x03 \x03(\x0b\x32#.leadsync.integration.v1.OptionPair\"X\n\x0f\x46ieldTransforms\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x36\n\ntransforms\x18\x02 \x03(\x0b\x32\".leadsync.integration.v1.Transform\"\x8e\x04\n\x0bIntegration\x12\x16\n\x0eintegration_id\x18\x01 \x01(\t\x12\x11\n\ttenant_id\x18\x02 \x01(\t\x12\x10\n\x08provider\x18\x03 \x01(\t\x12\x12\n\naccount_id\x18\x04 \x01(\t\x12\x0e\n\x06\x61pp_id\x18\x05 \x01(\t\x12@\n\x0f\x63redential_kind\x18\x06 \x01(\x0e\x32\'.leadsync.integration.v1.CredentialKind\x12,\n\x06policy\x18\x07 \x01(\x0b\x32\x1c.leadsync.sync.v1.SyncPolicy\x12M\n\rfield_mapping\x18\x08 \x03(\x0b\x32\x36.leadsync.integration.v1.Integration.FieldMappingEntry\x12\x0e\n\x06paused\x18\n \x01(\x08\x12\x18\n\x10webhooks_enabled\x18\x0b \x01(\x08\x12\x0c\n\x04\x65tag\x18\x0c \x01(\t\x12.\n\ncreated_at\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x42\n\x10\x66ield_transforms\x18\x0f \x03(\x0b\x32(.leadsync.integration.v1.FieldTransforms\x1a\x33\n\x11\x46ieldMappingEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x8e\x06\n\x03Run\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x16\n\x0eintegration_id\x18\x02 \x01(\t\x12.\n\x04kind\x18\x03 \x01(\x0e\x32 .leadsync.integration.v1.RunKind\x12\x30\n\x05state\x18\x04 \x01(\x0e\x32!.leadsync.integration.v1.RunState\x12\r\n\x05total\x18\x05 \x01(\x03\x12\x0c\n\x04\x64one\x18\x06 \x01(\x03\x12<\n\x08outcomes\x18\x07 \x03(\x0b\x32*.leadsync.integration.v1.Run.OutcomesEntry\x12\r\n\x05\x63\x61lls\x18\x08 \x01(\x03\x12\x0c\n\x04rate\x18\t \x01(\x01\x12/\n\x0b\x66orecast_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\ncreated_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nded_at\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06reason\x18\r \x01(\t\x12\x0f\n\x07\x64ry_run\x18\x0e \x01(\x08\x12:\n\x07reasons\x18\x0f \x03(\x0b\x32).leadsync.integration.v1.Run.ReasonsEntry\x12\x14\n\x0c\x63\x61lls_needed\x18\x10 \x01(\x03\x12:\n\x07\x65\x66\x66\x65\x63ts\x18\x11 \x03(\x0b\x32).leadsync.integration.v1.Run.EffectsEntry\x12\x36\n\x08proposed\x18\x12 \x01(\x0b\x32$.leadsync.integration.v1.Integration\x1a/\n\rOutcomesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\x1a.\n\x0cReasonsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\x1a.\n\x0c\x45\x66\x66\x65\x63tsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\"\x96\x01\n\rPlannedRecord\x12\x11\n\trecord_id\x18\x01 \x01(\t\x12\x0f\n\x07lead_id\x18\x02 \x01(\t\x12\x0f\n\x07outcome\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x13\n\x0blead_fields\x18\x05 \x03(\t\x12\x12\n\ncrm_fields\x18\x06 \x03(\t\x12\x17\n\x0f\x63onflict_fields\x18\x07 \x03(\t\"g\n\x05\x43heck\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x32\n\x05state\x18\x02 \x01(\x0e\x32#.leadsync.integration.v1.CheckState\x12\x0f\n\x07\x66inding\x18\x03 \x01(\t\x12\x0b\n\x03\x66ix\x18\x04 \x01(\t\"\xa9\x01\n\x08\x43rmField\x12\x10\n\x08property\x18\x01 \x01(\t\x12\r\n\x05label\x18\x02 \x01(\t\x12\x0c\n\x04type\x18\x03 \x01(\t\x12\x11\n\tread_only\x18\x04 \x01(\x08\x12\x38\n\x07options\x18\x05 \x03(\x0b\x32\'.leadsync.integration.v1.CrmFieldOption\x12\x11\n\tmapped_to\x18\x06 \x01(\t\x12\x0e\n\x06object\x18\x07 \x01(\t\".\n\x0e\x43rmFieldOption\x12\r\n\x05value\x18\x01 \x01(\t\x12\r\n\x05label\x18\x02 \x01(\t*\xb6\x01\n\x0e\x43redentialKind\x12\x1f\n\x1b\x43REDENTIAL_KIND_UNSPECIFIED\x10\x00\x12 \n\x1c\x43REDENTIAL_KIND_ACCESS_TOKEN\x10\x01\x12\x19\n\x15\x43REDENTIAL_KIND_OAUTH\x10\x02\x12&\n\"CREDENTIAL_KIND_CLIENT_CREDENTIALS\x10\x03\x12\x1e\n\x1a\x43REDENTIAL_KIND_JWT_BEARER\x10\x04*\xd0\x01\n\rTransformKind\x12\x1e\n\x1aTRANSFORM_KIND_UNSPECIFIED\x10\x00\x12\x17\n\x13TRANSFORM_KIND_TRIM\x10\x01\x12\x18\n\x14TRANSFORM_KIND_LOWER\x10\x02\x12\x18\n\x14TRANSFORM_KIND_UPPER\x10\x03\x12\x1d\n\x19TRANSFORM_KIND_PHONE_E164\x10\x04\x12\x1a\n\x16TRANSFORM_KIND_OPTIONS\x10\x05\x12\x17\n\x13TRANSFORM_KIND_DATE\x10\x06*_\n\x07RunKind\x12\x18\n\x14RUN_KIND_UNSPECIFIED\x10\x00\x12\x13\n\x0fRUN_KIND_IMPORT\x10\x01\x12\x11\n\rRUN_KIND_PUSH\x10\x02\x12\x12\n\x0eRUN_KIND_APPLY\x10\x03*\x84\x01\n\x08RunState\x12\x19\n\x15RUN_STATE_UNSPECIFIED\x10\x00\x12\x15\n\x11RUN_STATE_RUNNING\x10\x01\x12\x17\n\x13RUN_STATE_SUCCEEDED\x10\x02\x12\x17\n\x13RUN_STATE_CANCELLED\x10\x03\x12\x14\n\x10RUN_STATE_FAILED\x10\x04*n\n\nCheckState\x12\x1b\n\x17\x43HECK_STATE_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x43HECK_STATE_OK\x10\x01\x12\x17\n\x13\x43HECK_STATE_WARNING\x10\x02\x12\x16\n\x12\x43HECK_STATE_FAILED\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,16 +41,16 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RUN_REASONSENTRY']._serialized_options = b'8\001'
   _globals['_RUN_EFFECTSENTRY']._loaded_options = None
   _globals['_RUN_EFFECTSENTRY']._serialized_options = b'8\001'
-  _globals['_CREDENTIALKIND']._serialized_start=2141
-  _globals['_CREDENTIALKIND']._serialized_end=2323
-  _globals['_TRANSFORMKIND']._serialized_start=2326
-  _globals['_TRANSFORMKIND']._serialized_end=2534
-  _globals['_RUNKIND']._serialized_start=2536
-  _globals['_RUNKIND']._serialized_end=2631
-  _globals['_RUNSTATE']._serialized_start=2634
-  _globals['_RUNSTATE']._serialized_end=2766
-  _globals['_CHECKSTATE']._serialized_start=2768
-  _globals['_CHECKSTATE']._serialized_end=2878
+  _globals['_CREDENTIALKIND']._serialized_start=2197
+  _globals['_CREDENTIALKIND']._serialized_end=2379
+  _globals['_TRANSFORMKIND']._serialized_start=2382
+  _globals['_TRANSFORMKIND']._serialized_end=2590
+  _globals['_RUNKIND']._serialized_start=2592
+  _globals['_RUNKIND']._serialized_end=2687
+  _globals['_RUNSTATE']._serialized_start=2690
+  _globals['_RUNSTATE']._serialized_end=2822
+  _globals['_CHECKSTATE']._serialized_start=2824
+  _globals['_CHECKSTATE']._serialized_end=2934
   _globals['_OPTIONPAIR']._serialized_start=134
   _globals['_OPTIONPAIR']._serialized_end=174
   _globals['_TRANSFORM']._serialized_start=177
@@ -62,19 +62,19 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_INTEGRATION_FIELDMAPPINGENTRY']._serialized_start=880
   _globals['_INTEGRATION_FIELDMAPPINGENTRY']._serialized_end=931
   _globals['_RUN']._serialized_start=934
-  _globals['_RUN']._serialized_end=1660
-  _globals['_RUN_OUTCOMESENTRY']._serialized_start=1517
-  _globals['_RUN_OUTCOMESENTRY']._serialized_end=1564
-  _globals['_RUN_REASONSENTRY']._serialized_start=1566
-  _globals['_RUN_REASONSENTRY']._serialized_end=1612
-  _globals['_RUN_EFFECTSENTRY']._serialized_start=1614
-  _globals['_RUN_EFFECTSENTRY']._serialized_end=1660
-  _globals['_PLANNEDRECORD']._serialized_start=1663
-  _globals['_PLANNEDRECORD']._serialized_end=1813
-  _globals['_CHECK']._serialized_start=1815
-  _globals['_CHECK']._serialized_end=1918
-  _globals['_CRMFIELD']._serialized_start=1921
-  _globals['_CRMFIELD']._serialized_end=2090
-  _globals['_CRMFIELDOPTION']._serialized_start=2092
-  _globals['_CRMFIELDOPTION']._serialized_end=2138
+  _globals['_RUN']._serialized_end=1716
+  _globals['_RUN_OUTCOMESENTRY']._serialized_start=1573
+  _globals['_RUN_OUTCOMESENTRY']._serialized_end=1620
+  _globals['_RUN_REASONSENTRY']._serialized_start=1622
+  _globals['_RUN_REASONSENTRY']._serialized_end=1668
+  _globals['_RUN_EFFECTSENTRY']._serialized_start=1670
+  _globals['_RUN_EFFECTSENTRY']._serialized_end=1716
+  _globals['_PLANNEDRECORD']._serialized_start=1719
+  _globals['_PLANNEDRECORD']._serialized_end=1869
+  _globals['_CHECK']._serialized_start=1871
+  _globals['_CHECK']._serialized_end=1974
+  _globals['_CRMFIELD']._serialized_start=1977
+  _globals['_CRMFIELD']._serialized_end=2146
+  _globals['_CRMFIELDOPTION']._serialized_start=2148
+  _globals['_CRMFIELDOPTION']._serialized_end=2194
 # @@protoc_insertion_point(module_scope)

@@ -458,6 +458,7 @@ class Run(_message.Message):
     REASONS_FIELD_NUMBER: _builtins.int
     CALLS_NEEDED_FIELD_NUMBER: _builtins.int
     EFFECTS_FIELD_NUMBER: _builtins.int
+    PROPOSED_FIELD_NUMBER: _builtins.int
     run_id: _builtins.str
     """UUIDv7."""
     integration_id: _builtins.str
@@ -506,6 +507,12 @@ class Run(_message.Message):
         `records_archived`, and `conflicts`, the fields that would wait for a person.
         """
 
+    @_builtins.property
+    def proposed(self) -> Global___Integration:
+        """Of a dry run that tried out settings: the integration as it would be. Its `etag` is the revision that the settings were
+        proposed for: sent with UpdateIntegration, it applies them only if nobody has changed the integration since. GetRun alone has it.
+        """
+
     def __init__(
         self,
         *,
@@ -526,10 +533,11 @@ class Run(_message.Message):
         reasons: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
         calls_needed: _builtins.int = ...,
         effects: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
+        proposed: Global___Integration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "ended_at", b"ended_at", "forecast_at", b"forecast_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "ended_at", b"ended_at", "forecast_at", b"forecast_at", "proposed", b"proposed"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["calls", b"calls", "calls_needed", b"calls_needed", "created_at", b"created_at", "done", b"done", "dry_run", b"dry_run", "effects", b"effects", "ended_at", b"ended_at", "forecast_at", b"forecast_at", "integration_id", b"integration_id", "kind", b"kind", "outcomes", b"outcomes", "rate", b"rate", "reason", b"reason", "reasons", b"reasons", "run_id", b"run_id", "state", b"state", "total", b"total"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["calls", b"calls", "calls_needed", b"calls_needed", "created_at", b"created_at", "done", b"done", "dry_run", b"dry_run", "effects", b"effects", "ended_at", b"ended_at", "forecast_at", b"forecast_at", "integration_id", b"integration_id", "kind", b"kind", "outcomes", b"outcomes", "proposed", b"proposed", "rate", b"rate", "reason", b"reason", "reasons", b"reasons", "run_id", b"run_id", "state", b"state", "total", b"total"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

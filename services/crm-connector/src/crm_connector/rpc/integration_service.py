@@ -109,7 +109,11 @@ class IntegrationServicer(pb_grpc.IntegrationServiceServicer):
 
     def GetRun(self, request: pb.GetRunRequest, _context: Context) -> pb.GetRunResponse:
         """Get a run."""
-        return pb.GetRunResponse(run=mapping.run(self._runs.get(*_run_key(request)), self._now()))
+        found = self._runs.get(*_run_key(request))
+        run = mapping.run(found, self._now())
+        if found.proposed is not None:
+            run.proposed.CopyFrom(integration_mapping.integration(found.proposed))
+        return pb.GetRunResponse(run=run)
 
     def ListRuns(self, request: pb.ListRunsRequest, _context: Context) -> pb.ListRunsResponse:
         """List a tenant's runs."""

@@ -42,6 +42,7 @@ def run(found: Run, now: datetime) -> integration_pb2.Run:
         outcomes={name: count for name, count in found.outcomes.items() if count},
         rate=found.rate(now),
         forecast_at=found.forecast_at(now),
+        proposed=None,
     )
 
 

@@ -10,9 +10,10 @@ from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from webhook_gateway.problem import Fault, invalid
 from webhook_gateway.resources.basics import Id, Paging
-from webhook_gateway.resources.integration_settings import Proposal, paths_of, settings_of
+from webhook_gateway.resources.integration_settings import Proposal, Steps, paths_of, settings_in, settings_of
 from webhook_gateway.resources.only_integration import CHOSEN, IntegrationId, OnlyIntegration
 from webhook_gateway.resources.operation import operation
+from webhook_gateway.resources.policy import EffectivePolicies, EffectiveRule
 from webhook_gateway.resources.reasons import CONNECTOR, CRM, PAGES, SETTINGS, Reasons
 from webhook_gateway.rpc.calls import Client
 from webhook_gateway.rpc.messages import filled, plain
@@ -26,10 +27,22 @@ RunKind = Literal["import", "push", "apply"]
 _ASKS_CRM_SECONDS = 30.0  # proposed settings are checked against the CRM's properties
 
 
+class ProposedSettings(Struct, rename="camel"):
+    """The settings that a dry run tried out, whole. With `etag` as `If-Match` they apply to what was planned with."""
+
+    etag: str
+    direction: str
+    field_mapping: dict[LeadField, str]
+    field_rules: dict[LeadField, EffectiveRule]
+    field_transforms: dict[LeadField, Steps]
+    policies: EffectivePolicies
+
+
 class Run(Struct, rename="camel"):
     """A long work on many records or leads. `total`, `ratePerSecond` and `forecastAt` are null while unknown.
 
     A dry run only plans: `outcomes`, `effects` and `callsNeeded` are what the run itself would come to and take.
+    `proposed` are the settings that it tried out; lists leave them out.
     """
 
     run_id: str = field(name="id")
@@ -49,6 +62,7 @@ class Run(Struct, rename="camel"):
     reasons: dict[str, int]
     effects: dict[str, int]
     calls_needed: int | None
+    proposed: ProposedSettings | None = None
 
 
 class PlannedRecord(Struct, rename="camel"):
@@ -171,7 +185,9 @@ class Runs(Client):
     async def get_run(self, tenant: str, run_id: str) -> Run:
         """Get an import or a push, and how far it is."""
         request = pb.GetRunRequest(tenant_id=tenant, run_id=run_id)
-        return plain((await self.call(self._stub.GetRun, request)).run, Run)
+        run = (await self.call(self._stub.GetRun, request)).run
+        proposed = plain(run.proposed, ProposedSettings, **settings_in(run.proposed))
+        return plain(run, Run, proposed=proposed if run.HasField("proposed") else None)
 
     @operation("GET", f"{RUNS}/{{run_id}}/plan", NO_RUN, NO_PLAN, PAGES, CONNECTOR)
     async def list_plan(self, tenant: str, run_id: str, query: PlanQuery) -> PlanPage:
