@@ -18,6 +18,7 @@ from leadsync_cli.commands import (
     work,
 )
 from leadsync_cli.commands.certs import certs
+from leadsync_cli.commands.console import console
 from leadsync_cli.commands.doctor import doctor
 from leadsync_cli.commands.secret_files import secret_files
 from leadsync_cli.commands.why import why
@@ -48,6 +49,7 @@ def build_app() -> typer.Typer:
     app.command()(local.up)
     app.command()(local.demo)
     app.command()(local.token)
+    app.command()(console)
     app.command()(certs)
     app.command("secrets")(secret_files)
     app.command()(doctor)

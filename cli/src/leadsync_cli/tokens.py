@@ -8,7 +8,8 @@ from leadsync_cli.errors import CommandError, Exit
 from leadsync_cli.keys import KEY_FILES, read_key
 from leadsync_cli.settings import Settings
 
-AUDIENCE = "leadsync"
+AUDIENCE, CONSOLE_CODE = "leadsync", "leadsync-console-code"
+CODE_SECONDS = 60
 
 
 class Role(StrEnum):
@@ -48,12 +49,21 @@ def id_of(token: str) -> str:
     return found
 
 
-def make_token(keys: str, *, tenant: str, role: Role, subject: str, lifetime: timedelta) -> str:
+def console_link(url: str, keys: str, *, tenant: str, role: Role, subject: str) -> str:
+    """Return a link that signs somebody in to the console, once and within a minute."""
+    lifetime = timedelta(seconds=CODE_SECONDS)
+    code = make_token(keys, tenant=tenant, role=role, subject=subject, lifetime=lifetime, audience=CONSOLE_CODE)
+    return f"{url.rstrip('/')}/ui/login?code={code}"
+
+
+def make_token(
+    keys: str, *, tenant: str, role: Role, subject: str, lifetime: timedelta, audience: str = AUDIENCE
+) -> str:
     """Sign a token with the first of the comma-separated keys; the others only verify while rotating."""
     now = datetime.now(UTC)
     claims = {
         "sub": subject,
-        "aud": AUDIENCE,
+        "aud": audience,
         "tenant": tenant,
         "role": role.value,
         "iat": now,

@@ -80,6 +80,8 @@ def _up(event: Event) -> str:
     address, token = facts["url"], facts["token_file"]
     lines = [
         "",
+        f"  Console     {facts['console']}",
+        "              (works once, within a minute; later: leadsync console)",
         f"  API         {address}/api/v1",
         f"  Simulator   {facts['simulator']}" if facts.get("simulator") else "",
         f"  Token       {token}",
@@ -90,7 +92,7 @@ def _up(event: Event) -> str:
     ]
     if facts.get("hint"):
         lines.append(f"  ! {facts['hint']}")
-    return "\n".join(line for number, line in enumerate(lines) if line or number in {0, 6})
+    return "\n".join(line for number, line in enumerate(lines) if line or number in {0, 8})
 
 
 def _disk_low(event: Event) -> str:

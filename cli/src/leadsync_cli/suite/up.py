@@ -1,6 +1,7 @@
 """`leadsync up`: prepare the data directory, run variables, connect the account, stop cleanly."""
 
 import asyncio
+import getpass
 import signal
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -28,7 +29,7 @@ from leadsync_cli.suite.lock import locked
 from leadsync_cli.suite.ports import check_ports
 from leadsync_cli.suite.probes import mongo_probe, until_ready
 from leadsync_cli.suite.supervisor import Supervisor
-from leadsync_cli.tokens import Role, make_token
+from leadsync_cli.tokens import Role, console_link, make_token
 
 DATABASE_SECONDS = 10.0
 TOKEN_LIFETIME = timedelta(days=30)  # renewed at each start
@@ -103,6 +104,9 @@ async def _supervise(settings: Settings, variables: Mapping[str, str], token: st
         reporter.report(
             "up",
             url=url,
+            console=console_link(
+                url, variables["LEADSYNC_TOKEN_KEY"], tenant="default", role=Role.ADMIN, subject=getpass.getuser()
+            ),
             simulator=simulator_url(settings.ports) if settings.simulator else None,
             token_file=str(settings.admin_token_file),
             logs=str(log_dir),

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import structlog
 from grpc.aio import Channel
 
+from webhook_gateway.console.bootstrap import build_console
 from webhook_gateway.http.api import Description
 from webhook_gateway.http.app import Application, build_routes
 from webhook_gateway.http.auth import Tokens
@@ -88,8 +89,11 @@ async def open_gateway(settings: Settings, shared: str = "") -> AsyncIterator[Ga
         resources = _resources(store, connector, settings, replay.run, metrics)
         quarantining = asyncio.create_task(quarantine.run())
         try:
-            tokens = Tokens(settings.token_keys, Revocations(settings.revoked_tokens), settings.token_days)
-            routes = build_routes(resources, tokens, FailedTries(time.monotonic))
+            revocations = Revocations(settings.revoked_tokens)
+            tokens = Tokens(settings.token_keys, revocations, settings.token_days)
+            titles = {slug: provider.title for slug, provider in registry.items()}
+            console = build_console(store, resources, settings, revocations, thinned, titles)
+            routes = build_routes(resources, tokens, FailedTries(time.monotonic), console.routes)
             application = Application(webhooks, routes, metrics, thinned)
             server = build_server(application, metrics, thinned, settings.trusted_proxies)
             yield Gateway(server, metrics, quarantining)

@@ -1,7 +1,7 @@
 """The ASGI application: the webhook endpoints, the routes of the API, and what happens around every request."""
 
 import time
-from collections.abc import Awaitable, Iterable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from functools import cache
 
 from starlette.requests import ClientDisconnect
@@ -45,7 +45,7 @@ class Application:
             status = message.get("status", status)
             return send(message)
 
-        scope["path"] = scope["path"].removesuffix("/")
+        scope["path"] = scope["path"].removesuffix("/") or "/"
         webhook = self._webhooks.get(scope["path"]) if scope["method"] == "POST" else None
         if webhook is not None:
             scope["endpoint"] = webhook
@@ -68,17 +68,19 @@ def _route(scope: Scope) -> str:
     return str(getattr(scope.get("endpoint"), "path", "unknown"))
 
 
-def build_routes(resources: Iterable[object], tokens: Tokens, tries: FailedTries) -> Router:
-    """Make the routes of all operations of these resources: one per path, literal paths first."""
+def build_routes(
+    resources: Iterable[object], tokens: Tokens, tries: FailedTries, others: Sequence[Route] = ()
+) -> Router:
+    """Make the routes of all operations of these resources: one per path, literal paths first; then the `others`."""
     paths: dict[str, list[tuple[Operation, object]]] = {}
     for resource in resources:
         for operation in operations_of(type(resource)):
             paths.setdefault(operation.path, []).append((operation, resource))
     endpoints = [PathEndpoint(path, paths[path], tokens, tries) for path in sorted(paths, key=_literal_first)]
     under_api = [endpoint for endpoint in endpoints if endpoint.path.startswith(f"{API}/")]
-    others = [endpoint for endpoint in endpoints if endpoint not in under_api]
+    besides = [endpoint for endpoint in endpoints if endpoint not in under_api]
     api = _router([Route(endpoint.path.removeprefix(API), endpoint) for endpoint in under_api])
-    return _router([*(Route(endpoint.path, endpoint) for endpoint in others), Mount(API, api)])
+    return _router([*(Route(endpoint.path, endpoint) for endpoint in besides), Mount(API, api), *others])
 
 
 def _literal_first(path: str) -> list[bool]:

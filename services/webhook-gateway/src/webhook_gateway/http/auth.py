@@ -47,8 +47,7 @@ class Tokens:
         if scheme.lower() != "bearer" or not token:
             raise _unauthorized("token_missing", "send `Authorization: Bearer <token>`")
         claims = self._claims(token.strip())
-        tenant, subject = _name(claims["tenant"]), _name(claims["sub"])
-        role = _ROLES.get(claims["role"]) if isinstance(claims["role"], str) else None
+        tenant, subject, role = name_of(claims["tenant"]), name_of(claims["sub"]), role_named(claims["role"])
         if role is None or not tenant or not subject:
             raise _unauthorized("token_invalid", "the token does not name a tenant, a subject and a known role")
         self._check_age(claims)
@@ -87,7 +86,12 @@ def require_role(caller: Caller, role: Role) -> None:
         raise Problem(403, "role_too_low", f"this needs the role {role.name.lower()}")
 
 
-def _name(value: object) -> str:
+def role_named(value: object) -> Role | None:
+    """Find a role by its name."""
+    return _ROLES.get(value) if isinstance(value, str) else None
+
+
+def name_of(value: object) -> str:
     """Take a name; empty if it is too long, or has signs that are none, such as half of a surrogate pair."""
     return value if isinstance(value, str) and len(value) <= _MAX_NAME and value.isprintable() else ""
 

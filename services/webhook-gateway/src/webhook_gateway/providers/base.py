@@ -67,6 +67,32 @@ class Check(Struct, rename="camel"):
     fix: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class SetupStep:
+    """One thing that an administrator does in the CRM. `copy` are texts to paste there."""
+
+    text: str
+    copy: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialField:
+    """One part of a credential, by its name in the API."""
+
+    name: str
+    label: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """How an account is connected: what to do in the CRM, and what to bring back."""
+
+    summary: str
+    steps: tuple[SetupStep, ...]
+    credential: tuple[CredentialField, ...]
+
+
 Headers = Sequence[tuple[bytes, bytes]]  # as ASGI gives them: names in lower case
 
 
@@ -135,6 +161,10 @@ class Provider(Protocol):
 
     def check(self, app_id: str) -> Check:
         """Say whether webhooks of this app can be verified; an empty id is any app."""
+        ...
+
+    def setup(self, api_url: str) -> Setup:
+        """Say how an account is connected to the service at this public address."""
         ...
 
 

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass, field
 
-from webhook_gateway.providers.base import Check, CrmEvent, ParsedDelivery, WebhookRequest
+from webhook_gateway.providers.base import Check, CrmEvent, ParsedDelivery, Setup, WebhookRequest
 from webhook_gateway.providers.hubspot.events import show
+from webhook_gateway.providers.hubspot.setup import setup
 from webhook_gateway.providers.hubspot.signatures import PROOF_HEADERS, SIGNATURE_HEADERS, Secret, SignedRequest, verify
 from webhook_gateway.providers.hubspot.touches import parse
 
@@ -62,3 +63,7 @@ class HubSpot:
         if app_id and all(secret.app_id not in {"", app_id} for secret in self.secrets):
             return Check("secret", "failed", "The configured client secrets are of other apps.", fix)
         return Check("secret", "ok", "Webhooks are verified with a client secret.")
+
+    def setup(self, api_url: str) -> Setup:
+        """Say how an account is connected."""
+        return setup(api_url)
