@@ -14,7 +14,7 @@ REPLACED_CONTRACTS := 50382fd73b8ac29489a6d437bea9f9fe107548d4
 # Tests start hundreds of processes. An empty value lets Python keep what it has compiled for the next one.
 export PYTHONDONTWRITEBYTECODE :=
 SOURCES := protos/src services/webhook-gateway/src services/lead-store/src services/crm-connector/src cli/src simulators/hubspot/src
-.PHONY: help run demo secrets test test-full test-clients test-compose test-mongo prove mutate fuzz flood bench bench-full bench-scale soak soak-short nightly check gen fmt pins
+.PHONY: help run demo secrets test test-full test-clients test-console test-compose test-mongo prove mutate fuzz flood bench bench-full bench-scale soak soak-short nightly check gen fmt pins
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ test-full: ## Run them in their full size: some with thousands of records, some 
 test-clients: $(VENV)/.dev ## Build the example gRPC clients in Python, Go and Node and run them against a suite
 	@examples/grpc/build
 	$(BIN)/python -m pytest tests/e2e/test_grpc_clients.py $(ARGS)
+
+test-console: $(VENV)/.console ## Play the console in a real browser: needs Debian's package chromium, or CHROMIUM=path
+	$(BIN)/python -m pytest -n $(WORKERS) tests/e2e/console --durations=5 $(ARGS)
 
 test-compose: $(VENV)/.runtime ## Bring docker-compose.yml up for real, play the demo on it and take it down; needs Docker
 	$(BIN)/python -m tools.test_compose
@@ -109,6 +112,7 @@ pins: $(VENV)/.dev ## Compile requirements/*.in to *.txt again, with hashes
 	done
 	$(UV_COMPILE) --constraints requirements/dev.txt --output-file requirements/mutation.txt requirements/mutation.in
 	$(UV_COMPILE) --constraints requirements/dev.txt --output-file requirements/fuzz.txt requirements/fuzz.in
+	$(UV_COMPILE) --constraints requirements/dev.txt --output-file requirements/console.txt requirements/console.in
 
 # Our own packages are put on the path by one .pth file, where pip install --editable would need its build tools first:
 # so `make run` needs nothing but the runtime, and nothing is ever built or installed twice.
@@ -124,6 +128,10 @@ $(VENV)/.runtime: requirements/runtime.txt
 
 $(VENV)/.dev: requirements/dev.txt $(VENV)/.runtime
 	$(PIP) install --quiet --require-hashes -r requirements/dev.txt
+	@touch $@
+
+$(VENV)/.console: requirements/console.txt $(VENV)/.dev
+	$(PIP) install --quiet --require-hashes -r requirements/console.txt
 	@touch $@
 
 $(VENV)/.mutation: requirements/mutation.txt $(VENV)/.dev
