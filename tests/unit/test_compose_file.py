@@ -27,6 +27,7 @@ VARIABLE = re.compile(r'"((?:API|CRM_CONNECTOR|GATEWAY|HUBSPOT|LEADSYNC|LEAD_STO
 KEPT_BACK = {
     "CRM_CONNECTOR_PORT": "in a container the port is always the same",
     "GATEWAY_PORT": "in a container the port is always the same",
+    "GATEWAY_WEBHOOK_HOST": "in a container all addresses are the same",
     "LEAD_STORE_PORT": "in a container the port is always the same",
     "LEADSYNC_ALLOW_UNSIGNED": "never in production",
     "LEADSYNC_DATABASE_FOLDER": "for a database on the same machine; here MongoDB itself says how full its disk is",

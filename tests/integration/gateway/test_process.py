@@ -3,7 +3,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -209,11 +209,37 @@ async def test_a_taken_port() -> None:
         assert b"cannot listen on 127.0.0.1" in errors
 
 
+@pytest.mark.parametrize("processes", ["1", "2"])
+async def test_a_port_of_its_own_serves_webhooks_and_health_alone(
+    free_tcp_port_factory: Callable[[], int], processes: str
+) -> None:
+    """It is for the Internet: nothing else is there, whatever the headers say, and the other port serves everything."""
+    store, port, public = Store(), free_tcp_port_factory(), free_tcp_port_factory()
+    changes = {"GATEWAY_PORT": str(port), "GATEWAY_WEBHOOK_PORT": str(public), "GATEWAY_PROCESSES": processes}
+    async with store.serve():
+        process = await _start(environment(store.port, store.port, **changes))
+        try:
+            await _listening(process, int(processes))
+            async with httpx.AsyncClient(trust_env=False) as http:
+                for path in ("/livez", "/readyz", HOOK):
+                    assert (await http.get(f"http://127.0.0.1:{public}{path}")).status_code == 200, path
+                for path in ("/", "/ui", "/ui/login", "/api/v1/leads", "/metrics", "/openapi.json", "/ui/files/x/y"):
+                    for headers in ({}, {"host": f"127.0.0.1:{port}", "x-forwarded-port": str(port)}):
+                        answer = await http.get(f"http://127.0.0.1:{public}{path}", headers=headers)
+                        assert (answer.status_code, answer.json()["reason"]) == (404, "route_not_found"), path
+                    assert (await http.get(f"http://127.0.0.1:{port}{path}")).status_code != 404 or "files" in path
+            assert [await _post(one, number) for number, one in enumerate((public, port), 1)] == [200, 200]
+        finally:
+            process.terminate()
+            await process.communicate()
+        assert len(store.inbox.kept) == 2
+
+
 async def test_a_gateway_without_its_background_work_ends(free_tcp_port: int) -> None:
     """When what stores refused requests has ended, the gateway ends too, so that it is started again."""
     settings = Settings.from_env(environment(1, 1, GATEWAY_PORT=str(free_tcp_port)))
-    with bootstrap.listen(settings.host, settings.port) as sock:
-        running = asyncio.create_task(bootstrap.run(settings, asyncio.Event(), sock))
+    with bootstrap.listening(settings) as sockets:
+        running = asyncio.create_task(bootstrap.run(settings, asyncio.Event(), sockets))
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{free_tcp_port}", trust_env=False) as http:
             await until(lambda: _alive(http))
         for task in asyncio.all_tasks():

@@ -25,9 +25,15 @@ def main() -> int:
         sys.stderr.write(f"webhook-gateway cannot start:\n{error}\n")
         return 2
     except OSError as error:
-        sys.stderr.write(f"webhook-gateway cannot listen on {settings.host}:{settings.port}: {error.strerror}\n")
+        sys.stderr.write(f"webhook-gateway cannot listen on {_addresses(settings)}: {error.strerror}\n")
         return 1
     return 0
+
+
+def _addresses(settings: Settings) -> str:
+    """Say where it listens."""
+    webhooks = f" and {settings.webhook_host}:{settings.webhook_port}" if settings.webhook_port else ""
+    return f"{settings.host}:{settings.port}{webhooks}"
 
 
 def _run(settings: Settings) -> None:
@@ -35,10 +41,10 @@ def _run(settings: Settings) -> None:
         processes.supervise(settings)
         return
     with (
-        bootstrap.listen(settings.host, settings.port) as sock,
+        bootstrap.listening(settings) as sockets,
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
     ):
-        runner.run(processes.serve(settings, sock))
+        runner.run(processes.serve(settings, sockets))
 
 
 if __name__ == "__main__":

@@ -4,8 +4,8 @@ import asyncio
 import os
 import socket
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
 import structlog
@@ -15,6 +15,7 @@ from webhook_gateway.console.bootstrap import build_console
 from webhook_gateway.http.api import Description
 from webhook_gateway.http.app import Application, build_routes
 from webhook_gateway.http.auth import Tokens
+from webhook_gateway.http.roles import DOORS
 from webhook_gateway.http.server import Server, build_server
 from webhook_gateway.http.tries import FailedTries
 from webhook_gateway.ingest.admission import AdmissionLimits
@@ -94,7 +95,8 @@ async def open_gateway(settings: Settings, shared: str = "") -> AsyncIterator[Ga
             titles = {slug: provider.title for slug, provider in registry.items()}
             console = build_console(store, resources, settings, revocations, thinned, titles)
             routes = build_routes(resources, tokens, FailedTries(time.monotonic), console.routes)
-            application = Application(webhooks, routes, metrics, thinned)
+            doors = build_routes(resources, tokens, FailedTries(time.monotonic), only=DOORS)
+            application = Application(webhooks, routes, metrics, thinned, door=settings.webhook_port, doors=doors)
             server = build_server(application, metrics, thinned, settings.trusted_proxies)
             yield Gateway(server, metrics, quarantining)
         finally:
@@ -142,7 +144,17 @@ def listen(host: str, port: int, *, shared: bool = False) -> socket.socket:
     return socket.create_server((host, port), family=family, backlog=2048, reuse_port=shared)
 
 
-async def run(settings: Settings, stop: asyncio.Event, sock: socket.socket, shared: str = "") -> None:
+@contextmanager
+def listening(settings: Settings, *, shared: bool = False) -> Iterator[list[socket.socket]]:
+    """Open all sockets of these settings until the block ends. Raises OSError if a port is taken."""
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(listen(settings.host, settings.port, shared=shared))]
+        if settings.webhook_port:
+            sockets.append(stack.enter_context(listen(settings.webhook_host, settings.webhook_port, shared=shared)))
+        yield sockets
+
+
+async def run(settings: Settings, stop: asyncio.Event, sockets: list[socket.socket], shared: str = "") -> None:
     """Serve until `stop` is set, then answer the requests that have begun and close.
 
     Raises what ended the server or the work in the background: then the process has to end and start again.
@@ -150,15 +162,17 @@ async def run(settings: Settings, stop: asyncio.Event, sock: socket.socket, shar
     log, targets = structlog.get_logger(), (settings.lead_store_url, settings.crm_connector_url)
     async with open_gateway(settings, shared) as gateway:
         server = gateway.server
-        serving = asyncio.create_task(server.serve(sockets=[sock]))
+        serving = asyncio.create_task(server.serve(sockets=sockets))
         stopping = asyncio.create_task(stop.wait())
         for check in (provider.check("") for provider in settings.providers.values()):
             if check.state != "ok":
                 log.warning(check.finding, fix=check.fix)
         if settings.tls is None and (away := [target for target in targets if is_away(target)]):
             log.warning("webhook-gateway calls services without TLS: others may read and answer", services=away)
-        port, pid = sock.getsockname()[1], os.getpid()
+        port, pid = sockets[0].getsockname()[1], os.getpid()
         log.info("webhook-gateway listens", host=settings.host, port=port, url=settings.api_url, pid=pid)
+        if settings.webhook_port:
+            log.info("webhooks have a port of their own", host=settings.webhook_host, port=settings.webhook_port)
         await asyncio.wait({serving, stopping, gateway.background}, return_when=asyncio.FIRST_COMPLETED)
         if gateway.background.done():
             log.error("webhook-gateway ends, since its work in the background has ended")

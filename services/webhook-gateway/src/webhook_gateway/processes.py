@@ -14,7 +14,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from ctypes import c_ulong
 from dataclasses import replace
 from multiprocessing.context import SpawnContext, SpawnProcess
@@ -118,27 +118,32 @@ def supervise(settings: Settings) -> None:
 
 @contextmanager
 def _reserved(settings: Settings) -> Iterator[int]:
-    """Hold the port, without listening, until the block ends. Raises OSError if another program has it."""
-    with bootstrap.listen(settings.host, settings.port) as probe:  # not shared, so that it fails beside another gateway
-        address, family = probe.getsockname(), probe.family
-    with socket.socket(family) as held:
-        for option in (socket.SO_REUSEADDR, socket.SO_REUSEPORT):
-            held.setsockopt(socket.SOL_SOCKET, option, 1)
-        held.bind(address)
-        yield address[1]
+    """Hold the ports, without listening, until the block ends; gives that of everything.
+
+    Raises OSError if another program has one of them.
+    """
+    with bootstrap.listening(settings) as probes:  # not shared, so that it fails beside another gateway
+        found = [(probe.family, probe.getsockname()) for probe in probes]
+    with ExitStack() as stack:
+        for family, address in found:
+            held = stack.enter_context(socket.socket(family))
+            for option in (socket.SO_REUSEADDR, socket.SO_REUSEPORT):
+                held.setsockopt(socket.SOL_SOCKET, option, 1)
+            held.bind(address)
+        yield found[0][1][1]
 
 
 def work(settings: Settings, shared: str, sign: c_ulong) -> None:
     """Serve in a process of its own, until SIGTERM or SIGINT, or until the parent is gone; `sign` counts up."""
     logs.configure(settings.log_level)
     with (
-        bootstrap.listen(settings.host, settings.port, shared=True) as sock,
+        bootstrap.listening(settings, shared=True) as sockets,
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
     ):
-        runner.run(_serve_with_signs(settings, sock, shared, sign))
+        runner.run(_serve_with_signs(settings, sockets, shared, sign))
 
 
-async def _serve_with_signs(settings: Settings, sock: socket.socket, shared: str, sign: c_ulong) -> None:
+async def _serve_with_signs(settings: Settings, sockets: list[socket.socket], shared: str, sign: c_ulong) -> None:
     loop = asyncio.get_running_loop()
 
     def give() -> None:
@@ -146,11 +151,11 @@ async def _serve_with_signs(settings: Settings, sock: socket.socket, shared: str
         loop.call_later(SIGN_SECONDS, give)
 
     give()
-    await serve(settings, sock, shared)
+    await serve(settings, sockets, shared)
 
 
-async def serve(settings: Settings, sock: socket.socket, shared: str = "") -> None:
-    """Serve on a socket until SIGTERM or SIGINT, or until the parent is gone."""
+async def serve(settings: Settings, sockets: list[socket.socket], shared: str = "") -> None:
+    """Serve on sockets until SIGTERM or SIGINT, or until the parent is gone."""
     gc.freeze()  # modules are never garbage: searching them would stop everything for some 10 ms
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -158,4 +163,4 @@ async def serve(settings: Settings, sock: socket.socket, shared: str = "") -> No
         loop.add_signal_handler(number, stop.set)
     if parent := multiprocessing.parent_process():
         loop.add_reader(parent.sentinel, stop.set)
-    await bootstrap.run(settings, stop, sock, shared)
+    await bootstrap.run(settings, stop, sockets, shared)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from ipaddress import ip_network
 
 from webhook_gateway.environment import Environment, address, http_url
@@ -28,6 +29,8 @@ class Settings:
 
     host: str
     port: int
+    webhook_host: str
+    webhook_port: int  # serves webhooks and health only; 0 = there is none, and `port` alone serves everything
     processes: int
     account_percent: int  # of the requests and bytes that are held at once, the most that one account may have
     api_url: str
@@ -51,6 +54,8 @@ class Settings:
         settings = cls(
             host=host,
             port=port,
+            webhook_host=env.text("GATEWAY_WEBHOOK_HOST", host),
+            webhook_port=env.checked("GATEWAY_WEBHOOK_PORT", "", partial(_other_port, port)),
             processes=env.number("GATEWAY_PROCESSES", 1, MOST_PROCESSES),
             account_percent=env.number("GATEWAY_ACCOUNT_PERCENT", 50, 100),
             api_url=env.checked("API_URL", f"http://127.0.0.1:{port}", http_url),
@@ -77,6 +82,17 @@ def _token_keys(text: str) -> tuple[str, ...]:
     if any(len(key) < MIN_TOKEN_KEY for key in keys):
         raise ValueError(f"each key needs at least {MIN_TOKEN_KEY} characters")
     return keys
+
+
+def _other_port(port: int, text: str) -> int:
+    """Check the port of webhooks; 0 if there is none."""
+    if not text:
+        return 0
+    if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= 65_535):
+        raise ValueError("must be a port, 1 to 65535")
+    if int(text) == port:
+        raise ValueError("must be another port than GATEWAY_PORT, which serves everything")
+    return int(text)
 
 
 def _networks(text: str) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """The ASGI application: the webhook endpoints, the routes of the API, and what happens around every request."""
 
 import time
-from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Container, Iterable, Mapping, Sequence
 from functools import cache
 
 from starlette.requests import ClientDisconnect
@@ -25,11 +25,23 @@ class Application:
 
     `webhooks` are the endpoints of webhooks by their address. Their POSTs do not go through the routes, which takes
     longer than everything else here. A slash at the end of an address changes nothing but what is signed.
+
+    What comes in by the port `door` has the routes `doors` in place of all `routes`.
     """
 
-    def __init__(self, webhooks: Mapping[str, ASGIApp], routes: ASGIApp, metrics: Metrics, lines: ThinnedLines) -> None:
+    def __init__(
+        self,
+        webhooks: Mapping[str, ASGIApp],
+        routes: ASGIApp,
+        metrics: Metrics,
+        lines: ThinnedLines,
+        *,
+        door: int = 0,
+        doors: ASGIApp | None = None,
+    ) -> None:
         self._webhooks = webhooks
         self._routes = routes
+        self._door, self._doors = door, doors or routes
         self._lines = lines
         # Finding a metric by its labels takes longer than counting; routes and statuses are few.
         self._requests = cache(metrics.requests.labels)
@@ -50,7 +62,7 @@ class Application:
         if webhook is not None:
             scope["endpoint"] = webhook
         try:
-            await (webhook or self._routes)(scope, receive, watched)
+            await (webhook or self._routes_of(scope))(scope, receive, watched)
         except ClientDisconnect:
             return
         except Exception as error:
@@ -62,6 +74,11 @@ class Application:
             self._requests(route, status or 500).inc()
             self._seconds(route).observe(time.perf_counter() - start)
 
+    def _routes_of(self, scope: Scope) -> ASGIApp:
+        """Choose by the port of the connection itself, which no header can change."""
+        server = scope.get("server")
+        return self._doors if self._door and server and server[1] == self._door else self._routes
+
 
 def _route(scope: Scope) -> str:
     """Name a route by its pattern, so that ids do not become labels."""
@@ -69,13 +86,21 @@ def _route(scope: Scope) -> str:
 
 
 def build_routes(
-    resources: Iterable[object], tokens: Tokens, tries: FailedTries, others: Sequence[Route] = ()
+    resources: Iterable[object],
+    tokens: Tokens,
+    tries: FailedTries,
+    others: Sequence[Route] = (),
+    only: Container[str] | None = None,
 ) -> Router:
-    """Make the routes of all operations of these resources: one per path, literal paths first; then the `others`."""
+    """Make the routes of all operations of these resources: one per path, literal paths first; then the `others`.
+
+    `only` = the names of the operations that there are.
+    """
     paths: dict[str, list[tuple[Operation, object]]] = {}
     for resource in resources:
         for operation in operations_of(type(resource)):
-            paths.setdefault(operation.path, []).append((operation, resource))
+            if only is None or operation.name in only:
+                paths.setdefault(operation.path, []).append((operation, resource))
     endpoints = [PathEndpoint(path, paths[path], tokens, tries) for path in sorted(paths, key=_literal_first)]
     under_api = [endpoint for endpoint in endpoints if endpoint.path.startswith(f"{API}/")]
     besides = [endpoint for endpoint in endpoints if endpoint not in under_api]

@@ -13,6 +13,8 @@ class Role(IntEnum):
 
 # Without a token: signed by the CRM, or nothing to hide.
 PUBLIC = frozenset({"receive_webhook", "webhook_ready", "livez", "readyz", "metrics", "openapi"})
+# All that a port for webhooks serves.
+DOORS = frozenset({"receive_webhook", "webhook_ready", "livez", "readyz"})
 # The least role that each operation needs.
 NEEDED: dict[Role, frozenset[str]] = {
     Role.VIEWER: frozenset(
