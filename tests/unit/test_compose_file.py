@@ -21,8 +21,9 @@ SOURCES = {
     "webhook-gateway": "services/webhook-gateway/src",
 }
 SECRETS = {"MONGO_PASSWORD", "MONGO_URL", "LEADSYNC_SECRET_KEY", "LEADSYNC_IDENTITY_KEY", "LEADSYNC_TOKEN_KEY",
-           "HUBSPOT_CLIENT_SECRET", "HUBSPOT_WEBHOOK_SECRET", "HUBSPOT_DEVELOPER_API_KEY"}  # fmt: skip
-VARIABLE = re.compile(r'"((?:API|CRM_CONNECTOR|GATEWAY|HUBSPOT|LEADSYNC|LEAD_STORE|MONGO)_[A-Z0-9_]+)"')
+           "HUBSPOT_CLIENT_SECRET", "HUBSPOT_WEBHOOK_SECRET", "HUBSPOT_DEVELOPER_API_KEY",
+           "OIDC_CLIENT_SECRET"}  # fmt: skip
+VARIABLE = re.compile(r'"((?:API|CRM_CONNECTOR|GATEWAY|HUBSPOT|LEADSYNC|LEAD_STORE|MONGO|OIDC)_[A-Z0-9_]+)"')
 # Variables that docker-compose.yml does not pass on, and why.
 KEPT_BACK = {
     "CRM_CONNECTOR_PORT": "in a container the port is always the same",
@@ -39,7 +40,7 @@ KEPT_BACK = {
 def variables_read(service: str) -> set[str]:
     """Return the names of all variables that the settings of a service read."""
     source = ROOT / SOURCES[service]
-    files = [*source.glob("*/settings.py"), *source.glob("*/tls.py"), *source.glob("*/providers/*/settings.py")]
+    files = [*source.glob("*/*settings.py"), *source.glob("*/tls.py"), *source.glob("*/providers/*/settings.py")]
     assert files
     return {name for file in files for name in VARIABLE.findall(file.read_text(encoding="utf-8"))}
 
@@ -90,6 +91,7 @@ def test_secrets_come_as_files_to_those_who_need_them() -> None:
         "mongo-crm-connector-password": {"mongo", "crm-connector"},
         "hubspot-client-secret": {"crm-connector", "webhook-gateway"},
         "hubspot-webhook-secret": {"webhook-gateway"},
+        "oidc-client-secret": {"webhook-gateway"},
         "hubspot-developer-key": {"crm-connector"},
     }
     assert set(owners) == {*KEY_FILES.values(), *PASSWORDS, *FILLED_BY_PEOPLE}

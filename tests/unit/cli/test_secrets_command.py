@@ -10,7 +10,7 @@ from leadsync_cli.errors import Exit
 
 KEYS = {"secret-key", "token-key", "identity-key"}
 PASSWORDS = {"mongo-root-password", "mongo-lead-store-password", "mongo-crm-connector-password"}
-BY_PEOPLE = {"hubspot-client-secret", "hubspot-webhook-secret", "hubspot-developer-key"}
+BY_PEOPLE = {"hubspot-client-secret", "hubspot-webhook-secret", "hubspot-developer-key", "oidc-client-secret"}
 
 
 def run(folder: Path, capsys: pytest.CaptureFixture[str]) -> tuple[int, dict[str, str]]:

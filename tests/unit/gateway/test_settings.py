@@ -84,3 +84,32 @@ def test_secrets_are_not_shown() -> None:
     with pytest.raises(SettingsError) as caught:
         Settings.from_env({"LEADSYNC_TOKEN_KEY": "hush-short", "HUBSPOT_CLIENT_SECRET": "app:hush-hush"})
     assert "hush" not in str(caught.value)
+
+
+def test_an_openid_provider_is_read_whole() -> None:
+    """Its secret is never shown; a provider elsewhere needs https."""
+    given = {"LEADSYNC_TOKEN_KEY": KEY, "OIDC_ISSUER": "https://id.example.com/", "OIDC_CLIENT_ID": "leadsync"}
+    settings = Settings.from_env(given | {"OIDC_CLIENT_SECRET": "hush", "OIDC_CLAIM": "https://acme.example/role"})
+    assert settings.oidc is not None
+    assert (settings.oidc.issuer, settings.oidc.claim) == ("https://id.example.com", "https://acme.example/role")
+    assert "hush" not in repr(settings)
+    assert Settings.from_env({"LEADSYNC_TOKEN_KEY": KEY}).oidc is None
+    faults = {
+        "OIDC_CLIENT_SECRET is required": {},
+        "OIDC_ISSUER: must be an https": {"OIDC_CLIENT_SECRET": "x", "OIDC_ISSUER": "http://id.example.com"},
+        "OIDC_CLAIM: must be the name": {"OIDC_CLIENT_SECRET": "x", "OIDC_CLAIM": "a b"},
+    }
+    for fault, changes in faults.items():
+        with pytest.raises(SettingsError, match=fault):
+            Settings.from_env(given | changes)
+
+
+def test_webhooks_may_have_a_port_of_their_own() -> None:
+    """Another one than that of everything; by default at the same address."""
+    env = {"LEADSYNC_TOKEN_KEY": KEY, "GATEWAY_HOST": "10.0.0.1", "GATEWAY_WEBHOOK_PORT": "8443"}
+    settings = Settings.from_env(env)
+    assert (settings.webhook_host, settings.webhook_port) == ("10.0.0.1", 8443)
+    assert Settings.from_env({"LEADSYNC_TOKEN_KEY": KEY}).webhook_port == 0
+    for wrong in ("8080", "0", "70000", "x", "-1"):
+        with pytest.raises(SettingsError, match="GATEWAY_WEBHOOK_PORT"):
+            Settings.from_env(env | {"GATEWAY_WEBHOOK_PORT": wrong})

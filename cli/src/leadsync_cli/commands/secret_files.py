@@ -14,7 +14,7 @@ from leadsync_cli.keys import KEY_FILES, SHORTEST_KEY, make_private_dir, new_key
 from leadsync_cli.output import print_facts, print_json, print_rows
 
 PASSWORDS = ("mongo-root-password", "mongo-lead-store-password", "mongo-crm-connector-password")
-FILLED_BY_PEOPLE = ("hubspot-client-secret", "hubspot-webhook-secret", "hubspot-developer-key")
+FILLED_BY_PEOPLE = ("hubspot-client-secret", "hubspot-webhook-secret", "hubspot-developer-key", "oidc-client-secret")
 REVOKED = "revoked/tokens.json"
 # The users of containers are not the folder's owner. They get single files; others cannot enter the folder.
 MODE = 0o644

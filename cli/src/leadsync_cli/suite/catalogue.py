@@ -36,6 +36,7 @@ PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "https_proxy", "http_proxy",
 # Each may be given as `NAME_FILE`, the path of a file that holds it.
 SECRETS = (
     "MONGO_URL", "MONGO_PASSWORD", "LEADSYNC_IDENTITY_KEY", "LEADSYNC_SECRET_KEY", "LEADSYNC_TOKEN_KEY",
+    "OIDC_CLIENT_SECRET",
     *hubspot.SECRETS,
 )  # fmt: skip
 
@@ -60,6 +61,7 @@ GRANTS: Mapping[str, tuple[str, ...]] = {
         "GATEWAY_ACCOUNT_PERCENT", "LEAD_STORE_PORT",
         "CRM_CONNECTOR_PORT", "API_URL", "LEADSYNC_ALLOW_UNSIGNED", "LEADSYNC_OPERATOR_TENANT", "LEADSYNC_TOKEN_KEY",
         "LEADSYNC_TOKEN_DAYS", "LEADSYNC_REVOKED_TOKENS", "GATEWAY_TRUSTED_PROXIES",
+        "OIDC_ISSUER", "OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET", "OIDC_CLAIM",
         *hubspot.OF_GATEWAY,
     ),
 }  # fmt: skip

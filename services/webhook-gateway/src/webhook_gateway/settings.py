@@ -7,6 +7,7 @@ from functools import partial
 from ipaddress import ip_network
 
 from webhook_gateway.environment import Environment, address, http_url
+from webhook_gateway.oidc_settings import OidcSettings, read_oidc
 from webhook_gateway.providers.base import Registry
 from webhook_gateway.providers.registry import read_providers
 from webhook_gateway.revocations import read_revoked
@@ -43,6 +44,7 @@ class Settings:
     lead_store_url: str  # a target as gRPC names it: one or several processes
     crm_connector_url: str
     log_level: str
+    oidc: OidcSettings | None = None  # of the console; None = links alone
     tls: TlsFiles | None = None  # towards the other services; None = plaintext
 
     @classmethod
@@ -68,6 +70,7 @@ class Settings:
             lead_store_url=env.address("LEAD_STORE_URL", "LEAD_STORE_PORT", 50051, _targets),
             crm_connector_url=env.address("CRM_CONNECTOR_URL", "CRM_CONNECTOR_PORT", 50052, address),
             log_level=env.checked("LEADSYNC_LOG_LEVEL", "info", _level),
+            oidc=read_oidc(env),
             tls=read_tls(variables, "webhook-gateway", env.faults),
         )
         if env.faults:

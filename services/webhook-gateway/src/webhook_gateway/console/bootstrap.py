@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from grpc.aio import Channel
 
 from webhook_gateway.console.codes import Codes
+from webhook_gateway.console.oidc import OpenIdProvider
 from webhook_gateway.console.operations import Operations
 from webhook_gateway.console.pages.conflicts import ConflictPages
 from webhook_gateway.console.pages.events import EventPages
@@ -50,4 +51,5 @@ def build_console(
         lines,
         api_url=settings.api_url,
         titles=titles,
+        provider=OpenIdProvider(settings.oidc, settings.api_url) if settings.oidc else None,
     )

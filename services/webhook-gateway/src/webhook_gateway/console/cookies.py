@@ -5,7 +5,7 @@ from starlette.responses import Response
 
 from webhook_gateway.console.session import LONGEST_SECONDS
 
-THEME = "leadsync_theme"
+THEME, ATTEMPT = "leadsync_theme", "leadsync_oidc"
 
 
 class Cookies:
@@ -29,6 +29,16 @@ class Cookies:
     def end_session(self, response: Response) -> None:
         """Let the browser forget the session."""
         response.delete_cookie(self._name, self._path, secure=self._secure, httponly=True, samesite="lax")
+
+    def attempt(self, request: Request) -> str:
+        """Read what was noted when somebody went to the provider; empty if there is nothing."""
+        return request.cookies.get(ATTEMPT, "")
+
+    def set_attempt(self, response: Response, value: str, seconds: int) -> None:
+        """Note it; a negative time removes it. It has to come back from the provider's page, so it is `lax`."""
+        response.set_cookie(
+            ATTEMPT, value, seconds, path="/ui/oidc", secure=self._secure, httponly=True, samesite="lax"
+        )
 
     def theme(self, request: Request) -> str:
         """Read the chosen colours; empty = those of the system."""

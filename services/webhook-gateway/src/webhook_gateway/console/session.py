@@ -16,11 +16,22 @@ from webhook_gateway.http.auth import Caller, name_of, role_named
 from webhook_gateway.problem import Problem
 from webhook_gateway.revocations import Revocations
 
-CODES, SESSIONS = "leadsync-console-code", "leadsync-console"  # audiences
+CODES, SESSIONS, ATTEMPTS = "leadsync-console-code", "leadsync-console", "leadsync-console-oidc"  # audiences
 LONGEST_CODE = 4_096
 SESSION_SECONDS, RENEW_SECONDS, LONGEST_SECONDS = 3_600, 600, 12 * 3_600
 CODE_SECONDS = 60
-_CLAIMS = ["exp", "iat", "aud", "sub", "tenant", "role", "jti"]
+ATTEMPT_SECONDS = 600  # at the provider
+_CLAIMS = ("exp", "iat", "aud", "sub", "tenant", "role", "jti")
+_OF_ATTEMPT = ("exp", "iat", "aud", "state", "nonce", "verifier")
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What has to be remembered while somebody signs in at an OpenID provider."""
+
+    state: str
+    nonce: str
+    verifier: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +106,22 @@ class Sessions:
             return None
         return Session(session.caller, session.session_id, session.signed_in_at, now)
 
-    def _claims(self, text: str, audience: str) -> dict[str, Any] | None:
+    def attempt_cookie(self, attempt: Attempt) -> str:
+        """Write down what has to be remembered while somebody is at the provider."""
+        now = int(self._clock())
+        claims = {"aud": ATTEMPTS, "state": attempt.state, "nonce": attempt.nonce, "verifier": attempt.verifier}
+        return jwt.encode(claims | {"iat": now, "exp": now + ATTEMPT_SECONDS}, self._keys[0], algorithm="HS256")
+
+    def attempt(self, cookie: str) -> Attempt | None:
+        """Read it again; None if there is none, or it is too old."""
+        claims = self._claims(cookie, ATTEMPTS, _OF_ATTEMPT) if cookie and len(cookie) <= LONGEST_CODE else None
+        return Attempt(claims["state"], claims["nonce"], claims["verifier"]) if claims else None
+
+    def _claims(self, text: str, audience: str, required: Sequence[str] = _CLAIMS) -> dict[str, Any] | None:
         for key in self._keys:
             try:
                 found: dict[str, Any] = jwt.decode(
-                    text, key, algorithms=["HS256"], audience=audience, options={"require": _CLAIMS}
+                    text, key, algorithms=["HS256"], audience=audience, options={"require": list(required)}
                 )
             except jwt.InvalidSignatureError:
                 continue

@@ -11,11 +11,12 @@ from starlette.routing import Route
 from webhook_gateway.console import headers
 from webhook_gateway.console.cookies import Cookies
 from webhook_gateway.console.files import answer_file
+from webhook_gateway.console.oidc import OpenIdProvider
 from webhook_gateway.console.operations import Operations
 from webhook_gateway.console.origin import check_origin
 from webhook_gateway.console.rendering import render, render_bare
 from webhook_gateway.console.routes import ConsoleRoute, routes_of
-from webhook_gateway.console.session import Session, Sessions
+from webhook_gateway.console.session import ATTEMPT_SECONDS, Session, Sessions
 from webhook_gateway.console.visit import Visit, address
 from webhook_gateway.http.auth import ANONYMOUS
 from webhook_gateway.http.problems import problem_of
@@ -42,6 +43,7 @@ class Site:
         *,
         api_url: str,
         titles: Mapping[str, str],
+        provider: OpenIdProvider | None = None,
     ) -> None:
         """`spend` notes that a code of a tenant was used, until a time; False = it was used before."""
         self._operations = operations
@@ -50,6 +52,7 @@ class Site:
         self._tries = tries
         self._lines = lines
         self._titles = titles
+        self._provider = provider
         self._origin = "{0.scheme}://{0.netloc}".format(urlsplit(api_url))
         self._cookies = Cookies(secure=api_url.startswith("https://"))
         self.routes: Sequence[Route] = [
@@ -58,6 +61,8 @@ class Site:
             _named("/ui/csp", self._report, "POST"),
             _named("/ui/login", self._login, "GET", "POST"),
             _named("/ui/logout", self._logout, "POST"),
+            *([_named("/ui/oidc/start", self._to_provider, "GET")] if provider else []),
+            *([_named("/ui/oidc/callback", self._from_provider, "GET")] if provider else []),
             *(self._route(page, route) for page in pages for route in routes_of(type(page))),
             _named("/ui/{rest:path}", self._not_found, "GET", "POST"),
         ]
@@ -90,7 +95,7 @@ class Site:
 
     def _sign_in(self, request: Request) -> Response:
         """Say how to sign in; parts of pages are asked for by scripts, which reload the page then."""
-        problem = {"problem": None, "code": "", "title": "Sign in"}
+        problem = {"problem": None, "code": "", "title": "Sign in", "oidc": self._provider is not None}
         nonce = headers.new_nonce()
         response = render_bare("login.html", nonce, self._cookies.theme(request), problem, 401)
         response.headers["hx-refresh"] = "true"
@@ -101,13 +106,13 @@ class Site:
         nonce, theme = headers.new_nonce(), self._cookies.theme(request)
         if request.method != "POST":
             code = request.query_params.get("code", "")
-            return render_bare("login.html", nonce, theme, {"problem": None, "code": code, "title": "Sign in"})
+            values = {"problem": None, "code": code, "title": "Sign in", "oidc": self._provider is not None}
+            return render_bare("login.html", nonce, theme, values)
         try:
             check_origin(request, self._origin)
             session = await self._signed_in(request)
         except Problem as problem:
-            values = {"problem": problem, "code": "", "title": "Not signed in"}
-            return render_bare("login.html", nonce, theme, values, problem.status)
+            return self._not_signed_in(request, problem)
         response = RedirectResponse("/ui", 303)
         self._cookies.set_session(response, self._sessions.cookie(session))
         return response
@@ -124,6 +129,38 @@ class Site:
         structlog.get_logger().info("console_sign_in", subject=code.caller.subject, tenant_id=code.caller.tenant)
         return self._sessions.begin(code.caller)
 
+    async def _to_provider(self, request: Request) -> Response:
+        """Send somebody to the OpenID provider."""
+        if self._provider is None:
+            raise Problem(404, "page_not_found", "there is no such page")
+        try:
+            there, attempt = await self._provider.begin()
+        except Problem as problem:
+            return self._not_signed_in(request, problem)
+        response = RedirectResponse(there, 303)
+        self._cookies.set_attempt(response, self._sessions.attempt_cookie(attempt), ATTEMPT_SECONDS)
+        return response
+
+    async def _from_provider(self, request: Request) -> Response:
+        """Take who comes back. The cookie shows that this browser was sent there."""
+        attempt, query = self._sessions.attempt(self._cookies.attempt(request)), request.query_params
+        try:
+            if self._provider is None or attempt is None:
+                raise _no_attempt()
+            caller = await self._provider.end(attempt, query.get("state", ""), query.get("code", ""))
+        except Problem as problem:
+            response = self._not_signed_in(request, problem)
+        else:
+            structlog.get_logger().info("console_sign_in", subject=caller.subject, tenant_id=caller.tenant, by="oidc")
+            response = RedirectResponse("/ui", 303)
+            self._cookies.set_session(response, self._sessions.cookie(self._sessions.begin(caller)))
+        self._cookies.set_attempt(response, "", -1)
+        return response
+
+    def _not_signed_in(self, request: Request, problem: Problem) -> Response:
+        values = {"problem": problem, "code": "", "title": "Not signed in", "oidc": self._provider is not None}
+        return render_bare("login.html", headers.new_nonce(), self._cookies.theme(request), values, problem.status)
+
     async def _logout(self, request: Request) -> Response:
         check_origin(request, self._origin)
         response = RedirectResponse(address("/ui/login"), 303)
@@ -139,6 +176,11 @@ class Site:
                 return Response(status_code=413, headers={"connection": "close"})
         self._lines.warning("console_policy_broken", bytes=size)
         return Response(status_code=204)
+
+
+def _no_attempt() -> Problem:
+    detail = "the sign-in took too long, or began in another browser: begin again"
+    return Problem(401, "oidc_refused", detail)
 
 
 async def _nothing(_page: object, _visit: Visit) -> Response:
