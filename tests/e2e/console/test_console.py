@@ -86,6 +86,15 @@ def test_no_other_page_can_send_a_form(visit: Visit, suite: Suite, headers: dict
     assert answer.status_code == status
 
 
+def test_a_browser_names_the_origin_of_a_form(browser: Any, suite: Suite) -> None:
+    """`Origin` says where a form is from: over HTTP to another machine, browsers send no `Sec-Fetch-Site`."""
+    page = browser.new_context().new_page()
+    with page.expect_request(lambda request: request.method == "POST") as sent:
+        page.goto(sign_in_link(suite))
+    page.wait_for_url("**/ui")
+    assert sent.value.all_headers()["origin"] == suite.url
+
+
 def test_a_viewer_sees_and_does_nothing(visit: Visit, suite: Suite, person: Callable[[str], str]) -> None:
     """The roles are those of the API: what a viewer may not do is not offered, and refused."""
     lead_id = lead_of(suite, email=person("viewer"))
