@@ -69,6 +69,15 @@ def test_what_the_form_does_not_show_stays() -> None:
     }
 
 
+@pytest.mark.parametrize("options", [{"A=B": "new"}, {"A\nB": "new"}, {" A": "new"}, {"A": "new "}, {"A": "b\u2028c"}])
+def test_options_that_the_form_cannot_write_stay(options: dict[str, str]) -> None:
+    """A form that is sent back unchanged changes no option, whatever is in it."""
+    steps = [Transform("options", options=options)]
+    (row,) = rows_of([declared("status")], {"status": "status"}, {}, {"status": steps}, [prop("status")])
+    back = sent(name="status", property="status", transform=row.transform, options=row.options)
+    assert settings_from(back, {"status": steps})["fieldTransforms"] == {"status": steps}
+
+
 words = st.text(st.characters(whitelist_categories=["L", "N"]), min_size=1, max_size=8)
 
 

@@ -95,6 +95,8 @@ def _shown(steps: Sequence[Transform]) -> tuple[str, str, str]:
         return _KEEP, "", ""
     (step,) = steps
     options = "\n".join(f"{crm} = {value}" for crm, value in (step.options or {}).items())
+    if _options_in(options) != (step.options or {}):  # such as an option with "=" in it
+        return _KEEP, "", ""
     return step.kind, step.region or "", options
 
 
@@ -128,13 +130,18 @@ def _step(name: str, row: Mapping[str, str]) -> dict[str, Any]:
     if row["transform"] == "phone_e164" and row["region"]:
         step["region"] = row["region"].upper()
     if row["transform"] == "options":
-        pairs = [line.partition("=") for line in row["options"].splitlines() if line.strip()]
-        if not pairs or not all(middle and crm.strip() and value.strip() for crm, middle, value in pairs):
+        options = _options_in(row["options"])
+        if not options or not all(crm and value for crm, value in options.items()):
             raise invalid(
                 Fault(f"fieldTransforms.{name}", "write one pair a line: the CRM's option = the lead's value")
             )
-        step["options"] = {crm.strip(): value.strip() for crm, _, value in pairs}
+        step["options"] = options
     return step
+
+
+def _options_in(text: str) -> dict[str, str]:
+    pairs = (line.partition("=") for line in text.splitlines() if line.strip())
+    return {crm.strip(): value.strip() for crm, _, value in pairs}
 
 
 def _key(text: str) -> str:
