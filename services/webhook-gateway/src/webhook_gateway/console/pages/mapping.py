@@ -17,7 +17,7 @@ from webhook_gateway.resources.integration_settings import Proposal
 from webhook_gateway.resources.integrations import IntegrationChange, Integrations
 from webhook_gateway.resources.lead_fields import LeadFields
 from webhook_gateway.resources.lead_values import encode_hook
-from webhook_gateway.resources.runs import Import, Runs
+from webhook_gateway.resources.runs import Import, ProposedSettings, Runs
 
 ADDRESS = "/integrations/{integration_id}/mapping"
 
@@ -79,8 +79,7 @@ class MappingPages:
         proposed = run.proposed
         if proposed is None:
             raise Problem(400, "nothing_proposed", "this run has not tried out any settings")
-        given = {"fieldMapping": proposed.field_mapping, "fieldRules": proposed.field_rules}
-        body = read(_plain(given | {"fieldTransforms": proposed.field_transforms}), IntegrationChange)
+        body = read(_change_to(proposed), IntegrationChange)
         changed = await visit.call(
             Integrations.update_integration, integration_id=run.integration_id, body=body, etag=proposed.etag
         )
@@ -88,6 +87,20 @@ class MappingPages:
         if changed.value.apply_run:
             to = f"/ui/runs/{changed.value.apply_run.run_id}"
         return RedirectResponse(to, 303)
+
+
+def _change_to(proposed: ProposedSettings) -> object:
+    """All settings that a plan can try out, as a change takes them."""
+    matching = proposed.policies.matching
+    region = {"phoneRegion": matching.phone_region} if matching.phone_region else {}
+    given = {
+        "direction": proposed.direction,
+        "fieldMapping": proposed.field_mapping,
+        "fieldRules": proposed.field_rules,
+        "fieldTransforms": proposed.field_transforms,
+        "policies": {"matching": {"keys": matching.keys} | region},
+    }
+    return _plain(given)
 
 
 def _plain(value: object) -> object:

@@ -1,0 +1,51 @@
+"""Pages of the console with data that is odd but possible."""
+
+import time
+from typing import Any
+
+import httpx
+import jwt
+import pytest
+from integration.gateway.harness import TOKEN_KEY, RunningGateway, run_gateway
+from leadsync.integration.v1 import integration_pb2
+from leadsync.lead.v1 import lead_pb2
+from leadsync.sync.v1 import policy_pb2
+from webhook_gateway.console.session import SESSIONS
+
+pytestmark = pytest.mark.anyio
+NEWER = 99  # a word of an enum that a newer service may use
+STRANGE = (0, NEWER)
+
+
+async def connect(gateway: RunningGateway) -> str:
+    """Connect an account; the integration's id."""
+    created = await gateway.call("POST", "/api/v1/crm-integration", json={"provider": "hubspot", "accessToken": "x"})
+    integration_id = str(created.json()["id"])
+    gateway.store.work.known.add(integration_id)
+    return integration_id
+
+
+async def ask(gateway: RunningGateway, path: str, role: str = "admin", **more: Any) -> httpx.Response:
+    """Use the console as somebody who has signed in; with `data`, a form is sent."""
+    now = int(time.time())
+    claims = {"aud": SESSIONS, "tenant": "acme", "role": role, "sub": "tester", "jti": "one"}
+    cookie = jwt.encode(claims | {"iat": now, "made": now, "exp": now + 600}, TOKEN_KEY, algorithm="HS256")
+    headers = {"cookie": f"__Host-leadsync_console={cookie}", "sec-fetch-site": "same-origin"}
+    return await gateway.http.request("POST" if "data" in more else "GET", path, headers=headers, **more)
+
+
+async def test_a_plan_is_applied_whole() -> None:
+    """Also the direction and the matching that a plan has tried out are applied, not its fields alone."""
+    async with run_gateway() as gateway:
+        one = await connect(gateway)
+        proposed = integration_pb2.Integration(integration_id=one, etag="1", field_mapping={"email": "email"})
+        proposed.policy.direction = lead_pb2.DIRECTION_FROM_CRM
+        proposed.policy.matching.keys.append(policy_pb2.MATCH_KEY_PHONE)
+        run = integration_pb2.Run(run_id="r", integration_id=one, dry_run=True, proposed=proposed)
+        run.kind, run.state = integration_pb2.RUN_KIND_IMPORT, integration_pb2.RUN_STATE_SUCCEEDED
+        gateway.connector.runs = {"r": run}
+        answer = await ask(gateway, "/ui/runs/r/apply", data={"x": ""})
+        assert answer.status_code == 303, answer.text
+        policy = gateway.connector.items["acme", one].policy
+    assert policy.direction == lead_pb2.DIRECTION_FROM_CRM
+    assert list(policy.matching.keys) == [policy_pb2.MATCH_KEY_PHONE]
