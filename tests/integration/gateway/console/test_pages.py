@@ -34,6 +34,27 @@ async def ask(gateway: RunningGateway, path: str, role: str = "admin", **more: A
     return await gateway.http.request("POST" if "data" in more else "GET", path, headers=headers, **more)
 
 
+async def test_work_of_several_integrations_is_tried_again() -> None:
+    """Chosen work is tried again in the integration that it is of, and so is what failed for a reason."""
+    async with run_gateway() as gateway:
+        first, second = await connect(gateway), await connect(gateway)
+        chosen = {"integrationId": "", "work": [f"{first} a", f"{second} b", f"{first} c"]}
+        assert (await ask(gateway, "/ui/work/redrive", data=chosen)).status_code == 303
+        redriven = {one.integration_id: list(one.work_item_ids) for one in gateway.store.work.redriven}
+        assert redriven == {first: ["a", "c"], second: ["b"]}
+        page = (await ask(gateway, f"/ui/work?integrationId={first}")).text
+        assert f'value="{first} work_item"' in page
+        assert f'name="integrationId" value="{first}"' in page
+
+
+async def test_nothing_chosen_is_not_everything() -> None:
+    """A form without any work and without a reason makes nothing due."""
+    async with run_gateway() as gateway:
+        one = await connect(gateway)
+        answer = await ask(gateway, "/ui/work/redrive", data={"integrationId": one})
+        assert (answer.status_code, gateway.store.work.redriven) == (400, [])
+
+
 async def test_a_plan_is_applied_whole() -> None:
     """Also the direction and the matching that a plan has tried out are applied, not its fields alone."""
     async with run_gateway() as gateway:
