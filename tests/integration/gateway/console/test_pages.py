@@ -1,6 +1,7 @@
 """Pages of the console with data that is odd but possible."""
 
 import time
+from itertools import product
 from typing import Any
 
 import httpx
@@ -9,7 +10,7 @@ import pytest
 from integration.gateway.harness import TOKEN_KEY, RunningGateway, run_gateway
 from leadsync.integration.v1 import integration_pb2
 from leadsync.lead.v1 import lead_pb2
-from leadsync.sync.v1 import policy_pb2
+from leadsync.sync.v1 import conflict_service_pb2, policy_pb2
 from webhook_gateway.console.session import SESSIONS
 
 pytestmark = pytest.mark.anyio
@@ -34,6 +35,30 @@ async def ask(gateway: RunningGateway, path: str, role: str = "admin", **more: A
     return await gateway.http.request("POST" if "data" in more else "GET", path, headers=headers, **more)
 
 
+async def test_words_that_are_not_known_yet_fail_no_page() -> None:
+    """A kind, state or direction that only a newer service knows is shown as it is; the rest of the page stays."""
+    async with run_gateway() as gateway:
+        one = await connect(gateway)
+        statuses: dict[tuple[Any, ...], int] = {}
+        for kind, state, dry_run in product((*STRANGE, 1), (*STRANGE, 1), (False, True)):
+            run: dict[str, Any] = {
+                "run_id": "r",
+                "integration_id": one,
+                "kind": kind,
+                "state": state,
+                "dry_run": dry_run,
+            }
+            gateway.connector.runs = {"r": integration_pb2.Run(**run)}
+            for path in ("/ui/runs", "/ui/runs/r"):
+                statuses[path, kind, state, dry_run] = (await ask(gateway, path)).status_code
+        for word in STRANGE:
+            gateway.connector.items["acme", one].policy.direction = word  # type: ignore[assignment]
+            gateway.connector.checks = [integration_pb2.Check(name="x", state=word)]  # type: ignore[arg-type]
+            for path in ("/ui", "/ui/integrations", f"/ui/integrations/{one}", f"/ui/integrations/{one}/doctor"):
+                statuses[path, word] = (await ask(gateway, path)).status_code
+    assert {about: status for about, status in statuses.items() if status != 200} == {}
+
+
 async def test_work_of_several_integrations_is_tried_again() -> None:
     """Chosen work is tried again in the integration that it is of, and so is what failed for a reason."""
     async with run_gateway() as gateway:
@@ -53,6 +78,35 @@ async def test_nothing_chosen_is_not_everything() -> None:
         one = await connect(gateway)
         answer = await ask(gateway, "/ui/work/redrive", data={"integrationId": one})
         assert (answer.status_code, gateway.store.work.redriven) == (400, [])
+
+
+@pytest.mark.parametrize(("role", "offered"), [("viewer", False), ("operator", True)])
+async def test_a_lead_offers_decisions_to_those_who_may_decide(role: str, offered: bool) -> None:
+    """Who may not settle conflicts sees them on the lead, without buttons."""
+    async with run_gateway() as gateway:
+        gateway.store.leads.leads["acme", "lead"] = lead_pb2.Lead(lead_id="lead", etag="1")
+        conflict = conflict_service_pb2.Conflict(lead_id="lead", integration_id="i", field="phone", etag="1")
+        gateway.store.conflicts.conflicts = [conflict]
+        page = (await ask(gateway, "/ui/leads/lead", role)).text
+    assert "phone differs" in page
+    assert ("/ui/conflicts/resolve" in page) is offered
+
+
+async def test_a_state_that_is_not_known_is_said() -> None:
+    """While lead-store cannot say how an integration fares, its page says that."""
+    async with run_gateway() as gateway:
+        one = await connect(gateway)
+        gateway.store.work.known.clear()
+        page = await ask(gateway, f"/ui/integrations/{one}")
+    assert (page.status_code, "Its state is not known" in page.text) == (200, True)
+
+
+async def test_a_long_text_is_not_found() -> None:
+    """What is too long for an id is not found, and no fault."""
+    async with run_gateway() as gateway:
+        await connect(gateway)
+        page = await ask(gateway, f"/ui/find?q={'x' * 300}")
+    assert (page.status_code, "Nothing found" in page.text) == (200, True)
 
 
 async def test_a_plan_is_applied_whole() -> None:

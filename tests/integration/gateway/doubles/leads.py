@@ -55,6 +55,8 @@ class FakeLeads(LeadServiceServicer):
             await fail(
                 context, code_pb2.INVALID_ARGUMENT, "page_token", "use the token of the page before", "page_token"
             )
+        if len(request.record_id) > 128:
+            await fail(context, code_pb2.INVALID_ARGUMENT, "invalid_field", "longer than 128 characters", "record_id")
         mine = [lead for (tenant, _), lead in self.leads.items() if tenant == request.tenant_id]
         found = [lead for lead in mine if not request.email or lead.email == request.email]
         self.listed.append(request)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable
+from http import HTTPStatus
 
 from starlette.responses import RedirectResponse, Response
 
@@ -47,7 +48,12 @@ class FindPages:
         return list(await asyncio.gather(*ways))
 
     async def _leads(self, visit: Visit, query: LeadQuery) -> list[tuple[str, str]]:
-        found = await visit.call(Leads.list_leads, query=query)
+        try:
+            found = await visit.call(Leads.list_leads, query=query)
+        except Problem as problem:
+            if problem.status == HTTPStatus.BAD_REQUEST:  # such as an id that is too long for one
+                return []
+            raise
         return [(f"Lead {lead.email or lead.lead_id}", f"/ui/leads/{lead.lead_id}") for lead in found.leads]
 
 

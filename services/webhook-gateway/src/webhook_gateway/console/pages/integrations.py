@@ -87,12 +87,15 @@ class IntegrationPages:
         )
         if isinstance(found, BaseException):
             raise found
+        if isinstance(status, BaseException) and not isinstance(status, Problem):
+            raise status
         values = {
             "title": f"{visit.title_of(found.value.provider)} {found.value.account_id}",
             "crumbs": _CRUMBS,
             "integration": found.value,
             "etag": found.etag,
-            "status": None if isinstance(status, BaseException) else status,
+            "status": None if isinstance(status, Problem) else status,
+            "problem": status if isinstance(status, Problem) else None,
             "may_change": visit.may(Integrations.update_integration),
             "may_run": visit.may(Runs.start_import),
             "request_id": str(uuid.uuid4()),
@@ -112,7 +115,7 @@ class IntegrationPages:
             "title": "Doctor",
             "crumbs": [*_CRUMBS, (_name(visit, found.value), f"/ui/integrations/{integration_id}")],
             "integration": found.value,
-            "checks": sorted(checkup.checks, key=lambda check: order[check.state]),
+            "checks": sorted(checkup.checks, key=lambda check: order.get(check.state, 1)),
             "ok": checkup.ok,
             "step": 3 if visit.query.get("connect") else 0,
         }

@@ -53,6 +53,7 @@ class LeadPages:
             "history": history,
             "conflicts": conflicts.conflicts,
             "events": events.events,
+            "may_resolve": visit.may(Conflicts.resolve_conflict),
             "may_undo": visit.may(Decisions.undo_decision),
             "undone": visit.query.get("undone", ""),
         }

@@ -68,5 +68,5 @@ class RunPages:
 
 def name_of(run: Run) -> str:
     """Name a run for people."""
-    kind = {"import": "Import", "push": "Push", "apply": "Applied change"}[run.kind]
+    kind = {"import": "Import", "push": "Push", "apply": "Applied change"}.get(run.kind, "Run")
     return f"Plan of {'an import' if run.kind == 'import' else 'a push'}" if run.dry_run else kind
