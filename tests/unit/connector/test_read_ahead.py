@@ -1,6 +1,8 @@
 """Pages of imports that are read before their turn."""
 
+import gc
 import threading
+import weakref
 
 import pytest
 from crm_connector.crm import Page
@@ -89,3 +91,27 @@ def test_a_dropped_page_is_not_given() -> None:
     world.ahead.begin("run", KEY, lambda: READ)
     world.ahead.drop("run")
     assert world.ahead.take("run", KEY) is None
+
+
+def test_a_page_that_nobody_takes_is_forgotten() -> None:
+    """The next page of a run that was cancelled between two turns is not kept in memory for ever."""
+
+    class Record:
+        """A record of the page."""
+
+    world, kept = World(), list[weakref.ref[Record]]()
+
+    def read() -> PageRead:
+        record = Record()
+        kept.append(weakref.ref(record))
+        return PageRead(Page((record,), "200"), 1)  # type: ignore[arg-type]
+
+    world.ahead.begin("cancelled", KEY, read)
+    for thread in threading.enumerate():
+        if thread.name == "read-ahead":
+            thread.join()
+    assert kept[0]() is not None
+    world.seconds += USED_WITHIN + 1
+    world.ahead.begin("other", KEY, lambda: READ)
+    gc.collect()
+    assert kept[0]() is None

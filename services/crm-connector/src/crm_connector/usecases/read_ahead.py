@@ -54,7 +54,10 @@ class ReadAhead:
         """Begin to read a run's next page, if its turn is likely to come in time."""
         ahead = _Ahead(key, self.monotonic(), Future())
         with self._lock:
-            self._worked = {one: at for one, at in self._worked.items() if at > ahead.began - USED_WITHIN}
+            too_old = ahead.began - USED_WITHIN
+            self._worked = {one: at for one, at in self._worked.items() if at > too_old}
+            # Those of runs that were cancelled, or that another process works now, are never taken.
+            self._pages = {one: page for one, page in self._pages.items() if page.began > too_old}
             self._worked[run_id] = ahead.began
             if len(self._worked) > MOST_PAGES:
                 return
