@@ -90,9 +90,11 @@ def test_a_session_is_renewed_while_it_is_used_and_ends_after_half_a_day() -> No
 
 
 def test_revoked_sessions_end(tmp_path: Path) -> None:
-    """All sessions of a tenant end that began before a moment."""
-    made = sessions().begin(ADA)
+    """All sessions of a tenant end that began before a moment, and links that were made before it begin none."""
+    made, link = sessions().begin(ADA), code()
     revoked = tmp_path / "revoked.json"
     later = datetime.now(UTC) + timedelta(seconds=5)
     revoked.write_text(f'{{"notBefore": {{"acme": "{later:%Y-%m-%dT%H:%M:%SZ}"}}}}', encoding="utf-8")
     assert sessions(revoked=revoked).read(sessions().cookie(made)) is None
+    with pytest.raises(Problem):
+        sessions(revoked=revoked).code(link)

@@ -65,7 +65,8 @@ class Sessions:
         """Read the code of a link. Raises Problem 401; whether it was used before, the store knows."""
         claims = self._claims(text, CODES) if len(text) <= LONGEST_CODE else None
         caller = _caller(claims) if claims else None
-        if claims is None or caller is None or claims["exp"] - claims["iat"] > CODE_SECONDS:
+        lasts = claims["exp"] - claims["iat"] if claims else 0
+        if claims is None or caller is None or lasts > CODE_SECONDS or self._is_revoked(caller, claims):
             detail = "the link is not valid, or more than a minute old: make another one with `leadsync console`"
             raise Problem(401, "link_invalid", detail)
         return SignInCode(caller, claims["jti"], claims["exp"])
@@ -95,7 +96,7 @@ class Sessions:
         caller = _caller(claims) if claims else None
         if claims is None or caller is None or not isinstance(claims.get("made"), int):
             return None
-        if self._revocations.holds(caller.tenant, claims["jti"], claims["iat"]):
+        if self._is_revoked(caller, claims):
             return None
         return Session(caller, claims["jti"], claims["iat"], claims["made"])
 
@@ -116,6 +117,9 @@ class Sessions:
         """Read it again; None if there is none, or it is too old."""
         claims = self._claims(cookie, ATTEMPTS, _OF_ATTEMPT) if cookie and len(cookie) <= LONGEST_CODE else None
         return Attempt(claims["state"], claims["nonce"], claims["verifier"]) if claims else None
+
+    def _is_revoked(self, caller: Caller, claims: dict[str, Any]) -> bool:
+        return self._revocations.holds(caller.tenant, claims["jti"], claims["iat"])
 
     def _claims(self, text: str, audience: str, required: Sequence[str] = _CLAIMS) -> dict[str, Any] | None:
         for key in self._keys:
