@@ -109,18 +109,33 @@ async def test_a_long_text_is_not_found() -> None:
     assert (page.status_code, "Nothing found" in page.text) == (200, True)
 
 
+def planned(gateway: RunningGateway, one: str) -> None:
+    """Let the run `r` be a plan of an import with other settings."""
+    proposed = integration_pb2.Integration(integration_id=one, etag="1", field_mapping={"email": "email"})
+    proposed.policy.direction = lead_pb2.DIRECTION_FROM_CRM
+    proposed.policy.matching.keys.append(policy_pb2.MATCH_KEY_PHONE)
+    run = integration_pb2.Run(run_id="r", integration_id=one, dry_run=True, proposed=proposed)
+    run.kind, run.state = integration_pb2.RUN_KIND_IMPORT, integration_pb2.RUN_STATE_SUCCEEDED
+    gateway.connector.runs = {"r": run}
+
+
 async def test_a_plan_is_applied_whole() -> None:
     """Also the direction and the matching that a plan has tried out are applied, not its fields alone."""
     async with run_gateway() as gateway:
         one = await connect(gateway)
-        proposed = integration_pb2.Integration(integration_id=one, etag="1", field_mapping={"email": "email"})
-        proposed.policy.direction = lead_pb2.DIRECTION_FROM_CRM
-        proposed.policy.matching.keys.append(policy_pb2.MATCH_KEY_PHONE)
-        run = integration_pb2.Run(run_id="r", integration_id=one, dry_run=True, proposed=proposed)
-        run.kind, run.state = integration_pb2.RUN_KIND_IMPORT, integration_pb2.RUN_STATE_SUCCEEDED
-        gateway.connector.runs = {"r": run}
-        answer = await ask(gateway, "/ui/runs/r/apply", data={"x": ""})
-        assert answer.status_code == 303, answer.text
+        planned(gateway, one)
+        answer = await ask(gateway, "/ui/runs/r/apply", data={"connect": ""})
+        assert (answer.status_code, answer.headers["location"]) == (303, "/ui/runs/run-1")
         policy = gateway.connector.items["acme", one].policy
     assert policy.direction == lead_pb2.DIRECTION_FROM_CRM
     assert list(policy.matching.keys) == [policy_pb2.MATCH_KEY_PHONE]
+
+
+async def test_applying_while_connecting_goes_on_to_the_last_step() -> None:
+    """Who connects an account comes back to the plan, where the sync is started: until then the account is paused."""
+    async with run_gateway() as gateway:
+        planned(gateway, await connect(gateway))
+        page = await ask(gateway, "/ui/runs/r?connect=1")
+        assert 'name="connect" value="1"' in page.text
+        answer = await ask(gateway, "/ui/runs/r/apply", data={"connect": "1"})
+    assert (answer.status_code, answer.headers["location"]) == (303, "/ui/runs/r?connect=1")

@@ -75,6 +75,7 @@ class MappingPages:
     @form("/runs/{run_id}/apply", Integrations.update_integration)
     async def apply(self, visit: Visit) -> Response:
         """Apply the settings of a plan, if the integration is still as it was planned with."""
+        fields = await visit.form()
         run = await visit.call(Runs.get_run, run_id=visit.request.path_params["run_id"])
         proposed = run.proposed
         if proposed is None:
@@ -84,7 +85,9 @@ class MappingPages:
             Integrations.update_integration, integration_id=run.integration_id, body=body, etag=proposed.etag
         )
         to = f"/ui/integrations/{run.integration_id}"
-        if changed.value.apply_run:
+        if fields.get("connect"):  # the account is paused until the last step, which is on the page of the plan
+            to = address(f"/ui/runs/{run.run_id}", {"connect": "1"})
+        elif changed.value.apply_run:
             to = f"/ui/runs/{changed.value.apply_run.run_id}"
         return RedirectResponse(to, 303)
 
