@@ -1,7 +1,7 @@
-"""Which integrations a process is busy with, so that each is worked by one job at a time.
+"""Which integrations a process is busy with, so that each has one job, or two of which the older one only writes.
 
 A full batch is a sign that more is due. While its writes are under way, the next job may lease and read: the CRM and
-lead-store work at the same time. At most one job of an integration writes while another reads and decides.
+lead-store work at the same time. If that one has decided before the older one has ended, both write.
 """
 
 import threading
