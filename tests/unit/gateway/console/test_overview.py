@@ -34,7 +34,7 @@ def status(**more: Any) -> SyncStatus:
     [
         (status(), "good", "All in step."),
         (status(pending=4), "good", "Running: 4 due now."),
-        (status(conflicts=1), "warn", "In step otherwise: 1 field waits for you."),
+        (status(conflicts=1), "warn", "Conflicts: 1 field waits for you."),
         (status(failed_work=2, conflicts=3), "warn", "Running: 2 records need you; 3 fields wait for you."),
         (status(pending=9, oldest_pending_seconds=300), "warn", "Behind: 9 due, the oldest for 5 min."),
         (

@@ -36,7 +36,7 @@ class ReadyWork:
         return cls(database["work_items"])
 
     def first(self, integration_id: str, now: datetime, ahead: timedelta, of_runs: bool) -> datetime | None:
-        """When the first live work of an integration is ready, or such work of runs; it may have become so already.
+        """When the first work of an integration is ready, live work or that of runs; it may be ready already.
 
         None if none is, nor will be within the time that it sees `ahead`.
         """

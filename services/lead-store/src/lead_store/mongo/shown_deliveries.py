@@ -1,6 +1,6 @@
 """Deliveries as people look at them: those that are filed under their integration, and those that wait for routing.
 
-A delivery that waits is filed under no tenant yet. It is of the tenant whose target has its account.
+A delivery that waits for routing has no tenant yet: it belongs to the tenant whose target has its account.
 """
 
 import heapq
@@ -27,7 +27,7 @@ Place = tuple[datetime, str]  # in a list in the order of time
 
 @dataclass(frozen=True, slots=True)
 class ShownDeliveries:
-    """Reads a tenant's deliveries for people. Those that wait for an integration of their account are nobody's."""
+    """Reads a tenant's deliveries for people. Where no integration has the account, no tenant sees them."""
 
     collection: Collection[Document]
     targets: Targets
@@ -51,7 +51,8 @@ class ShownDeliveries:
         Of those that wait for routing, the newest `MOST_WAITING` of each account are looked at, and at once; of the
         others, `limit` at most are read.
         """
-        # Those that wait come first, so one that is filed meanwhile is found at least once. Both have it at one place.
+        # Those that wait come first, so one that is filed meanwhile is found at least once. It has the same place in
+        # both, and is shown once.
         accounts = self._accounts(query) if query.state in {"", "new"} else {}
         waiting = self._read(sorted(self._waiting(accounts, query, before), reverse=True), accounts, query)
         filed = self._filed(query, before, limit) if query.state != "new" else iter(())

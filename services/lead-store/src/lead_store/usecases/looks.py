@@ -24,7 +24,7 @@ class Looks:
     _swept_at: float = float("-inf")
 
     def has_work(self, integration_id: str, news: News, now: datetime, *, of_runs: bool) -> bool:
-        """Whether an integration has live work that can be handed out, or such work of runs.
+        """Whether an integration has work that can be handed out: live work, or with `of_runs` that of runs.
 
         `news` and `now` were read from the database before.
         """

@@ -74,7 +74,7 @@ def health_of(integration: Integration, status: SyncStatus, now: datetime) -> He
     if status.failed_work:
         return Health("warn", _sentence("Running", waiting), f"/ui/work?integrationId={ref}&state=failed")
     if status.conflicts:
-        return Health("warn", _sentence("In step otherwise", waiting), f"/ui/conflicts?integrationId={ref}")
+        return Health("warn", _sentence("Conflicts", waiting), f"/ui/conflicts?integrationId={ref}")
     if status.pending:
         return Health("good", f"Running: {status.pending} due now.")
     if status.runs:
