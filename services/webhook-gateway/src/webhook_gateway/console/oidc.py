@@ -134,7 +134,8 @@ class OpenIdProvider:
             async with httpx2.AsyncClient(timeout=CALL_SECONDS, trust_env=False) as client:
                 addresses = await _read(client, f"{issuer}/.well-known/openid-configuration")
                 _check(addresses, issuer)
-                keys = KeySet.import_key_set(await _read(client, str(addresses["jwks_uri"])))  # type: ignore[arg-type]
+                found: Any = await _read(client, str(addresses["jwks_uri"]))  # what is in it, joserfc checks
+                keys = KeySet.import_key_set(found)
         except (httpx2.HTTPError, JoseError, ValueError, KeyError, TypeError) as error:
             raise _unavailable() from error
         self._known = _Provider(addresses, keys, now)

@@ -1,15 +1,12 @@
 """Turns templates into pages."""
 
-import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import jinja2
-from markupsafe import Markup
 from starlette.responses import Response
 
 from webhook_gateway.console import headers
@@ -72,11 +69,6 @@ def iso(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def in_zone(moment: datetime, zone: str) -> str:
-    """Write a moment for people, in a time zone."""
-    return f"{moment.astimezone(ZoneInfo(zone or 'UTC')):%Y-%m-%d %H:%M:%S}"
-
-
 def ago(moment: datetime, now: datetime) -> str:
     """Say how long ago a moment was, or in how much time it comes."""
     passed = (now - moment) // timedelta(seconds=1)
@@ -97,8 +89,3 @@ def seconds(value: float) -> str:
 def words(name: str | None) -> str:
     """Write a name of the API as words: `from_crm` becomes `from crm`."""
     return (name or "").replace("_", " ")
-
-
-def script_data(value: Any) -> Markup:
-    """Write data for a `<script type="application/json">`, which nothing in it can end."""
-    return Markup(json.dumps(value).replace("<", "\\u003c"))  # noqa: S704 - every "<" is escaped

@@ -21,7 +21,7 @@ class RunPages:
     async def runs(self, visit: Visit) -> Response:
         """List runs, newest first."""
         found = await visit.call(Runs.list_runs, query=visit.asked(RunQuery, pageSize=MOST_OF_PAGE))
-        return render(visit, "runs.html", {"title": "Runs", "page": found, "may_start": visit.may(Runs.start_import)})
+        return render(visit, "runs.html", {"title": "Runs", "page": found, "name_of": name_of})
 
     @page("/runs/{run_id}")
     async def run(self, visit: Visit) -> Response:
